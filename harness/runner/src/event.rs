@@ -1,0 +1,72 @@
+//! What a run tells while it goes on. One stream feeds the terminal, plain lines and JSON lines.
+
+use samklang_verdict::{Counts, Outcome, Problem};
+use serde::Serialize;
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The run exists.
+    Begun {
+        /// Its id.
+        run: String,
+        /// How servers are brought up, and why so.
+        deployer: String,
+    },
+    /// Something that takes a while goes on.
+    Preparing {
+        /// What, in a line.
+        line: String,
+    },
+    /// The stage is up.
+    StageUp {
+        /// Who is on it: role, vendor, answered version.
+        servers: Vec<String>,
+        /// How long that took, in milliseconds.
+        took_ms: u64,
+    },
+    /// It is known what is to be played.
+    Planned {
+        /// How many trials will be played.
+        trials: usize,
+        /// How many will not.
+        set_aside: usize,
+    },
+    /// A trial has ended.
+    Played {
+        /// Its name.
+        trial: String,
+        /// How many of its checks ended how.
+        counts: Counts,
+        /// Each check that did not pass, in a line.
+        troubles: Vec<String>,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+    },
+    /// A trial with a fail is played again, alone, to tell whether the fail is firm.
+    Again {
+        /// Its name.
+        trial: String,
+    },
+    /// Something went wrong outside any check.
+    Trouble {
+        /// What.
+        problem: Problem,
+    },
+    /// The run is over and its files are written.
+    Ended {
+        /// What it comes to.
+        outcome: Outcome,
+        /// How many checks ended how.
+        counts: Counts,
+        /// The exit code.
+        exit_code: u8,
+    },
+}
+
+/// Listens to a run.
+pub trait Observer: Send + Sync {
+    /// Hears an event, in order.
+    fn hear(&self, event: &Event);
+}

@@ -1,0 +1,239 @@
+//! Makes verdicts of what happened, and finds out from the wire whose fault a fail is.
+
+use samklang_stage::{
+    driver::CallError,
+    user::{Actor, Failure},
+};
+use samklang_verdict::{Blame, Class, ExchangeId, Fail, Message, ReasonCode, Role, Verdict, message};
+
+use crate::wire::{Passage, WireView};
+
+/// The verdict that a failure amounts to. `wire` is none where nothing between the servers was recorded.
+pub fn verdict_of(failure: &Failure, wire: Option<&WireView>) -> Verdict {
+    match failure {
+        Failure::Call { who, verb, error, .. } => call(who, verb, error, wire),
+        Failure::Accepted { who, verb, exchange } => fail(
+            "client.accepted",
+            Blame::Server { role: who.role, because: message!("blame.accepted", exchange = exchange) },
+            message!("fail.accepted", user = who.name, verb = verb),
+            vec![*exchange],
+        ),
+        Failure::NotSeen { who, what, origin, about, bound, seen, last } => {
+            let (blame, mut evidence) = not_seen(who, *origin, about, wire);
+            evidence.extend(*last);
+            let text = message!("fail.not-seen", user = who.name, what = what, seconds = bound.as_secs());
+            let verdict = fail("delivery.not_seen", blame, text, evidence);
+            with_texts(verdict, Some(what.clone()), Some(seen.join("\n")).filter(|text| !text.is_empty()))
+        }
+        Failure::Seen { who, what, exchange } => fail(
+            "delivery.leaked",
+            leaked(*exchange),
+            message!("fail.seen", user = who.name, what = what),
+            vec![*exchange],
+        ),
+        Failure::Wrong(wrong) => Verdict::Fail(Box::new(Fail {
+            reason: wrong.reason.clone(),
+            blame: Blame::Server { role: wrong.by, because: message!("blame.shown") },
+            message: wrong.message.clone(),
+            expected: wrong.expected.clone(),
+            actual: wrong.actual.clone(),
+            evidence: wrong.evidence.clone(),
+        })),
+        Failure::Inconclusive(message) => {
+            Verdict::Inconclusive { message: message.clone(), blocked_by: None, bound_ms: None }
+        }
+        Failure::Problem(problem) => {
+            Verdict::Error { class: problem.class, message: problem.message.clone() }
+        }
+    }
+}
+
+/// A fail with this reason. A reason that does not follow the grammar is the harness's own fault.
+pub fn fail(reason: &str, blame: Blame, message: Message, evidence: Vec<ExchangeId>) -> Verdict {
+    match ReasonCode::new(reason) {
+        Ok(reason) => {
+            Verdict::Fail(Box::new(Fail { reason, blame, message, expected: None, actual: None, evidence }))
+        }
+        Err(error) => {
+            Verdict::Error { class: Class::Harness, message: message!("judging.bad-id", error = error) }
+        }
+    }
+}
+
+/// The same verdict with what should be and what is.
+pub fn with_texts(verdict: Verdict, expected: Option<String>, actual: Option<String>) -> Verdict {
+    match verdict {
+        Verdict::Fail(mut fail) => {
+            fail.expected = expected;
+            fail.actual = actual;
+            Verdict::Fail(fail)
+        }
+        other => other,
+    }
+}
+
+fn call(who: &Actor, verb: &str, error: &CallError, wire: Option<&WireView>) -> Verdict {
+    match error {
+        CallError::Refused(refusal) => {
+            let (blame, mut evidence) = refused(who.role, refusal.exchange, wire);
+            evidence.insert(0, refusal.exchange);
+            let text = message!(
+                "fail.refused",
+                user = who.name,
+                verb = verb,
+                status = refusal.status,
+                errcode = refusal.errcode,
+                error = refusal.error
+            );
+            fail("client.refused", blame, text, evidence)
+        }
+        CallError::Malformed { what, exchange } => fail(
+            "client.malformed_answer",
+            Blame::Server { role: who.role, because: message!("blame.malformed", exchange = exchange) },
+            message!("fail.malformed", user = who.name, verb = verb, what = what),
+            vec![*exchange],
+        ),
+        CallError::Broken { what, exchange } => Verdict::Inconclusive {
+            message: message!(
+                "judging.broken-call",
+                user = who.name,
+                verb = verb,
+                what = what,
+                exchange = exchange
+            ),
+            blocked_by: None,
+            bound_ms: None,
+        },
+        CallError::NotOffered { verb } => Verdict::NotApplicable {
+            message: message!("judging.verb-not-offered", verb = verb, role = who.role),
+        },
+    }
+}
+
+/// Who is to blame for a refusal: another server whose answer the refusing one needed and did not get, else itself.
+fn refused(role: Role, exchange: ExchangeId, wire: Option<&WireView>) -> (Blame, Vec<ExchangeId>) {
+    let Some(wire) = wire else {
+        return (Blame::Undecided { because: message!("blame.no-wire") }, vec![]);
+    };
+    let Some(cause) = wire.unanswered_during(exchange, role) else {
+        return (Blame::Server { role, because: message!("blame.refused-itself") }, vec![]);
+    };
+    let status = cause.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+    let because = message!(
+        "blame.remote-answer",
+        exchange = cause.id,
+        method = cause.method,
+        path = cause.path_only(),
+        status = status
+    );
+    let other = crate::wire::role_of(&cause.to);
+    let blame = match (other, cause.status) {
+        // No answer, or an internal error: the asked server's own fault. A considered refusal may be the asker's.
+        (Some(other), None | Some(500..)) => Blame::Server { role: other, because },
+        _ => Blame::Undecided { because },
+    };
+    (blame, vec![cause.id])
+}
+
+fn not_seen(
+    who: &Actor,
+    origin: Option<Role>,
+    about: &[String],
+    wire: Option<&WireView>,
+) -> (Blame, Vec<ExchangeId>) {
+    let Some(origin) = origin else {
+        return (Blame::Undecided { because: message!("blame.origin-unknown") }, vec![]);
+    };
+    if origin == who.role {
+        return (Blame::Server { role: who.role, because: message!("blame.own-server") }, vec![]);
+    }
+    let Some(wire) = wire else {
+        return (Blame::Undecided { because: message!("blame.no-wire") }, vec![]);
+    };
+    let event = about.iter().find(|id| id.starts_with('$'));
+    let passage = match event {
+        Some(id) => wire.event_passage(id, origin, who.role),
+        None => wire.mention_passage(about, origin, who.role),
+    };
+    match passage {
+        Passage::Delivered { exchange } => (
+            Blame::Server {
+                role: who.role,
+                because: message!("blame.delivered", exchange = exchange, role = who.role),
+            },
+            vec![exchange],
+        ),
+        Passage::Refused { exchange, answer } => (
+            Blame::Undecided {
+                because: message!(
+                    "blame.transaction-refused",
+                    exchange = exchange,
+                    role = who.role,
+                    answer = answer
+                ),
+            },
+            vec![exchange],
+        ),
+        Passage::NotSent => (
+            Blame::Server {
+                role: origin,
+                because: message!("blame.never-sent", origin = origin, role = who.role),
+            },
+            vec![],
+        ),
+    }
+}
+
+/// Seeing alone does not tell which server let it out.
+fn leaked(exchange: ExchangeId) -> Blame {
+    Blame::Undecided { because: message!("blame.leaked", exchange = exchange) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use samklang_stage::driver::Refusal;
+    use std::time::Duration;
+
+    fn who() -> Actor {
+        Actor { name: "bob".into(), role: Role::B }
+    }
+
+    #[test]
+    fn a_broken_call_is_inconclusive_and_a_refusal_is_a_fail() {
+        let error = CallError::Broken { what: "reset".into(), exchange: ExchangeId(3) };
+        let broken = Failure::Call { who: who(), verb: "join", error, about: vec![] };
+        assert_eq!(verdict_of(&broken, None).name(), "inconclusive");
+
+        let refusal = Refusal {
+            status: 403,
+            errcode: "M_FORBIDDEN".into(),
+            error: String::new(),
+            exchange: ExchangeId(3),
+        };
+        let error = CallError::Refused(refusal);
+        let refused = Failure::Call { who: who(), verb: "join", error, about: vec![] };
+        let verdict = verdict_of(&refused, None);
+        assert_eq!(verdict.reason().map(ReasonCode::as_str), Some("client.refused"));
+    }
+
+    #[test]
+    fn what_an_own_user_did_not_see_is_the_own_servers_fault() {
+        let failure = |origin| Failure::NotSeen {
+            who: who(),
+            what: "x".into(),
+            origin,
+            about: vec![],
+            bound: Duration::from_secs(1),
+            seen: vec![],
+            last: Some(ExchangeId(9)),
+        };
+        let blame = |origin| match verdict_of(&failure(origin), None) {
+            Verdict::Fail(fail) => (fail.blame, fail.evidence),
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(blame(Some(Role::B)).0, Blame::Server { role: Role::B, .. }));
+        assert!(matches!(blame(Some(Role::A)).0, Blame::Undecided { .. }));
+        assert_eq!(blame(None).1, [ExchangeId(9)]);
+    }
+}

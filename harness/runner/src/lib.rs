@@ -1,0 +1,18 @@
+//! Plays scenarios on a stage and judges what they show.
+
+pub mod event;
+pub mod evidence;
+pub mod expectation;
+pub mod judge;
+pub mod normalise;
+mod on_wire;
+pub mod order;
+pub mod plan;
+pub mod run;
+pub mod scenario;
+pub mod scene;
+pub mod schedule;
+pub mod suite;
+pub mod tally;
+pub mod trials;
+pub mod wire;

@@ -1,0 +1,171 @@
+//! What is to be played: a selection of the suite, in room versions, with each server as host once.
+
+use std::collections::BTreeSet;
+
+use samklang_stage::{deploy::Cast, vendor};
+use samklang_verdict::{Message, Play, Problem, Role, message};
+
+use crate::{
+    scenario::{Need, Scenario},
+    suite::Suite,
+};
+
+/// Which part of the suite somebody asks for. Everything, when nothing is named.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Scenario ids, areas, requirement ids or catalogue rows; a scenario that fits one of them is selected.
+    pub terms: Vec<String>,
+    /// Room versions.
+    pub room_versions: Vec<String>,
+    /// Roles that are to host.
+    pub hosts: Vec<Role>,
+}
+
+/// One play of one scenario.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The scenario.
+    pub scenario: &'static Scenario,
+    /// In which room version, and who hosts.
+    pub play: Play,
+    /// What keeps it from being played, if anything does.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// Why a trial is not played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It does not apply, as this predicate says.
+    NotApplicable(Message),
+    /// It applies, but this run cannot play it.
+    NotRun(Message),
+}
+
+impl Trial {
+    /// `rooms.invite-accepted::v11::host-a`, permanent like the scenario's id.
+    pub fn name(&self) -> String {
+        format!("{}::v{}::host-{}", self.scenario.id, self.play.room_version, self.play.host.as_str())
+    }
+}
+
+fn fits(scenario: &Scenario, term: &str) -> bool {
+    let check = || term.split_once('/').is_some_and(|(id, _)| id == scenario.id);
+    let requirement = || scenario.all_checks().any(|(_, _, requirements)| requirements.contains(&term));
+    scenario.id == term
+        || scenario.area() == term
+        || scenario.catalogue.contains(&term)
+        || check()
+        || requirement()
+}
+
+/// Every word by which something can be selected.
+fn words(suite: &Suite) -> Vec<String> {
+    let mut words = BTreeSet::new();
+    for scenario in &suite.scenarios {
+        words.extend([scenario.id, scenario.area()]);
+        words.extend(scenario.catalogue);
+        words.extend(scenario.all_checks().flat_map(|(_, _, requirements)| requirements));
+    }
+    words.into_iter().map(str::to_owned).collect()
+}
+
+/// The scenarios that `selection` names.
+///
+/// # Errors
+/// When a term names nothing, with the nearest names; when nothing is left.
+pub fn select(suite: &Suite, selection: &Selection) -> Result<Vec<&'static Scenario>, Problem> {
+    for term in &selection.terms {
+        if !suite.scenarios.iter().any(|scenario| fits(scenario, term)) {
+            let mut nearest = vendor::nearest(term, &words(suite));
+            if nearest.is_empty() {
+                // Like nothing at all: the areas at least tell where to look.
+                let areas: BTreeSet<_> =
+                    suite.scenarios.iter().map(|scenario| scenario.area().to_owned()).collect();
+                nearest = areas.into_iter().collect();
+            }
+            let nearest = nearest.join(", ");
+            return Err(Problem::configuration(message!(
+                "plan.unknown-term",
+                term = term,
+                nearest = nearest
+            )));
+        }
+    }
+    let wanted = |scenario: &&'static Scenario| {
+        selection.terms.is_empty() || selection.terms.iter().any(|term| fits(scenario, term))
+    };
+    let chosen: Vec<_> = suite.scenarios.iter().copied().filter(wanted).collect();
+    if chosen.is_empty() { Err(Problem::configuration(message!("plan.empty"))) } else { Ok(chosen) }
+}
+
+/// Every trial that `selection` comes to on the given constellation, sorted by name, with what keeps some from being
+/// played.
+///
+/// # Errors
+/// As [`select`], and when a room version is unknown.
+pub fn plan(
+    suite: &Suite,
+    selection: &Selection,
+    casts: &[Cast],
+    direct: bool,
+) -> Result<Vec<Trial>, Problem> {
+    let scenarios = select(suite, selection)?;
+    let versions = room_versions(suite, selection)?;
+    let hosts: Vec<_> = casts
+        .iter()
+        .map(|cast| cast.role)
+        .filter(|role| selection.hosts.is_empty() || selection.hosts.contains(role))
+        .collect();
+    let mut trials = Vec::new();
+    for scenario in scenarios {
+        for version in versions.iter().filter(|version| scenario.versions.include(version)) {
+            for &host in &hosts {
+                let play = Play { room_version: version.clone(), host };
+                let obstacle = obstacle(scenario, version, casts, direct);
+                trials.push(Trial { scenario, play, obstacle });
+            }
+        }
+    }
+    if trials.is_empty() { Err(Problem::configuration(message!("plan.empty"))) } else { Ok(trials) }
+}
+
+fn room_versions(suite: &Suite, selection: &Selection) -> Result<Vec<String>, Problem> {
+    if selection.room_versions.is_empty() {
+        return Ok(suite.profile.room_versions.clone());
+    }
+    for version in &selection.room_versions {
+        if !suite.profile.room_versions.contains(version) {
+            let known = suite.profile.room_versions.join(", ");
+            let text = message!("plan.unknown-room-version", version = version, known = known);
+            return Err(Problem::configuration(text));
+        }
+    }
+    Ok(selection.room_versions.clone())
+}
+
+fn obstacle(scenario: &Scenario, version: &str, casts: &[Cast], direct: bool) -> Option<Obstacle> {
+    let needed = scenario.needs.iter().filter_map(|need| match need {
+        Need::RoomVersion(version) => Some(*version),
+        _ => None,
+    });
+    let versions: Vec<_> = std::iter::once(version).chain(needed).collect();
+    for cast in casts {
+        let vendor = &cast.vendor;
+        for version in &versions {
+            if !vendor.room_versions.iter().any(|known| known == version) {
+                let text = message!("plan.version-not-declared", vendor = vendor.title, version = version);
+                return Some(Obstacle::NotApplicable(text));
+            }
+        }
+        for need in scenario.needs {
+            if let Need::Feature(feature) = need
+                && !vendor.features.iter().any(|declared| declared == feature)
+            {
+                let text = message!("plan.feature-not-declared", vendor = vendor.title, feature = feature);
+                return Some(Obstacle::NotApplicable(text));
+            }
+        }
+    }
+    let needs_wire = scenario.needs.contains(&Need::Wire);
+    (needs_wire && direct).then(|| Obstacle::NotRun(message!("plan.needs-wire", scenario = scenario.id)))
+}

@@ -1,0 +1,294 @@
+//! A whole run: plan, stage up, play, judge, write.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use samklang_stage::{
+    deploy::{Cast, Deployer},
+    stage::{Logs, Stage},
+};
+use samklang_verdict::{
+    Counts, Outcome, Participant, Problem, RESULT_SCHEMA, ResultFile, RunInfo, SuiteInfo, Termination,
+    Verdict, message,
+};
+use tokio::sync::watch;
+
+use crate::{
+    event::{Event, Observer},
+    evidence,
+    order::Order,
+    plan::{Trial, plan},
+    schedule::{Ending, Played, Schedule},
+    suite::Suite,
+    tally,
+};
+
+/// Where the time of a run went.
+#[derive(Default)]
+struct Clock {
+    phases: BTreeMap<String, u64>,
+}
+
+impl Clock {
+    fn note(&mut self, phase: &str, since: Instant) {
+        self.phases.insert(phase.to_owned(), millis(since.elapsed()));
+    }
+}
+
+/// Processor time this program has used so far, without its children, in milliseconds.
+fn own_cpu_ms() -> u64 {
+    use nix::sys::{
+        resource::{UsageWho, getrusage},
+        time::TimeValLike,
+    };
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return 0 };
+    let spent = usage.user_time().num_milliseconds() + usage.system_time().num_milliseconds();
+    u64::try_from(spent).unwrap_or(0)
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Plays a run to its end. Whatever goes wrong on the way stands in the result; what was made is taken down again.
+///
+/// # Errors
+/// When nothing can be planned or the output folder cannot be used: then nothing was started.
+pub async fn run(
+    order: &Order,
+    suite: Arc<Suite>,
+    deployer: &dyn Deployer,
+    observer: &dyn Observer,
+    stop: watch::Receiver<bool>,
+) -> Result<ResultFile, Problem> {
+    let trials = plan(&suite, &order.selection, &order.casts, order.direct)?;
+    evidence::prepare(&order.output)?;
+    let started = jiff::Timestamp::now();
+    let begun = Instant::now();
+    observer.hear(&Event::Begun { run: order.id.clone(), deployer: order.deployer_line.clone() });
+    let mut clock = Clock::default();
+    let mut result = blank(order, &suite, deployer, started)?;
+    let mut stopped = stop.clone();
+    let up = Instant::now();
+    let logs = Logs::default();
+    let progress = |line: &str| observer.hear(&Event::Preparing { line: line.to_owned() });
+    let stage = tokio::select! {
+        stage = Stage::up(deployer, &order.casts, order.direct, &progress, &logs) => Some(stage),
+        Ok(_) = stopped.wait_for(|&stop| stop) => None,
+    };
+    clock.note("stage_up", up);
+    let (played, trouble) = match stage {
+        Some(Ok(stage)) => {
+            let stage = Arc::new(stage);
+            result.participants = stage.servers().map(|server| participant(server, order)).collect();
+            observer.hear(&stage_up(&stage, up.elapsed()));
+            let playing = Instant::now();
+            let ending = play(order, &suite, &stage, trials, observer, stop.clone()).await;
+            clock.note("play", playing);
+            let writing = Instant::now();
+            let identity = proof_of_difference(order, &stage);
+            let written = evidence::write(&order.output, &stage, &ending.played);
+            stage.down().await;
+            clock.note("write", writing);
+            note_cpu(&stage, &mut result.participants).await;
+            let trouble: Vec<_> = [ending.casualty, identity, written.err()].into_iter().flatten().collect();
+            (ending.played, trouble)
+        }
+        Some(Err(problem)) => (set_aside(trials, &problem), vec![problem]),
+        None => (stopped_before(trials), vec![]),
+    };
+    let down = Instant::now();
+    let cleared = deployer.clear().await;
+    let mut unkept = None;
+    for (role, log) in logs.all() {
+        unkept = evidence::keep_log(&order.output, role, &log).err().or(unkept);
+    }
+    let kept = evidence::logs(&order.output, order.casts.iter().map(|cast| cast.role));
+    for participant in &mut result.participants {
+        participant.log = kept.get(&participant.role).cloned();
+    }
+    clock.note("stage_down", down);
+    result.problems = trouble.into_iter().chain(cleared.err()).chain(unkept).collect();
+    for problem in &result.problems {
+        observer.hear(&Event::Trouble { problem: problem.clone() });
+    }
+    result.checks = tally::checks(order, &suite, &result.participants, &played);
+    result.evidence = evidence::list(&order.output);
+    result.run.termination = match (*stop.borrow(), result.problems.is_empty()) {
+        (true, _) => Termination::Interrupted,
+        (false, true) => Termination::Complete,
+        (false, false) => Termination::Broken,
+    };
+    result.run.ended = jiff::Timestamp::now().to_string();
+    result.run.duration_ms = millis(begun.elapsed());
+    clock.phases.insert("harness_cpu".to_owned(), own_cpu_ms());
+    result.run.phases_ms = clock.phases;
+    result.settle();
+    Ok(result)
+}
+
+async fn play(
+    order: &Order,
+    suite: &Arc<Suite>,
+    stage: &Arc<Stage>,
+    trials: Vec<Trial>,
+    observer: &dyn Observer,
+    stop: watch::Receiver<bool>,
+) -> Ending {
+    let set_aside = trials.iter().filter(|trial| trial.obstacle.is_some()).count();
+    observer.hear(&Event::Planned { trials: trials.len() - set_aside, set_aside });
+    let schedule = Schedule {
+        suite: Arc::clone(suite),
+        stage: Arc::clone(stage),
+        subjects: order.subjects.clone(),
+        side_by_side: order.side_by_side,
+        seed: order.seed,
+        stop,
+    };
+    let heard = |played: &Played| observer.hear(&tally::told(order, suite, played));
+    let mut ending = schedule.play_all(trials, &heard).await;
+    if ending.casualty.is_none() {
+        let again = |trial: &str| observer.hear(&Event::Again { trial: trial.to_owned() });
+        schedule.classify(&mut ending.played, &again).await;
+    }
+    ending
+}
+
+fn blank(
+    order: &Order,
+    suite: &Suite,
+    deployer: &dyn Deployer,
+    started: jiff::Timestamp,
+) -> Result<ResultFile, Problem> {
+    let selection = &order.selection;
+    let versions = selection.room_versions.iter().map(|version| format!("room version {version}"));
+    let hosts = selection.hosts.iter().map(|host| format!("host {}", host.as_str()));
+    Ok(ResultFile {
+        schema: RESULT_SCHEMA.to_owned(),
+        digest: String::new(),
+        run: RunInfo {
+            id: order.id.clone(),
+            started: started.to_string(),
+            ended: String::new(),
+            duration_ms: 0,
+            seed: order.seed,
+            deployer: deployer.name().to_owned(),
+            direct: order.direct,
+            termination: Termination::Broken,
+            selection: selection.terms.iter().cloned().chain(versions).chain(hosts).collect(),
+            samklang: env!("CARGO_PKG_VERSION").to_owned(),
+            phases_ms: BTreeMap::new(),
+        },
+        suite: SuiteInfo {
+            version: suite.version.clone(),
+            expectations_sha256: suite.expectations.digest()?,
+            requirements_sha256: suite.requirements.sha256().to_owned(),
+            profile: format!("{} {}", suite.profile.name, suite.profile.version),
+        },
+        participants: order.casts.iter().map(|cast| cast_only(cast, order)).collect(),
+        checks: vec![],
+        counts: Counts::default(),
+        outcome: Outcome::NotProven,
+        exit_code: 0,
+        problems: vec![],
+        evidence: vec![],
+    })
+}
+
+/// What is known of a participant before it has answered.
+fn cast_only(cast: &Cast, order: &Order) -> Participant {
+    Participant {
+        role: cast.role,
+        subject: order.subjects.contains(&cast.role),
+        vendor: cast.vendor.name.clone(),
+        version: cast.version.clone(),
+        server_name: String::new(),
+        answered_name: None,
+        answered_version: None,
+        verify_keys: BTreeMap::new(),
+        image: None,
+        holds_ca_key: false,
+        room_versions: cast.vendor.room_versions.clone(),
+        features: cast.vendor.features.clone(),
+        cpu_ms: None,
+        log: None,
+    }
+}
+
+fn participant(server: &samklang_stage::stage::Server, order: &Order) -> Participant {
+    Participant {
+        server_name: server.name.clone(),
+        answered_name: server.identity.name.clone(),
+        answered_version: server.identity.version.clone(),
+        verify_keys: server.identity.verify_keys.clone(),
+        image: server.running().image(),
+        holds_ca_key: server.holds_ca_key,
+        ..cast_only(&server.cast, order)
+    }
+}
+
+async fn note_cpu(stage: &Stage, participants: &mut [Participant]) {
+    for participant in participants {
+        if let Some(server) = stage.server(participant.role) {
+            participant.cpu_ms = server.running().cpu().await.map(millis);
+        }
+    }
+}
+
+fn stage_up(stage: &Stage, took: Duration) -> Event {
+    let line = |server: &Arc<samklang_stage::stage::Server>| {
+        let answered = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".into());
+        let identity = &server.identity;
+        format!("{} {} {}", server.role, answered(&identity.name), answered(&identity.version))
+    };
+    Event::StageUp { servers: stage.servers().map(line).collect(), took_ms: millis(took) }
+}
+
+/// Two roles that are cast differently must not answer alike, and every server must prove who it is by its keys.
+fn proof_of_difference(order: &Order, stage: &Stage) -> Option<Problem> {
+    let servers: Vec<_> = stage.servers().collect();
+    for (i, one) in servers.iter().enumerate() {
+        if one.identity.verify_keys.is_empty() {
+            let text = message!("run.no-identity", role = one.role);
+            return Some(Problem::new(samklang_verdict::Class::Subject, text));
+        }
+        for other in &servers[i + 1..] {
+            let cast_alike =
+                one.cast.vendor.name == other.cast.vendor.name && one.cast.version == other.cast.version;
+            let answer_alike =
+                one.identity.name == other.identity.name && one.identity.version == other.identity.version;
+            let keys_alike = one.identity.verify_keys == other.identity.verify_keys;
+            if keys_alike || (answer_alike && !cast_alike && !order.direct) {
+                let text = message!("run.same-identity", one = one.role, other = other.role);
+                return Some(Problem::harness(text));
+            }
+        }
+    }
+    None
+}
+
+/// A stage that did not come up leaves every trial unjudged, for the reason that kept it down.
+fn set_aside(trials: Vec<Trial>, problem: &Problem) -> Vec<Played> {
+    use samklang_verdict::Class;
+    let verdict = match problem.class {
+        Class::Subject | Class::Peer => {
+            Verdict::Inconclusive { message: problem.message.clone(), blocked_by: None, bound_ms: None }
+        }
+        _ => Verdict::NotRun { message: problem.message.clone() },
+    };
+    trials.into_iter().map(|trial| Played::unplayed(trial, &verdict)).collect()
+}
+
+fn stopped_before(trials: Vec<Trial>) -> Vec<Played> {
+    let verdict = Verdict::NotRun { message: message!("run.stopped") };
+    trials.into_iter().map(|trial| Played::unplayed(trial, &verdict)).collect()
+}
+
+/// Where a run's files go when nothing is said: a folder of its own below `base`.
+pub fn default_output(base: &Path, run: &str) -> PathBuf {
+    base.join(run)
+}

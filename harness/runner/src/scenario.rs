@@ -1,0 +1,162 @@
+//! Scenarios as data: what each one is called, covers and needs, and the function that plays it.
+
+use std::{future::Future, pin::Pin};
+
+use samklang_stage::user::Failure;
+use samklang_verdict::{Problem, Weight, message};
+use serde::Serialize;
+
+use crate::scene::Scene;
+
+/// Who plays in a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Two servers, each of which hosts the room once.
+    Pair,
+    /// Two servers and a fault of the network between them.
+    Fault,
+    /// A server is asked a few questions from outside.
+    Probe,
+}
+
+/// What a scenario cannot be played without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// The switchboard: the scenario reads or bends what goes over the wire between the servers.
+    Wire,
+    /// Nobody else on the stage while it plays: it breaks something that all share.
+    WholeStage,
+    /// A room version that both vendors declare, beside the one that is played.
+    #[serde(untagged, serialize_with = "room_version")]
+    RoomVersion(&'static str),
+    /// A feature that both vendors declare.
+    #[serde(untagged)]
+    Feature(&'static str),
+}
+
+/// As a word among the others.
+fn room_version<S: serde::Serializer>(version: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format!("room-version-{version}"))
+}
+
+/// The room versions in which a scenario makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// All that the suite plays.
+    All,
+    /// These.
+    Only(&'static [&'static str]),
+}
+
+impl Versions {
+    /// Whether the scenario makes sense in `version`.
+    pub fn include(self, version: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(some) => some.contains(&version),
+        }
+    }
+}
+
+/// A check that a scenario makes beside its flow.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckPlan {
+    /// Its permanent name within the scenario.
+    pub name: &'static str,
+    /// What it asks for, in one sentence.
+    pub title: &'static str,
+    /// The requirements it tests; the scenario's, when none is named.
+    pub requirements: &'static [&'static str],
+}
+
+impl CheckPlan {
+    /// A check that tests what its scenario tests.
+    pub const fn new(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, requirements: &[] }
+    }
+
+    /// A check of particular requirements.
+    #[must_use]
+    pub const fn of(mut self, requirements: &'static [&'static str]) -> Self {
+        self.requirements = requirements;
+        self
+    }
+}
+
+/// A play under way.
+pub type Playing<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
+
+/// The check that every scenario has: that its story went as told, to the end.
+pub const FLOW: &str = "flow";
+
+/// A scenario.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    /// Its permanent id, `area.name`.
+    pub id: &'static str,
+    /// Its story in one sentence.
+    pub title: &'static str,
+    /// Who plays.
+    pub kind: Kind,
+    /// How much its checks weigh.
+    pub weight: Weight,
+    /// The rows of the scenario catalogue that it covers.
+    pub catalogue: &'static [&'static str],
+    /// The requirements that it tests.
+    pub requirements: &'static [&'static str],
+    /// The room versions in which it makes sense.
+    pub versions: Versions,
+    /// What it cannot be played without.
+    pub needs: &'static [Need],
+    /// The checks it makes beside its flow.
+    pub checks: &'static [CheckPlan],
+    /// Plays it.
+    pub play: for<'a> fn(&'a Scene) -> Playing<'a>,
+}
+
+impl Scenario {
+    /// What most scenarios have in common: two servers, a MUST, every room version, no further needs. To be completed
+    /// with `Scenario { id: …, title: …, play: …, ..Scenario::PAIR }`.
+    pub const PAIR: Self = Self {
+        id: "",
+        title: "",
+        kind: Kind::Pair,
+        weight: Weight::Must,
+        catalogue: &[],
+        requirements: &[],
+        versions: Versions::All,
+        needs: &[],
+        checks: &[],
+        play: |_| Box::pin(async { Err(Failure::Problem(Problem::harness(message!("judging.no-play")))) }),
+    };
+
+    /// The area: what stands before the dot.
+    pub fn area(&self) -> &'static str {
+        self.id.split_once('.').map_or(self.id, |(area, _)| area)
+    }
+
+    /// Every check with its sentence and requirements, the flow first.
+    pub fn all_checks(&self) -> impl Iterator<Item = (&'static str, &'static str, &'static [&'static str])> {
+        let own = self.requirements;
+        let of =
+            move |check: &CheckPlan| if check.requirements.is_empty() { own } else { check.requirements };
+        let flow = std::iter::once((FLOW, self.title, own));
+        flow.chain(self.checks.iter().map(move |check| (check.name, check.title, of(check))))
+    }
+}
+
+impl std::fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scenario").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Makes the field `play` of a [`Scenario`] from an `async fn(&Scene) -> Result<(), Failure>`.
+#[macro_export]
+macro_rules! play {
+    ($function:path) => {
+        |scene| Box::pin($function(scene))
+    };
+}

@@ -1,0 +1,378 @@
+//! A scene is one scenario's share of a stage: its own users, rooms and names, and the checks it makes.
+//!
+//! Servers are called by their part in the scenario: the first is the host, whose server name shows as `host.test`,
+//! the second the guest, `guest.test`. The same expectation so holds in both directions.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use samklang_stage::{
+    driver::CallError,
+    stage::{Server, Stage},
+    switchboard::{Fault, FaultGuard},
+    user::{Bounds, Failure, Ledger, Observed, User},
+};
+use samklang_verdict::{
+    Blame, CheckId, Exchange, Observations, Party, Play, Problem, Role, ScenarioId, Verdict, message,
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    expectation::{Comparison, Expectations},
+    judge,
+    normalise::{Names, as_text, normalise},
+    scenario::{FLOW, Scenario},
+    wire::WireView,
+};
+
+/// One scenario's share of a stage.
+pub struct Scene {
+    stage: Arc<Stage>,
+    scenario: &'static Scenario,
+    play: Play,
+    ledger: Arc<Ledger>,
+    expectations: Expectations,
+    subjects: Vec<Role>,
+    begun: samklang_verdict::ExchangeId,
+    judged: Mutex<BTreeMap<String, CheckOutcome>>,
+}
+
+/// A check's verdict, and the digest of what was shown where it was held against an expectation.
+#[derive(Debug, Clone)]
+pub struct CheckOutcome {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// SHA-256 of the normalised text that was shown.
+    pub actual_sha256: Option<String>,
+}
+
+impl From<Verdict> for CheckOutcome {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, actual_sha256: None }
+    }
+}
+
+/// A server as a scenario sees it.
+#[derive(Clone)]
+pub struct Host {
+    /// The running server.
+    pub server: Arc<Server>,
+    ledger: Arc<Ledger>,
+}
+
+impl Host {
+    /// Makes a user there.
+    ///
+    /// # Errors
+    /// When the server does not register the user.
+    pub async fn register(&self, name: &str) -> Result<User, Failure> {
+        User::register(&self.server, name, Arc::clone(&self.ledger)).await
+    }
+
+    /// The server's role in the constellation.
+    pub fn role(&self) -> Role {
+        self.server.role
+    }
+
+    /// The server's name.
+    pub fn name(&self) -> &str {
+        &self.server.name
+    }
+}
+
+impl Scene {
+    /// A scene for one play of `scenario`. `nonce` is unlike any other's on the same stage.
+    pub fn new(
+        stage: Arc<Stage>,
+        scenario: &'static Scenario,
+        play: Play,
+        nonce: String,
+        bounds: Bounds,
+        expectations: Expectations,
+        subjects: Vec<Role>,
+    ) -> Self {
+        let ledger = Arc::new(Ledger::new(nonce, play.room_version.clone(), bounds));
+        let parts = ["host.test", "guest.test", "third.test"];
+        for (role, part) in order(&stage, play.host).into_iter().zip(parts) {
+            if let Some(server) = stage.server(role) {
+                ledger.call(&server.name, part);
+            }
+        }
+        let begun = stage.recorder().mark();
+        Self { stage, scenario, play, ledger, expectations, subjects, begun, judged: Mutex::default() }
+    }
+
+    /// The servers, the host first.
+    ///
+    /// # Errors
+    /// When the stage has fewer.
+    pub fn servers<const N: usize>(&self) -> Result<[Host; N], Failure> {
+        let hosts: Vec<_> = order(&self.stage, self.play.host)
+            .into_iter()
+            .filter_map(|role| self.stage.server(role))
+            .map(|server| Host { server, ledger: Arc::clone(&self.ledger) })
+            .take(N)
+            .collect();
+        hosts.try_into().map_err(|_| {
+            Failure::Problem(Problem::harness(message!(
+                "judging.too-few-servers",
+                scenario = self.scenario.id
+            )))
+        })
+    }
+
+    /// The room version that is played.
+    pub fn room_version(&self) -> &str {
+        &self.play.room_version
+    }
+
+    /// Whether the room version is `version` or a later one.
+    pub fn version_is_from(&self, version: u32) -> bool {
+        self.play.room_version.parse::<u32>().is_ok_and(|played| played >= version)
+    }
+
+    /// Where exchanges are kept.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The notebook.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn judged(&self) -> MutexGuard<'_, BTreeMap<String, CheckOutcome>> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the wire shows of this scenario so far.
+    ///
+    /// # Errors
+    /// Inconclusive where nothing on the wire is recorded.
+    pub fn wire(&self) -> Result<WireView, Failure> {
+        self.wire_view().ok_or_else(|| Failure::Inconclusive(message!("judging.no-wire")))
+    }
+
+    fn wire_view(&self) -> Option<WireView> {
+        let recorder = self.stage.recorder();
+        let of = || WireView::of(recorder, &self.ledger.own_ids(), &self.play.room_version);
+        self.stage.has_switchboard().then(of)
+    }
+
+    /// Every exchange of this scenario, in order: what its transcript holds.
+    pub fn transcript(&self) -> Vec<Arc<Exchange>> {
+        let own = self.stage.recorder().mentioning(&self.ledger.own_ids());
+        own.into_iter().filter(|exchange| exchange.id >= self.begun).collect()
+    }
+
+    /// Waits for an exchange between servers that `wanted` holds for, for at most the profile's bound.
+    ///
+    /// # Errors
+    /// [`Failure::Inconclusive`] when none came: on the wire alone nobody is to blame.
+    pub async fn wire_shows(
+        &self,
+        what: &str,
+        wanted: impl Fn(&Exchange) -> bool,
+    ) -> Result<Arc<Exchange>, Failure> {
+        if !self.stage.has_switchboard() {
+            return Err(Failure::Inconclusive(message!("judging.no-wire")));
+        }
+        let bound = self.ledger.bounds.delivery;
+        let found = self.stage.recorder().await_exchange(bound, self.begun, wanted).await;
+        found.ok_or_else(|| {
+            Failure::Inconclusive(message!("judging.not-on-wire", what = what, seconds = bound.as_secs()))
+        })
+    }
+
+    /// Bends the network until the guard is dropped.
+    ///
+    /// # Errors
+    /// Inconclusive where servers meet without the switchboard.
+    pub fn fault(&self, fault: Fault) -> Result<FaultGuard, Failure> {
+        self.stage.fault(fault).ok_or_else(|| Failure::Inconclusive(message!("judging.no-wire")))
+    }
+
+    /// Judges the check `name`: it passes with what `outcome` rests on, or fails as `outcome` failed. The scenario goes
+    /// on either way.
+    pub fn check(&self, name: &str, outcome: Result<impl Into<Observations>, Failure>) {
+        let verdict = match outcome {
+            Ok(observations) => self.pass(observations.into()),
+            Err(failure) => judge::verdict_of(&failure, self.wire_view().as_ref()),
+        };
+        self.settle(name, verdict.into());
+    }
+
+    /// Holds what was observed against the expectation stored for the check `name`, the same in all room versions.
+    pub fn record(&self, name: &str, observed: impl Into<Observed>) {
+        self.hold(name, None, &observed.into());
+    }
+
+    /// As [`Self::record`], with an expectation of its own for each room version.
+    pub fn record_by_version(&self, name: &str, observed: impl Into<Observed>) {
+        self.hold(name, Some(&self.play.room_version), &observed.into());
+    }
+
+    fn hold(&self, name: &str, by_version: Option<&str>, observed: &Observed) {
+        let mut names = Names::new(&self.ledger.names());
+        let actual = as_text(&normalise(&observed.value, &mut names));
+        let digest = Sha256::digest(&actual).iter().map(|byte| format!("{byte:02x}")).collect();
+        let verdict = self.against_expectation(name, by_version, observed, &actual);
+        self.settle(name, CheckOutcome { verdict, actual_sha256: Some(digest) });
+    }
+
+    fn against_expectation(
+        &self,
+        name: &str,
+        by_version: Option<&str>,
+        observed: &Observed,
+        actual: &str,
+    ) -> Verdict {
+        let check = format!("{}/{name}", self.scenario.id);
+        let error = |problem: Problem| Verdict::Error { class: problem.class, message: problem.message };
+        let comparison = match self.expectations.compare(&check, by_version, actual) {
+            Ok(comparison) => comparison,
+            Err(problem) => return error(problem),
+        };
+        if comparison == Comparison::Conforms {
+            return self.pass(observed.observations.clone());
+        }
+        let title = self.title(name).unwrap_or_default();
+        if let Err(problem) = self.expectations.propose(&check, by_version, title, actual) {
+            return error(problem);
+        }
+        match comparison {
+            Comparison::Differs { expected } => {
+                let evidence: Vec<_> = observed.observations.all().iter().map(|seen| seen.exchange).collect();
+                let (blame, extra) = self.blame_for_difference(observed);
+                let evidence = evidence.into_iter().chain(extra).collect();
+                let text = message!("fail.differs", title = title);
+                let verdict = judge::fail("expectation.differs", blame, text, evidence);
+                judge::with_texts(verdict, Some(expected), Some(actual.to_owned()))
+            }
+            _ => Verdict::Inconclusive {
+                message: message!("judging.no-expectation", check = check),
+                blocked_by: None,
+                bound_ms: None,
+            },
+        }
+    }
+
+    /// Who made the difference: the server that put an event on the wire as it is shown, else the one that shows it.
+    fn blame_for_difference(&self, observed: &Observed) -> (Blame, Option<samklang_verdict::ExchangeId>) {
+        let shown_by = observed.observations.all()[0].by;
+        let shown = |role| Blame::Server { role, because: message!("blame.shown") };
+        let id = observed.value["event_id"].as_str();
+        let (Some(wire), Some(id)) = (self.wire_view(), id) else { return (shown(shown_by), None) };
+        for server in self.stage.servers().filter(|server| server.role != shown_by) {
+            if let Some((content, exchange)) = wire.content_on_wire(id, server.role) {
+                if content == observed.value["content"] {
+                    let because = message!("blame.sent-so", exchange = exchange, role = server.role);
+                    return (Blame::Server { role: server.role, because }, Some(exchange));
+                }
+                let because = message!("blame.changed", exchange = exchange, role = shown_by);
+                return (Blame::Server { role: shown_by, because }, Some(exchange));
+            }
+        }
+        (shown(shown_by), None)
+    }
+
+    /// A pass, if it rests on something that a subject was seen to do: where only the other server shows the outcome, on
+    /// the last thing that a subject did for it.
+    fn pass(&self, observations: Observations) -> Verdict {
+        if observations.any_by(&self.subjects) {
+            return Verdict::Pass { observations };
+        }
+        let own = self.ledger.observations().into_iter().rfind(|own| self.subjects.contains(&own.by));
+        if let Some(own) = own {
+            Verdict::Pass { observations: Observations::new(own, observations.all().iter().cloned()) }
+        } else {
+            let problem = Problem::harness(message!("judging.no-subject", scenario = self.scenario.id));
+            Verdict::Error { class: problem.class, message: problem.message }
+        }
+    }
+
+    fn title(&self, name: &str) -> Option<&'static str> {
+        self.scenario.all_checks().find(|(check, ..)| *check == name).map(|(_, title, _)| title)
+    }
+
+    fn settle(&self, name: &str, outcome: CheckOutcome) {
+        let mut judged = self.judged();
+        let again = judged.contains_key(name);
+        let declared = self.title(name).filter(|_| name != FLOW);
+        let outcome = match (declared, again) {
+            (Some(_), false) => outcome,
+            (None, _) => {
+                harness_error(message!("judging.unknown-check", check = name, scenario = self.scenario.id))
+            }
+            (Some(_), true) => {
+                harness_error(message!("judging.judged-twice", check = name, scenario = self.scenario.id))
+            }
+        };
+        judged.insert(name.to_owned(), outcome);
+    }
+
+    /// Every check's verdict, now that the scenario has ended as `ended`.
+    pub fn close(&self, ended: &Result<(), Failure>) -> BTreeMap<String, CheckOutcome> {
+        let flow: CheckOutcome = match ended {
+            Ok(()) => match Observations::from_all(self.ledger.observations()) {
+                Some(observations) => self.pass(observations).into(),
+                None => harness_error(message!("judging.nothing-observed", scenario = self.scenario.id)),
+            },
+            Err(failure) => judge::verdict_of(failure, self.wire_view().as_ref()).into(),
+        };
+        let went_well = matches!(flow.verdict, Verdict::Pass { .. });
+        let mut judged = std::mem::take(&mut *self.judged());
+        for (name, ..) in self.scenario.all_checks().filter(|(name, ..)| *name != FLOW) {
+            judged.entry(name.to_owned()).or_insert_with(|| {
+                if went_well {
+                    harness_error(message!("judging.not-judged", check = name, scenario = self.scenario.id))
+                } else {
+                    blocked(self.scenario, &flow.verdict).into()
+                }
+            });
+        }
+        // A check that nobody declared has no place in a result, so the flow carries its error.
+        let stray = judged.keys().find(|name| self.title(name).is_none() || *name == FLOW).cloned();
+        let stray = stray.and_then(|name| judged.remove(&name));
+        judged.insert(FLOW.to_owned(), stray.unwrap_or(flow));
+        judged
+    }
+}
+
+/// What a check comes to whose scenario did not get that far.
+fn blocked(scenario: &Scenario, flow: &Verdict) -> Verdict {
+    if let Verdict::NotApplicable { message } = flow {
+        return Verdict::NotApplicable { message: message.clone() };
+    }
+    let by = ScenarioId::new(scenario.id).ok().and_then(|id| CheckId::of(&id, FLOW).ok());
+    Verdict::Inconclusive {
+        message: message!("judging.blocked", scenario = scenario.id),
+        blocked_by: by,
+        bound_ms: None,
+    }
+}
+
+fn harness_error(message: samklang_verdict::Message) -> CheckOutcome {
+    Verdict::Error { class: samklang_verdict::Class::Harness, message }.into()
+}
+
+/// The stage's roles with the host first.
+fn order(stage: &Stage, host: Role) -> Vec<Role> {
+    let others = stage.servers().map(|server| server.role).filter(|&role| role != host);
+    std::iter::once(host).chain(others).collect()
+}
+
+/// A server of the constellation as an end of an exchange.
+pub fn party(role: Role) -> Party {
+    Party::Server { role }
+}
+
+/// A call's refusal, where it is one.
+pub fn refusal(failure: &Failure) -> Option<&samklang_stage::driver::Refusal> {
+    match failure {
+        Failure::Call { error: CallError::Refused(refusal), .. } => Some(refusal),
+        _ => None,
+    }
+}

@@ -1,0 +1,284 @@
+//! Plays trials: side by side on a shared stage, then those alone that need the whole stage.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::StreamExt;
+use samklang_stage::{stage::Stage, waiting};
+use samklang_verdict::{Attempt, Class, Exchange, Problem, Role, Verdict, message};
+use tokio::sync::watch;
+
+use crate::{
+    plan::{Obstacle, Trial},
+    scenario::{FLOW, Need},
+    scene::{CheckOutcome, Scene},
+    suite::Suite,
+};
+
+/// A fail is played again alone at most this often.
+const AGAIN: usize = 2;
+/// How long a server may still look alive after it broke off a call by ending.
+const DYING: Duration = Duration::from_millis(500);
+
+/// What a trial came to.
+pub struct Played {
+    /// The trial.
+    pub trial: Trial,
+    /// Each check's verdict, by name.
+    pub checks: BTreeMap<String, CheckOutcome>,
+    /// Every try of each check that was played more than once.
+    pub attempts: BTreeMap<String, Vec<Attempt>>,
+    /// The exchanges of the first try.
+    pub transcript: Vec<Arc<Exchange>>,
+    /// The exchanges of each further try.
+    pub further: Vec<Vec<Arc<Exchange>>>,
+    /// How long the first try took.
+    pub took: Duration,
+}
+
+impl Played {
+    /// Whether one of its checks failed.
+    pub fn failed(&self) -> bool {
+        self.checks.values().any(|check| matches!(check.verdict, Verdict::Fail(_)))
+    }
+
+    /// A trial that was not played, with the same verdict for all its checks, or what its own obstacle says.
+    pub fn unplayed(trial: Trial, verdict: &Verdict) -> Self {
+        let verdict = match &trial.obstacle {
+            Some(Obstacle::NotApplicable(message)) => &Verdict::NotApplicable { message: message.clone() },
+            Some(Obstacle::NotRun(message)) => &Verdict::NotRun { message: message.clone() },
+            None => verdict,
+        };
+        let checks =
+            trial.scenario.all_checks().map(|(name, ..)| (name.to_owned(), verdict.clone().into())).collect();
+        Self {
+            trial,
+            checks,
+            attempts: BTreeMap::new(),
+            transcript: vec![],
+            further: vec![],
+            took: Duration::ZERO,
+        }
+    }
+}
+
+/// How trials are played.
+pub struct Schedule {
+    /// The suite they come from.
+    pub suite: Arc<Suite>,
+    /// The stage they are played on.
+    pub stage: Arc<Stage>,
+    /// The roles whose servers are judged.
+    pub subjects: Vec<Role>,
+    /// How many are played side by side.
+    pub side_by_side: usize,
+    /// Makes names unlike any other's on this stage.
+    pub seed: u64,
+    /// Turns true when the run is to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// How a schedule ended.
+pub struct Ending {
+    /// Every trial, in the order of the plan.
+    pub played: Vec<Played>,
+    /// What ended it early, if something did.
+    pub casualty: Option<Problem>,
+}
+
+impl Schedule {
+    /// Plays all of `trials` and tells `heard` of each that has ended.
+    pub async fn play_all(&self, trials: Vec<Trial>, heard: &(dyn Fn(&Played) + Sync)) -> Ending {
+        let total = trials.len();
+        let mut results: Vec<Option<Played>> = Vec::with_capacity(total);
+        results.resize_with(total, || None);
+        let (mut shared, mut alone) = (Vec::new(), Vec::new());
+        for (place, trial) in trials.into_iter().enumerate() {
+            if trial.obstacle.is_some() {
+                results[place] =
+                    Some(Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stopped") }));
+            } else if trial.scenario.needs.contains(&Need::WholeStage) {
+                alone.push((place, trial));
+            } else {
+                shared.push((place, trial));
+            }
+        }
+        let over = AtomicBool::new(false);
+        for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1)] {
+            let over = &over;
+            let plays = batch
+                .into_iter()
+                .map(|(place, trial)| async move { (place, self.play(place, trial, over).await) });
+            let mut ended = futures_util::stream::iter(plays).buffer_unordered(width);
+            while let Some((place, played)) = ended.next().await {
+                heard(&played);
+                results[place] = Some(played);
+            }
+        }
+        let casualty = if over.load(Ordering::Relaxed) { self.stage.casualty().await } else { None };
+        Ending { played: results.into_iter().flatten().collect(), casualty }
+    }
+
+    /// Plays what failed again, alone, to tell a firm fail from a flaky one. The first verdict stays.
+    pub async fn classify(&self, played: &mut [Played], heard: &(dyn Fn(&str) + Sync)) {
+        for (place, first) in played.iter_mut().enumerate() {
+            if !first.failed() || *self.stop.borrow() {
+                continue;
+            }
+            let names: Vec<_> = first.checks.keys().cloned().collect();
+            for name in &names {
+                first.attempts.insert(name.clone(), vec![attempt(&first.checks[name].verdict)]);
+            }
+            for again in 1..=AGAIN {
+                heard(&first.trial.name());
+                let over = AtomicBool::new(false);
+                let nonce_place = place + again * 100_000;
+                let second = self.play(nonce_place, first.trial.clone(), &over).await;
+                for (name, outcome) in &second.checks {
+                    first.attempts.entry(name.clone()).or_default().push(attempt(&outcome.verdict));
+                }
+                first.further.push(second.transcript);
+            }
+            let checks = &first.checks;
+            first.attempts.retain(|name, _| matches!(checks[name].verdict, Verdict::Fail(_)));
+        }
+    }
+
+    async fn play(&self, place: usize, trial: Trial, over: &AtomicBool) -> Played {
+        if *self.stop.borrow() {
+            return Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stopped") });
+        }
+        if over.load(Ordering::Relaxed) {
+            return Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stage-gone") });
+        }
+        let played = self.play_now(place, trial).await;
+        let doubtful = played.checks.values().any(|check| !check.verdict.is_judged());
+        if doubtful || played.failed() {
+            // The end of a connection can be heard before the end of the server that caused it.
+            let broke_off = played.checks.get(FLOW).is_some_and(|flow| !flow.verdict.is_judged());
+            let bound = if broke_off { DYING } else { Duration::ZERO };
+            if waiting::until_send(bound, || self.stage.casualty()).await.is_ok() {
+                over.store(true, Ordering::Relaxed);
+            }
+        }
+        played
+    }
+
+    /// Plays one trial, whoever else may be on the stage.
+    pub async fn play_one(&self, place: usize, trial: Trial) -> Played {
+        self.play(place, trial, &AtomicBool::new(false)).await
+    }
+
+    async fn play_now(&self, place: usize, trial: Trial) -> Played {
+        let begun = Instant::now();
+        let bound = Duration::from_secs(self.suite.profile.play_seconds);
+        let scene = Arc::new(Scene::new(
+            Arc::clone(&self.stage),
+            trial.scenario,
+            trial.play.clone(),
+            nonce(self.seed, place),
+            self.suite.profile.bounds(),
+            self.suite.expectations.clone(),
+            self.subjects.clone(),
+        ));
+        let scenario = trial.scenario;
+        // A task of its own: a panic ends the scenario and nothing else.
+        let mut task = tokio::spawn({
+            let scene = Arc::clone(&scene);
+            async move { (scenario.play)(&scene).await }
+        });
+        let mut stop = self.stop.clone();
+        let ended = tokio::select! {
+            ended = waiting::within(bound, &mut task) => ended,
+            // Where nobody can ask for a stop any more, none comes.
+            Ok(_) = stop.wait_for(|&stop| stop) => {
+                task.abort();
+                return Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stopped") });
+            }
+        };
+        let checks = match ended {
+            Ok(Ok(outcome)) => scene.close(&outcome),
+            Ok(Err(error)) => {
+                let message = message!("judging.panicked", error = panic_text(error));
+                let mut checks = scene.close(&Err(Problem::harness(message.clone()).into()));
+                checks.insert(FLOW.to_owned(), Verdict::Error { class: Class::Harness, message }.into());
+                checks
+            }
+            Err(_) => {
+                task.abort();
+                let message = message!("judging.play-too-long", seconds = bound.as_secs());
+                let mut checks =
+                    scene.close(&Err(samklang_stage::user::Failure::Inconclusive(message.clone())));
+                let bound_ms = u64::try_from(bound.as_millis()).ok();
+                checks.insert(
+                    FLOW.to_owned(),
+                    Verdict::Inconclusive { message, blocked_by: None, bound_ms }.into(),
+                );
+                checks
+            }
+        };
+        let transcript = scene.transcript();
+        Played {
+            trial,
+            checks,
+            attempts: BTreeMap::new(),
+            transcript,
+            further: vec![],
+            took: begun.elapsed(),
+        }
+    }
+}
+
+fn attempt(verdict: &Verdict) -> Attempt {
+    Attempt {
+        verdict: verdict.name().to_owned(),
+        reason: verdict.reason().map(|reason| reason.as_str().to_owned()),
+        transcript: None,
+    }
+}
+
+fn panic_text(error: tokio::task::JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(payload) => {
+            let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Lower-case letters and digits, unlike for each place, and unlike from run to run.
+fn nonce(seed: u64, place: usize) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut rest = (seed % 46_656).saturating_mul(10_000_000).saturating_add(place as u64);
+    let mut text = Vec::new();
+    while rest > 0 || text.is_empty() {
+        text.push(DIGITS[(rest % 36) as usize]);
+        rest /= 36;
+    }
+    text.reverse();
+    format!("x{}", String::from_utf8_lossy(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_places_share_a_nonce() {
+        let nonces: BTreeSet<_> =
+            (0..5_000).chain((0..5_000).map(|place| place + 100_000)).map(|p| nonce(7, p)).collect();
+        assert_eq!(nonces.len(), 10_000);
+        assert_ne!(nonce(7, 1), nonce(8, 1));
+        assert!(
+            nonces.iter().all(|nonce| nonce.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! From what trials came to, to the checks of the result file.
+
+use std::collections::BTreeMap;
+
+use samklang_stage::deploy::Cast;
+use samklang_verdict::{
+    Blame, CheckId, CheckResult, Class, Counts, Deviation, Disposition, Judged, Participant, Role,
+    ScenarioId, Verdict, Weight, dispose, message,
+};
+
+use crate::{
+    event::Event,
+    evidence,
+    order::Order,
+    schedule::Played,
+    suite::{Requirements, Suite},
+};
+
+/// All checks of `played`, with what was recorded about the vendors who take part.
+pub fn checks(
+    order: &Order,
+    suite: &Suite,
+    participants: &[Participant],
+    played: &[Played],
+) -> Vec<CheckResult> {
+    let records = records(order, participants);
+    played.iter().flat_map(|play| checks_of(order, suite, &records, play)).collect()
+}
+
+/// The records of each role's vendor that hold for the version which plays.
+fn records(order: &Order, participants: &[Participant]) -> BTreeMap<Role, Vec<Deviation>> {
+    let of = |cast: &Cast| {
+        let answered = participants.iter().find(|participant| participant.role == cast.role);
+        let version =
+            answered.and_then(|participant| participant.answered_version.as_deref()).unwrap_or(&cast.version);
+        let fits = |record: &&Deviation| {
+            record.versions.is_empty() || record.versions.iter().any(|prefix| version.starts_with(prefix))
+        };
+        let own = order.deviations.get(&cast.vendor.name).map(Vec::as_slice).unwrap_or_default();
+        own.iter().filter(fits).map(|record| Deviation { versions: vec![], ..record.clone() }).collect()
+    };
+    order.casts.iter().map(|cast| (cast.role, of(cast))).collect()
+}
+
+fn checks_of(
+    order: &Order,
+    suite: &Suite,
+    records: &BTreeMap<Role, Vec<Deviation>>,
+    played: &Played,
+) -> Vec<CheckResult> {
+    let scenario = played.trial.scenario;
+    let name = played.trial.name();
+    let check = |(check, title, requirements): (&'static str, &'static str, &'static [&'static str])| {
+        let id = CheckId::of(&ScenarioId::new(scenario.id).ok()?, check).ok()?;
+        let outcome = played.checks.get(check);
+        let missing = || Verdict::Error {
+            class: Class::Harness,
+            message: message!("judging.not-judged", check = check, scenario = scenario.id),
+        };
+        let verdict = outcome.map_or_else(missing, |outcome| outcome.verdict.clone());
+        let sha256 = outcome.and_then(|outcome| outcome.actual_sha256.as_deref());
+        let mut attempts = played.attempts.get(check).cloned().unwrap_or_default();
+        for (again, attempt) in attempts.iter_mut().enumerate() {
+            attempt.transcript = Some(evidence::transcript_path(&name, again));
+        }
+        let relevant = relevant(records, &verdict);
+        let judged = dispose(&relevant, &id, &played.trial.play, "", &verdict, sha256, &order.today);
+        let flaky = attempts.iter().any(|attempt| attempt.verdict == "pass");
+        let judged = if flaky { Judged { disposition: Disposition::Flaky, ..judged } } else { judged };
+        Some(CheckResult {
+            id,
+            title: title.to_owned(),
+            play: played.trial.play.clone(),
+            weight: weight(&suite.requirements, requirements, scenario.weight),
+            requirements: requirements.iter().map(|id| (*id).to_owned()).collect(),
+            spec: specs(&suite.requirements, requirements),
+            catalogue: scenario.catalogue.iter().map(|row| (*row).to_owned()).collect(),
+            verdict,
+            disposition: judged.disposition,
+            deviation: judged.deviation,
+            attempts,
+            duration_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
+            transcript: (!played.transcript.is_empty()).then(|| evidence::transcript_path(&name, 0)),
+        })
+    };
+    scenario.all_checks().filter_map(check).collect()
+}
+
+/// A fail is covered by the records of the server that is to blame; while it is undecided, and for everything else, by
+/// those of all who take part.
+fn relevant(records: &BTreeMap<Role, Vec<Deviation>>, verdict: &Verdict) -> Vec<Deviation> {
+    if let Verdict::Fail(fail) = verdict
+        && let Blame::Server { role, .. } = &fail.blame
+    {
+        return records.get(role).cloned().unwrap_or_default();
+    }
+    let mut all: Vec<Deviation> = Vec::new();
+    for record in records.values().flatten() {
+        if !all.contains(record) {
+            all.push(record.clone());
+        }
+    }
+    all
+}
+
+/// The weight of the gravest requirement; the scenario's own where none is named.
+fn weight(requirements: &Requirements, ids: &[&str], own: Weight) -> Weight {
+    ids.iter()
+        .filter_map(|id| requirements.find(id))
+        .map(|requirement| requirement.weight)
+        .min()
+        .unwrap_or(own)
+}
+
+fn specs(requirements: &Requirements, ids: &[&str]) -> Vec<String> {
+    let mut sections: Vec<_> = ids
+        .iter()
+        .filter_map(|id| requirements.find(id))
+        .flat_map(|requirement| requirement.spec.split(';'))
+        .map(|section| section.trim().to_owned())
+        .collect();
+    sections.sort();
+    sections.dedup();
+    sections
+}
+
+/// What is told of a trial when it has ended.
+pub fn told(order: &Order, suite: &Suite, played: &Played) -> Event {
+    let checks = checks_of(order, suite, &records(order, &[]), played);
+    let troubles = checks
+        .iter()
+        .filter(|check| check.disposition != Disposition::AsExpected)
+        .map(|check| format!("{} {}: {}", check.verdict.name(), check.id.name(), why(&check.verdict)))
+        .collect();
+    Event::Played {
+        trial: played.trial.name(),
+        counts: Counts::of(&checks),
+        troubles,
+        took_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+fn why(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Pass { .. } => String::new(),
+        Verdict::Fail(fail) => fail.message.to_string(),
+        Verdict::Inconclusive { message, .. }
+        | Verdict::NotApplicable { message }
+        | Verdict::Error { message, .. }
+        | Verdict::NotRun { message } => message.to_string(),
+    }
+}

@@ -1,0 +1,327 @@
+//! Every way in which a check can end, on servers that are nothing but a list in memory.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod world;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use samklang_runner::{
+    expectation::Expectations,
+    order::Order,
+    plan::Trial,
+    play,
+    scenario::{CheckPlan, Need, Scenario},
+    scene::Scene,
+    schedule::Schedule,
+    suite::{Profile, Requirements, Suite},
+    tally,
+};
+use samklang_stage::user::{Failure, MustBeRefused, Public, join};
+use samklang_verdict::{Blame, CheckResult, Disposition, Play, Role, Verdict, message};
+use tokio::sync::watch;
+use world::{Fault, stage};
+
+const fn scenario(id: &'static str, checks: &'static [CheckPlan], play: PlayFn) -> Scenario {
+    Scenario { id, title: "A story.", catalogue: &["X"], checks, play, ..Scenario::PAIR }
+}
+
+type PlayFn = for<'a> fn(&'a Scene) -> samklang_runner::scenario::Playing<'a>;
+
+static TALK: Scenario = scenario(
+    "fake.talk",
+    &[
+        CheckPlan::new("shown", "Bob is shown what Alice wrote."),
+        CheckPlan::new("refused", "Nobody may knock."),
+    ],
+    play!(talk),
+);
+static FORGETFUL: Scenario =
+    scenario("fake.forgetful", &[CheckPlan::new("never", "Never judged.")], play!(forgetful));
+static TWICE: Scenario = scenario("fake.twice", &[CheckPlan::new("one", "Judged twice.")], play!(twice));
+static UNDECLARED: Scenario = scenario("fake.undeclared", &[], play!(undeclared));
+static IDLE: Scenario = scenario("fake.idle", &[], play!(idle));
+static PANICKING: Scenario =
+    scenario("fake.panicking", &[CheckPlan::new("late", "Too late.")], play!(panicking));
+static ENDLESS: Scenario = scenario("fake.endless", &[], play!(endless));
+static CREDULOUS: Scenario = scenario("fake.credulous", &[], play!(credulous));
+static MOODY: Scenario = scenario("fake.moody", &[], play!(moody));
+static LONELY: Scenario =
+    Scenario { needs: &[Need::WholeStage], ..scenario("fake.lonely", &[], play!(lonely)) };
+
+async fn talk(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let (alice, bob) = (host.register("alice").await?, guest.register("bob").await?);
+    let room = alice.create_room(Public).await?;
+    bob.join(&room).await?;
+    alice.sees(join(&room, &bob)).await?;
+    let hello = alice.send(&room, "hello").await?;
+    scene.record("shown", bob.sees(&hello).await?);
+    scene.check("refused", bob.knock(&room).await.refused());
+    bob.state(&room).await?;
+    Ok(())
+}
+
+async fn forgetful(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    host.register("alice").await.map(|_| ())
+}
+
+async fn twice(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let room = alice.create_room(Public).await?;
+    scene.check("one", Ok(room.done.clone()));
+    scene.check("one", Ok(room.done));
+    Ok(())
+}
+
+async fn undeclared(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    scene.check("unheard-of", alice.create_room(Public).await.map(|room| room.done));
+    Ok(())
+}
+
+async fn idle(_: &Scene) -> Result<(), Failure> {
+    Ok(())
+}
+
+async fn panicking(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    host.register("alice").await?;
+    panic!("on purpose");
+}
+
+async fn endless(_: &Scene) -> Result<(), Failure> {
+    std::future::pending().await
+}
+
+/// Claims absence of something that was done after what was seen.
+async fn credulous(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let room = alice.create_room(Public).await?;
+    let early = alice.send(&room, "early").await?;
+    let sighting = alice.sees(&early).await?;
+    let late = alice.send(&room, "late").await?;
+    alice.never_saw(&late, &sighting)?;
+    Ok(())
+}
+
+static MOODS: AtomicUsize = AtomicUsize::new(0);
+
+/// Fails at first and never again.
+async fn moody(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let room = alice.create_room(Public).await?;
+    if MOODS.fetch_add(1, Ordering::SeqCst) == 0 {
+        return Err(alice.wrong("fake.mood", message!("blame.shown"), room.done.observations.all()));
+    }
+    Ok(())
+}
+
+static OTHERS: AtomicUsize = AtomicUsize::new(0);
+
+async fn lonely(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    assert_eq!(OTHERS.fetch_add(1, Ordering::SeqCst), 0, "somebody else is on the stage");
+    host.register("alice").await?;
+    OTHERS.fetch_sub(1, Ordering::SeqCst);
+    Ok(())
+}
+
+/// A folder of expectations that goes with the test.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Bench {
+    schedule: Schedule,
+    order: Order,
+    _folder: Folder,
+}
+
+impl Bench {
+    fn new(name: &str, fault: Fault) -> Self {
+        let folder = std::env::temp_dir().join(format!("samklang-judging-{name}-{}", std::process::id()));
+        let profile = Profile {
+            name: "test".into(),
+            version: "1".into(),
+            room_versions: vec!["11".into()],
+            delivery_seconds: 1,
+            play_seconds: 3,
+        };
+        let suite = Suite {
+            version: "1".into(),
+            scenarios: vec![&TALK],
+            requirements: Requirements::default(),
+            catalogue: BTreeMap::new(),
+            profile,
+            expectations: Expectations::in_folder(&folder),
+        };
+        let casts = vec![world::cast(Role::A), world::cast(Role::B)];
+        let order = Order {
+            id: "test".into(),
+            casts,
+            subjects: vec![Role::A, Role::B],
+            selection: samklang_runner::plan::Selection::default(),
+            direct: true,
+            side_by_side: 4,
+            seed: 1,
+            output: folder.clone(),
+            deployer_line: String::new(),
+            deviations: BTreeMap::new(),
+            today: "2026-12-01".into(),
+        };
+        let (_, stop) = watch::channel(false);
+        let subjects = vec![Role::A, Role::B];
+        let schedule = Schedule {
+            suite: Arc::new(suite),
+            stage: stage(fault),
+            subjects,
+            side_by_side: 4,
+            seed: 1,
+            stop,
+        };
+        Self { schedule, order, _folder: Folder(folder) }
+    }
+
+    async fn play(&self, scenario: &'static Scenario) -> BTreeMap<String, CheckResult> {
+        let play = Play { room_version: "11".into(), host: Role::A };
+        let trials = vec![Trial { scenario, play, obstacle: None }];
+        let mut played = self.schedule.play_all(trials, &|_| {}).await.played;
+        self.schedule.classify(&mut played, &|_| {}).await;
+        let checks = tally::checks(&self.order, &self.schedule.suite, &[], &played);
+        checks.into_iter().map(|check| (check.id.name().to_owned(), check)).collect()
+    }
+
+    fn accept_all(&self) {
+        for proposal in self.schedule.suite.expectations.proposals().unwrap() {
+            proposal.accept().unwrap();
+        }
+    }
+}
+
+fn names(checks: &BTreeMap<String, CheckResult>) -> Vec<(&str, &str)> {
+    checks.iter().map(|(name, check)| (name.as_str(), check.verdict.name())).collect()
+}
+
+fn reason(check: &CheckResult) -> &str {
+    check.verdict.reason().map_or("", |reason| reason.as_str())
+}
+
+#[tokio::test]
+async fn an_expectation_has_to_be_accepted_before_it_can_be_met() {
+    let bench = Bench::new("accepted", Fault::None);
+    let first = bench.play(&TALK).await;
+    assert_eq!(names(&first), [("flow", "pass"), ("refused", "pass"), ("shown", "inconclusive")]);
+    bench.accept_all();
+    let second = bench.play(&TALK).await;
+    assert_eq!(names(&second), [("flow", "pass"), ("refused", "pass"), ("shown", "pass")]);
+}
+
+#[tokio::test]
+async fn what_differs_from_its_expectation_fails_with_both_texts() {
+    let good = Bench::new("differs", Fault::None);
+    good.play(&TALK).await;
+    good.accept_all();
+    let mut bad = Bench::new("differs-bad", Fault::Alters);
+    let suite =
+        Suite { expectations: good.schedule.suite.expectations.clone(), ..Suite::clone(&bad.schedule.suite) };
+    bad.schedule.suite = Arc::new(suite);
+    let checks = bad.play(&TALK).await;
+    assert_eq!(names(&checks), [("flow", "pass"), ("refused", "pass"), ("shown", "fail")]);
+    let Verdict::Fail(fail) = &checks["shown"].verdict else { panic!("{checks:?}") };
+    assert!(fail.expected.as_ref().is_some_and(|text| text.contains("\"body\": \"hello\"")), "{fail:?}");
+    assert!(fail.actual.as_ref().is_some_and(|text| text.contains("something else")), "{fail:?}");
+    assert!(matches!(fail.blame, Blame::Server { role: Role::B, .. }), "{fail:?}");
+    assert!(!fail.evidence.is_empty());
+    assert_eq!(checks["shown"].disposition, Disposition::Unexpected);
+}
+
+#[tokio::test]
+async fn what_is_not_seen_fails_and_blocks_what_depends_on_it() {
+    let checks = Bench::new("deaf", Fault::Deaf).play(&TALK).await;
+    assert_eq!(names(&checks), [("flow", "fail"), ("refused", "inconclusive"), ("shown", "inconclusive")]);
+    assert_eq!(reason(&checks["flow"]), "delivery.not_seen");
+    let Verdict::Inconclusive { blocked_by, .. } = &checks["shown"].verdict else { panic!("{checks:?}") };
+    assert_eq!(blocked_by.as_ref().map(|id| id.as_str()), Some("fake.talk/flow"));
+}
+
+#[tokio::test]
+async fn what_has_to_be_refused_fails_when_it_is_accepted() {
+    let checks = Bench::new("lets-in", Fault::LetsIn).play(&TALK).await;
+    assert_eq!(reason(&checks["refused"]), "client.accepted");
+}
+
+#[tokio::test]
+async fn an_answer_out_of_shape_is_the_answering_servers_fault() {
+    let checks = Bench::new("babbles", Fault::Babbles).play(&TALK).await;
+    let Verdict::Fail(fail) = &checks["flow"].verdict else { panic!("{checks:?}") };
+    assert_eq!(fail.reason.as_str(), "client.malformed_answer");
+    assert!(matches!(fail.blame, Blame::Server { role: Role::B, .. }), "{fail:?}");
+}
+
+#[tokio::test]
+async fn a_scenario_that_misuses_its_checks_is_an_error_and_never_a_pass() {
+    let bench = Bench::new("misuse", Fault::None);
+    assert_eq!(names(&bench.play(&FORGETFUL).await), [("flow", "pass"), ("never", "error")]);
+    assert_eq!(names(&bench.play(&TWICE).await), [("flow", "pass"), ("one", "error")]);
+    assert_eq!(names(&bench.play(&UNDECLARED).await), [("flow", "error")]);
+    assert_eq!(names(&bench.play(&IDLE).await), [("flow", "error")]);
+    assert_eq!(names(&bench.play(&CREDULOUS).await), [("flow", "error")]);
+    assert_eq!(names(&bench.play(&PANICKING).await), [("flow", "error"), ("late", "inconclusive")]);
+}
+
+#[tokio::test]
+async fn a_scenario_without_an_end_is_inconclusive_with_its_bound() {
+    let checks = Bench::new("endless", Fault::None).play(&ENDLESS).await;
+    let Verdict::Inconclusive { bound_ms, .. } = &checks["flow"].verdict else { panic!("{checks:?}") };
+    assert_eq!(*bound_ms, Some(3000));
+}
+
+#[tokio::test]
+async fn a_fail_that_does_not_come_again_is_flaky_and_stays_a_fail() {
+    let checks = Bench::new("moody", Fault::None).play(&MOODY).await;
+    let flow = &checks["flow"];
+    assert_eq!((flow.verdict.name(), flow.disposition), ("fail", Disposition::Flaky));
+    let tries: Vec<_> = flow.attempts.iter().map(|attempt| attempt.verdict.as_str()).collect();
+    assert_eq!(tries, ["fail", "pass", "pass"]);
+}
+
+#[tokio::test]
+async fn a_pass_that_rests_on_another_server_than_the_subject_is_an_error() {
+    let mut bench = Bench::new("subject", Fault::None);
+    bench.schedule.subjects = vec![Role::B];
+    let checks = bench.play(&MOODY_NOT).await;
+    assert_eq!(names(&checks), [("flow", "error")]);
+}
+
+static MOODY_NOT: Scenario = scenario("fake.one-sided", &[], play!(one_sided));
+
+async fn one_sided(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    host.register("alice").await.map(|_| ())
+}
+
+#[tokio::test]
+async fn what_needs_the_whole_stage_plays_alone() {
+    let bench = Bench::new("lonely", Fault::None);
+    let trial =
+        |host| Trial { scenario: &LONELY, play: Play { room_version: "11".into(), host }, obstacle: None };
+    let played = bench.schedule.play_all(vec![trial(Role::A), trial(Role::B)], &|_| {}).await.played;
+    assert_eq!(played.len(), 2);
+    assert!(played.iter().all(|play| matches!(play.checks["flow"].verdict, Verdict::Pass { .. })));
+}

@@ -1,0 +1,144 @@
+//! Deployers bring servers up: as containers, or as processes on loopback.
+
+pub mod container;
+pub mod engine;
+mod image;
+mod log;
+mod network;
+mod ports;
+pub mod process;
+mod script;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use samklang_verdict::{Problem, Role};
+
+use crate::{certificates::Leaf, vendor::Vendor};
+
+/// Which server is to play a role.
+#[derive(Debug, Clone)]
+pub struct Cast {
+    /// The role.
+    pub role: Role,
+    /// The product.
+    pub vendor: Arc<Vendor>,
+    /// Its version, as the vendor writes it.
+    pub version: String,
+    /// A published image to run instead of one built from the vendor's folder.
+    pub image: Option<String>,
+}
+
+/// Where a stage's listeners stand, so that its servers reach them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// The run's own container network: listeners bind to its gateway, names like `a.test` resolve to it, and all
+    /// of them share port 8448.
+    Network {
+        /// The gateway's address.
+        gateway: Ipv4Addr,
+    },
+    /// Loopback: names are `127.0.0.1:<port>`, so no name has to be resolved, and each has a port of its own.
+    Loopback,
+}
+
+/// What a server is started with.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Who is to play.
+    pub cast: Cast,
+    /// The server name it shall have: `a.test` or `127.0.0.1:40001`.
+    pub server_name: String,
+    /// The certificate for that name.
+    pub leaf: Leaf,
+    /// The stage's root certificate, PEM.
+    pub ca_pem: String,
+    /// The root's key, PKCS#1 PEM; only for images that declare they need it.
+    pub ca_key_pem: Option<String>,
+    /// Every name of the stage and the address it resolves to, for engines whose containers cannot ask our DNS.
+    pub names: Vec<(String, Ipv4Addr)>,
+    /// The port that the server itself must listen on for federation, when the name says so (`--direct` on loopback).
+    pub federation_port: Option<u16>,
+}
+
+/// A server that was started; perhaps not ready yet.
+#[async_trait]
+pub trait Running: Send + Sync {
+    /// Where its client API (or its driver's API) listens, plain HTTP.
+    fn client(&self) -> SocketAddr;
+    /// Where its federation API listens, HTTPS.
+    fn federation(&self) -> SocketAddr;
+    /// The address its own requests come from, where that tells it from the others.
+    fn source(&self) -> Option<IpAddr>;
+    /// The digest of the image it runs from; none for a process.
+    fn image(&self) -> Option<String>;
+    /// The file that its output goes to.
+    fn log(&self) -> PathBuf;
+    /// `None` while it runs; once it has ended, how (for instance `exit status 3`). To be asked before each attempt to
+    /// reach the server: one that ended at once may have no address of its own.
+    ///
+    /// # Errors
+    /// When its engine no longer answers, which says nothing about the server.
+    async fn ended(&self) -> Result<Option<String>, Problem>;
+    /// Processor time it has used so far; none where that cannot be read.
+    async fn cpu(&self) -> Option<Duration>;
+    /// Stops it, waits until it is gone, and keeps its log.
+    ///
+    /// # Errors
+    /// When it cannot be stopped.
+    async fn stop(&self) -> Result<(), Problem>;
+}
+
+/// Hears, a line at a time, how a long preparation goes on.
+pub type Progress<'a> = dyn Fn(&str) + Send + Sync + 'a;
+
+/// Brings servers up for one run.
+#[async_trait]
+pub trait Deployer: Send + Sync {
+    /// `container` or `process`.
+    fn name(&self) -> &'static str;
+
+    /// Makes what the run's servers stand on. Called once, before any server is started.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses.
+    async fn ground(&self) -> Result<Ground, Problem>;
+
+    /// Builds or fetches what `cast` runs from; quick when that is there already.
+    ///
+    /// # Errors
+    /// When it cannot be had, with the end of the builder's output.
+    async fn prepare(&self, cast: &Cast, progress: &Progress<'_>) -> Result<(), Problem>;
+
+    /// A federation port for a server's name to say (`--direct` on loopback), kept free of other runs until that
+    /// server is started; none where names need no port.
+    ///
+    /// # Errors
+    /// When no port is free.
+    fn claim_port(&self) -> Result<Option<u16>, Problem>;
+
+    /// Starts a server. It is not ready yet: ask [`Running::ended`] and its API in turn.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    async fn start(&self, start: Start) -> Result<Arc<dyn Running>, Problem>;
+
+    /// Removes everything this deployer made: servers, network, folders of data.
+    ///
+    /// # Errors
+    /// When something is left behind, naming it.
+    async fn clear(&self) -> Result<(), Problem>;
+
+    /// As [`Deployer::clear`], for somebody who does not want to wait: servers get no time to end by themselves.
+    ///
+    /// # Errors
+    /// As [`Deployer::clear`].
+    async fn clear_at_once(&self) -> Result<(), Problem> {
+        self.clear().await
+    }
+}

@@ -1,0 +1,223 @@
+//! Answers for the names of one run, and forwards nothing: a server that waits for the outside waits for nobody.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use hickory_proto::{
+    op::{Edns, Message, MessageType, OpCode, Query, ResponseCode},
+    rr::{DNSClass, RData, Record, RecordType, rdata::A},
+};
+use samklang_verdict::{Problem, message};
+use tokio::{net::UdpSocket, task::JoinHandle};
+
+/// The zone of every run (RFC 6761, section 6.2: never used outside).
+const ZONE: &str = ".test";
+
+/// How long an answer may be cached, in seconds: a server that is moved is found again soon.
+const TTL: u32 = 5;
+
+/// At most this many names from outside the run are remembered.
+const MOST_STRANGERS: usize = 1_000;
+
+/// The largest query read; longer ones are cut and so malformed.
+const LARGEST_QUERY: usize = 4_096;
+
+/// A responder on UDP for one stage.
+#[derive(Debug)]
+pub struct DnsResponder {
+    address: SocketAddr,
+    zone: Arc<Zone>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Zone {
+    gateway: Ipv4Addr,
+    names: Mutex<BTreeMap<String, Ipv4Addr>>,
+    strangers: Mutex<BTreeSet<String>>,
+}
+
+impl DnsResponder {
+    /// Answers on `address`, with `gateway` for every name under `.test`.
+    ///
+    /// # Errors
+    /// When the port is taken or needs rights that this process has not; the stage then writes names into the servers'
+    /// hosts files.
+    pub async fn open(address: SocketAddr, gateway: Ipv4Addr) -> Result<Self, Problem> {
+        let refused = |error: io::Error| match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                Problem::configuration(message!("dns.not-permitted", address = address))
+            }
+            io::ErrorKind::AddrInUse => Problem::configuration(message!("dns.port-taken", address = address)),
+            _ => Problem::engine(message!("dns.not-opened", address = address, detail = error)),
+        };
+        let socket = UdpSocket::bind(address).await.map_err(refused)?;
+        let address = socket.local_addr().map_err(refused)?;
+        let zone = Arc::new(Zone { gateway, names: Mutex::default(), strangers: Mutex::default() });
+        let task = tokio::spawn(answer_all(socket, Arc::clone(&zone)));
+        Ok(Self { address, zone, task })
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Gives `name` an address of its own, in place of the gateway's.
+    pub fn set(&self, name: &str, address: Ipv4Addr) {
+        lock(&self.zone.names).insert(plain(name), address);
+    }
+
+    /// The names asked for that are not of this run, in alphabetical order; the first thousand of them.
+    pub fn strangers(&self) -> Vec<String> {
+        lock(&self.zone.strangers).iter().cloned().collect()
+    }
+
+    /// Stops answering and frees the port.
+    pub async fn close(mut self) {
+        self.task.abort();
+        // The only way to end is by that abort.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for DnsResponder {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer_all(socket: UdpSocket, zone: Arc<Zone>) {
+    let mut buffer = [0; LARGEST_QUERY];
+    loop {
+        // An error here tells of an earlier answer that did not arrive; the next query may.
+        let Ok((length, asker)) = socket.recv_from(&mut buffer).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        if let Some(answer) = zone.answer(&buffer[..length]) {
+            let _ = socket.send_to(&answer, asker).await;
+        }
+    }
+}
+
+impl Zone {
+    /// The answer to one packet; none to what is no query.
+    fn answer(&self, packet: &[u8]) -> Option<Vec<u8>> {
+        let query = Message::from_vec(packet).ok()?;
+        if query.message_type() != MessageType::Query {
+            return None;
+        }
+        let mut answer = Message::new();
+        answer
+            .set_id(query.id())
+            .set_message_type(MessageType::Response)
+            .set_op_code(query.op_code())
+            .set_recursion_desired(query.recursion_desired())
+            .set_recursion_available(true)
+            .set_authoritative(true)
+            .add_queries(query.queries().to_vec());
+        if query.extensions().is_some() {
+            answer.set_edns(Edns::new());
+        }
+        let code = match query.queries() {
+            _ if query.op_code() != OpCode::Query => ResponseCode::NotImp,
+            [question] => self.look_up(question, &mut answer),
+            _ => ResponseCode::FormErr,
+        };
+        answer.set_response_code(code).to_vec().ok()
+    }
+
+    fn look_up(&self, question: &Query, answer: &mut Message) -> ResponseCode {
+        let name = plain(&question.name().to_ascii());
+        let own = lock(&self.names).get(&name).copied();
+        if own.is_none() && !name.ends_with(ZONE) {
+            let mut strangers = lock(&self.strangers);
+            if strangers.len() < MOST_STRANGERS {
+                strangers.insert(name);
+            }
+            return ResponseCode::NXDomain;
+        }
+        // Service records live under names of their own (`_matrix-fed._tcp.a.test`); a run has none of them. Other
+        // types do not exist at names that do: to say "no such name" there would deny the address as well (RFC 2308).
+        if question.query_type() == RecordType::SRV || name.starts_with('_') {
+            return ResponseCode::NXDomain;
+        }
+        if question.query_class() == DNSClass::IN
+            && matches!(question.query_type(), RecordType::A | RecordType::ANY)
+        {
+            let address = RData::A(A(own.unwrap_or(self.gateway)));
+            answer.add_answer(Record::from_rdata(question.name().clone(), TTL, address));
+        }
+        ResponseCode::NoError
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, str::FromStr, time::Duration};
+
+    use hickory_proto::rr::Name;
+
+    use super::*;
+    use crate::waiting::within;
+
+    const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 24, 0, 1);
+    const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+    async fn ask(address: SocketAddr, name: &str, kind: RecordType) -> (ResponseCode, Vec<Ipv4Addr>) {
+        let socket = UdpSocket::bind(ANY_PORT).await.unwrap();
+        let mut query = Message::new();
+        query.set_id(7).add_query(Query::query(Name::from_str(name).unwrap(), kind));
+        // What is malformed gets no answer and does not stop the responder.
+        for packet in [&b""[..], b"\x00", &[0xff; 600], &query.to_vec().unwrap()] {
+            socket.send_to(packet, address).await.unwrap();
+        }
+        let mut buffer = [0; 512];
+        let length = within(Duration::from_secs(5), socket.recv(&mut buffer)).await.unwrap().unwrap();
+        let answer = Message::from_vec(&buffer[..length]).unwrap();
+        assert_eq!((answer.id(), answer.message_type()), (7, MessageType::Response));
+        let addresses = answer.answers().iter().filter_map(|record| record.data().as_a().map(|a| a.0));
+        (answer.response_code(), addresses.collect())
+    }
+
+    #[tokio::test]
+    async fn names_of_the_run_have_addresses_and_nothing_else_has() {
+        let dns = DnsResponder::open(ANY_PORT, GATEWAY).await.unwrap();
+        let own = Ipv4Addr::new(172, 24, 0, 9);
+        dns.set("B.test", own);
+        let at = dns.address();
+        assert_eq!(ask(at, "mallory-17.test.", RecordType::A).await, (ResponseCode::NoError, vec![GATEWAY]));
+        assert_eq!(ask(at, "b.TEST.", RecordType::A).await, (ResponseCode::NoError, vec![own]));
+        assert_eq!(ask(at, "a.test.", RecordType::AAAA).await, (ResponseCode::NoError, vec![]));
+        let srv = "_matrix-fed._tcp.a.test.";
+        assert_eq!(ask(at, srv, RecordType::SRV).await, (ResponseCode::NXDomain, vec![]));
+        assert!(dns.strangers().is_empty());
+        assert_eq!(ask(at, "matrix.org.", RecordType::A).await, (ResponseCode::NXDomain, vec![]));
+        assert_eq!(ask(at, "a.test.example.", RecordType::SRV).await, (ResponseCode::NXDomain, vec![]));
+        assert_eq!(dns.strangers(), ["a.test.example", "matrix.org"]);
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_a_problem_and_closing_frees_it() {
+        let dns = DnsResponder::open(ANY_PORT, GATEWAY).await.unwrap();
+        let address = dns.address();
+        let problem = DnsResponder::open(address, GATEWAY).await.unwrap_err();
+        assert_eq!(problem.message.key, "dns.port-taken");
+        assert!(problem.to_string().contains(&address.to_string()), "{problem}");
+        dns.close().await;
+        assert!(DnsResponder::open(address, GATEWAY).await.is_ok());
+    }
+}

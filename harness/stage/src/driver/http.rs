@@ -1,0 +1,206 @@
+//! HTTP towards a server's client API: bounded, recorded, with secrets taken out of the record.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use samklang_verdict::{Body, Exchange, ExchangeId, Party, Wire};
+
+use super::{CallError, Refusal};
+use crate::recorder::{self, Recorder};
+
+/// No answer of a client API may be larger.
+pub const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// No answer that is read as JSON may be larger: read, it takes some thirty times its length in memory.
+pub const LARGEST_JSON: usize = 8 * 1024 * 1024;
+/// How long a call may take, a long poll's own waiting apart.
+pub const CALL_BOUND: Duration = Duration::from_secs(60);
+
+/// A client API at its address.
+#[derive(Clone)]
+pub struct ApiClient {
+    http: reqwest::Client,
+    base: String,
+    to: Party,
+    recorder: Recorder,
+    largest: usize,
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The exchange that shows it.
+    pub exchange: ExchangeId,
+}
+
+impl Reply {
+    /// A header's first value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON. Nesting is bounded by the parser.
+    ///
+    /// # Errors
+    /// When it is not JSON, or longer than [`LARGEST_JSON`].
+    pub fn json(&self) -> Result<serde_json::Value, CallError> {
+        let malformed = |what: String| CallError::Malformed { what, exchange: self.exchange };
+        if self.body.len() > LARGEST_JSON {
+            return Err(malformed(format!("the body is longer than {} MiB", LARGEST_JSON / (1024 * 1024))));
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|error| malformed(format!("the body is not JSON that can be read: {error}")))
+    }
+}
+
+impl ApiClient {
+    /// A client of the API at `base` (`http://host:port`), which belongs to the server `to`.
+    ///
+    /// # Errors
+    /// When the HTTP library refuses its set-up.
+    pub fn new(base: String, to: Party, recorder: Recorder) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(no_tls())
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .tcp_nodelay(true)
+            .build()?;
+        Ok(Self { http, base, to, recorder, largest: LARGEST_ANSWER })
+    }
+
+    /// The API's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Sends `request` for `from` and records the exchange. The answer must be complete within `bound`.
+    ///
+    /// # Errors
+    /// [`CallError::Broken`] when no complete answer came.
+    pub async fn call(
+        &self,
+        from: Party,
+        request: ::http::Request<Vec<u8>>,
+        bound: Duration,
+    ) -> Result<Reply, CallError> {
+        let begun = self.recorder.begin();
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let mut exchange = Exchange {
+            id: begun.id,
+            wire: Wire::Client,
+            at_us: begun.at_us,
+            took_us: 0,
+            from,
+            to: self.to.clone(),
+            method: parts.method.to_string(),
+            path: recorder::redact_path(&path).into_owned(),
+            request_headers: recorder::redact_headers(&listed(&parts.headers)),
+            request_body: Body::of(&recorder::redact_json_body(&path, &body)),
+            status: None,
+            response_headers: Vec::new(),
+            response_body: Body::Empty,
+            broken: None,
+            fault: None,
+        };
+        let sent = reqwest::Request::try_from(::http::Request::from_parts(parts, body));
+        let outcome = match sent {
+            Ok(request) => match crate::waiting::within(bound, self.answer(request, &mut exchange)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(format!("no complete answer within {} s", bound.as_secs())),
+            },
+            Err(error) => Err(plain(&error)),
+        };
+        exchange.took_us = begun.took_us();
+        let id = exchange.id;
+        let status = exchange.status;
+        match outcome {
+            Ok(body) => {
+                exchange.response_body = Body::of(&recorder::redact_json_body(&path, &body));
+                let headers = exchange.response_headers.clone();
+                self.recorder.finish(exchange);
+                Ok(Reply { status: status.unwrap_or(0), headers, body, exchange: id })
+            }
+            Err(what) => {
+                exchange.broken = Some(what.clone());
+                self.recorder.finish(exchange);
+                Err(CallError::Broken { what, exchange: id })
+            }
+        }
+    }
+
+    async fn answer(&self, request: reqwest::Request, exchange: &mut Exchange) -> Result<Vec<u8>, String> {
+        let response = self.http.execute(request).await.map_err(|error| plain(&error))?;
+        exchange.status = Some(response.status().as_u16());
+        exchange.response_headers = recorder::redact_headers(&listed(response.headers()));
+        let mut body = Vec::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| plain(&error))?;
+            if body.len() + chunk.len() > self.largest {
+                return Err(format!("the body is larger than {} MiB", self.largest / (1024 * 1024)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// As [`Self::call`], and turns a status other than 2xx into a refusal.
+    ///
+    /// # Errors
+    /// When there is no complete answer, or it is a refusal.
+    pub async fn call_well(
+        &self,
+        from: Party,
+        request: ::http::Request<Vec<u8>>,
+        bound: Duration,
+    ) -> Result<Reply, CallError> {
+        let reply = self.call(from, request, bound).await?;
+        if (200..300).contains(&reply.status) {
+            return Ok(reply);
+        }
+        let body = reply.json().unwrap_or_default();
+        let text = |key: &str| body[key].as_str().unwrap_or_default().chars().take(500).collect();
+        Err(CallError::Refused(Refusal {
+            status: reply.status,
+            errcode: text("errcode"),
+            error: text("error"),
+            exchange: reply.exchange,
+        }))
+    }
+}
+
+/// Headers in order; bytes that are no text are replaced.
+fn listed(headers: &::http::HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+}
+
+/// The client API is plain HTTP; the library still wants a TLS set-up, which trusts nobody.
+fn no_tls() -> rustls::ClientConfig {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    #[expect(clippy::expect_used, reason = "the provider's own defaults always fit each other")]
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring supports the default protocol versions")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+/// An error with its causes in one line; the outermost alone seldom says what happened.
+fn plain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,401 @@
+//! The driver for vendors that offer the Matrix client-server API. ruma knows paths and request bodies; answers are
+//! read as raw JSON, since a typed answer would hide what a server adds or leaves out.
+
+use std::{borrow::Cow, collections::BTreeSet, time::Duration};
+
+use async_trait::async_trait;
+use ruma::{
+    OwnedEventId, OwnedMxcUri, OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, OwnedTransactionId,
+    OwnedUserId, RoomVersionId, UInt,
+    api::{
+        MatrixVersion, OutgoingRequest, OutgoingRequestExt, SupportedVersions,
+        auth_scheme::{AuthScheme, SendAccessToken},
+        client,
+        path_builder::PathBuilder,
+    },
+    events::{AnyMessageLikeEventContent, AnyStateEventContent},
+    serde::Raw,
+};
+use samklang_verdict::Party;
+use serde_json::{Value, json};
+
+use super::{
+    Answered, Batch, Call, CallError, Driver, File, JoinRule, NewRoom, Page, ReceiptKind, Session,
+    http::{ApiClient, CALL_BOUND, Reply},
+    matrix_sync,
+};
+
+/// Registers users by the user-interactive flow with `m.login.dummy`.
+pub struct MatrixDriver {
+    api: ApiClient,
+}
+
+impl MatrixDriver {
+    /// A driver of the client API behind `api`.
+    pub fn new(api: ApiClient) -> Self {
+        Self { api }
+    }
+}
+
+/// A user who is logged in at a Matrix client API.
+struct MatrixSession {
+    api: ApiClient,
+    me: Party,
+    user_id: String,
+    token: String,
+}
+
+#[async_trait]
+impl Driver for MatrixDriver {
+    async fn register(&self, localpart: &str, name: &str) -> Call<Box<dyn Session>> {
+        let me = Party::User { name: name.to_owned() };
+        // Nobody logs in with it again; it exists because the API wants one.
+        let password: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
+        let ask = async |auth: Option<Value>| {
+            let mut body = json!({"username": localpart, "password": password});
+            if let Some(auth) = auth {
+                body["auth"] = auth;
+            }
+            let request = ::http::Request::post(format!("{}/_matrix/client/v3/register", self.api.base()))
+                .header("content-type", "application/json")
+                .body(body.to_string().into_bytes());
+            let request = request.map_err(|error| unsendable(&error))?;
+            self.api.call(me.clone(), request, CALL_BOUND).await
+        };
+        // The first call is refused with the session that the second one has to name.
+        let mut reply = ask(None).await?;
+        if reply.status == 401 {
+            let session = reply.json()?["session"].clone();
+            reply = ask(Some(json!({"type": "m.login.dummy", "session": session}))).await?;
+        }
+        let answer = accepted(&reply)?;
+        let text = |key: &'static str| text_of(&answer, key, &reply);
+        let session = MatrixSession {
+            api: self.api.clone(),
+            me,
+            user_id: text("user_id")?,
+            token: text("access_token")?,
+        };
+        Ok(Answered { value: Box::new(session), exchange: reply.exchange })
+    }
+}
+
+/// A request that could not even be put together: an id that some server gave us is none.
+fn unsendable(error: &dyn std::fmt::Display) -> CallError {
+    CallError::Malformed { what: error.to_string(), exchange: samklang_verdict::ExchangeId(0) }
+}
+
+fn accepted(reply: &Reply) -> Result<Value, CallError> {
+    let answer = reply.json()?;
+    if (200..300).contains(&reply.status) {
+        return Ok(answer);
+    }
+    let text = |key: &str| answer[key].as_str().unwrap_or_default().chars().take(500).collect();
+    Err(CallError::Refused(super::Refusal {
+        status: reply.status,
+        errcode: text("errcode"),
+        error: text("error"),
+        exchange: reply.exchange,
+    }))
+}
+
+fn text_of(answer: &Value, key: &str, reply: &Reply) -> Result<String, CallError> {
+    answer[key].as_str().map(str::to_owned).ok_or_else(|| CallError::Malformed {
+        what: format!("the answer has no text under {key:?}"),
+        exchange: reply.exchange,
+    })
+}
+
+/// An id as the server gave it, for a request that needs it well-formed.
+fn id<T>(text: &str) -> Result<T, CallError>
+where
+    T: for<'a> TryFrom<&'a str>,
+    for<'a> <T as TryFrom<&'a str>>::Error: std::fmt::Display,
+{
+    T::try_from(text).map_err(|error| unsendable(&format!("{text:?} is not a well-formed id: {error}")))
+}
+
+fn raw<T>(content: &Value) -> Result<Raw<T>, CallError> {
+    serde_json::value::to_raw_value(content).map(Raw::from_json).map_err(|error| unsendable(&error))
+}
+
+fn transaction() -> OwnedTransactionId {
+    let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
+    OwnedTransactionId::from(random)
+}
+
+/// How long a long poll's answer may take on top of the wait that was asked for.
+const POLL_GRACE: Duration = Duration::from_secs(30);
+/// How long a typing notification is asked to last: so long that no scenario takes its expiry for the user's stop.
+const TYPING: Duration = Duration::from_secs(300);
+
+impl MatrixSession {
+    async fn ask<R>(&self, request: R, bound: Duration) -> Result<Reply, CallError>
+    where
+        R: OutgoingRequest,
+        R::Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>,
+        R::PathBuilder: for<'a> PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
+    {
+        let versions =
+            SupportedVersions { versions: BTreeSet::from([MatrixVersion::V1_13]), features: BTreeSet::new() };
+        let request = request
+            .try_into_http_request::<Vec<u8>>(
+                self.api.base(),
+                SendAccessToken::IfRequired(&self.token),
+                Cow::Owned(versions),
+            )
+            .map_err(|error| unsendable(&error))?;
+        self.api.call_well(self.me.clone(), request, bound).await
+    }
+
+    async fn done<R>(&self, request: R) -> Call<()>
+    where
+        R: OutgoingRequest,
+        R::Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>,
+        R::PathBuilder: for<'a> PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
+    {
+        let reply = self.ask(request, CALL_BOUND).await?;
+        Ok(Answered { value: (), exchange: reply.exchange })
+    }
+
+    async fn json<R>(&self, request: R) -> Call<Value>
+    where
+        R: OutgoingRequest,
+        R::Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>,
+        R::PathBuilder: for<'a> PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
+    {
+        let reply = self.ask(request, CALL_BOUND).await?;
+        Ok(Answered { value: reply.json()?, exchange: reply.exchange })
+    }
+
+    async fn text<R>(&self, request: R, key: &str) -> Call<String>
+    where
+        R: OutgoingRequest,
+        R::Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>,
+        R::PathBuilder: for<'a> PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
+    {
+        let reply = self.ask(request, CALL_BOUND).await?;
+        Ok(Answered { value: text_of(&reply.json()?, key, &reply)?, exchange: reply.exchange })
+    }
+}
+
+fn servers(via: &[String]) -> Result<Vec<OwnedServerName>, CallError> {
+    via.iter().map(|name| id(name)).collect()
+}
+
+fn create_request(room: &NewRoom) -> Result<client::room::create_room::v3::Request, CallError> {
+    use client::room::create_room::v3::{Request, RoomPreset};
+    let mut request = Request::new();
+    request.room_version = Some(id::<RoomVersionId>(&room.version)?);
+    request.name.clone_from(&room.name);
+    request.topic.clone_from(&room.topic);
+    request.preset = Some(if room.join_rule == JoinRule::Public {
+        RoomPreset::PublicChat
+    } else {
+        RoomPreset::PrivateChat
+    });
+    let state = |kind: &str, content: Value| raw(&json!({"type": kind, "state_key": "", "content": content}));
+    if room.join_rule == JoinRule::Knock {
+        request
+            .initial_state
+            .push(state("m.room.join_rules", json!({"join_rule": room.join_rule.as_str()}))?);
+    }
+    if let Some(visibility) = &room.history_visibility {
+        request
+            .initial_state
+            .push(state("m.room.history_visibility", json!({"history_visibility": visibility}))?);
+    }
+    request.power_level_content_override = room.power_levels.as_ref().map(raw).transpose()?;
+    Ok(request)
+}
+
+#[async_trait]
+impl Session for MatrixSession {
+    fn user_id(&self) -> &str {
+        &self.user_id
+    }
+
+    async fn create_room(&self, room: &NewRoom) -> Call<String> {
+        self.text(create_request(room)?, "room_id").await
+    }
+
+    async fn invite(&self, room: &str, user: &str) -> Call<()> {
+        use client::membership::invite_user::v3::{InvitationRecipient, InviteUserId, Request};
+        let recipient = InvitationRecipient::UserId(InviteUserId::new(id(user)?));
+        self.done(Request::new(id(room)?, recipient)).await
+    }
+
+    async fn join(&self, room: &str, via: &[String]) -> Call<()> {
+        use client::membership::join_room_by_id_or_alias::v3::Request;
+        let mut request = Request::new(id::<OwnedRoomOrAliasId>(room)?);
+        request.via = servers(via)?;
+        self.done(request).await
+    }
+
+    async fn knock(&self, room: &str, via: &[String]) -> Call<()> {
+        use client::knock::knock_room::v3::Request;
+        let mut request = Request::new(id::<OwnedRoomOrAliasId>(room)?);
+        request.via = servers(via)?;
+        self.done(request).await
+    }
+
+    async fn leave(&self, room: &str) -> Call<()> {
+        self.done(client::membership::leave_room::v3::Request::new(id(room)?)).await
+    }
+
+    async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> Call<()> {
+        use client::membership::kick_user::v3::Request;
+        let mut request = Request::new(id(room)?, id(user)?);
+        request.reason = reason.map(str::to_owned);
+        self.done(request).await
+    }
+
+    async fn ban(&self, room: &str, user: &str, reason: Option<&str>) -> Call<()> {
+        use client::membership::ban_user::v3::Request;
+        let mut request = Request::new(id(room)?, id(user)?);
+        request.reason = reason.map(str::to_owned);
+        self.done(request).await
+    }
+
+    async fn unban(&self, room: &str, user: &str) -> Call<()> {
+        self.done(client::membership::unban_user::v3::Request::new(id(room)?, id(user)?)).await
+    }
+
+    async fn send(&self, room: &str, kind: &str, content: &Value) -> Call<String> {
+        use client::message::send_message_event::v3::Request;
+        let content = raw::<AnyMessageLikeEventContent>(content)?;
+        let request = Request::new_raw(id::<OwnedRoomId>(room)?, transaction(), kind.into(), content);
+        self.text(request, "event_id").await
+    }
+
+    async fn set_state(&self, room: &str, kind: &str, state_key: &str, content: &Value) -> Call<String> {
+        use client::state::send_state_event::v3::Request;
+        let content = raw::<AnyStateEventContent>(content)?;
+        let request = Request::new_raw(id::<OwnedRoomId>(room)?, kind.into(), state_key.to_owned(), content);
+        self.text(request, "event_id").await
+    }
+
+    async fn redact(&self, room: &str, event: &str, reason: Option<&str>) -> Call<String> {
+        use client::redact::redact_event::v3::Request;
+        let mut request = Request::new(id(room)?, id::<OwnedEventId>(event)?, transaction());
+        request.reason = reason.map(str::to_owned);
+        self.text(request, "event_id").await
+    }
+
+    async fn upgrade(&self, room: &str, version: &str) -> Call<String> {
+        use client::room::upgrade_room::v3::Request;
+        self.text(Request::new(id(room)?, id(version)?), "replacement_room").await
+    }
+
+    async fn typing(&self, room: &str, on: bool) -> Call<()> {
+        use client::typing::create_typing_event::v3::{Request, Typing, TypingInfo};
+        let state = if on { Typing::Yes(TypingInfo::new(TYPING)) } else { Typing::No };
+        self.done(Request::new(id::<OwnedUserId>(&self.user_id)?, id(room)?, state)).await
+    }
+
+    async fn receipt(&self, room: &str, event: &str, kind: ReceiptKind, thread: Option<&str>) -> Call<()> {
+        use client::receipt::create_receipt::v3::{ReceiptType, Request};
+        use ruma::events::receipt::ReceiptThread;
+        let kind = match kind {
+            ReceiptKind::Public => ReceiptType::Read,
+            ReceiptKind::Private => ReceiptType::ReadPrivate,
+        };
+        let mut request = Request::new(id(room)?, kind, id(event)?);
+        request.thread = match thread {
+            None => ReceiptThread::Unthreaded,
+            Some("main") => ReceiptThread::Main,
+            Some(root) => ReceiptThread::Thread(id(root)?),
+        };
+        self.done(request).await
+    }
+
+    async fn set_presence(&self, presence: &str, status: Option<&str>) -> Call<()> {
+        use client::presence::set_presence::v3::Request;
+        let mut request = Request::new(id::<OwnedUserId>(&self.user_id)?, presence.into());
+        request.status_msg = status.map(str::to_owned);
+        self.done(request).await
+    }
+
+    async fn set_profile(&self, field: &str, value: &str) -> Call<()> {
+        use client::profile::{ProfileFieldValue, set_profile_field::v3::Request};
+        let value = ProfileFieldValue::new(field, json!(value)).map_err(|error| unsendable(&error))?;
+        self.done(Request::new(id::<OwnedUserId>(&self.user_id)?, value)).await
+    }
+
+    async fn profile(&self, user: &str) -> Call<Value> {
+        // Anybody may ask, so the endpoint takes no token in ruma; a server may want one all the same.
+        let user: OwnedUserId = id(user)?;
+        let path = format!("{}/_matrix/client/v3/profile/{user}", self.api.base());
+        let request = ::http::Request::get(path).header("authorization", format!("Bearer {}", self.token));
+        let request = request.body(Vec::new()).map_err(|error| unsendable(&error))?;
+        let reply = self.api.call_well(self.me.clone(), request, CALL_BOUND).await?;
+        Ok(Answered { value: reply.json()?, exchange: reply.exchange })
+    }
+
+    async fn upload(&self, file: &File) -> Call<String> {
+        use client::media::create_content::v3::Request;
+        let mut request = Request::new(file.bytes.clone());
+        request.content_type.clone_from(&file.content_type);
+        request.filename.clone_from(&file.name);
+        self.text(request, "content_uri").await
+    }
+
+    async fn download(&self, address: &str) -> Call<File> {
+        use client::authenticated_media::get_content::v1::Request;
+        let address: OwnedMxcUri = address.into();
+        let (server, media) = address.parts().map_err(|error| unsendable(&error))?;
+        let reply = self.ask(Request::new(media.to_owned(), server.to_owned()), CALL_BOUND).await?;
+        let disposition = reply.header("content-disposition").map(str::to_owned);
+        let name = disposition
+            .and_then(|text| ruma::http_headers::ContentDisposition::try_from(text.as_bytes()).ok())
+            .and_then(|disposition| disposition.filename);
+        let content_type = reply.header("content-type").map(str::to_owned);
+        Ok(Answered { exchange: reply.exchange, value: File { bytes: reply.body, content_type, name } })
+    }
+
+    async fn state(&self, room: &str) -> Call<Vec<Value>> {
+        let answer = self.json(client::state::get_state_events::v3::Request::new(id(room)?)).await?;
+        match answer.value {
+            Value::Array(events) => Ok(Answered { value: events, exchange: answer.exchange }),
+            _ => Err(CallError::Malformed {
+                what: "the room's state is no list of events".into(),
+                exchange: answer.exchange,
+            }),
+        }
+    }
+
+    async fn event(&self, room: &str, event: &str) -> Call<Value> {
+        self.json(client::room::get_room_event::v3::Request::new(id(room)?, id(event)?)).await
+    }
+
+    async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> Call<Page> {
+        use client::message::get_message_events::v3::Request;
+        let mut request = Request::backward(id(room)?).from(from.map(str::to_owned));
+        request.limit = UInt::from(limit);
+        let answer = self.json(request).await?;
+        let Value::Array(events) = answer.value["chunk"].clone() else {
+            let what = "the page has no list under \"chunk\"".into();
+            return Err(CallError::Malformed { what, exchange: answer.exchange });
+        };
+        let end = answer.value["end"].as_str().map(str::to_owned);
+        Ok(Answered { value: Page { events, end }, exchange: answer.exchange })
+    }
+
+    async fn sync(&self, since: Option<&str>, wait_ms: u64) -> Call<Batch> {
+        let filter = r#"{"room":{"timeline":{"limit":500},"state":{"lazy_load_members":false}}}"#;
+        let mut query = vec![("filter", filter.to_owned()), ("timeout", wait_ms.to_string())];
+        query.extend(since.map(|since| ("since", since.to_owned())));
+        let mut url = reqwest::Url::parse(self.api.base()).map_err(|error| unsendable(&error))?;
+        url.set_path("/_matrix/client/v3/sync");
+        url.query_pairs_mut().extend_pairs(query);
+        let request =
+            ::http::Request::get(url.as_str()).header("authorization", format!("Bearer {}", self.token));
+        let request = request.body(Vec::new()).map_err(|error| unsendable(&error))?;
+        let bound = Duration::from_millis(wait_ms) + POLL_GRACE;
+        let reply = self.api.call_well(self.me.clone(), request, bound).await?;
+        let answer = reply.json()?;
+        let next = text_of(&answer, "next_batch", &reply)?;
+        let happenings = matrix_sync::happenings(&answer, reply.exchange);
+        Ok(Answered { value: Batch { next, happenings }, exchange: reply.exchange })
+    }
+}

@@ -1,0 +1,76 @@
+//! What a sync's answer shows, in the order in which it happened (client-server API, syncing).
+
+use samklang_verdict::ExchangeId;
+use serde_json::Value;
+
+use super::{Happening, Place};
+
+/// Reads every event out of a sync's answer. Anything that is not of the API's shape is passed over: what matters to
+/// a scenario is then missing there, and the exchange shows why.
+pub(super) fn happenings(answer: &Value, exchange: ExchangeId) -> Vec<Happening> {
+    const SECTIONS: [(&str, &str, Place); 8] = [
+        ("invite", "invite_state", Place::Invite),
+        ("knock", "knock_state", Place::Knock),
+        ("join", "state", Place::State),
+        ("join", "timeline", Place::Timeline),
+        ("join", "ephemeral", Place::Ephemeral),
+        ("leave", "state", Place::State),
+        ("leave", "timeline", Place::Timeline),
+        ("leave", "ephemeral", Place::Ephemeral),
+    ];
+    let mut found = Vec::new();
+    for (membership, list, place) in SECTIONS {
+        let Some(rooms) = answer["rooms"][membership].as_object() else { continue };
+        for (room, content) in rooms {
+            for event in content[list]["events"].as_array().into_iter().flatten() {
+                found.push(Happening { place, room: Some(room.clone()), event: event.clone(), exchange });
+            }
+        }
+    }
+    for event in answer["presence"]["events"].as_array().into_iter().flatten() {
+        found.push(Happening { place: Place::Presence, room: None, event: event.clone(), exchange });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_part_of_an_answer_is_found_in_its_place() {
+        let events = |name: &str| json!({"events": [{"type": name}]});
+        let answer = json!({
+            "rooms": {
+                "join": {"!j": {"timeline": events("t"), "state": events("s"), "ephemeral": events("e")}},
+                "invite": {"!i": {"invite_state": events("i")}},
+                "leave": {"!l": {"timeline": events("l")}},
+                "knock": {"!k": {"knock_state": events("k")}},
+            },
+            "presence": events("p"),
+        });
+        let found: Vec<_> = happenings(&answer, ExchangeId(7))
+            .into_iter()
+            .map(|h| (h.place, h.room.unwrap_or_default(), h.event["type"].as_str().unwrap().to_owned()))
+            .collect();
+        let expected = [
+            (Place::Invite, "!i", "i"),
+            (Place::Knock, "!k", "k"),
+            (Place::State, "!j", "s"),
+            (Place::Timeline, "!j", "t"),
+            (Place::Ephemeral, "!j", "e"),
+            (Place::Timeline, "!l", "l"),
+            (Place::Presence, "", "p"),
+        ];
+        assert_eq!(found, expected.map(|(place, room, kind)| (place, room.to_owned(), kind.to_owned())));
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_shows_nothing_and_breaks_nothing() {
+        for answer in [json!([]), json!({"rooms": {"join": {"!j": {"timeline": {"events": 7}}}}}), json!("x")]
+        {
+            assert!(happenings(&answer, ExchangeId(1)).is_empty(), "{answer}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Keeps every exchange of a stage, finds them by what they mention, and wakes who waits for one.
+
+mod identifiers;
+mod redaction;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use samklang_verdict::{Exchange, ExchangeId};
+use tokio::sync::watch;
+
+pub use self::redaction::{REDACTED, redact_headers, redact_json_body, redact_path};
+use crate::waiting;
+
+/// The transcript of one stage while it is being written. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    start: Instant,
+    kept: Mutex<Kept>,
+    /// How many exchanges are finished.
+    finished: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    begun: u64,
+    /// In the order in which they finished, so that a waiting reader looks at each of them once.
+    finished: Vec<Arc<Exchange>>,
+    by_id: BTreeMap<ExchangeId, Arc<Exchange>>,
+    mentions: BTreeMap<String, Vec<ExchangeId>>,
+}
+
+/// A request that began.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun {
+    /// The exchange's id.
+    pub id: ExchangeId,
+    /// When, in microseconds since the stage came up.
+    pub at_us: u64,
+    start: Instant,
+}
+
+impl Begun {
+    /// Microseconds since the request began.
+    pub fn took_us(&self) -> u64 {
+        micros(self.start.elapsed())
+    }
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Recorder {
+    /// An empty transcript whose clock starts now.
+    pub fn new() -> Self {
+        let shared =
+            Shared { start: Instant::now(), kept: Mutex::default(), finished: watch::Sender::new(0) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a request begins now. Ids follow the order of these calls.
+    pub fn begin(&self) -> Begun {
+        let mut kept = self.kept();
+        kept.begun += 1;
+        let start = Instant::now();
+        Begun { id: ExchangeId(kept.begun), at_us: micros(start.duration_since(self.shared.start)), start }
+    }
+
+    /// Keeps a finished exchange, whose id came from [`Recorder::begin`]. Its secrets must have been taken out.
+    pub fn finish(&self, exchange: Exchange) {
+        let mentions = identifiers::mentioned(&exchange);
+        let exchange = Arc::new(exchange);
+        let mut kept = self.kept();
+        for mention in mentions {
+            kept.mentions.entry(mention).or_default().push(exchange.id);
+        }
+        kept.by_id.insert(exchange.id, Arc::clone(&exchange));
+        kept.finished.push(exchange);
+        let count = kept.finished.len();
+        drop(kept);
+        self.shared.finished.send_replace(count);
+    }
+
+    /// The id that the next request will get: exchanges from here on are later than now.
+    pub fn mark(&self) -> ExchangeId {
+        ExchangeId(self.kept().begun + 1)
+    }
+
+    /// How many exchanges are finished.
+    pub fn len(&self) -> usize {
+        self.kept().finished.len()
+    }
+
+    /// Whether no exchange is finished.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The finished exchange with this id.
+    pub fn by_id(&self, id: ExchangeId) -> Option<Arc<Exchange>> {
+        self.kept().by_id.get(&id).cloned()
+    }
+
+    /// All finished exchanges in the order of their ids.
+    pub fn all(&self) -> Vec<Arc<Exchange>> {
+        self.kept().by_id.values().cloned().collect()
+    }
+
+    /// The finished exchanges that mention any of `identifiers` (room, user and event ids, aliases, `mxc://` URIs) in
+    /// their path, query or JSON bodies, in the order of their ids.
+    pub fn mentioning(&self, identifiers: &BTreeSet<String>) -> Vec<Arc<Exchange>> {
+        let kept = self.kept();
+        let mut ids = BTreeSet::new();
+        for identifier in identifiers {
+            // Federation downloads name media by the bare id.
+            let bare =
+                identifier.strip_prefix("mxc://").and_then(|rest| rest.split_once('/')).map(|(_, id)| id);
+            for key in [Some(identifier.as_str()), bare].into_iter().flatten() {
+                ids.extend(kept.mentions.get(key).into_iter().flatten());
+            }
+        }
+        ids.into_iter().filter_map(|id| kept.by_id.get(id).cloned()).collect()
+    }
+
+    /// The first exchange to finish, among those with ids of `from` and later, for which `wanted` holds. Looks at
+    /// finished ones first, then waits for at most `bound`.
+    pub async fn await_exchange(
+        &self,
+        bound: Duration,
+        from: ExchangeId,
+        wanted: impl Fn(&Exchange) -> bool,
+    ) -> Option<Arc<Exchange>> {
+        let mut finished = self.shared.finished.subscribe();
+        let mut seen = 0;
+        let search = async {
+            loop {
+                finished.borrow_and_update();
+                let new: Vec<_> = self.kept().finished[seen..].to_vec();
+                seen += new.len();
+                if let Some(found) = new.into_iter().find(|exchange| exchange.id >= from && wanted(exchange))
+                {
+                    return Some(found);
+                }
+                finished.changed().await.ok()?;
+            }
+        };
+        waiting::within(bound, search).await.ok().flatten()
+    }
+
+    /// Writes the finished ones of `ids`, one JSON object a line.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_jsonl(
+        &self,
+        ids: impl IntoIterator<Item = ExchangeId>,
+        writer: &mut impl io::Write,
+    ) -> io::Result<()> {
+        for exchange in ids.into_iter().filter_map(|id| self.by_id(id)) {
+            serde_json::to_writer(&mut *writer, &*exchange)?;
+            writer.write_all(b"\n")?;
+        }
+        writer.flush()
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use samklang_verdict::{Body, Party, Wire};
+
+    use super::*;
+
+    fn exchange(begun: Begun, path: &str, body: &str) -> Exchange {
+        Exchange {
+            id: begun.id,
+            wire: Wire::Federation,
+            at_us: begun.at_us,
+            took_us: begun.took_us(),
+            from: Party::Harness,
+            to: Party::Harness,
+            method: "GET".into(),
+            path: path.into(),
+            request_headers: Vec::new(),
+            request_body: Body::Empty,
+            status: Some(200),
+            response_headers: Vec::new(),
+            response_body: Body::of(body.as_bytes()),
+            broken: None,
+            fault: None,
+        }
+    }
+
+    fn ids(exchanges: &[Arc<Exchange>]) -> Vec<u64> {
+        exchanges.iter().map(|exchange| exchange.id.0).collect()
+    }
+
+    #[test]
+    fn exchanges_are_found_by_what_they_mention_in_the_order_they_began() {
+        let recorder = Recorder::new();
+        let [first, second, third] = [(); 3].map(|()| recorder.begin());
+        recorder.finish(exchange(third, "/media/download/m1", ""));
+        recorder.finish(exchange(second, "/x", r#"{"sender":"@u:a.test","room":"!r:a.test"}"#));
+        recorder.finish(exchange(first, "/x/%21r%3Aa.test", ""));
+        let find = |wanted: &[&str]| ids(&recorder.mentioning(&wanted.iter().map(|&id| id.into()).collect()));
+        assert_eq!(find(&["!r:a.test"]), [1, 2]);
+        assert_eq!(find(&["@u:a.test", "mxc://a.test/m1"]), [2, 3]);
+        assert_eq!(find(&["!other:a.test"]), [0; 0]);
+        assert_eq!(
+            (ids(&recorder.all()), recorder.len(), recorder.mark()),
+            (vec![1, 2, 3], 3, ExchangeId(4))
+        );
+        assert!(recorder.by_id(ExchangeId(4)).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_wait_sees_earlier_and_later_exchanges_and_ends_at_its_bound() {
+        let recorder = Recorder::new();
+        recorder.finish(exchange(recorder.begin(), "/early", ""));
+        let long = Duration::from_secs(20);
+        let found = recorder.await_exchange(long, ExchangeId(1), |x| x.path == "/early").await;
+        assert_eq!(found.unwrap().id, ExchangeId(1));
+
+        let from = recorder.mark();
+        let waiting = recorder.await_exchange(long, from, |x| x.path != "/other");
+        let acting = async {
+            tokio::task::yield_now().await;
+            recorder.finish(exchange(recorder.begin(), "/other", ""));
+            tokio::task::yield_now().await;
+            recorder.finish(exchange(recorder.begin(), "/late", ""));
+        };
+        assert_eq!(tokio::join!(waiting, acting).0.unwrap().path, "/late");
+        assert!(
+            recorder.await_exchange(Duration::from_millis(20), recorder.mark(), |_| true).await.is_none()
+        );
+    }
+
+    #[test]
+    fn a_transcript_is_one_exchange_a_line() {
+        let recorder = Recorder::new();
+        for path in ["/1", "/2", "/3"] {
+            recorder.finish(exchange(recorder.begin(), path, "a\nb"));
+        }
+        let mut written = Vec::new();
+        recorder.write_jsonl([ExchangeId(1), ExchangeId(3), ExchangeId(9)], &mut written).unwrap();
+        let lines: Vec<Exchange> = String::from_utf8(written)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.iter().map(|line| line.path.as_str()).collect::<Vec<_>>(), ["/1", "/3"]);
+    }
+}

@@ -1,0 +1,215 @@
+//! A running constellation.
+
+mod up;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use samklang_reference::Peer;
+use samklang_verdict::{Class, Party, Problem, Role, message};
+
+use self::up::log_tail;
+use crate::{
+    certificates::{Authority, AuthorityKey},
+    deploy::{Cast, Running},
+    dns::DnsResponder,
+    driver::Driver,
+    recorder::Recorder,
+    switchboard::{Fault, FaultGuard, FederationClient, PeerService, Switchboard, Upstream},
+};
+
+/// A running constellation: servers, the switchboard between them, and the record of all they say.
+pub struct Stage {
+    servers: BTreeMap<Role, Arc<Server>>,
+    recorder: Recorder,
+    switchboard: Option<Switchboard>,
+    federation: FederationClient,
+    dns: Option<DnsResponder>,
+    peers: AtomicU64,
+}
+
+/// A server of the constellation.
+pub struct Server {
+    /// Its role.
+    pub role: Role,
+    /// Its server name.
+    pub name: String,
+    /// What it was cast as.
+    pub cast: Cast,
+    /// How users act there.
+    pub driver: Arc<dyn Driver>,
+    /// What it answered about itself when the stage came up.
+    pub identity: Identity,
+    /// Whether it was handed the key of the stage's certificate authority.
+    pub holds_ca_key: bool,
+    /// What the deployer started.
+    pub running: Arc<dyn Running>,
+}
+
+/// What a server says of itself: proof of who is on the stage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// `server.name` of `/_matrix/federation/v1/version`.
+    pub name: Option<String>,
+    /// `server.version` of `/_matrix/federation/v1/version`.
+    pub version: Option<String>,
+    /// The keys of `/_matrix/key/v2/server`, by id, their document's signature verified.
+    pub verify_keys: BTreeMap<String, String>,
+}
+
+/// Where the logs of the servers lie that were started, also of those that never became ready.
+#[derive(Debug, Default)]
+pub struct Logs(Mutex<BTreeMap<Role, PathBuf>>);
+
+impl Logs {
+    fn note(&self, role: Role, log: PathBuf) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(role, log);
+    }
+
+    /// Each role's log.
+    pub fn all(&self) -> BTreeMap<Role, PathBuf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Server {
+    /// The running server itself.
+    pub fn running(&self) -> &dyn Running {
+        self.running.as_ref()
+    }
+}
+
+/// A homeserver of the harness's own on this stage.
+pub struct PeerOnStage {
+    /// The peer.
+    pub peer: Arc<Peer>,
+    client: FederationClient,
+}
+
+impl PeerOnStage {
+    /// Asks `server` for `path` with the peer's signature.
+    ///
+    /// # Errors
+    /// When no complete answer comes.
+    pub async fn get(
+        &self,
+        server: &str,
+        path: &str,
+    ) -> Result<crate::switchboard::Answer, crate::switchboard::NoAnswer> {
+        let authorization = self.peer.authorization(server, "GET", path, None).unwrap_or_default();
+        self.client
+            .request("GET", server, path, &[("authorization".to_owned(), authorization)], Bytes::new())
+            .await
+    }
+}
+
+struct Answering(Arc<Peer>);
+
+#[async_trait::async_trait]
+impl PeerService for Answering {
+    async fn answer(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
+        self.0.answer(&request)
+    }
+}
+
+impl Stage {
+    /// A stage whose servers are in this process already, without a switchboard.
+    ///
+    /// # Errors
+    /// When no certificate authority can be made.
+    pub fn embedded(servers: Vec<Server>, recorder: Recorder) -> Result<Self, Problem> {
+        let authority = Authority::new(AuthorityKey::Ecdsa)?;
+        let federation = FederationClient::direct(&authority, BTreeMap::new())?;
+        let servers = servers.into_iter().map(|server| (server.role, Arc::new(server))).collect();
+        let peers = AtomicU64::new(0);
+        Ok(Self { servers, recorder, switchboard: None, federation, dns: None, peers })
+    }
+
+    /// The server in this role.
+    pub fn server(&self, role: Role) -> Option<Arc<Server>> {
+        self.servers.get(&role).cloned()
+    }
+
+    /// All servers, by role.
+    pub fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
+        self.servers.values()
+    }
+
+    /// The record of all exchanges.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Whether federation passes through the switchboard.
+    pub fn has_switchboard(&self) -> bool {
+        self.switchboard.is_some()
+    }
+
+    /// Asks servers over federation, unsigned, as the harness.
+    pub fn federation(&self) -> &FederationClient {
+        &self.federation
+    }
+
+    /// Bends the network until the guard is dropped; `None` without the switchboard.
+    pub fn fault(&self, fault: Fault) -> Option<FaultGuard> {
+        self.switchboard.as_ref().map(|switchboard| switchboard.fault(fault))
+    }
+
+    /// A homeserver of the harness's own, with a name and a key; `None` without the switchboard.
+    ///
+    /// # Errors
+    /// When no name or key can be made.
+    pub async fn peer(&self) -> Result<Option<PeerOnStage>, Problem> {
+        let Some(switchboard) = &self.switchboard else { return Ok(None) };
+        let number = self.peers.fetch_add(1, Ordering::Relaxed);
+        let name = switchboard.reserve(&format!("peer-{number}")).await?;
+        let peer = Peer::new(&name)
+            .map_err(|error| Problem::harness(message!("stage.no-peer", name = name, error = error)))?;
+        let peer = Arc::new(peer);
+        switchboard.connect(&name, Upstream::Peer(Arc::new(Answering(Arc::clone(&peer)))))?;
+        let client = switchboard.client(Party::Peer { name });
+        Ok(Some(PeerOnStage { peer, client }))
+    }
+
+    /// Names outside the run that servers asked the stage's DNS for.
+    pub fn strange_names(&self) -> Vec<String> {
+        self.dns.as_ref().map(DnsResponder::strangers).unwrap_or_default()
+    }
+
+    /// The first server that is not running any more, with how it ended; for the class of the problem, an engine that
+    /// does not answer is told from a server that has ended.
+    pub async fn casualty(&self) -> Option<Problem> {
+        for server in self.servers.values() {
+            match server.running.ended().await {
+                Ok(None) => {}
+                Ok(Some(how)) => {
+                    let text = message!(
+                        "stage.server-ended",
+                        vendor = server.cast.vendor.title,
+                        role = server.role,
+                        how = how
+                    );
+                    return Some(
+                        Problem::new(Class::Subject, text).with_detail(log_tail(server.running.as_ref())),
+                    );
+                }
+                Err(problem) => return Some(problem),
+            }
+        }
+        None
+    }
+
+    /// Shuts listeners; the deployer removes the servers.
+    pub async fn down(&self) {
+        if let Some(switchboard) = &self.switchboard {
+            switchboard.close().await;
+        }
+    }
+}

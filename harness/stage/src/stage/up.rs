@@ -1,0 +1,269 @@
+//! Brings a constellation up.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use samklang_matrix::KeyDocument;
+use samklang_verdict::{Class, Party, Problem, Role, message};
+
+use super::{Identity, Logs, Server, Stage};
+use crate::{
+    certificates::{Authority, AuthorityKey},
+    deploy::{Cast, Deployer, Ground, Progress, Running, Start},
+    dns::DnsResponder,
+    driver::{
+        CallError, Driver,
+        http::{ApiClient, CALL_BOUND},
+        matrix::MatrixDriver,
+    },
+    recorder::Recorder,
+    switchboard::{FederationClient, Switchboard, Upstream},
+    waiting,
+};
+
+/// How many lines of a server's log are shown when it does not come up.
+const LOG_LINES: usize = 25;
+/// How long one question to a server that is coming up may take.
+const READY_QUESTION: Duration = Duration::from_secs(5);
+
+/// Where a stage's names lead, before its servers run.
+struct Names {
+    switchboard: Option<Switchboard>,
+    dns: Option<DnsResponder>,
+    names: BTreeMap<Role, (String, Option<u16>)>,
+    hosts: Vec<(String, Ipv4Addr)>,
+}
+
+impl Stage {
+    /// Brings `casts` up by `deployer`. What was made is removed by [`Deployer::clear`], also after an error.
+    ///
+    /// # Errors
+    /// When the ground cannot be laid, or a server cannot be had, does not start or does not become ready; the detail
+    /// then holds the end of its log, and `logs` says where the whole of it lies.
+    pub async fn up(
+        deployer: &dyn Deployer,
+        casts: &[Cast],
+        direct: bool,
+        progress: &Progress<'_>,
+        logs: &Logs,
+    ) -> Result<Self, Problem> {
+        for (place, cast) in casts.iter().enumerate() {
+            let same = |earlier: &Cast| {
+                earlier.vendor.name == cast.vendor.name
+                    && earlier.version == cast.version
+                    && earlier.image == cast.image
+            };
+            if !casts[..place].iter().any(same) {
+                deployer.prepare(cast, progress).await?;
+            }
+        }
+        let ground = deployer.ground().await?;
+        let needs_key = |cast: &Cast| {
+            deployer.name() == "container" && cast.vendor.container().is_ok_and(|spec| spec.needs_ca_key)
+        };
+        let key = if casts.iter().any(needs_key) { AuthorityKey::Rsa } else { AuthorityKey::Ecdsa };
+        let authority = Arc::new(Authority::new(key)?);
+        let recorder = Recorder::new();
+        let roles: Vec<_> = casts.iter().map(|cast| cast.role).collect();
+        let names = name_all(deployer, ground, direct, &authority, &recorder, &roles).await?;
+        let Names { switchboard, dns, names, hosts } = names;
+        let starts = casts.iter().map(|cast| {
+            let (server_name, federation_port) = names[&cast.role].clone();
+            let holds_ca_key = needs_key(cast);
+            let (authority, hosts) = (&authority, &hosts);
+            async move {
+                let start = Start {
+                    cast: cast.clone(),
+                    leaf: authority.issue(host_part(&server_name))?,
+                    ca_pem: authority.ca_pem(),
+                    ca_key_pem: authority
+                        .ca_key_pkcs1_pem()
+                        .filter(|_| holds_ca_key)
+                        .map(|key| key.expose().to_owned()),
+                    names: hosts.clone(),
+                    federation_port,
+                    server_name: server_name.clone(),
+                };
+                let running = deployer.start(start).await?;
+                logs.note(cast.role, running.log());
+                Ok::<_, Problem>((cast, server_name, holds_ca_key, running))
+            }
+        });
+        let started = futures_util::future::try_join_all(starts).await?;
+        let mut addresses = BTreeMap::new();
+        for (cast, name, _, running) in &started {
+            let address = running.federation();
+            addresses.insert(name.clone(), address);
+            if let (None, Some(dns), IpAddr::V4(ip)) = (&switchboard, &dns, address.ip()) {
+                dns.set(name, ip);
+            }
+            if let Some(switchboard) = &switchboard {
+                let source = running.source();
+                switchboard.connect(name, Upstream::Server { role: cast.role, address, source })?;
+            }
+        }
+        let federation = match &switchboard {
+            Some(switchboard) => switchboard.client(Party::Harness),
+            None => FederationClient::direct(&authority, addresses)?,
+        };
+        let ready = started.into_iter().map(|(cast, name, holds_ca_key, running)| {
+            ready(cast, name, holds_ca_key, running, &federation, &recorder)
+        });
+        let servers = futures_util::future::try_join_all(ready).await?;
+        let servers = servers.into_iter().map(|server| (server.role, Arc::new(server))).collect();
+        let peers = AtomicU64::new(0);
+        Ok(Self { servers, recorder, switchboard, federation, dns, peers })
+    }
+}
+
+/// A server name without its port.
+fn host_part(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(host, _)| host)
+}
+
+async fn name_all(
+    deployer: &dyn Deployer,
+    ground: Ground,
+    direct: bool,
+    authority: &Arc<Authority>,
+    recorder: &Recorder,
+    roles: &[Role],
+) -> Result<Names, Problem> {
+    let mut names = BTreeMap::new();
+    if direct {
+        for &role in roles {
+            let port = deployer.claim_port()?;
+            let name = match port {
+                Some(port) => format!("127.0.0.1:{port}"),
+                None => format!("{}.test", role.as_str()),
+            };
+            names.insert(role, (name, port));
+        }
+        // The engine's own resolver knows the containers by name; what else servers look up, SRV records above all,
+        // has to be answered at once all the same.
+        let dns = match ground {
+            Ground::Network { gateway } => open_dns(gateway).await,
+            Ground::Loopback => None,
+        };
+        return Ok(Names { switchboard: None, dns, names, hosts: vec![] });
+    }
+    let switchboard = Switchboard::open(ground, Arc::clone(authority), recorder.clone()).await?;
+    for &role in roles {
+        names.insert(role, (switchboard.reserve(role.as_str()).await?, None));
+    }
+    let Ground::Network { gateway } = ground else {
+        return Ok(Names { switchboard: Some(switchboard), dns: None, names, hosts: vec![] });
+    };
+    // Hosts entries serve where port 53 cannot be bound and where an engine's resolver asks nobody outside.
+    let hosts = names.values().map(|(name, _)| (name.clone(), gateway)).collect();
+    Ok(Names { switchboard: Some(switchboard), dns: open_dns(gateway).await, names, hosts })
+}
+
+/// Where port 53 cannot be bound the stage goes on: names then stand in hosts files, and look-ups may take longer.
+async fn open_dns(gateway: Ipv4Addr) -> Option<DnsResponder> {
+    DnsResponder::open(SocketAddr::from((gateway, 53)), gateway).await.ok()
+}
+
+async fn ready(
+    cast: &Cast,
+    name: String,
+    holds_ca_key: bool,
+    running: Arc<dyn Running>,
+    federation: &FederationClient,
+    recorder: &Recorder,
+) -> Result<Server, Problem> {
+    let api = client_api(cast, running.as_ref(), recorder)?;
+    let mut last = String::new();
+    let answers = async || -> Option<Result<(), Problem>> {
+        match running.ended().await {
+            Ok(None) => {}
+            Ok(Some(how)) => {
+                // Only a server that was stopped has certainly said its last words; that it has ended stands already.
+                let _ = running.stop().await;
+                let text =
+                    message!("stage.ended-at-start", vendor = cast.vendor.title, role = cast.role, how = how);
+                return Some(Err(Problem::new(Class::Subject, text).with_detail(log_tail(running.as_ref()))));
+            }
+            Err(problem) => return Some(Err(problem)),
+        }
+        is_ready(&api).await.map_err(|why| last = why).ok().map(Ok)
+    };
+    match waiting::until(cast.vendor.ready, answers).await {
+        Ok(ready) => ready?,
+        Err(passed) => {
+            let text = message!(
+                "stage.never-ready",
+                vendor = cast.vendor.title,
+                role = cast.role,
+                seconds = passed.bound.as_secs(),
+                address = api.base(),
+                last = last
+            );
+            return Err(Problem::new(Class::Subject, text).with_detail(log_tail(running.as_ref())));
+        }
+    }
+    let identity = identify(&name, federation).await;
+    let driver: Arc<dyn Driver> = Arc::new(MatrixDriver::new(api));
+    Ok(Server { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running })
+}
+
+fn client_api(cast: &Cast, running: &dyn Running, recorder: &Recorder) -> Result<ApiClient, Problem> {
+    if cast.vendor.client_api != "matrix" {
+        let text = message!("stage.no-driver", vendor = cast.vendor.name, api = cast.vendor.client_api);
+        return Err(Problem::configuration(text));
+    }
+    let base = format!("http://{}", running.client());
+    let to = Party::Server { role: cast.role };
+    ApiClient::new(base, to, recorder.clone())
+        .map_err(|error| Problem::harness(message!("stage.no-client", error = error)))
+}
+
+/// Ready is who answers `/versions` with JSON that names versions; anything else may still be starting. The error says
+/// in a few words what came instead.
+async fn is_ready(api: &ApiClient) -> Result<(), String> {
+    let request = http::Request::get(format!("{}/_matrix/client/versions", api.base())).body(Vec::new());
+    let request = request.map_err(|error| error.to_string())?;
+    let bound = READY_QUESTION.min(CALL_BOUND);
+    let in_words = |error: CallError| match error {
+        CallError::Malformed { what, .. } | CallError::Broken { what, .. } => what,
+        other => format!("{other:?}"),
+    };
+    let reply = api.call(Party::Harness, request, bound).await.map_err(in_words)?;
+    if reply.status != 200 {
+        return Err(format!("the status was {}", reply.status));
+    }
+    if reply.json().map_err(in_words)?["versions"].is_array() {
+        Ok(())
+    } else {
+        Err("the answer names no versions".to_owned())
+    }
+}
+
+/// Reads what the server says of itself. What it does not say, or says wrongly, stays empty.
+async fn identify(name: &str, federation: &FederationClient) -> Identity {
+    let ask = async |path: &str| {
+        let answer = federation.request("GET", name, path, &[], Bytes::new()).await.ok()?;
+        (answer.status == 200)
+            .then(|| serde_json::from_slice::<serde_json::Value>(&answer.body).ok())
+            .flatten()
+    };
+    let version = ask("/_matrix/federation/v1/version").await.unwrap_or_default();
+    let keys = ask("/_matrix/key/v2/server").await.unwrap_or_default();
+    let text = |key: &str| version["server"][key].as_str().map(|text| text.chars().take(200).collect());
+    let verify_keys =
+        KeyDocument::verify(&keys, name).map(|document| document.verify_keys).unwrap_or_default();
+    Identity { name: text("name"), version: text("version"), verify_keys }
+}
+
+/// The end of a server's log, for people.
+pub(super) fn log_tail(running: &dyn Running) -> Vec<String> {
+    let text = std::fs::read(running.log()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().map(|line| line.chars().take(400).collect::<String>()).collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
+}

@@ -1,0 +1,163 @@
+//! Requests of the harness itself and of its peers, which go through the door like any server's.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, header};
+use rustls::ClientConfig;
+use samklang_verdict::{ExchangeId, Problem};
+use tokio_rustls::TlsConnector;
+
+use super::{
+    Settings,
+    entry::listed,
+    pool::{Pool, Road},
+    tasks::{Tasks, lock},
+};
+use crate::certificates::{Authority, Secret};
+
+/// Tells the door which caller within the harness sends a request. The door removes it.
+pub(super) const TOKEN: HeaderName = HeaderName::from_static("x-samklang-caller");
+/// Tells such a caller the id of the exchange.
+pub(super) const EXCHANGE: HeaderName = HeaderName::from_static("x-samklang-exchange");
+/// Tells such a caller that the door answers because the server did not, and why.
+pub(super) const BROKEN: HeaderName = HeaderName::from_static("x-samklang-broken");
+
+/// Where servers are found.
+type Addresses = dyn Fn(&str) -> Option<SocketAddr> + Send + Sync;
+
+/// A client of the federation API that trusts the stage's authority alone, follows no redirect, uses no proxy and
+/// bounds every answer. It sends what it is given byte for byte, so that a scenario can send what is wrong.
+pub struct FederationClient {
+    road: Road,
+    addresses: Box<Addresses>,
+    token: Option<Secret>,
+    pools: Mutex<BTreeMap<String, Arc<Pool>>>,
+}
+
+impl fmt::Debug for FederationClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FederationClient").field("pools", &lock(&self.pools).keys()).finish_non_exhaustive()
+    }
+}
+
+/// A server's complete answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers in order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body, whole.
+    pub body: Bytes,
+    /// Where the transcript has it; none without a switchboard.
+    pub exchange: Option<ExchangeId>,
+}
+
+/// No complete answer came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoAnswer {
+    /// Why, in the words of the network.
+    pub why: String,
+    /// Where the transcript has it; none without a switchboard, and when the connection to the switchboard broke.
+    pub exchange: Option<ExchangeId>,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
+impl NoAnswer {
+    fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), exchange: None }
+    }
+}
+
+impl FederationClient {
+    /// A client for a stage without a switchboard: `addresses` says where each server name is found. Names that are
+    /// addresses themselves need no entry.
+    ///
+    /// # Errors
+    /// As [`Authority::client_config`].
+    pub fn direct(authority: &Authority, addresses: BTreeMap<String, SocketAddr>) -> Result<Self, Problem> {
+        let settings = Settings::default();
+        let road = road(authority.client_config()?, Arc::new(Tasks::new()), &settings);
+        let addresses = move |name: &str| addresses.get(name).copied().or_else(|| name.parse().ok());
+        Ok(Self { road, addresses: Box::new(addresses), token: None, pools: Mutex::default() })
+    }
+
+    pub(super) fn through(road: Road, addresses: Box<Addresses>, token: String) -> Self {
+        Self { road, addresses, token: Some(Secret::new(token)), pools: Mutex::default() }
+    }
+
+    /// Sends a request to the server `server_name` and takes in its answer. `path` includes the query, encoded; a
+    /// `Host` among `headers` takes the place of the right one.
+    ///
+    /// # Errors
+    /// When no complete answer came within the switchboard's bounds, or what is to be sent cannot be sent at all.
+    pub async fn request(
+        &self,
+        method: &str,
+        server_name: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Answer, NoAnswer> {
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request = request.header(header::HOST, server_name);
+        }
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        if let Some(token) = &self.token {
+            request = request.header(TOKEN, token.expose());
+        }
+        let request =
+            request.body(body).map_err(|error| NoAnswer::new(format!("no such request: {error}")))?;
+        // `http::Uri` drops what follows a `#`; to send less than was asked for would be a lie.
+        let sent = request.uri().to_string();
+        if sent != path {
+            return Err(NoAnswer::new(format!("no such request: {path} cannot be sent as it stands")));
+        }
+        let pool = self.pool(server_name)?;
+        let mut whole = pool.send(request).await.map_err(|broken| NoAnswer::new(broken.why))?;
+
+        let text = |value: HeaderValue| value.to_str().map(str::to_owned).ok();
+        // Only the door may say these; without it, they are a server's headers like others.
+        let mut said = |name| self.token.as_ref().and(whole.parts.headers.remove(name)).and_then(text);
+        let exchange = said(EXCHANGE).and_then(|id| id.parse().ok()).map(ExchangeId);
+        if let Some(why) = said(BROKEN) {
+            return Err(NoAnswer { why, exchange });
+        }
+        let headers = listed(&whole.parts.headers);
+        Ok(Answer { status: whole.parts.status.as_u16(), headers, body: whole.body, exchange })
+    }
+
+    fn pool(&self, server_name: &str) -> Result<Arc<Pool>, NoAnswer> {
+        let mut pools = lock(&self.pools);
+        if let Some(pool) = pools.get(server_name) {
+            return Ok(Arc::clone(pool));
+        }
+        let address = (self.addresses)(server_name)
+            .ok_or_else(|| NoAnswer::new(format!("{server_name} is no name of this run")))?;
+        let pool = Pool::new(self.road.clone(), server_name, address)
+            .map_err(|problem| NoAnswer::new(problem.to_string()))?;
+        Ok(Arc::clone(pools.entry(server_name.to_owned()).or_insert(Arc::new(pool))))
+    }
+}
+
+/// How the harness's own requests travel. They are never sent twice: what a scenario sends once arrives once.
+pub(super) fn road(tls: ClientConfig, tasks: Arc<Tasks>, settings: &Settings) -> Road {
+    let tls = TlsConnector::from(Arc::new(tls));
+    Road { tls, tasks, connecting: settings.connecting, body: settings.body, again: false }
+}

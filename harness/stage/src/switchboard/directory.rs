@@ -1,0 +1,134 @@
+//! The names of a stage: who stands behind each, and who is asking.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex},
+};
+
+use samklang_verdict::{Party, Problem, message};
+
+use super::{PeerService, pool::Pool, tasks::lock};
+
+/// Who answers for a name.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) party: Party,
+    pub(super) service: Service,
+    /// The address that its own requests come from, where that tells it from the others.
+    pub(super) source: Option<IpAddr>,
+}
+
+/// How a request gets there.
+#[derive(Clone)]
+pub(super) enum Service {
+    Server(Arc<Pool>),
+    Peer(Arc<dyn PeerService>),
+}
+
+/// All names of a stage. A name without a route is reserved.
+#[derive(Default)]
+pub(super) struct Directory {
+    names: Mutex<BTreeMap<String, Option<Route>>>,
+    /// Callers within the harness, by the token that their requests carry.
+    callers: Mutex<BTreeMap<String, Party>>,
+}
+
+/// What a request tells about its sender.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Traits<'a> {
+    /// Where its connection comes from.
+    pub(super) remote: SocketAddr,
+    /// The server name it is sent to.
+    pub(super) to: &'a str,
+    /// The `origin` of its `X-Matrix` authorisation.
+    pub(super) origin: Option<&'a str>,
+    /// Who sent an earlier request on the same connection: a connection belongs to one process.
+    pub(super) before: Option<&'a Party>,
+}
+
+impl Directory {
+    pub(super) fn reserve(&self, name: &str) -> Result<(), Problem> {
+        let mut names = lock(&self.names);
+        if names.contains_key(name) {
+            return Err(Problem::harness(message!("switchboard.name-taken", name = name)));
+        }
+        names.insert(name.to_owned(), None);
+        Ok(())
+    }
+
+    pub(super) fn set(&self, name: &str, route: Option<Route>) -> Result<(), Problem> {
+        match lock(&self.names).get_mut(name) {
+            Some(entry) => {
+                *entry = route;
+                Ok(())
+            }
+            None => Err(Problem::harness(message!("switchboard.name-unknown", name = name))),
+        }
+    }
+
+    /// Whether `name` is of this stage.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        lock(&self.names).contains_key(&name.to_ascii_lowercase())
+    }
+
+    pub(super) fn route(&self, name: &str) -> Option<Route> {
+        lock(&self.names).get(name).cloned().flatten()
+    }
+
+    pub(super) fn admit(&self, token: String, party: Party) {
+        lock(&self.callers).insert(token, party);
+    }
+
+    pub(super) fn caller(&self, token: &str) -> Option<Party> {
+        lock(&self.callers).get(token).cloned()
+    }
+
+    /// Who sent a request that carries no token: a server only where that is certain.
+    ///
+    /// The sender's address decides where servers have addresses of their own. On loopback they have not: there the
+    /// name that a request is signed for counts (its signature is judged elsewhere), then what came before on the same
+    /// connection. An unsigned request without either, such as the first one for keys, is attributed when one server
+    /// alone can have sent it.
+    pub(super) fn sender(&self, traits: Traits<'_>) -> Party {
+        let Traits { remote, to, origin, before } = traits;
+        let names = lock(&self.names);
+        let routes = || names.iter().filter_map(|(name, route)| Some((name, route.as_ref()?)));
+        if let Some((_, route)) = routes().find(|(_, route)| route.source == Some(remote.ip())) {
+            return route.party.clone();
+        }
+        let stranger = |name: &dyn ToString| Party::Stranger { name: name.to_string() };
+        match (origin, before) {
+            (Some(origin), _) => match names.get(origin) {
+                Some(Some(route)) if route.source.is_none() => route.party.clone(),
+                // It claims to be a server that has another address, or one that is not up.
+                Some(_) => stranger(&remote.ip()),
+                None => stranger(&origin),
+            },
+            (None, Some(before)) => before.clone(),
+            (None, None) => {
+                let is_server = |route: &Route| matches!(route.service, Service::Server(_));
+                let mut others = routes()
+                    .filter(|(name, route)| *name != to && is_server(route) && route.source.is_none());
+                let all_up = names.values().all(Option::is_some);
+                match (others.next(), others.next()) {
+                    (Some((_, only)), None) if all_up && remote.ip().is_loopback() => only.party.clone(),
+                    _ => stranger(&remote.ip()),
+                }
+            }
+        }
+    }
+}
+
+/// The `origin` of an `X-Matrix` authorisation (server-server API, "Request Authentication"); read leniently, since this
+/// only says who claims to ask.
+pub(super) fn origin_of(authorization: &str) -> Option<&str> {
+    let (scheme, params) = authorization.trim_start().split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("x-matrix") {
+        return None;
+    }
+    params.split(',').find_map(|param| {
+        let (name, value) = param.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("origin").then(|| value.trim().trim_matches('"'))
+    })
+}

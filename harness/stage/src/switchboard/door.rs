@@ -1,0 +1,134 @@
+//! The listeners: TLS, then HTTP/1.1, then [`exchange`](super::exchange).
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use http::HeaderMap;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::{ServerConfig, server::Acceptor};
+use samklang_verdict::{Party, Problem};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::LazyConfigAcceptor;
+
+use super::{
+    Shared,
+    entry::Entry,
+    exchange::{Line, handle, party_of, stranger},
+    pool::words,
+    tap::{Heard, Tap},
+};
+use crate::{
+    certificates::{StageResolver, host_of},
+    waiting::{let_pass, within},
+};
+
+/// The largest head of a request, in bytes.
+const LARGEST_HEAD: usize = 128 * 1024;
+
+/// After an accept that failed, for want of file descriptors as a rule, the next one waits this long.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// What the transcript has in place of a method where no request came about.
+const NO_METHOD: &str = "TLS";
+
+/// Opens the door at `listener` for all names of the stage, or for `own` alone.
+pub(super) fn open(shared: &Arc<Shared>, listener: TcpListener, own: Option<String>) -> Result<(), Problem> {
+    let known = {
+        let (shared, own) = (Arc::downgrade(shared), own.clone());
+        move |host: &str| match &own {
+            Some(own) => host == host_of(own),
+            None => shared.upgrade().is_some_and(|shared| shared.directory.knows(host)),
+        }
+    };
+    let unnamed = own.as_deref().map(|own| host_of(own).to_owned());
+    let resolver = StageResolver::new(Arc::clone(&shared.authority), known, unnamed);
+    let config = Arc::new(shared.authority.server_config(Arc::new(resolver))?);
+    shared.tasks.spawn(listen(Arc::clone(shared), listener, config, own));
+    Ok(())
+}
+
+async fn listen(shared: Arc<Shared>, listener: TcpListener, config: Arc<ServerConfig>, own: Option<String>) {
+    loop {
+        // Never closed while a listener lives.
+        let Ok(permit) = Arc::clone(&shared.connections).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((tcp, remote)) => {
+                let connection = serve(Arc::clone(&shared), tcp, remote, Arc::clone(&config), own.clone());
+                shared.tasks.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(_) => let_pass(BREATH).await,
+        }
+    }
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    tcp: TcpStream,
+    remote: SocketAddr,
+    config: Arc<ServerConfig>,
+    own: Option<String>,
+) {
+    // Best effort: without it, small answers are slower and no less right.
+    let _ = tcp.set_nodelay(true);
+    let hello = within(shared.settings.connecting, LazyConfigAcceptor::new(Acceptor::default(), tcp)).await;
+    // Who does not even say hello (a probe of the port) is nobody to record.
+    let Ok(Ok(start)) = hello else { return };
+    let asked = start.client_hello().server_name().map(str::to_ascii_lowercase);
+    let name = own.or_else(|| asked.clone()).unwrap_or_default();
+    let known = shared.directory.knows(&name);
+    let stream = match within(shared.settings.connecting, start.into_stream(config)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(_)) if !known || asked.as_ref().is_some_and(|asked| asked != host_of(&name)) => {
+            let wanted = asked.unwrap_or_else(|| "no name".to_owned());
+            let why = format!("TLS handshake refused: {wanted} is no name of this run");
+            return record_failure(&shared, remote, stranger(&wanted), "", why);
+        }
+        Ok(Err(error)) => {
+            let why = format!("the TLS handshake failed: {}", words(&error));
+            return record_failure(&shared, remote, party_of(&shared, &name), "", why);
+        }
+        Err(passed) => {
+            let why = format!("no TLS handshake within {:?}", passed.bound);
+            return record_failure(&shared, remote, party_of(&shared, &name), "", why);
+        }
+    };
+
+    let heard = Arc::new(Heard::new());
+    let line = Arc::new(Line { remote, name, heard: Arc::clone(&heard), sender: Mutex::default() });
+    let service = {
+        let (shared, line) = (Arc::clone(&shared), Arc::clone(&line));
+        service_fn(move |request| handle(Arc::clone(&shared), Arc::clone(&line), request))
+    };
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.settings.exchange)
+        .preserve_header_case(true)
+        .auto_date_header(false)
+        .max_buf_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(Tap::new(stream, Arc::clone(&heard))), service)
+        .await;
+    if let Err(error) = served
+        && error.is_parse()
+    {
+        let (method, target) = heard.take_line().unwrap_or_default();
+        let why = format!("not a request of HTTP/1.1: {}", words(&error));
+        let to = party_of(&shared, &line.name);
+        record_failure(&shared, remote, to, &format!("{method} {target}"), why);
+    }
+}
+
+/// Records what was no request. `line` is its request line, if it had any.
+fn record_failure(shared: &Shared, remote: SocketAddr, to: Party, line: &str, why: String) {
+    let (method, path) = line.split_once(' ').unwrap_or((NO_METHOD, ""));
+    let from = stranger(&remote.ip());
+    let mut entry = Entry::begin(&shared.recorder, method, path, &HeaderMap::new(), from);
+    entry.exchange.to = to;
+    entry.exchange.broken = Some(why);
+}

@@ -1,0 +1,167 @@
+//! Network faults: what a scenario has the switchboard do to some requests.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use samklang_verdict::Party;
+
+use super::tasks::lock;
+
+/// A request as a fault sees it, before it is passed on.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who asks.
+    pub from: &'a Party,
+    /// Who is asked.
+    pub to: &'a Party,
+    /// The method.
+    pub method: &'a str,
+    /// Path and query as sent.
+    pub path: &'a str,
+    /// The body as sent.
+    pub body: &'a [u8],
+}
+
+/// What happens to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// The connection is reset; the request reaches nobody.
+    Cut,
+    /// The request is held back for this long, then passed on.
+    Delay(Duration),
+    /// The request reaches nobody; the asker gets this status.
+    Refuse(http::StatusCode),
+    /// The transaction reaches nobody; the asker is told that it was taken, as by a server that loses what it has
+    /// acknowledged. Where a cut only delays, since askers try again, this makes a gap that the asked has to fill.
+    Lose,
+    /// The request is passed on twice; the asker gets the first answer.
+    Duplicate,
+}
+
+impl fmt::Display for Effect {
+    /// As the transcript says it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cut => f.write_str("connection reset"),
+            Self::Delay(span) => write!(f, "delayed by {span:?}"),
+            Self::Refuse(status) => write!(f, "refused with {}", status.as_u16()),
+            Self::Lose => f.write_str("acknowledged and lost"),
+            Self::Duplicate => f.write_str("sent twice"),
+        }
+    }
+}
+
+/// A network fault between two parties.
+pub struct Fault {
+    /// Who asks; none for anybody.
+    pub from: Option<Party>,
+    /// Who is asked; none for anybody.
+    pub to: Option<Party>,
+    /// Which of their requests.
+    pub when: Box<dyn Fn(&Asked<'_>) -> bool + Send + Sync>,
+    /// What happens to those.
+    pub effect: Effect,
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fault")
+            .field("from", &self.from)
+            .field("to", &self.to)
+            .field("effect", &self.effect)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fault {
+    /// `effect` on every request.
+    pub fn on_all(effect: Effect) -> Self {
+        Self { from: None, to: None, when: Box::new(|_| true), effect }
+    }
+
+    /// Restricts it to requests of `party`.
+    #[must_use]
+    pub fn from(mut self, party: Party) -> Self {
+        self.from = Some(party);
+        self
+    }
+
+    /// Restricts it to requests to `party`.
+    #[must_use]
+    pub fn to(mut self, party: Party) -> Self {
+        self.to = Some(party);
+        self
+    }
+
+    /// Restricts it to requests for which `when` holds.
+    #[must_use]
+    pub fn when(mut self, when: impl Fn(&Asked<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.when = Box::new(when);
+        self
+    }
+
+    fn hits(&self, asked: &Asked<'_>) -> bool {
+        self.from.as_ref().is_none_or(|from| from == asked.from)
+            && self.to.as_ref().is_none_or(|to| to == asked.to)
+            && (self.when)(asked)
+    }
+}
+
+/// The faults in force.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    last: AtomicU64,
+    in_force: Mutex<BTreeMap<u64, Arc<Counted>>>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    fault: Fault,
+    hits: AtomicU64,
+}
+
+impl Faults {
+    pub(super) fn add(self: &Arc<Self>, fault: Fault) -> FaultGuard {
+        let key = self.last.fetch_add(1, Ordering::Relaxed);
+        let counted = Arc::new(Counted { fault, hits: AtomicU64::new(0) });
+        lock(&self.in_force).insert(key, Arc::clone(&counted));
+        FaultGuard { key, counted, faults: Arc::clone(self) }
+    }
+
+    /// What happens to this request: the oldest fault that concerns it decides.
+    pub(super) fn hit(&self, asked: &Asked<'_>) -> Option<Effect> {
+        let in_force: Vec<_> = lock(&self.in_force).values().cloned().collect();
+        let counted = in_force.into_iter().find(|counted| counted.fault.hits(asked))?;
+        counted.hits.fetch_add(1, Ordering::Relaxed);
+        Some(counted.fault.effect.clone())
+    }
+}
+
+/// Keeps a fault in force until it is dropped.
+#[derive(Debug)]
+#[must_use = "the fault ends when this is dropped"]
+pub struct FaultGuard {
+    key: u64,
+    counted: Arc<Counted>,
+    faults: Arc<Faults>,
+}
+
+impl FaultGuard {
+    /// How many requests it was applied to.
+    pub fn hits(&self) -> u64 {
+        self.counted.hits.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for FaultGuard {
+    fn drop(&mut self) {
+        lock(&self.faults.in_force).remove(&self.key);
+    }
+}

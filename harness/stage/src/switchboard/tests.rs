@@ -1,0 +1,5 @@
+//! The door, tried with servers and clients that write bytes.
+
+mod hostile;
+mod routing;
+mod stand;

@@ -1,0 +1,146 @@
+//! What one scenario knows: the names of things, what it has been shown, and the order in which it acted.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use samklang_verdict::{ExchangeId, Observation, Role};
+
+/// How long things may take, as the profile states it.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// From the moment a user acts until the other side's users see it.
+    pub delivery: Duration,
+}
+
+/// The notebook that a scenario's users share.
+#[derive(Debug)]
+pub struct Ledger {
+    /// Makes the scenario's localparts unlike any other's on the same servers.
+    pub nonce: String,
+    /// The room version that is played.
+    pub room_version: String,
+    /// The profile's bounds.
+    pub bounds: Bounds,
+    clock: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    names: BTreeMap<String, String>,
+    taken: BTreeSet<String>,
+    observations: Vec<Observation>,
+}
+
+impl Ledger {
+    /// An empty notebook.
+    pub fn new(nonce: String, room_version: String, bounds: Bounds) -> Self {
+        Self { nonce, room_version, bounds, clock: AtomicU64::new(1), inner: Mutex::default() }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere does not make the notes wrong.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The scenario's logical clock: later acts have larger ticks.
+    pub fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Calls `id` by `name` in everything that is shown; a name already taken gets a number.
+    pub fn call(&self, id: &str, name: &str) {
+        let mut inner = self.inner();
+        if inner.names.contains_key(id) {
+            return;
+        }
+        let mut free = name.to_owned();
+        let mut number = 2;
+        while !inner.taken.insert(free.clone()) {
+            free = match name.split_once(':') {
+                Some((local, server)) if !server.starts_with('/') => format!("{local}-{number}:{server}"),
+                _ => format!("{name}-{number}"),
+            };
+            number += 1;
+        }
+        inner.names.insert(id.to_owned(), free);
+    }
+
+    /// Calls an event by what it is: `$hello` for a message that says hello, else `$` and its type.
+    pub fn call_event(&self, id: &str, kind: &str, body: Option<&str>) {
+        let words = |text: &str| {
+            let slug: String = text
+                .to_lowercase()
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+                .collect();
+            let slug = slug.split('-').filter(|word| !word.is_empty()).take(4).collect::<Vec<_>>().join("-");
+            slug.chars().take(32).collect::<String>()
+        };
+        let from_body = body.map(words).filter(|name| !name.is_empty());
+        let name =
+            from_body.unwrap_or_else(|| words(kind.trim_start_matches("m.room.").trim_start_matches("m.")));
+        self.call(id, &format!("${name}"));
+    }
+
+    /// What `id` is called; itself, where it has no name.
+    pub fn name_of(&self, id: &str) -> String {
+        self.inner().names.get(id).cloned().unwrap_or_else(|| id.to_owned())
+    }
+
+    /// Ids and what they are called.
+    pub fn names(&self) -> BTreeMap<String, String> {
+        self.inner().names.clone()
+    }
+
+    /// Whose exchanges belong to this scenario: every id it knows, server names apart.
+    pub fn own_ids(&self) -> BTreeSet<String> {
+        let sigils = ['@', '!', '$', '#'];
+        self.inner()
+            .names
+            .keys()
+            .filter(|id| id.starts_with(sigils) || id.starts_with("mxc://"))
+            .cloned()
+            .collect()
+    }
+
+    /// Notes that `by` was seen to do something.
+    pub fn observe(&self, by: Role, exchange: ExchangeId) -> Observation {
+        let observation = Observation { by, exchange };
+        self.inner().observations.push(observation.clone());
+        observation
+    }
+
+    /// Everything noted so far.
+    pub fn observations(&self) -> Vec<Observation> {
+        self.inner().observations.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_are_called_by_what_they_are_and_never_alike() {
+        let ledger = Ledger::new("n1".into(), "11".into(), Bounds { delivery: Duration::from_secs(1) });
+        ledger.call_event("$1", "m.room.message", Some("Hello, world! This is long"));
+        ledger.call_event("$2", "m.room.message", Some("hello world this is other"));
+        ledger.call_event("$3", "m.room.topic", None);
+        ledger.call_event("$4", "m.room.message", Some("åäö"));
+        ledger.call("@alice-n1:127.0.0.1:4", "@alice:a.test");
+        let names = ledger.names();
+        let called: Vec<_> = names.values().map(String::as_str).collect();
+        assert_eq!(
+            called,
+            ["$hello-world-this-is", "$hello-world-this-is-2", "$topic", "$message", "@alice:a.test"]
+        );
+        assert!(ledger.tick() < ledger.tick());
+    }
+}

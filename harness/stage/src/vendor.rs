@@ -1,0 +1,238 @@
+//! Vendors: products that speak Matrix federation, each described by `<folder>/<vendor>/vendor.toml`.
+//!
+//! Nothing in the engine knows a vendor by name. What a descriptor does not say, or says wrongly, is told with file and
+//! line, since the reader is somebody who writes their first descriptor.
+
+mod descriptor;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use regex_lite::Regex;
+use samklang_verdict::{Problem, message};
+
+use self::descriptor::Descriptor;
+
+/// The descriptor's file name in a vendor's folder.
+const DESCRIPTOR: &str = "vendor.toml";
+/// The script beside the vendors' folders that makes [`BASE_IMAGE`] where no registry answers.
+const BASE_IMAGE_SCRIPT: &str = "base-image";
+/// The image that the script beside the vendors' folders can make.
+pub const BASE_IMAGE: &str = "debian:bookworm-slim";
+/// A vendor as its descriptor says.
+#[derive(Debug, Clone)]
+pub struct Vendor {
+    /// The name it is called by, which is its folder's name too.
+    pub name: String,
+    /// Its name for readers.
+    pub title: String,
+    /// The version that plays when none is asked for.
+    pub default_version: String,
+    /// The product's licence, as an SPDX expression where there is one.
+    pub licence: String,
+    /// The driver through which its users act, for instance `matrix`.
+    pub client_api: String,
+    /// The room versions it declares to support.
+    pub room_versions: Vec<String>,
+    /// The room version it gives a room when none is asked for; one of `room_versions`.
+    pub default_room_version: String,
+    /// What it declares to be capable of, in the words of the contract.
+    pub features: Vec<String>,
+    /// The vendor's folder.
+    pub folder: PathBuf,
+    /// The script that makes [`BASE_IMAGE`], where the shelf has one.
+    pub base_image_script: Option<PathBuf>,
+    /// How long a server may take from its start until it is ready.
+    pub ready: Duration,
+    versions: Regex,
+    container: Option<ContainerSpec>,
+    process: Option<ProcessSpec>,
+}
+
+/// How a vendor runs as a container.
+#[derive(Debug, Clone)]
+pub struct ContainerSpec {
+    /// Where its image comes from.
+    pub source: ImageSource,
+    /// Whether the image signs its own certificate and so has to be given the key of the stage's authority.
+    pub needs_ca_key: bool,
+    /// The capabilities it keeps; all others are dropped.
+    pub capabilities: Vec<String>,
+    /// The bound on its memory, in MiB; swap is none.
+    pub memory_mb: u32,
+    /// The bound on its processors, in whole ones.
+    pub cpus: f64,
+    /// The bound on its processes and threads together.
+    pub pids: u32,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSource {
+    /// Built from this file of the vendor's folder.
+    Dockerfile(PathBuf),
+    /// Published under this name; the version is its tag where the name has none.
+    Published(String),
+}
+
+/// How a vendor runs as a process: programs of its folder, absolute.
+#[derive(Debug, Clone)]
+pub struct ProcessSpec {
+    /// Fetches what the server needs into `SAMKLANG_CACHE`; quick when that is there.
+    pub install: PathBuf,
+    /// Becomes the server.
+    pub start: PathBuf,
+}
+
+impl Vendor {
+    /// Splits `acme@2.4.0` into a name and, where one is asked for, a version.
+    pub fn parse_spec(spec: &str) -> (&str, Option<&str>) {
+        match spec.split_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (spec, None),
+        }
+    }
+
+    /// The version to play: the one asked for, or the default.
+    ///
+    /// # Errors
+    /// When no version of this vendor is written like that.
+    pub fn version(&self, asked: Option<&str>) -> Result<String, Problem> {
+        let version = asked.unwrap_or(&self.default_version);
+        if self.versions.is_match(version) && is_plain(version) {
+            return Ok(version.to_owned());
+        }
+        Err(Problem::configuration(message!(
+            "vendor.version-shape",
+            vendor = self.name,
+            version = version,
+            pattern = self.versions,
+            default = self.default_version,
+        )))
+    }
+
+    /// How it runs as a container.
+    ///
+    /// # Errors
+    /// When its descriptor has no such section.
+    pub fn container(&self) -> Result<&ContainerSpec, Problem> {
+        self.container.as_ref().ok_or_else(|| self.cannot_run_as("container"))
+    }
+
+    /// How it runs as a process.
+    ///
+    /// # Errors
+    /// When its descriptor has no such section.
+    pub fn process(&self) -> Result<&ProcessSpec, Problem> {
+        self.process.as_ref().ok_or_else(|| self.cannot_run_as("process"))
+    }
+
+    fn cannot_run_as(&self, section: &str) -> Problem {
+        let file = self.folder.join(DESCRIPTOR);
+        Problem::configuration(message!(
+            "vendor.no-section",
+            vendor = self.name,
+            section = section,
+            file = file.display(),
+        ))
+    }
+}
+
+/// The folders that hold vendors' folders.
+#[derive(Debug, Clone)]
+pub struct VendorShelf {
+    folders: Vec<PathBuf>,
+}
+
+impl VendorShelf {
+    /// A shelf over `folders`. Where two of them have a vendor of the same name, the first one's is taken.
+    pub fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { folders: folders.into_iter().collect() }
+    }
+
+    /// The names of all vendors, sorted.
+    ///
+    /// # Errors
+    /// When a folder of the shelf cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, Problem> {
+        let mut names = Vec::new();
+        for folder in &self.folders {
+            for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?.flatten() {
+                if let Ok(name) = entry.file_name().into_string()
+                    && is_plain(&name)
+                    && entry.path().join(DESCRIPTOR).is_file()
+                {
+                    names.push(name);
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// The vendor of that name.
+    ///
+    /// # Errors
+    /// When there is none (the nearest names are told) or its descriptor is malformed (file, line, what was expected).
+    pub fn load(&self, name: &str) -> Result<Vendor, Problem> {
+        let folder = self.folders.iter().map(|folder| folder.join(name));
+        let Some(folder) =
+            folder.into_iter().find(|folder| is_plain(name) && folder.join(DESCRIPTOR).is_file())
+        else {
+            let names = self.names()?;
+            let near = nearest(name, &names);
+            let near = if near.is_empty() { names } else { near };
+            return Err(Problem::configuration(message!(
+                "vendor.unknown",
+                name = name,
+                near = if near.is_empty() { "none".to_owned() } else { near.join(", ") },
+            )));
+        };
+        // Scripts are run and folders are sent to the engine from wherever the harness was called.
+        let folder = folder.canonicalize().map_err(|error| unreadable(&folder, &error))?;
+        let file = folder.join(DESCRIPTOR);
+        let text = fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
+        let script =
+            self.folders.iter().map(|folder| folder.join(BASE_IMAGE_SCRIPT)).find(|script| script.is_file());
+        Descriptor::parse(&text, &file)?.check(
+            &text,
+            name,
+            folder,
+            script.and_then(|path| path.canonicalize().ok()),
+        )
+    }
+}
+
+/// Up to three of `names` that somebody who wrote `name` may have meant, the nearest first: names that are spelled
+/// alike, or that hold what was written.
+pub fn nearest(name: &str, names: &[String]) -> Vec<String> {
+    let written = name.to_lowercase();
+    let mut near: Vec<_> = names
+        .iter()
+        .map(|known| (strsim::normalized_damerau_levenshtein(&written, &known.to_lowercase()), known))
+        .filter(|(likeness, known)| {
+            *likeness >= 0.5 || (written.len() > 2 && known.to_lowercase().contains(&written))
+        })
+        .collect();
+    near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    near.into_iter().take(3).map(|(_, known)| known.clone()).collect()
+}
+
+/// Names and versions become parts of paths, image tags and labels.
+fn is_plain(name: &str) -> bool {
+    let first = name.chars().next();
+    first.is_some_and(|c| c.is_ascii_alphanumeric())
+        && name.len() <= 80
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::configuration(message!("vendor.unreadable", path = path.display(), error = error))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! A vendor's descriptor as it is written, and what has to hold before it becomes a [`Vendor`].
+
+use std::{
+    ops::Range,
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
+
+use regex_lite::Regex;
+use samklang_verdict::{Problem, message};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{ContainerSpec, DESCRIPTOR, ImageSource, ProcessSpec, Vendor, is_plain};
+
+/// Capabilities that a vendor may ask for: none of them opens a way off the run's network or into the machine.
+const CAPABILITIES: [&str; 12] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Descriptor {
+    name: Spanned<String>,
+    title: String,
+    default_version: Spanned<String>,
+    licence: String,
+    client_api: String,
+    room_versions: Spanned<Vec<String>>,
+    default_room_version: Spanned<String>,
+    #[serde(default)]
+    features: Vec<String>,
+    versions: VersionsSection,
+    container: Option<Spanned<ContainerSection>>,
+    process: Option<ProcessSection>,
+    ready: ReadySection,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VersionsSection {
+    pattern: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContainerSection {
+    dockerfile: Option<Spanned<String>>,
+    image: Option<Spanned<String>>,
+    #[serde(default)]
+    needs_ca_key: bool,
+    #[serde(default)]
+    capabilities: Vec<Spanned<String>>,
+    memory_mb: Spanned<u32>,
+    cpus: Spanned<f64>,
+    pids: Spanned<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProcessSection {
+    install: Spanned<String>,
+    start: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadySection {
+    seconds: Spanned<u32>,
+}
+
+/// The file under test, for telling where in it something is wrong.
+struct Source<'a> {
+    text: &'a str,
+    file: PathBuf,
+}
+
+impl Source<'_> {
+    fn wrong(&self, span: Range<usize>, problem: &str) -> Problem {
+        let line = self.text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
+        Problem::configuration(message!(
+            "vendor.malformed",
+            file = self.file.display(),
+            line = line,
+            problem = problem.trim_end_matches('.'),
+        ))
+    }
+
+    fn hold(&self, right: bool, span: Range<usize>, problem: &str) -> Result<(), Problem> {
+        if right { Ok(()) } else { Err(self.wrong(span, problem)) }
+    }
+
+    /// A file of the vendor's own folder.
+    fn file_of(&self, folder: &Path, name: &Spanned<String>) -> Result<PathBuf, Problem> {
+        let relative = Path::new(name.get_ref());
+        let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
+        let path = folder.join(relative);
+        // A link could still lead out, so the answer of the file system counts.
+        let real = path.canonicalize().ok().filter(|real| real.starts_with(folder) && real.is_file());
+        match real {
+            Some(_) if inside => Ok(path),
+            _ => Err(self.wrong(name.span(), "expected the name of a file within the vendor's folder")),
+        }
+    }
+}
+
+impl Descriptor {
+    /// The descriptor as it is written.
+    pub(super) fn parse(text: &str, file: &Path) -> Result<Self, Problem> {
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let source = Source { text, file: file.to_owned() };
+            source.wrong(error.span().unwrap_or_default(), error.message())
+        })
+    }
+
+    /// The vendor of that name, when everything in its descriptor holds.
+    pub(super) fn check(
+        self,
+        text: &str,
+        name: &str,
+        folder: PathBuf,
+        script: Option<PathBuf>,
+    ) -> Result<Vendor, Problem> {
+        let source = Source { text, file: folder.join(DESCRIPTOR) };
+        let expected = format!("expected the folder's name, \"{name}\"");
+        source.hold(self.name.get_ref() == name, self.name.span(), &expected)?;
+        let pattern = self.versions.pattern;
+        let versions = Regex::new(pattern.get_ref()).map_err(|error| {
+            source.wrong(pattern.span(), &format!("expected a regular expression: {error}"))
+        })?;
+        let default = &self.default_version;
+        let fits = versions.is_match(default.get_ref()) && is_plain(default.get_ref());
+        source.hold(fits, default.span(), "expected a version that fits `versions.pattern`")?;
+        source.hold(
+            !self.room_versions.get_ref().is_empty(),
+            self.room_versions.span(),
+            "expected a room version",
+        )?;
+        let known = self.room_versions.get_ref().contains(self.default_room_version.get_ref());
+        source.hold(known, self.default_room_version.span(), "expected one of `room_versions`")?;
+        let seconds = self.ready.seconds;
+        source.hold((1..=600).contains(seconds.get_ref()), seconds.span(), "expected 1 to 600 seconds")?;
+        let container = self.container.map(|section| container(section, &source, &folder)).transpose()?;
+        let process = self.process.map(|section| section.checked(&source, &folder)).transpose()?;
+        Ok(Vendor {
+            name: name.to_owned(),
+            title: self.title,
+            default_version: self.default_version.into_inner(),
+            licence: self.licence,
+            client_api: self.client_api,
+            room_versions: self.room_versions.into_inner(),
+            default_room_version: self.default_room_version.into_inner(),
+            features: self.features,
+            folder,
+            base_image_script: script,
+            ready: Duration::from_secs(u64::from(seconds.into_inner())),
+            versions,
+            container,
+            process,
+        })
+    }
+}
+
+impl ProcessSection {
+    fn checked(&self, source: &Source<'_>, folder: &Path) -> Result<ProcessSpec, Problem> {
+        let install = source.file_of(folder, &self.install)?;
+        Ok(ProcessSpec { install, start: source.file_of(folder, &self.start)? })
+    }
+}
+
+fn container(
+    section: Spanned<ContainerSection>,
+    source: &Source<'_>,
+    folder: &Path,
+) -> Result<ContainerSpec, Problem> {
+    let span = section.span();
+    let section = section.into_inner();
+    let image_from = match (&section.dockerfile, &section.image) {
+        (Some(name), None) => {
+            source.file_of(folder, name)?;
+            ImageSource::Dockerfile(name.get_ref().into())
+        }
+        (None, Some(name)) => {
+            let shaped = !name.get_ref().is_empty() && !name.get_ref().contains(char::is_whitespace);
+            source.hold(shaped, name.span(), "expected the name of a published image")?;
+            ImageSource::Published(name.get_ref().clone())
+        }
+        _ => return Err(source.wrong(span, "expected either `dockerfile` or `image`")),
+    };
+    for capability in &section.capabilities {
+        let allowed = CAPABILITIES.contains(&capability.get_ref().as_str());
+        source.hold(allowed, capability.span(), &format!("expected one of {}", CAPABILITIES.join(", ")))?;
+    }
+    let (memory, cpus, pids) = (&section.memory_mb, &section.cpus, &section.pids);
+    source.hold((16..=65_536).contains(memory.get_ref()), memory.span(), "expected 16 to 65536 (MiB)")?;
+    source.hold((0.1..=64.0).contains(cpus.get_ref()), cpus.span(), "expected 0.1 to 64 processors")?;
+    source.hold((8..=32_768).contains(pids.get_ref()), pids.span(), "expected 8 to 32768 processes")?;
+    Ok(ContainerSpec {
+        source: image_from,
+        needs_ca_key: section.needs_ca_key,
+        capabilities: section.capabilities.into_iter().map(Spanned::into_inner).collect(),
+        memory_mb: section.memory_mb.into_inner(),
+        cpus: section.cpus.into_inner(),
+        pids: section.pids.into_inner(),
+    })
+}

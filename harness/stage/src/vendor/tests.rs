@@ -1,0 +1,134 @@
+use std::{fs, path::PathBuf};
+
+use samklang_verdict::Class;
+
+use super::*;
+
+const GOOD: &str = r#"
+name = "fake"
+title = "Fake"
+default_version = "1.2.3"
+licence = "Apache-2.0"
+client_api = "matrix"
+room_versions = ["10", "11"]
+default_room_version = "11"
+features = ["knock"]
+[versions]
+pattern = '^\d+\.\d+\.\d+(rc\d+)?$'
+[container]
+dockerfile = "Dockerfile"
+capabilities = ["SETUID"]
+memory_mb = 128
+cpus = 0.5
+pids = 64
+[process]
+install = "install"
+start = "start"
+[ready]
+seconds = 5
+"#;
+
+/// A shelf of its own, gone at the end of the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn with(descriptor: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("samklang-vendor-{:016x}", fastrand::u64(..)));
+        fs::create_dir_all(folder.join("fake")).unwrap();
+        fs::write(folder.join("fake/vendor.toml"), descriptor).unwrap();
+        for file in ["Dockerfile", "install", "start"] {
+            fs::write(folder.join("fake").join(file), "").unwrap();
+        }
+        fs::write(folder.join("outside"), "").unwrap();
+        Self(folder)
+    }
+
+    fn shelf(&self) -> VendorShelf {
+        VendorShelf::new([self.0.clone()])
+    }
+
+    fn load(&self) -> Result<Vendor, Problem> {
+        self.shelf().load("fake")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a reader is told about the good descriptor with `from` replaced by `to`.
+fn told(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from} is not in the descriptor");
+    let problem = Scratch::with(&GOOD.replacen(from, to, 1)).load().unwrap_err();
+    assert_eq!(problem.class, Class::Configuration);
+    problem.to_string()
+}
+
+#[test]
+fn a_good_descriptor_is_read_in_full() {
+    let scratch = Scratch::with(GOOD);
+    let vendor = scratch.load().unwrap();
+    assert_eq!((vendor.name.as_str(), vendor.default_room_version.as_str()), ("fake", "11"));
+    assert_eq!(vendor.ready, Duration::from_secs(5));
+    let container = vendor.container().unwrap();
+    assert_eq!(container.source, ImageSource::Dockerfile("Dockerfile".into()));
+    assert_eq!((container.memory_mb, container.cpus, container.pids), (128, 0.5, 64));
+    assert!(!container.needs_ca_key);
+    assert!(vendor.process().unwrap().start.is_absolute());
+    assert_eq!(scratch.shelf().names().unwrap(), ["fake"]);
+}
+
+#[test]
+fn a_malformed_descriptor_is_told_with_file_line_and_what_was_expected() {
+    for (from, to, line, expected) in [
+        ("name = \"fake\"", "name = \"other\"", 2, "the folder's name, \"fake\""),
+        ("memory_mb = 128", "memory_mb = \"128\"", 15, "u32"),
+        ("memory_mb = 128", "memory = 128", 15, "unknown field `memory`"),
+        ("cpus = 0.5", "cpus = 0.0", 16, "0.1 to 64"),
+        ("default_version = \"1.2.3\"", "default_version = \"latest\"", 4, "versions.pattern"),
+        ("default_room_version = \"11\"", "default_room_version = \"12\"", 8, "room_versions"),
+        ("pattern = '^", "pattern = '^(", 11, "regular expression"),
+        ("dockerfile = \"Dockerfile\"", "", 12, "either `dockerfile` or `image`"),
+        ("\"SETUID\"", "\"NET_ADMIN\"", 14, "SETUID"),
+        ("start = \"start\"", "start = \"../outside\"", 20, "within the vendor's folder"),
+        ("start = \"start\"", "start = \"/bin/sh\"", 20, "within the vendor's folder"),
+        ("install = \"install\"", "install = \"absent\"", 19, "within the vendor's folder"),
+        ("seconds = 5", "seconds = ", 22, ""),
+    ] {
+        let text = told(from, to);
+        assert!(text.contains(&format!("vendor.toml, line {line}:")), "{to}: {text}");
+        assert!(text.contains(expected), "{to}: {text}");
+    }
+}
+
+#[test]
+fn an_unknown_vendor_is_answered_with_the_nearest_names() {
+    let scratch = Scratch::with(GOOD);
+    let text = scratch.shelf().load("fkae").unwrap_err().to_string();
+    assert!(text.contains("fkae") && text.contains("fake"), "{text}");
+    // A name is no path, even where the path leads to a vendor.
+    assert!(scratch.shelf().load("../x/fake").is_err());
+    assert!(scratch.shelf().load("").is_err());
+}
+
+#[test]
+fn a_version_has_the_vendors_shape_or_is_refused() {
+    let vendor = Scratch::with(GOOD).load().unwrap();
+    assert_eq!(Vendor::parse_spec("fake@1.140.0rc1"), ("fake", Some("1.140.0rc1")));
+    assert_eq!(Vendor::parse_spec("fake"), ("fake", None));
+    assert_eq!(vendor.version(None).unwrap(), "1.2.3");
+    assert_eq!(vendor.version(Some("1.140.0rc1")).unwrap(), "1.140.0rc1");
+    for odd in ["latest", "", "1.2.3; rm -rf /", "../1.2.3", "1.2.3\n"] {
+        let text = vendor.version(Some(odd)).unwrap_err().to_string();
+        assert!(text.contains("fake") && text.contains("1.2.3"), "{odd}: {text}");
+    }
+}
+
+#[test]
+fn a_missing_section_says_which_deployer_cannot_run_it() {
+    let without = GOOD.replace("[process]\ninstall = \"install\"\nstart = \"start\"\n", "");
+    let text = Scratch::with(&without).load().unwrap().process().unwrap_err().to_string();
+    assert!(text.contains("[process]"), "{text}");
+}

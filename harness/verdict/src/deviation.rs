@@ -1,0 +1,180 @@
+//! A vendor's recorded differences: what is known, who owns it, and until when it is accepted.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{CheckId, Disposition, Play, ReasonCode, Verdict};
+
+/// `docker/<vendor>/deviations.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviationFile {
+    /// The records.
+    #[serde(default, rename = "deviation")]
+    pub deviations: Vec<Deviation>,
+}
+
+/// One record. It covers the fails of one check for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deviation {
+    /// The check.
+    pub check: CheckId,
+    /// The reason code of its fail.
+    pub reason: ReasonCode,
+    /// The room versions it holds for; all, when none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub room_versions: Vec<String>,
+    /// The versions of the product it holds for, each a prefix such as `1.140.`; all, when none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<String>,
+    /// Where the product's answer differs from an expectation: the SHA-256 of the normalised answer, so that another
+    /// difference in the same place is not covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual_sha256: Option<String>,
+    /// Who answers for the record.
+    pub owner: String,
+    /// What differs and why that is accepted, in a sentence.
+    pub because: String,
+    /// Where it is followed up.
+    pub issue: String,
+    /// The last day on which it is accepted, `YYYY-MM-DD`.
+    pub expires: String,
+}
+
+/// What a judged check meant against the records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// The disposition.
+    pub disposition: Disposition,
+    /// The record's sentence with owner, issue and last day, where a record made it so.
+    pub deviation: Option<String>,
+}
+
+impl Deviation {
+    fn concerns(&self, check: &CheckId, play: &Play, product_version: &str) -> bool {
+        self.check == *check
+            && (self.room_versions.is_empty() || self.room_versions.contains(&play.room_version))
+            && (self.versions.is_empty()
+                || self.versions.iter().any(|prefix| product_version.starts_with(prefix)))
+    }
+
+    fn covers(&self, verdict: &Verdict, actual_sha256: Option<&str>) -> bool {
+        let pinned = self.actual_sha256.as_deref();
+        verdict.reason() == Some(&self.reason) && (pinned.is_none() || pinned == actual_sha256)
+    }
+}
+
+/// Holds a verdict against the records of the vendor it concerns. `today` is `YYYY-MM-DD`.
+pub fn dispose(
+    records: &[Deviation],
+    check: &CheckId,
+    play: &Play,
+    product_version: &str,
+    verdict: &Verdict,
+    actual_sha256: Option<&str>,
+    today: &str,
+) -> Judged {
+    let concerned: Vec<_> =
+        records.iter().filter(|record| record.concerns(check, play, product_version)).collect();
+    let told = |record: &Deviation| {
+        Some(format!("{} ({}; {}; {})", record.because, record.owner, record.issue, record.expires))
+    };
+    match verdict {
+        Verdict::Fail(_) => match concerned.iter().find(|record| record.covers(verdict, actual_sha256)) {
+            Some(record) if record.expires.as_str() < today => {
+                Judged { disposition: Disposition::DeviationExpired, deviation: told(record) }
+            }
+            Some(record) => Judged { disposition: Disposition::Deviation, deviation: told(record) },
+            None => match concerned.first() {
+                Some(record) => Judged { disposition: Disposition::ReasonChanged, deviation: told(record) },
+                None => Judged { disposition: Disposition::Unexpected, deviation: None },
+            },
+        },
+        Verdict::Pass { .. } => match concerned.first() {
+            Some(record) => Judged { disposition: Disposition::DeviationStale, deviation: told(record) },
+            None => Judged { disposition: Disposition::AsExpected, deviation: None },
+        },
+        Verdict::NotApplicable { .. } => Judged { disposition: Disposition::AsExpected, deviation: None },
+        Verdict::Inconclusive { .. } | Verdict::Error { .. } | Verdict::NotRun { .. } => {
+            Judged { disposition: Disposition::Unexpected, deviation: None }
+        }
+    }
+}
+
+impl DeviationFile {
+    /// The records that name a check which does not exist. Such a record can never go stale, so it is an error.
+    pub fn orphans<'a>(&'a self, known: &BTreeSet<CheckId>) -> Vec<&'a Deviation> {
+        self.deviations.iter().filter(|record| !known.contains(&record.check)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Blame, ExchangeId, Fail, Message, Observation, Observations, Role};
+
+    fn record(reason: &str) -> Deviation {
+        Deviation {
+            check: CheckId::new("rooms.x/flow").unwrap(),
+            reason: ReasonCode::new(reason).unwrap(),
+            room_versions: vec!["11".into()],
+            versions: vec![],
+            actual_sha256: None,
+            owner: "vendor".into(),
+            because: "It differs.".into(),
+            issue: "tracker#1".into(),
+            expires: "2027-01-31".into(),
+        }
+    }
+
+    fn fail(reason: &str) -> Verdict {
+        Verdict::Fail(Box::new(Fail {
+            reason: ReasonCode::new(reason).unwrap(),
+            blame: Blame::Undecided { because: Message::new("x") },
+            message: Message::new("x"),
+            expected: None,
+            actual: None,
+            evidence: vec![],
+        }))
+    }
+
+    fn judged(records: &[Deviation], verdict: &Verdict, room_version: &str, today: &str) -> Disposition {
+        let play = Play { room_version: room_version.into(), host: Role::A };
+        let check = CheckId::new("rooms.x/flow").unwrap();
+        dispose(records, &check, &play, "1.2.3", verdict, Some("aa"), today).disposition
+    }
+
+    #[test]
+    fn a_record_covers_its_check_reason_and_room_version_until_it_expires() {
+        let records = [record("client.refused")];
+        let fail = fail("client.refused");
+        assert_eq!(judged(&records, &fail, "11", "2027-01-31"), Disposition::Deviation);
+        assert_eq!(judged(&records, &fail, "11", "2027-02-01"), Disposition::DeviationExpired);
+        assert_eq!(judged(&records, &fail, "10", "2027-01-01"), Disposition::Unexpected);
+        assert_eq!(judged(&[record("client.other")], &fail, "11", "2027-01-01"), Disposition::ReasonChanged);
+    }
+
+    #[test]
+    fn a_record_whose_check_passes_is_stale() {
+        let seen = Observation { by: Role::A, exchange: ExchangeId(1) };
+        let pass = Verdict::Pass { observations: Observations::new(seen, []) };
+        assert_eq!(
+            judged(&[record("client.refused")], &pass, "11", "2026-12-01"),
+            Disposition::DeviationStale
+        );
+        assert_eq!(judged(&[], &pass, "11", "2026-12-01"), Disposition::AsExpected);
+    }
+
+    #[test]
+    fn a_pinned_answer_covers_no_other_answer() {
+        let mut pinned = record("expectation.differs");
+        pinned.actual_sha256 = Some("bb".into());
+        assert_eq!(
+            judged(&[pinned], &fail("expectation.differs"), "11", "2026-12-01"),
+            Disposition::ReasonChanged
+        );
+    }
+}

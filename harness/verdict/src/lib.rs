@@ -1,0 +1,32 @@
+//! The words of a verdict as types. Nothing here does I/O.
+//!
+//! A run judges *checks*. Each check ends in a [`Verdict`]; what the run was told to expect turns a verdict
+//! into a [`Disposition`]; all of them together give a [`ResultFile`], an [`Outcome`] and an exit code.
+//!
+//! Texts for people never stand in code: a [`Message`] carries a key and arguments, and a [`Catalogue`] renders it.
+
+mod check;
+mod deviation;
+pub mod exit;
+mod ids;
+mod message;
+mod observation;
+mod outcome;
+mod problem;
+mod result;
+mod transcript;
+mod verdict;
+
+pub use check::{Attempt, CheckResult, Disposition, Play, Weight};
+pub use deviation::{Deviation, DeviationFile, Judged, dispose};
+pub use ids::{CheckId, ExchangeId, IdError, ReasonCode, Role, ScenarioId};
+pub use message::{Catalogue, Message, Text};
+pub use observation::{Observation, Observations};
+pub use outcome::{Counts, Outcome, aggregate};
+pub use problem::{Class, Problem};
+pub use result::{
+    EvidenceFile, Participant, RESULT_SCHEMA, ResultFile, ResultFileError, RunInfo, SuiteInfo, Termination,
+    canonical_json, result_schema,
+};
+pub use transcript::{Body, Exchange, Party, Wire};
+pub use verdict::{Blame, Fail, Verdict};

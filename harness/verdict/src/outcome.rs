@@ -1,0 +1,219 @@
+//! What a whole run comes to: three words, no percentage.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{CheckResult, Disposition, Verdict, Weight, exit};
+
+/// The outcome of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every scored MUST passed, and nothing is inconclusive, in error, not run or flaky.
+    Certifiable,
+    /// A MUST failed.
+    NotCertifiable,
+    /// Neither: something could not be judged.
+    NotProven,
+}
+
+/// How many checks ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Passed.
+    pub pass: u64,
+    /// Failed and nobody recorded it.
+    pub fail: u64,
+    /// Failed as recorded in a deviation that holds.
+    pub deviation: u64,
+    /// A recorded deviation is stale, expired or has another reason.
+    pub deviation_broken: u64,
+    /// Could not be judged.
+    pub inconclusive: u64,
+    /// Does not apply.
+    pub not_applicable: u64,
+    /// Samklang's or the engine's fault.
+    pub error: u64,
+    /// The run ended before.
+    pub not_run: u64,
+    /// Failed and passed in the same run.
+    pub flaky: u64,
+}
+
+impl Counts {
+    /// Counts `checks`; each is counted once.
+    pub fn of<'a>(checks: impl IntoIterator<Item = &'a CheckResult>) -> Self {
+        let mut counts = Self::default();
+        for check in checks {
+            let place = match (&check.disposition, &check.verdict) {
+                (Disposition::Flaky, _) => &mut counts.flaky,
+                (Disposition::Deviation, _) => &mut counts.deviation,
+                (
+                    Disposition::DeviationStale | Disposition::DeviationExpired | Disposition::ReasonChanged,
+                    _,
+                ) => &mut counts.deviation_broken,
+                (_, Verdict::Pass { .. }) => &mut counts.pass,
+                (_, Verdict::Fail(_)) => &mut counts.fail,
+                (_, Verdict::Inconclusive { .. }) => &mut counts.inconclusive,
+                (_, Verdict::NotApplicable { .. }) => &mut counts.not_applicable,
+                (_, Verdict::Error { .. }) => &mut counts.error,
+                (_, Verdict::NotRun { .. }) => &mut counts.not_run,
+            };
+            *place += 1;
+        }
+        counts
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.pass
+            + self.fail
+            + self.deviation
+            + self.deviation_broken
+            + self.inconclusive
+            + self.not_applicable
+            + self.error
+            + self.not_run
+            + self.flaky
+    }
+}
+
+/// The outcome and the exit code of `checks`. Nothing judged is an error, never a pass.
+pub fn aggregate(checks: &[CheckResult]) -> (Outcome, u8) {
+    let judged = checks.iter().any(|check| check.verdict.is_judged());
+    let must_failed =
+        checks.iter().any(|check| check.weight == Weight::Must && matches!(check.verdict, Verdict::Fail(_)));
+    let unproven = checks.iter().any(|check| {
+        check.disposition == Disposition::Flaky
+            || matches!(
+                check.verdict,
+                Verdict::Inconclusive { .. } | Verdict::Error { .. } | Verdict::NotRun { .. }
+            )
+    });
+    let outcome = match (must_failed, unproven || !judged) {
+        (true, _) => Outcome::NotCertifiable,
+        (false, true) => Outcome::NotProven,
+        (false, false) => Outcome::Certifiable,
+    };
+    let code =
+        exit::worst(checks.iter().map(exit_code_of).chain((!judged).then_some(nothing_judged(checks))));
+    (outcome, code)
+}
+
+/// A run in which every check met an error or a server that never came up has its codes from those; one that has no
+/// checks, or only such as do not apply, is an error of its own.
+fn nothing_judged(checks: &[CheckResult]) -> u8 {
+    if checks.iter().all(|check| matches!(check.verdict, Verdict::NotApplicable { .. })) {
+        exit::HARNESS_ERROR
+    } else {
+        exit::NOT_PROVEN
+    }
+}
+
+fn exit_code_of(check: &CheckResult) -> u8 {
+    match (&check.disposition, &check.verdict) {
+        (_, Verdict::Error { .. }) => exit::HARNESS_ERROR,
+        (Disposition::DeviationStale | Disposition::DeviationExpired | Disposition::ReasonChanged, _) => {
+            exit::DEVIATION
+        }
+        (Disposition::Flaky, _) => exit::NOT_PROVEN,
+        (Disposition::Deviation, _) | (_, Verdict::Pass { .. } | Verdict::NotApplicable { .. }) => {
+            exit::AS_EXPECTED
+        }
+        (_, Verdict::Fail(_)) => exit::UNEXPECTED_FAIL,
+        (_, Verdict::Inconclusive { .. } | Verdict::NotRun { .. }) => exit::NOT_PROVEN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Blame, CheckId, Class, ExchangeId, Fail, Message, Observation, Observations, Play, ReasonCode, Role,
+    };
+
+    fn pass() -> Verdict {
+        let seen = Observation { by: Role::A, exchange: ExchangeId(1) };
+        Verdict::Pass { observations: Observations::new(seen, []) }
+    }
+
+    fn fail() -> Verdict {
+        Verdict::Fail(Box::new(Fail {
+            reason: ReasonCode::new("client.refused").unwrap(),
+            blame: Blame::Undecided { because: Message::new("x") },
+            message: Message::new("x"),
+            expected: None,
+            actual: None,
+            evidence: vec![],
+        }))
+    }
+
+    fn check(verdict: Verdict, disposition: Disposition) -> CheckResult {
+        CheckResult {
+            id: CheckId::new("rooms.x/flow").unwrap(),
+            title: String::new(),
+            play: Play { room_version: "11".into(), host: Role::A },
+            weight: Weight::Must,
+            requirements: vec![],
+            spec: vec![],
+            catalogue: vec![],
+            verdict,
+            disposition,
+            deviation: None,
+            attempts: vec![],
+            duration_ms: 0,
+            transcript: None,
+        }
+    }
+
+    #[test]
+    fn nothing_judged_is_never_a_pass() {
+        assert_eq!(aggregate(&[]), (Outcome::NotProven, exit::HARNESS_ERROR));
+        let message = Message::new("x");
+        let skipped = check(Verdict::NotApplicable { message: message.clone() }, Disposition::AsExpected);
+        assert_eq!(aggregate(&[skipped]), (Outcome::NotProven, exit::HARNESS_ERROR));
+        let late = check(
+            Verdict::Inconclusive { message, blocked_by: None, bound_ms: None },
+            Disposition::Unexpected,
+        );
+        assert_eq!(aggregate(&[late]), (Outcome::NotProven, exit::NOT_PROVEN));
+    }
+
+    #[test]
+    fn one_word_and_one_code_for_each_mixture() {
+        let good = || check(pass(), Disposition::AsExpected);
+        let error = check(
+            Verdict::Error { class: Class::Harness, message: Message::new("x") },
+            Disposition::Unexpected,
+        );
+        assert_eq!(aggregate(&[good()]), (Outcome::Certifiable, 0));
+        assert_eq!(
+            aggregate(&[good(), check(fail(), Disposition::Unexpected)]),
+            (Outcome::NotCertifiable, 1)
+        );
+        assert_eq!(aggregate(&[good(), check(fail(), Disposition::Deviation)]), (Outcome::NotCertifiable, 0));
+        assert_eq!(
+            aggregate(&[good(), check(pass(), Disposition::DeviationStale)]),
+            (Outcome::Certifiable, 3)
+        );
+        assert_eq!(aggregate(&[good(), error]), (Outcome::NotProven, 70));
+        assert_eq!(aggregate(&[good(), check(pass(), Disposition::Flaky)]), (Outcome::NotProven, 2));
+    }
+
+    #[test]
+    fn every_check_is_counted_once() {
+        let checks = [
+            check(pass(), Disposition::AsExpected),
+            check(fail(), Disposition::Unexpected),
+            check(fail(), Disposition::Deviation),
+            check(pass(), Disposition::DeviationStale),
+            check(pass(), Disposition::Flaky),
+        ];
+        let counts = Counts::of(&checks);
+        assert_eq!(counts.total(), 5);
+        assert_eq!(
+            (counts.pass, counts.fail, counts.deviation, counts.deviation_broken, counts.flaky),
+            (1, 1, 1, 1, 1)
+        );
+    }
+}

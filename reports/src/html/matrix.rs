@@ -1,0 +1,190 @@
+//! Everything: a table per area, a row per check, a cell per room version and host. Kept terse, for there may be
+//! ten thousand cells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use maud::{Markup, PreEscaped, Render, html};
+use samklang_verdict::{CheckResult, Role};
+
+use super::{DETAILED, Page};
+use crate::{
+    fails::{self, Group},
+    text::{Shown, isolated, shown_line},
+    words::Mark,
+};
+
+/// With more checks than this, areas in which all is well start folded.
+const OPEN: usize = 2000;
+
+/// The mark's class in the style sheet; one letter, since it stands in every cell.
+pub(super) fn class(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Pass => "p",
+        Mark::Fail => "f",
+        Mark::Deviation => "d",
+        Mark::DeviationBroken => "k",
+        Mark::Inconclusive => "q",
+        Mark::NotApplicable => "n",
+        Mark::Error => "e",
+        Mark::NotRun => "o",
+        Mark::Flaky => "y",
+    }
+}
+
+/// A room version, in the order of versions, and a host.
+type Column<'a> = (u32, &'a str, Role);
+type Row<'a> = BTreeMap<Column<'a>, &'a CheckResult>;
+
+fn column(check: &CheckResult) -> Column<'_> {
+    let (_, number, version, host) = check.sort_key();
+    (number, version, host)
+}
+
+/// What all tables of the page share.
+struct Tables<'a> {
+    page: &'a Page<'a>,
+    /// The article of each detailed failure.
+    anchors: BTreeMap<(&'a str, Column<'a>), usize>,
+    words: BTreeMap<Mark, String>,
+}
+
+pub(super) fn section(page: &Page<'_>, groups: &[Group<'_>]) -> Markup {
+    let checks = &page.words.result.checks;
+    let mut areas: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, Row<'_>>>> = BTreeMap::new();
+    for check in checks {
+        let scenario = check.id.scenario();
+        let area = scenario.split_once('.').map_or(scenario, |(area, _)| area);
+        let rows = areas.entry(area).or_default().entry(scenario).or_default();
+        rows.entry(check.id.name()).or_default().insert(column(check), check);
+    }
+    let mut anchors = BTreeMap::new();
+    for (i, group) in groups.iter().take(DETAILED).enumerate() {
+        anchors.extend(group.plays.iter().map(|(check, _)| ((check.id.as_str(), column(check)), i + 1)));
+    }
+    let cell_words = Mark::ALL.into_iter().map(|mark| (mark, page.label(&format!("cell.{}", mark.key()))));
+    let tables = Tables { page, anchors, words: cell_words.collect() };
+    html! {
+        @if !areas.is_empty() {
+            section #everything aria-labelledby="h-everything" {
+                h2 #h-everything { (page.label("heading.everything")) }
+                @for (name, scenarios) in &areas { (tables.area(name, scenarios, checks.len() <= OPEN)) }
+            }
+        }
+    }
+}
+
+impl Tables<'_> {
+    fn area(&self, name: &str, scenarios: &BTreeMap<&str, BTreeMap<&str, Row<'_>>>, open: bool) -> Markup {
+        let rows = || scenarios.values().flat_map(BTreeMap::values);
+        let mut counts: BTreeMap<Mark, u64> = BTreeMap::new();
+        rows().flat_map(BTreeMap::values).for_each(|check| *counts.entry(Mark::of(check)).or_default() += 1);
+        let columns: BTreeSet<_> = rows().flat_map(BTreeMap::keys).copied().collect();
+        let well =
+            counts.keys().all(|mark| matches!(mark, Mark::Pass | Mark::NotApplicable | Mark::Deviation));
+        let words = &self.page.words;
+        html! {
+            details.area open[open || !well] {
+                summary {
+                    h3 { (name) } " "
+                    @for (mark, n) in Mark::tally().filter_map(|mark| counts.get(&mark).map(|n| (mark, n))) {
+                        span.tag.(class(mark)) { (mark.sign()) " " (n) " " (words.mark(mark)) } " "
+                    }
+                }
+                div.wide role="region" tabindex="0" aria-label=(words.say("list.area", &[("area", name)])) {
+                    table.cells {
+                        (self.head(&columns))
+                        @for (scenario, rows) in scenarios { (self.scenario(scenario, rows, &columns)) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn head(&self, columns: &BTreeSet<Column<'_>>) -> Markup {
+        let words = &self.page.words;
+        let mut versions: Vec<((u32, &str), usize)> = Vec::new();
+        for (number, version, _) in columns {
+            match versions.last_mut() {
+                Some((last, width)) if *last == (*number, *version) => *width += 1,
+                _ => versions.push(((*number, version), 1)),
+            }
+        }
+        html! {
+            caption.quiet { (words.label("list.cells")) }
+            thead {
+                tr {
+                    th rowspan="2" scope="col" { (words.label("field.check")) }
+                    @for ((_, version), width) in &versions {
+                        th colspan=(width) scope="colgroup" {
+                            (Shown(&words.say("list.version", &[("version", &shown_line(version))])))
+                        }
+                    }
+                }
+                tr {
+                    @for (_, _, host) in columns {
+                        th scope="col" { (words.say("list.host", &[("host", &host.to_string())])) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn scenario(&self, id: &str, rows: &BTreeMap<&str, Row<'_>>, columns: &BTreeSet<Column<'_>>) -> Markup {
+        let catalogue: BTreeSet<_> = rows
+            .values()
+            .flat_map(BTreeMap::values)
+            .flat_map(|check| &check.catalogue)
+            .map(String::as_str)
+            .collect();
+        let catalogue = catalogue.into_iter().take(20).collect::<Vec<_>>().join(" ");
+        html! {
+            tbody {
+                tr.s { th colspan=(columns.len() + 1) scope="rowgroup" { (id) " " small { (Shown(&catalogue)) } } }
+                @for (name, row) in rows { (self.row(name, row, columns)) }
+            }
+        }
+    }
+
+    fn row(&self, name: &str, row: &Row<'_>, columns: &BTreeSet<Column<'_>>) -> Markup {
+        let title = row.values().next().map_or("", |check| check.title.as_str());
+        html! {
+            tr {
+                th scope="row" { (isolated(crate::text::head(title, 300))) " " small { (name) } }
+                @for column in columns {
+                    @match row.get(column) {
+                        Some(check) => (self.cell(check)),
+                        None => td { },
+                    }
+                }
+            }
+        }
+    }
+
+    /// Written by hand: closing tags that HTML lets us leave out are a tenth of a large page.
+    fn cell(&self, check: &CheckResult) -> Markup {
+        let mark = Mark::of(check);
+        let word = self.words.get(&mark).map_or("", String::as_str);
+        let mut out = format!("<td class={}>", class(mark));
+        let anchor = self.anchors.get(&(check.id.as_str(), column(check)));
+        if let Some(anchor) = anchor {
+            out.push_str(&format!("<a href=#f{anchor}>"));
+        }
+        out.push(mark.sign());
+        out.push(' ');
+        Shown(word).render_to(&mut out);
+        if let samklang_verdict::Verdict::Fail(fail) = &check.verdict {
+            if let Some(role) = fails::blamed(fail) {
+                out.push_str(&format!(" {role}"));
+            }
+            if anchor.is_none() {
+                out.push_str("<br><small>");
+                Shown(fail.reason.as_str()).render_to(&mut out);
+                out.push_str("</small>");
+            }
+        }
+        if anchor.is_some() {
+            out.push_str("</a>");
+        }
+        PreEscaped(out)
+    }
+}

@@ -1,0 +1,233 @@
+//! The words that all reports share, in the catalogue's language.
+
+use std::collections::BTreeSet;
+
+use samklang_verdict::{
+    Blame, Catalogue, CheckResult, Disposition, Fail, Message, Participant, Play, ResultFile, Role, Verdict,
+    Weight,
+};
+
+use crate::text::shown_line;
+
+/// What became of a check, in the one word that counts, tables and colours use. The same division as in
+/// [`samklang_verdict::Counts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mark {
+    Fail,
+    DeviationBroken,
+    Error,
+    Inconclusive,
+    Flaky,
+    NotRun,
+    Deviation,
+    NotApplicable,
+    Pass,
+}
+
+impl Mark {
+    /// All, what asks for attention first.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Fail,
+        Self::DeviationBroken,
+        Self::Error,
+        Self::Inconclusive,
+        Self::Flaky,
+        Self::NotRun,
+        Self::Deviation,
+        Self::NotApplicable,
+        Self::Pass,
+    ];
+
+    pub(crate) fn of(check: &CheckResult) -> Self {
+        match (check.disposition, &check.verdict) {
+            (Disposition::Flaky, _) => Self::Flaky,
+            (Disposition::Deviation, _) => Self::Deviation,
+            (Disposition::DeviationStale | Disposition::DeviationExpired | Disposition::ReasonChanged, _) => {
+                Self::DeviationBroken
+            }
+            (_, Verdict::Pass { .. }) => Self::Pass,
+            (_, Verdict::Fail(_)) => Self::Fail,
+            (_, Verdict::Inconclusive { .. }) => Self::Inconclusive,
+            (_, Verdict::NotApplicable { .. }) => Self::NotApplicable,
+            (_, Verdict::Error { .. }) => Self::Error,
+            (_, Verdict::NotRun { .. }) => Self::NotRun,
+        }
+    }
+
+    /// All, the order of a tally: what passed, then what did not.
+    pub(crate) fn tally() -> impl Iterator<Item = Self> {
+        let rest = Self::ALL.into_iter().filter(|mark| *mark != Self::Pass);
+        [Self::Pass].into_iter().chain(rest)
+    }
+
+    /// Its name in message keys.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::DeviationBroken => "deviation-broken",
+            Self::Error => "error",
+            Self::Inconclusive => "inconclusive",
+            Self::Flaky => "flaky",
+            Self::NotRun => "not-run",
+            Self::Deviation => "deviation",
+            Self::NotApplicable => "not-applicable",
+            Self::Pass => "pass",
+        }
+    }
+
+    /// A sign for the eye; the word always stands beside it.
+    pub(crate) fn sign(self) -> char {
+        match self {
+            Self::Fail => '✗',
+            Self::DeviationBroken => '≠',
+            Self::Error => '!',
+            Self::Inconclusive => '?',
+            Self::Flaky => '~',
+            Self::NotRun => '○',
+            Self::Deviation => '≈',
+            Self::NotApplicable => '–',
+            Self::Pass => '✓',
+        }
+    }
+
+    /// How many of a run's checks.
+    pub(crate) fn count(self, result: &ResultFile) -> u64 {
+        let counts = &result.counts;
+        match self {
+            Self::Fail => counts.fail,
+            Self::DeviationBroken => counts.deviation_broken,
+            Self::Error => counts.error,
+            Self::Inconclusive => counts.inconclusive,
+            Self::Flaky => counts.flaky,
+            Self::NotRun => counts.not_run,
+            Self::Deviation => counts.deviation,
+            Self::NotApplicable => counts.not_applicable,
+            Self::Pass => counts.pass,
+        }
+    }
+}
+
+/// The catalogue, and the run it speaks of.
+#[derive(Clone, Copy)]
+pub(crate) struct Words<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) result: &'a ResultFile,
+}
+
+impl<'a> Words<'a> {
+    /// The label at `report.<key>`.
+    pub(crate) fn label(&self, key: &str) -> String {
+        self.catalogue.label(&format!("report.{key}"))
+    }
+
+    /// The text at `report.<key>` with arguments.
+    pub(crate) fn say(&self, key: &str, args: &[(&str, &str)]) -> String {
+        let message = Message::new(format!("report.{key}"));
+        let message = args.iter().fold(message, |message, (name, value)| message.with(*name, value));
+        self.catalogue.render(&message).in_one_line()
+    }
+
+    /// The text at `report.<key>.one` or `.many`, with `{n}`.
+    pub(crate) fn count(&self, key: &str, n: u64, args: &[(&str, &str)]) -> String {
+        let n_text = n.to_string();
+        let args: Vec<_> = [("n", n_text.as_str())].into_iter().chain(args.iter().copied()).collect();
+        self.say(&format!("{key}.{}", if n == 1 { "one" } else { "many" }), &args)
+    }
+
+    /// Any message in one line. May hold server text: it still has to be made safe for where it goes.
+    pub(crate) fn line(&self, message: &Message) -> String {
+        self.catalogue.render(message).in_one_line()
+    }
+
+    pub(crate) fn mark(&self, mark: Mark) -> String {
+        self.label(&format!("mark.{}", mark.key()))
+    }
+
+    pub(crate) fn weight(&self, weight: Weight) -> String {
+        self.label(match weight {
+            Weight::Must => "weight.must",
+            Weight::Should => "weight.should",
+            Weight::May => "weight.may",
+        })
+    }
+
+    /// `a`, `a and b`, `a, b and c`.
+    pub(crate) fn list(&self, items: &[String]) -> String {
+        match items {
+            [] => String::new(),
+            [one] => one.clone(),
+            [first @ .., last] => format!("{} {} {last}", first.join(", "), self.label("and")),
+        }
+    }
+
+    fn participant(&self, role: Role) -> Option<&'a Participant> {
+        self.result.participants.iter().find(|participant| participant.role == role)
+    }
+
+    /// A server by the name and version it answered with, else by what was asked for.
+    pub(crate) fn product(&self, participant: &Participant) -> String {
+        let name = participant.answered_name.as_deref().unwrap_or(&participant.vendor);
+        let version = participant.answered_version.as_deref().unwrap_or(&participant.version);
+        // An answer may be of any length; this stands in headings.
+        shown_line(&format!("{name} {version}")).chars().take(120).collect()
+    }
+
+    /// `B (Synapse 1.163.2)`.
+    pub(crate) fn who(&self, role: Role) -> String {
+        match self.participant(role) {
+            Some(participant) => format!("{role} ({})", self.product(participant)),
+            None => role.to_string(),
+        }
+    }
+
+    /// The role to blame, and the sentence about it.
+    pub(crate) fn blame(&self, fail: &Fail) -> (Option<Role>, String) {
+        match &fail.blame {
+            Blame::Server { role, because } => (
+                Some(*role),
+                self.say("blame.server", &[("who", &self.who(*role)), ("because", &self.line(because))]),
+            ),
+            Blame::Undecided { because } => {
+                (None, self.say("blame.undecided", &[("because", &self.line(because))]))
+            }
+        }
+    }
+
+    /// `room version 11, host A`.
+    pub(crate) fn play(&self, play: &Play) -> String {
+        let version = shown_line(&play.room_version);
+        self.say("play", &[("version", &version), ("host", &play.host.to_string())])
+    }
+
+    /// The plays of several results of one check, as short as it can be said.
+    pub(crate) fn plays(&self, checks: &[&CheckResult]) -> String {
+        let mut versions: Vec<String> = Vec::new();
+        let mut hosts = BTreeSet::new();
+        for check in checks {
+            let version = shown_line(&check.play.room_version);
+            if !versions.contains(&version) {
+                versions.push(version);
+            }
+            hosts.insert(check.play.host);
+        }
+        if versions.len() * hosts.len() == checks.len() {
+            let hosts: Vec<_> = hosts.into_iter().map(|host| host.to_string()).collect();
+            return self.say("play", &[("version", &self.list(&versions)), ("host", &self.list(&hosts))]);
+        }
+        checks.iter().map(|check| self.play(&check.play)).collect::<Vec<_>>().join("; ")
+    }
+
+    /// The command that plays a check's scenario again.
+    pub(crate) fn again(&self, check: &CheckResult) -> String {
+        let participants = &self.result.participants;
+        let asked = |p: &Participant| shown_line(&format!("{}@{}", p.vendor, p.version));
+        let first = participants.iter().find(|participant| participant.subject).or(participants.first());
+        let subject = first.map(asked).unwrap_or_default();
+        let other = participants.iter().map(asked).find(|other| *other != subject);
+        let args = [("subject", subject.as_str()), ("scenario", check.id.scenario())];
+        match other {
+            None => self.say("again.command", &args),
+            Some(other) => self.say("again.command-vs", &[args[0], args[1], ("other", &other)]),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use samklang_verdict::Role;
+
+use crate::setting::Deploy;
+
+/// Shows, with proof, whether homeservers of different vendors federate.
+#[derive(Debug, Parser)]
+#[command(name = "samklang", version, about, propagate_version = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Bring servers up, play scenarios between them, judge, and write reports
+    Run(RunArgs),
+    /// Show the scenarios of the suite
+    List(ListArgs),
+    /// Tell what a scenario or a check asks for, and which sentences of the specification it rests on
+    Explain {
+        /// A scenario's or a check's id, a requirement's id, or a catalogue row
+        id: String,
+    },
+    /// Look whether this machine can run everything, and say what to mend
+    Doctor(DoctorArgs),
+    /// Write the reports of a result file anew
+    Report {
+        /// A result.json; its evidence lies beside it
+        result: PathBuf,
+        /// Where reports go; beside the result, when nothing is named
+        #[arg(long, short = 'o', value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+    /// Look at the expectations that runs propose, and accept or reject them
+    Review(ReviewArgs),
+    /// Remove what runs that ended without tidying have left
+    Sweep,
+    /// Print the JSON Schema of result.json
+    Schema,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// Only these: scenario ids, areas, requirement ids or catalogue rows
+    pub(super) names: Vec<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArgs {
+    /// A further folder of vendor descriptors; may be repeated
+    #[arg(long = "vendors", value_name = "DIR", env = "SAMKLANG_VENDORS", value_delimiter = ':')]
+    pub(super) vendors: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ReviewArgs {
+    /// Accept all proposals without asking
+    #[arg(long, conflicts_with = "reject")]
+    pub(super) accept: bool,
+    /// Reject all proposals without asking
+    #[arg(long)]
+    pub(super) reject: bool,
+}
+
+/// How a run is told while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A moving line on a terminal, else a line for each event
+    Auto,
+    /// A line for each event
+    Plain,
+    /// A JSON object for each event
+    Jsonl,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    /// The vendor to judge, with a version if not its default: synapse, synapse@1.140.0
+    pub(super) vendor: String,
+    /// The vendor that it is paired with; the same one, when none is named
+    #[arg(long, value_name = "VENDOR")]
+    pub(super) vs: Option<String>,
+    /// A published image of the vendor to run instead of building one
+    #[arg(long, value_name = "NAME")]
+    pub(super) image: Option<String>,
+    /// How servers are brought up
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(super) deploy: Deploy,
+    /// Let servers meet without the switchboard; nothing between them is then recorded
+    #[arg(long)]
+    pub(super) direct: bool,
+    /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
+    #[arg(long = "scenario", short = 's', value_name = "NAME")]
+    pub(super) scenarios: Vec<String>,
+    /// Play only in this room version; may be repeated
+    #[arg(long = "room-version", value_name = "N")]
+    pub(super) room_versions: Vec<String>,
+    /// Let only this role host rooms
+    #[arg(long, value_parser = role)]
+    pub(super) host: Option<Role>,
+    /// Where files go; a new folder below samklang-out, when none is named
+    #[arg(long, short = 'o', value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// How many scenarios are played side by side
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) jobs: u16,
+    /// The seed of everything random
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// How the run is told while it goes on
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(super) format: Format,
+    /// A further folder of vendor descriptors; may be repeated
+    #[arg(long = "vendors", value_name = "DIR", env = "SAMKLANG_VENDORS", value_delimiter = ':')]
+    pub(super) vendors: Vec<PathBuf>,
+    /// Do not write proposals for expectations that differ
+    #[arg(long)]
+    pub(super) no_proposals: bool,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    match text {
+        "a" | "A" => Ok(Role::A),
+        "b" | "B" => Ok(Role::B),
+        _ => Err("a or b".to_owned()),
+    }
+}

@@ -1,0 +1,34 @@
+//! Ctrl-C: once stops tidily, twice at once.
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
+
+/// Listens for Ctrl-C and for the request to terminate.
+pub(super) struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    /// Starts to listen. From here on neither ends the program by itself.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// At the first one, `stop` turns true and `told` is called; at the second one this returns.
+    pub(super) async fn watch(mut self, stop: watch::Sender<bool>, told: impl FnOnce()) {
+        self.next().await;
+        stop.send_replace(true);
+        told();
+        self.next().await;
+    }
+}

@@ -1,0 +1,83 @@
+//! The commands.
+
+mod args;
+mod doctor;
+mod explain;
+mod interrupt;
+mod list;
+mod play;
+mod progress;
+mod report;
+mod review;
+mod tidy;
+
+use clap::Parser;
+use samklang_verdict::{Catalogue, Problem, exit, message};
+
+use self::args::{Args, Command};
+
+/// What every command ends with: an exit code, or the problem that kept it from its work.
+type Done = Result<u8, Problem>;
+
+/// Reads the command line, does what it says, and answers with the exit code.
+pub fn main() -> u8 {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let asked_for_help = !error.use_stderr();
+            // Nobody can be told when even this cannot be written.
+            let _ = error.print();
+            return if asked_for_help { exit::AS_EXPECTED } else { exit::USAGE };
+        }
+    };
+    let done = match args.command {
+        Command::Run(args) => play::run(&args),
+        Command::List(args) => list::list(&args),
+        Command::Explain { id } => explain::explain(&id),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Report { result, output } => report::report(&result, output.as_deref()),
+        Command::Review(args) => review::review(&args),
+        Command::Sweep => tidy::sweep_now(),
+        Command::Schema => print(&format!("{:#}\n", samklang_verdict::result_schema())),
+    };
+    done.unwrap_or_else(|problem| {
+        complain(&problem);
+        problem.exit_code()
+    })
+}
+
+/// Writes to the standard output. A reader that has gone away is no problem of ours.
+fn print(text: &str) -> Done {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Problem::configuration(message!("cli.no-output", error = error)))
+        }
+        _ => Ok(exit::AS_EXPECTED),
+    }
+}
+
+/// A runtime for the commands that wait for something.
+fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))
+}
+
+/// Tells a problem on the standard error: what, why, what next, and the lines that help.
+fn complain(problem: &Problem) {
+    let catalogue = Catalogue::english();
+    let text = catalogue.render(&problem.message);
+    let class = serde_json::to_value(problem.class).ok();
+    let class = class.as_ref().and_then(|class| class.as_str()).unwrap_or_default();
+    eprintln!("samklang: {}", text.what);
+    for part in [text.why, text.next].into_iter().flatten() {
+        eprintln!("  {part}");
+    }
+    for line in &problem.detail {
+        let plain: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        eprintln!("  | {plain}");
+    }
+    eprintln!("  ({})", catalogue.label(&format!("class.{class}")));
+}

@@ -1,0 +1,146 @@
+//! `samklang run`.
+
+use std::{path::Path, sync::Arc};
+
+use samklang_reports::{Colour, Reports, transcripts_in, write_all};
+use samklang_runner::{
+    event::{Event, Observer},
+    evidence::write_whole,
+    expectation::forced_update,
+    order::Order,
+    plan::Selection,
+    run,
+    suite::{Suite, project_root},
+};
+use samklang_stage::deploy::Deployer;
+use samklang_verdict::{Catalogue, Problem, ResultFile, exit, message};
+use tokio::sync::watch;
+
+use super::{Done, args::RunArgs, interrupt::Interrupts, progress::Teller};
+use crate::setting::{self, Deployment};
+
+/// Plays what `args` asks for; answers with the exit code of the result.
+pub(super) fn run(args: &RunArgs) -> Done {
+    if let Some(forced) = forced_update() {
+        return Err(Problem::configuration(message!("run.forced-update", setting = forced)));
+    }
+    super::runtime()?.block_on(run_async(args))
+}
+
+async fn run_async(args: &RunArgs) -> Done {
+    let root = project_root(crate::BUILT_FROM)?;
+    let mut suite = crate::suite(&root)?;
+    if args.no_proposals {
+        suite.expectations = suite.expectations.without_proposals();
+    }
+    let shelf = setting::shelf(&root, &args.vendors);
+    let casts = setting::casts(&shelf, &args.vendor, args.vs.as_deref(), args.image.as_deref())?;
+    let deviations = setting::deviations(&suite, &casts)?;
+    // From here on a run has things to tidy up, so Ctrl-C must not simply end it.
+    let interrupts =
+        Interrupts::listen().map_err(|error| Problem::harness(message!("run.no-signals", error = error)))?;
+    let Deployment { folder, deployer, line, swept } = Deployment::choose(args.deploy, args.direct).await?;
+    if !swept.is_empty() {
+        eprintln!(
+            "{}",
+            Catalogue::english().render(&message!("sweep.at-start", runs = swept.runs.len())).in_one_line()
+        );
+    }
+    let mark = folder.mark().clone();
+    let output =
+        args.output.clone().unwrap_or_else(|| run::default_output(Path::new("samklang-out"), mark.id()));
+    let order = Order {
+        id: mark.id().to_owned(),
+        casts,
+        subjects: setting::subjects(args.vs.is_none()),
+        selection: Selection {
+            terms: args.scenarios.clone(),
+            room_versions: args.room_versions.clone(),
+            hosts: args.host.into_iter().collect(),
+        },
+        direct: args.direct,
+        side_by_side: usize::from(args.jobs),
+        seed: args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000_000)),
+        output,
+        deployer_line: Catalogue::english().label(line),
+        deviations,
+        today: jiff::Zoned::now().date().to_string(),
+    };
+    let teller = Teller::new(args.format);
+    let ended = play(&order, Arc::new(suite), deployer.as_ref(), &teller, interrupts).await;
+    let closed = folder.close();
+    let told = match ended? {
+        Some(result) => tell(&order, &result, &teller),
+        None => {
+            eprintln!("{}", Catalogue::english().render(&message!("run.cut-short")).in_one_line());
+            Ok(exit::NOT_PROVEN)
+        }
+    };
+    closed?;
+    told
+}
+
+/// Plays until the end, or until somebody asks twice to stop: then there is no result.
+async fn play(
+    order: &Order,
+    suite: Arc<Suite>,
+    deployer: &dyn Deployer,
+    teller: &Teller,
+    interrupts: Interrupts,
+) -> Result<Option<ResultFile>, Problem> {
+    let (stop, stopping) = watch::channel(false);
+    let say = || eprintln!("\n{}", Catalogue::english().render(&message!("cli.interrupted")).in_one_line());
+    let ended = tokio::select! {
+        ended = run::run(order, suite, deployer, teller, stopping) => Some(ended),
+        () = interrupts.watch(stop, say) => None,
+    };
+    match ended {
+        Some(ended) => ended.map(Some),
+        None => deployer.clear_at_once().await.map(|()| None),
+    }
+}
+
+/// Writes the result and its reports, and says what it comes to.
+fn tell(order: &Order, result: &ResultFile, teller: &Teller) -> Done {
+    let transcripts = transcripts_in(&order.output);
+    let reports = Reports::new(result, &transcripts, Catalogue::english());
+    let written = write_result(&order.output, result).and_then(|()| write_all(&order.output, &reports));
+    let code = match &written {
+        Ok(_) => result.exit_code,
+        Err(problem) => exit::worst([result.exit_code, problem.exit_code()]),
+    };
+    teller.hear(&Event::Ended { outcome: result.outcome, counts: result.counts, exit_code: code });
+    if !teller.is_json() {
+        print!("{}", reports.closing(colour()));
+    }
+    match written {
+        Ok(_) => {
+            if !teller.is_json() {
+                let report = order.output.join("report.html");
+                println!(
+                    "{}",
+                    Catalogue::english().render(&message!("run.report-at", path = report.display())).what
+                );
+            }
+            Ok(code)
+        }
+        Err(problem) => {
+            super::complain(&problem);
+            Ok(code)
+        }
+    }
+}
+
+/// Writes `result.json` beside its evidence.
+pub(super) fn write_result(output: &Path, result: &ResultFile) -> Result<(), Problem> {
+    let bytes =
+        result.to_bytes().map_err(|error| Problem::harness(message!("run.no-result", error = error)))?;
+    write_whole(&output.join("result.json"), &bytes)
+}
+
+/// Colour on a terminal, unless `NO_COLOR` is set.
+pub(super) fn colour() -> Colour {
+    use std::io::IsTerminal;
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if wanted && std::io::stdout().is_terminal() { Colour::Ansi } else { Colour::Never }
+}

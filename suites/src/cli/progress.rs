@@ -1,0 +1,160 @@
+//! How a run is told while it goes on: a moving line on a terminal, else a line for each event, or JSON lines.
+
+use std::{
+    io::{IsTerminal, Write},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use samklang_runner::event::{Event, Observer};
+use samklang_verdict::{Catalogue, Message, message};
+
+use super::args::Format;
+
+/// Writes what it hears to the standard output.
+pub(super) struct Teller {
+    manner: Manner,
+    count: Mutex<Count>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Moving,
+    Lines,
+    Json,
+}
+
+struct Count {
+    since: Instant,
+    planned: usize,
+    played: usize,
+    failed: u64,
+    unproven: u64,
+}
+
+impl Teller {
+    /// Tells in this format; `Auto` looks whether the standard output is a terminal.
+    pub(super) fn new(format: Format) -> Self {
+        let manner = match format {
+            Format::Jsonl => Manner::Json,
+            Format::Auto if std::io::stdout().is_terminal() => Manner::Moving,
+            Format::Auto | Format::Plain => Manner::Lines,
+        };
+        let count = Count { since: Instant::now(), planned: 0, played: 0, failed: 0, unproven: 0 };
+        Self { manner, count: Mutex::new(count) }
+    }
+
+    /// Whether every line on the standard output is to be JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.manner == Manner::Json
+    }
+
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A line that stays.
+    fn line(&self, text: &str) {
+        let clear = if self.manner == Manner::Moving { "\r\u{1b}[2K" } else { "" };
+        let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        // A reader that has gone away does not stop a run.
+        let _ = writeln!(std::io::stdout(), "{clear}{plain}");
+    }
+
+    /// The line that moves.
+    fn moving(&self, text: &str) {
+        if self.manner == Manner::Moving {
+            let mut out = std::io::stdout();
+            let plain: String =
+                text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(110).collect();
+            let _ = write!(out, "\r\u{1b}[2K{plain}").and_then(|()| out.flush());
+        }
+    }
+
+    fn played(&self, trial: &str, troubles: &[String], counts: samklang_verdict::Counts, took_ms: u64) {
+        let mut count = self.count();
+        count.played += 1;
+        count.failed += counts.fail;
+        count.unproven += counts.inconclusive + counts.error + counts.not_run + counts.flaky;
+        if self.manner == Manner::Lines || !troubles.is_empty() {
+            let word = Catalogue::english().label(if troubles.is_empty() {
+                "progress.ok"
+            } else {
+                "progress.trouble"
+            });
+            let (played, planned) = (count.played, count.planned);
+            self.line(&format!("[{played:>3}/{planned}] {word:<8}{trial} {took_ms} ms"));
+            for trouble in troubles {
+                self.line(&format!("            {trouble}"));
+            }
+        }
+        self.moving(&count.moving());
+    }
+}
+
+fn say(message: &Message) -> String {
+    Catalogue::english().render(message).in_one_line()
+}
+
+impl Count {
+    /// `[ 37/180] 2 fail  eta 0:40`
+    fn moving(&self) -> String {
+        let spent = self.since.elapsed().as_secs();
+        let left = self.planned.saturating_sub(self.played) as u64;
+        let eta = spent.saturating_mul(left).checked_div(self.played as u64).unwrap_or(0);
+        let place = format!("{:>3}/{}", self.played, self.planned);
+        let left = format!("{}:{:02}", eta / 60, eta % 60);
+        if self.unproven > 0 {
+            let (failed, unproven) = (self.failed, self.unproven);
+            say(&message!(
+                "progress.moving-unproven",
+                place = place,
+                failed = failed,
+                unproven = unproven,
+                left = left
+            ))
+        } else {
+            say(&message!("progress.moving", place = place, failed = self.failed, left = left))
+        }
+    }
+}
+
+impl Observer for Teller {
+    fn hear(&self, event: &Event) {
+        if self.manner == Manner::Json {
+            if let Ok(json) = serde_json::to_string(event) {
+                let _ = writeln!(std::io::stdout(), "{json}");
+            }
+            return;
+        }
+        match event {
+            Event::Begun { run, deployer } => {
+                self.line(&say(&message!("progress.begun", run = run, deployer = deployer)));
+            }
+            Event::Preparing { line } if self.manner == Manner::Moving => self.moving(line),
+            Event::Preparing { line } => self.line(line),
+            Event::StageUp { servers, took_ms } => {
+                let servers = servers.join(", ");
+                self.line(&say(&message!("progress.stage-up", ms = took_ms, servers = servers)));
+            }
+            Event::Planned { trials, set_aside } => {
+                let mut count = self.count();
+                count.planned = *trials;
+                count.since = Instant::now();
+                self.line(&say(&message!("progress.planned", trials = trials, aside = set_aside)));
+            }
+            Event::Played { trial, counts, troubles, took_ms } => {
+                self.played(trial, troubles, *counts, *took_ms);
+            }
+            Event::Again { trial } => self.line(&say(&message!("progress.again", trial = trial))),
+            Event::Trouble { problem } => {
+                let text = Catalogue::english().render(&problem.message);
+                self.line(&text.in_one_line());
+                for line in &problem.detail {
+                    self.line(&format!("  | {line}"));
+                }
+            }
+            Event::Ended { .. } => self.moving(""),
+        }
+    }
+}

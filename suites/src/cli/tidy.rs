@@ -1,0 +1,31 @@
+//! `samklang sweep`.
+
+use samklang_stage::{
+    deploy::engine::Engine,
+    housekeeping::{StateRoot, sweep},
+};
+use samklang_verdict::{Catalogue, exit, message};
+
+use super::{Done, complain, print, runtime};
+
+/// Removes what dead runs of this user on this machine have left, and says what that was.
+pub(super) fn sweep_now() -> Done {
+    let report = runtime()?.block_on(async {
+        // Without an engine there are no containers to sweep, but there may be processes and folders.
+        let engine = Engine::connect().await.ok();
+        sweep(&StateRoot::by_environment()?, engine.as_ref()).await
+    })?;
+    let text = message!(
+        "sweep.report",
+        runs = report.runs.len(),
+        containers = report.containers,
+        networks = report.networks,
+        processes = report.processes,
+        folders = report.folders
+    );
+    print(&format!("{}\n", Catalogue::english().render(&text).what))?;
+    for problem in &report.left {
+        complain(problem);
+    }
+    Ok(if report.left.is_empty() { exit::AS_EXPECTED } else { exit::HARNESS_ERROR })
+}

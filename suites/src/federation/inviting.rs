@@ -1,0 +1,116 @@
+//! Invites as they go over the wire (server-server API, inviting to a room).
+
+use super::answered;
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "federation.invite-handshake",
+    title: "An invite is brought to the invited user's server with what it needs to judge it, and comes back signed.",
+    catalogue: &["FC-12"],
+    requirements: &["SS-INVITE-013"],
+    needs: &[Need::Wire],
+    checks: &[
+        CheckPlan::new(
+            "request",
+            "The request names the room's version and brings the create event among the room's state.",
+        )
+        .of(&["SS-INVITE-004", "SS-INVITE-005"]),
+        CheckPlan::new(
+            "state-in-full",
+            "What the request shows of the room are complete events in the federation format.",
+        )
+        .of(&["SS-INVITE-006"]),
+        CheckPlan::new("answer", "The answer is the same event with the invited server's signature added.")
+            .of(&["SS-INVITE-014"]),
+    ],
+    play: play!(invite_handshake),
+    ..Scenario::PAIR
+}];
+
+/// What goes over the wire while Alice invites Bob.
+async fn invite_handshake(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let bob = guest.register("bob").await?;
+    let room = alice.create_room(Private.named("Lägesbild")).await?;
+    alice.invite(&room, &bob).await?;
+    bob.sees(invite(&room, &bob)).await?;
+
+    let exchange = answered(&scene.wire()?, "/invite/", alice.role())?;
+    let [asked, gave] = [alice.role(), bob.role()].map(|by| Observation { by, exchange: exchange.id });
+    let shown = Observations::new(asked.clone(), [gave.clone()]);
+    let request = exchange.request_body.json().unwrap_or_default();
+    let is_create = |event: &Value| event["type"] == "m.room.create" && event["state_key"] == "";
+    let right = [
+        ("room_version", request["room_version"] == *scene.room_version()),
+        (
+            "event",
+            request["event"]["content"]["membership"] == "invite"
+                && request["event"]["state_key"] == *bob.id(),
+        ),
+        ("the create event", request["invite_room_state"].as_array().into_iter().flatten().any(is_create)),
+    ];
+    let lacks = |reason: &str, missing: &str| {
+        alice.wrong(reason, message!("fail.invite-request", missing = missing), std::slice::from_ref(&asked))
+    };
+    let outcome = match right.iter().find(|(_, right)| !right) {
+        None => Ok(shown.clone()),
+        Some((missing, _)) => Err(lacks("invite.incomplete_request", missing)),
+    };
+    scene.check("request", outcome);
+    let partial = request["invite_room_state"].as_array().into_iter().flatten().find_map(lacking);
+    scene.check(
+        "state-in-full",
+        match partial {
+            None => Ok(shown.clone()),
+            Some(missing) => Err(lacks(
+                "invite.partial_state_event",
+                &format!("{missing} in an event of invite_room_state"),
+            )),
+        },
+    );
+
+    let answer = exchange.response_body.json().unwrap_or_default();
+    let outcome = match fault_in(&request["event"], &answer["event"], guest.name()) {
+        None => Ok(shown),
+        Some(what) => {
+            Err(bob.wrong("invite.bad_answer", message!("fail.invite-answer", what = what), &[gave]))
+        }
+    };
+    scene.check("answer", outcome);
+    Ok(())
+}
+
+/// A key that every event in the federation format has, and this one has not.
+fn lacking(event: &Value) -> Option<&'static str> {
+    const KEYS: [&str; 9] = [
+        "type",
+        "state_key",
+        "sender",
+        "content",
+        "depth",
+        "origin_server_ts",
+        "hashes",
+        "signatures",
+        "auth_events",
+    ];
+    KEYS.into_iter().find(|key| event.get(key).is_none())
+}
+
+/// What is wrong with the answered event, if anything is.
+fn fault_in(submitted: &Value, answered: &Value, invited_server: &str) -> Option<&'static str> {
+    let is_signed = answered["signatures"][invited_server].as_object().is_some_and(|keys| !keys.is_empty());
+    if !is_signed {
+        return Some("bears no signature of the invited server");
+    }
+    let signed = |event: &Value| {
+        let mut event = event.clone();
+        if let Some(event) = event.as_object_mut() {
+            event.remove("signatures");
+            // Not part of what is signed, and each server's own business.
+            event.remove("unsigned");
+        }
+        event
+    };
+    (signed(submitted) != signed(answered)).then_some("is another event than the one that was submitted")
+}

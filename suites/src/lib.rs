@@ -1,0 +1,48 @@
+//! The executable specification: scenarios by area, and the data they are judged by.
+
+pub mod cli;
+pub mod federation;
+pub mod media;
+pub mod messages;
+mod prelude;
+pub mod rooms;
+pub mod setting;
+
+use std::path::Path;
+
+use samklang_runner::{
+    expectation::Expectations,
+    scenario::Scenario,
+    suite::{Profile, Requirements, Suite, read_catalogue},
+};
+use samklang_verdict::Problem;
+
+/// All scenarios, sorted by id.
+pub fn scenarios() -> Vec<&'static Scenario> {
+    let mut all: Vec<_> = [rooms::SCENARIOS, messages::SCENARIOS, federation::SCENARIOS, media::SCENARIOS]
+        .into_iter()
+        .flatten()
+        .flat_map(|topic| topic.iter())
+        .collect();
+    all.sort_by_key(|scenario| scenario.id);
+    all
+}
+
+/// The folder that the program was built from.
+pub const BUILT_FROM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The suite with its data from the project folder `root`.
+///
+/// # Errors
+/// When a data file cannot be read.
+pub fn suite(root: &Path) -> Result<Suite, Problem> {
+    let data = root.join("suites");
+    Ok(Suite {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenarios: scenarios(),
+        requirements: Requirements::read(&data.join("requirements/requirements.tsv"))?,
+        catalogue: read_catalogue(&data.join("profiles/catalogue.tsv"))?,
+        profile: Profile::read(&data.join("profiles/esam.toml"))?,
+        expectations: Expectations::in_folder(data.join("expectations")),
+    })
+}

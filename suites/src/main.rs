@@ -1,0 +1,7 @@
+//! The `samklang` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(samklang_suites::cli::main())
+}

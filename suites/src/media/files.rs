@@ -1,0 +1,105 @@
+//! Files of all kinds cross over as they are (client-server API, content repository).
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "media.files",
+    title: "Documents, archives, pictures, sound and film are fetched on the other side byte for byte, with their names \
+            and types, in both directions.",
+    catalogue: &["MD-01"],
+    needs: &[Need::Feature("authenticated-media")],
+    checks: &[
+        CheckPlan::new(
+            "bytes-to-guest",
+            "The guest's user fetches the very bytes that the host's user stored.",
+        ),
+        CheckPlan::new(
+            "bytes-to-host",
+            "The host's user fetches the very bytes that the guest's user stored.",
+        ),
+        CheckPlan::new(
+            "names-and-types",
+            "Each file has on the other side the name and the type it was stored with.",
+        )
+        .of(&["SS-MEDIA-024"]),
+        CheckPlan::new("announced", "The messages that announce the files arrive as they were sent."),
+    ],
+    play: play!(files),
+    ..Scenario::PAIR
+}];
+
+/// Name, type, message type and bytes.
+type Sample = (&'static str, &'static str, &'static str, &'static [u8]);
+
+macro_rules! sample {
+    ($name:literal, $content_type:literal, $msgtype:literal) => {
+        ($name, $content_type, $msgtype, include_bytes!(concat!("../../../fixtures/media/", $name)))
+    };
+}
+
+const SAMPLES: [Sample; 8] = [
+    sample!("lagesrapport.pdf", "application/pdf", "m.file"),
+    sample!("anteckning.txt", "text/plain", "m.file"),
+    sample!("bilagor.zip", "application/zip", "m.file"),
+    sample!(
+        "beslut.docx",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "m.file"
+    ),
+    sample!("foto.jpg", "image/jpeg", "m.image"),
+    sample!("karta.png", "image/png", "m.image"),
+    sample!("samtal.mp3", "audio/mpeg", "m.audio"),
+    sample!("film.mp4", "video/mp4", "m.video"),
+];
+
+/// Alice sends Bob one file of each kind, and Bob sends her the same.
+async fn files(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let to_guest = files_arriving(&alice, &bob, &room).await?;
+    let to_host = files_arriving(&bob, &alice, &room).await?;
+    scene.record("announced", both(to_host.announced, to_guest.announced));
+    scene.record("names-and-types", both(to_host.described, to_guest.described));
+    scene.check("bytes-to-guest", to_guest.bytes);
+    scene.check("bytes-to-host", to_host.bytes);
+    Ok(())
+}
+
+/// What came of the samples at their receiver.
+struct Arrived {
+    announced: Observed,
+    described: Observed,
+    bytes: Result<Observed, Failure>,
+}
+
+async fn files_arriving(from: &User, to: &User, room: &Room) -> Result<Arrived, Failure> {
+    let (mut announced, mut described, mut changed) = (Vec::new(), Vec::new(), Ok(()));
+    for (name, content_type, msgtype, bytes) in SAMPLES {
+        let file =
+            File { bytes: bytes.to_vec(), content_type: Some(content_type.into()), name: Some(name.into()) };
+        let media = from.upload(&file).await?;
+        let info = json!({"mimetype": content_type, "size": bytes.len()});
+        let content =
+            json!({"msgtype": msgtype, "body": name, "filename": name, "url": media.address, "info": info});
+        let message = from.send_content(room, "m.room.message", content).await?;
+        let shown = to.sees(&message).await?;
+        announced.push((name.to_owned(), Observed::from(shown).map(|event| event["content"].clone())));
+
+        let (fetched, done) = to.download(&media).await?;
+        if fetched.bytes != bytes {
+            let text = message!("fail.media-differs", file = name, user = to.name());
+            let in_bytes = |bytes: &[u8]| format!("{} bytes", bytes.len());
+            let failure = to.wrong("media.bytes_differ", text, done.observations.all());
+            changed = changed.and(Err(failure.showing(in_bytes(bytes), in_bytes(&fetched.bytes))));
+        }
+        let value = json!({"name": fetched.name, "type": fetched.content_type.as_deref().map(essence)});
+        described.push((name.to_owned(), Observed::new(value, done.observations)));
+    }
+    let described = Observed::each(described)?;
+    let bytes = changed.map(|()| described.clone());
+    Ok(Arrived { announced: Observed::each(announced)?, described, bytes })
+}
+
+/// A media type without its parameters: a server may add the character set.
+fn essence(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}

@@ -1,0 +1,56 @@
+//! Reactions (client-server API, event annotations and reactions).
+
+use super::{for_each, kept_by_both, related};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "messages.reactions",
+    title: "Reactions of several people arrive with their exact keys and can be taken back, on both sides.",
+    catalogue: &["MS-12"],
+    checks: &[
+        CheckPlan::new("given", "Both sides hold the same reactions of the same people."),
+        CheckPlan::new("taken-back", "After two were taken back both sides hold the rest."),
+        CheckPlan::new("redacted", "Of a reaction that was taken back neither side keeps any content.")
+            .of(&["SS-REDACT-014", "SS-REDACT-016"]),
+    ],
+    play: play!(reactions),
+    ..Scenario::PAIR
+}];
+
+/// A thumb with a skin tone, a heart with a variation selector, and a word.
+const THUMB: &str = "\u{1f44d}\u{1f3fd}";
+const HEART: &str = "\u{2764}\u{fe0f}";
+const WORDS: &str = "uppfattat, kör!";
+
+/// Alice and Bob react to Alice's message, with the same emoji and with others, and each takes one reaction back.
+async fn reactions(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let message = alice.send(&room, "Mötet börjar nio").await?;
+    bob.sees(&message).await?;
+
+    let thumb_of_bob = bob.react(&message, THUMB).await?;
+    let words_of_bob = bob.react(&message, WORDS).await?;
+    alice.sees(&words_of_bob).await?;
+    let thumb_of_alice = alice.react(&message, THUMB).await?;
+    let heart_of_alice = alice.react(&message, HEART).await?;
+    bob.sees(&heart_of_alice).await?;
+    scene.record("given", both(held(&alice, &room, &message).await?, held(&bob, &room, &message).await?));
+
+    alice.sees(bob.redact(&thumb_of_bob, "ångrar mig").await?).await?;
+    bob.sees(alice.redact(&heart_of_alice, "ångrar mig").await?).await?;
+    scene
+        .record("taken-back", both(held(&alice, &room, &message).await?, held(&bob, &room, &message).await?));
+    scene.record("redacted", kept_by_both(&alice, &bob, &thumb_of_bob).await?);
+    bob.sees(&thumb_of_alice).await?;
+    Ok(())
+}
+
+/// The reactions to a message that a user's server holds, in the order of the room; keys as code points.
+async fn held(user: &User, room: &Room, message: &Sent) -> Result<Observed, Failure> {
+    let reactions = related(user, room, message, "m.annotation").await?;
+    Ok(for_each(reactions, |reaction| {
+        let key = reaction["content"]["m.relates_to"]["key"].as_str().unwrap_or_default();
+        let points: Vec<_> = key.chars().map(|c| format!("{:04X}", u32::from(c))).collect();
+        json!({"type": reaction["type"], "by": reaction["sender"], "key": key, "code points": points.join(" ")})
+    }))
+}

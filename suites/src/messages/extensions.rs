@@ -1,0 +1,118 @@
+//! What servers do not know passes through them (client-server API, events: extensibility).
+
+use super::{essence, kept_by_both};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "messages.unknown-event",
+        title: "Events and state of types that no server knows pass between servers untouched, and the room works on.",
+        catalogue: &["MS-18"],
+        requirements: &["SS-CJSON-003"],
+        checks: &[
+            CheckPlan::new(
+                "to-guest",
+                "The guest shows the host's unknown event with the content it was sent with.",
+            ),
+            CheckPlan::new(
+                "to-host",
+                "The host shows the guest's unknown event with the content it was sent with.",
+            ),
+            CheckPlan::new("state", "Host and guest hold the unknown state under its own state key."),
+            CheckPlan::new("redacted", "Of a redacted event of unknown type neither side keeps any content.")
+                .of(&["SS-REDACT-014"]),
+        ],
+        play: play!(unknown_event),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "messages.content-hash",
+        title: "Content that canonical JSON is particular about crosses the wire with a content hash that fits it.",
+        catalogue: &["MS-01", "MS-18"],
+        requirements: &["SS-CJSON-001", "SS-CJSON-002", "SS-CJSON-003", "SS-CJSON-006", "SS-CJSON-007"],
+        needs: &[Need::Wire],
+        checks: &[
+            CheckPlan::new("of-host", "The hash that the host put into its event is that of the event."),
+            CheckPlan::new("of-guest", "The hash that the guest put into its event is that of the event."),
+            CheckPlan::new(
+                "whole-at-guest",
+                "The guest finds the hash right, too, and shows the content whole.",
+            ),
+            CheckPlan::new(
+                "whole-at-host",
+                "The host finds the hash right, too, and shows the content whole.",
+            ),
+        ],
+        play: play!(content_hash),
+        ..Scenario::PAIR
+    },
+];
+
+const UNKNOWN: &str = "se.esam.samklang.resurs";
+
+fn plain() -> Value {
+    json!({
+        "å": "Åre", "😀": 2, "null": null, "empty": [[], {}], "numbers": [0, -1, 9_007_199_254_740_991_i64],
+        "nested": {"b": {"b": false, "a": true}, "a": []},
+    })
+}
+
+/// Keys that sort differently by code point, by UTF-16 unit and by locale; characters with and without an escape of
+/// their own; empty things.
+fn particular() -> Value {
+    json!({
+        "\u{ffee}": 1, "\u{1f600}": 2, "å": 3, "z": 4, "Z": 5, "": 6, "a\u{30a}": 7,
+        "text": "\u{8}\t\n\u{c}\r\u{1}\u{1f}\u{7f}\u{2028}/\\\"å\u{1f600}",
+        "null": null, "empty": [[], {}], "numbers": [0, -1, 9_007_199_254_740_991_i64, -9_007_199_254_740_991_i64],
+    })
+}
+
+/// Alice and Bob send each other an event, and Alice sets a state, of types of their own.
+async fn unknown_event(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+
+    let from_alice = alice.send_content(&room, UNKNOWN, plain()).await?;
+    scene.record("to-guest", essence(bob.sees(&from_alice).await?));
+    let from_bob = bob.send_content(&room, UNKNOWN, plain()).await?;
+    scene.record("to-host", essence(alice.sees(&from_bob).await?));
+
+    let content = json!({"fordon": ["Ambulans 3", "Brandbil 1"], "klar": true});
+    let set = alice.set_state(&room, UNKNOWN, "söder/1", content).await?;
+    bob.sees(&set).await?;
+    let held = async |user: &User| user.state_of(&room, UNKNOWN, "söder/1").await;
+    scene.record("state", both(essence(held(&alice).await?), essence(held(&bob).await?)));
+
+    let redaction = bob.redact(&from_bob, "förlegat").await?;
+    alice.sees(&redaction).await?;
+    scene.record("redacted", kept_by_both(&alice, &bob, &from_bob).await?);
+    Ok(())
+}
+
+/// Each side sends the same content; the hash in the event as it went over the wire is worked out anew. A receiver who
+/// works out another hash keeps nothing of the content.
+async fn content_hash(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let ways = [("of-host", "whole-at-guest", &alice, &bob), ("of-guest", "whole-at-host", &bob, &alice)];
+    for (check, check_at_receiver, from, to) in ways {
+        let sent = from.send_content(&room, UNKNOWN, particular()).await?;
+        let shown = to.sees(&sent).await?;
+        let differs = || {
+            let failure =
+                to.wrong("pdu.content_changed", message!("fail.content-changed", user = to.name()), &[]);
+            failure.showing(particular(), &shown.event["content"])
+        };
+        let whole = shown.event["content"] == particular();
+        scene.check(check_at_receiver, if whole { Ok(&shown) } else { Err(differs()) });
+
+        let pdu = scene.event_on_wire(&sent).await?;
+        let stated = pdu.value["hashes"]["sha256"].as_str().unwrap_or_default().to_owned();
+        let right = samklang_matrix::content_hash(&pdu.value).unwrap_or_default();
+        let wrong = || {
+            let failure =
+                from.wrong("pdu.content_hash", message!("fail.content-hash"), pdu.observations.all());
+            failure.showing(&right, &stated)
+        };
+        scene.check(check, if stated == right { Ok(pdu.observations.clone()) } else { Err(wrong()) });
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Names and faces (client-server API, profiles; server-server API, querying for information).
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "messages.profile",
+        title: "A user's new name and picture become visible on the other side in a room they share.",
+        catalogue: &["MS-22"],
+        requirements: &["SS-PROFILE-010"],
+        checks: &[CheckPlan::new("faces", "Both sides hold the new names and pictures of both users.")],
+        play: play!(changed),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "messages.profile-in-new-room",
+        title: "In a room made after a user took a name and a picture, and when asked for the profile, the other side is \
+                shown them.",
+        weight: Weight::Should,
+        catalogue: &["MS-22"],
+        checks: &[
+            CheckPlan::new("faces", "Both sides hold the names and pictures that the users took before.")
+                .of(&["SS-PROFILE-011"]),
+            CheckPlan::new("asked-for", "Asked for the other user's profile, each server finds it out.")
+                .of(&["SS-PROFILE-009"]),
+        ],
+        play: play!(in_new_room),
+        ..Scenario::PAIR
+    },
+];
+
+const NAMES: [&str; 2] = ["Åsa Öberg 🚒", "Björn (Räddning Väst)"];
+
+/// Alice takes a name and a picture, and so does Bob.
+async fn changed(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    for (user, other, name) in [(&alice, &bob, NAMES[0]), (&bob, &alice, NAMES[1])] {
+        user.set_display_name(name).await?;
+        let named =
+            join(&room, user).and("under the new name", move |event| event["content"]["displayname"] == name);
+        other.sees(named).await?;
+        let picture = user.upload(&picture()).await?;
+        user.set_avatar(&picture).await?;
+        let with_it = join(&room, user)
+            .and("with the new picture", move |event| event["content"]["avatar_url"] == *picture.address);
+        other.sees(with_it).await?;
+    }
+    let people = [&alice, &bob];
+    scene.record("faces", both(faces(&alice, &room, people).await?, faces(&bob, &room, people).await?));
+    Ok(())
+}
+
+/// Alice and Bob take names and pictures before they meet.
+async fn in_new_room(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let bob = guest.register("bob").await?;
+    for (user, name) in [(&alice, NAMES[0]), (&bob, NAMES[1])] {
+        user.set_display_name(name).await?;
+        user.set_avatar(&user.upload(&picture()).await?).await?;
+    }
+    let room = alice.create_room(Private).await?;
+    alice.invite(&room, &bob).await?;
+    bob.sees(invite(&room, &bob)).await?;
+    bob.join(&room).await?;
+    alice.sees(join(&room, &bob)).await?;
+    let people = [&alice, &bob];
+    scene.record("faces", both(faces(&alice, &room, people).await?, faces(&bob, &room, people).await?));
+
+    let asked =
+        async |asker: &User, other: &User| Ok::<_, Failure>(asker.profile_of(other).await?.map(|p| face(&p)));
+    scene.record("asked-for", both(asked(&alice, &bob).await?, asked(&bob, &alice).await?));
+    Ok(())
+}
+
+fn picture() -> File {
+    let bytes = include_bytes!("../../../fixtures/media/karta.png").to_vec();
+    File { bytes, content_type: Some("image/png".into()), name: Some("karta.png".into()) }
+}
+
+fn face(profile: &Value) -> Value {
+    json!({"name": profile["displayname"], "picture": profile["avatar_url"]})
+}
+
+/// Names and pictures of `people` in the room, as the user's server holds them.
+async fn faces(user: &User, room: &Room, people: [&User; 2]) -> Result<Observed, Failure> {
+    let mut all = Vec::new();
+    for person in people {
+        let member = user.state_of(room, "m.room.member", person.id()).await?;
+        all.push((person.id().to_owned(), member.map(|member| face(&member["content"]))));
+    }
+    Observed::each(all)
+}

@@ -1,0 +1,180 @@
+//! Who has read what (client-server API, receipts; server-server API, receipts).
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "messages.receipts",
+        title: "Each side sees how far the other has read.",
+        catalogue: &["MS-15"],
+        requirements: &["SS-RECEIPT-007"],
+        needs: &[Need::Feature("receipts")],
+        checks: &[
+            CheckPlan::new(
+                "of-guest",
+                "The host's user is shown the guest's receipt, with a time and without a thread.",
+            ),
+            CheckPlan::new(
+                "of-host",
+                "The guest's user is shown the host's receipt, with a time and without a thread.",
+            ),
+        ],
+        play: play!(each_way),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "messages.receipts-threaded",
+        title: "Receipts for a thread and for the main timeline are kept apart on the other side.",
+        catalogue: &["MS-15"],
+        requirements: &["SS-RECEIPT-006"],
+        needs: &[Need::Feature("receipts"), Need::Feature("threads")],
+        checks: &[
+            CheckPlan::new(
+                "of-guest",
+                "The host's user is shown both of the guest's receipts, each with its thread.",
+            ),
+            CheckPlan::new(
+                "of-host",
+                "The guest's user is shown both of the host's receipts, each with its thread.",
+            ),
+        ],
+        play: play!(threaded),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "messages.receipts-private",
+        title: "A private receipt is the reader's own affair: the other side is never shown it, in no form.",
+        catalogue: &["MS-15"],
+        requirements: &["SS-RECEIPT-008"],
+        needs: &[Need::Feature("receipts")],
+        checks: &[
+            CheckPlan::new("not-as-private", "The other side is never shown the private receipt."),
+            CheckPlan::new("not-as-public", "The other side is never shown it as a public one either."),
+        ],
+        play: play!(private),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "messages.receipts-private-on-wire",
+        title: "A private receipt never leaves its server.",
+        catalogue: &["MS-15"],
+        requirements: &["SS-RECEIPT-008"],
+        needs: &[Need::Wire, Need::Feature("receipts")],
+        checks: &[
+            CheckPlan::new("of-guest", "Nothing that the guest sent holds its user's private receipt."),
+            CheckPlan::new("of-host", "Nothing that the host sent holds its user's private receipt."),
+            CheckPlan::new(
+                "public-of-guest",
+                "The guest sent its user's public receipt in the specified form.",
+            )
+            .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"]),
+            CheckPlan::new(
+                "public-of-host",
+                "The host sent its user's public receipt in the specified form.",
+            )
+            .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"]),
+        ],
+        play: play!(private_on_wire),
+        ..Scenario::PAIR
+    },
+];
+
+/// Bob reads what Alice wrote, and Alice what Bob wrote.
+async fn each_way(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    for (check, writer, reader) in [("of-guest", &alice, &bob), ("of-host", &bob, &alice)] {
+        let message = writer.send(&room, "Läs detta").await?;
+        reader.sees(&message).await?;
+        reader.reads(&message, ReceiptKind::Public, None).await?;
+        let shown = writer.sees(receipt(&message, reader, "m.read")).await?;
+        scene.record(check, data(shown, &message, reader));
+    }
+    Ok(())
+}
+
+/// What a receipt says beside who has read what.
+fn data(shown: impl Into<Observed>, message: &Sent, reader: &User) -> Observed {
+    shown.into().map(|event| {
+        let data = &event["content"][&message.id]["m.read"][reader.id()];
+        json!({"event": message.id, "reader": reader.id(), "ts": data["ts"], "thread_id": data["thread_id"]})
+    })
+}
+
+/// The reader reads a message in a thread, then one outside of all threads.
+async fn threaded(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    for (check, writer, reader) in [("of-guest", &alice, &bob), ("of-host", &bob, &alice)] {
+        let root = writer.send(&room, "Ärende 17").await?;
+        let inside = writer.reply_in_thread(&root, "Första åtgärden").await?;
+        let outside = writer.send(&room, "Något annat").await?;
+        reader.sees(&outside).await?;
+
+        reader.reads(&inside, ReceiptKind::Public, Some(&root.id)).await?;
+        let of_thread = data(writer.sees(receipt(&inside, reader, "m.read")).await?, &inside, reader);
+        reader.reads(&outside, ReceiptKind::Public, Some("main")).await?;
+        let of_main = data(writer.sees(receipt(&outside, reader, "m.read")).await?, &outside, reader);
+        scene.record(
+            check,
+            Observed::together(("in the thread", of_thread), [("in the main timeline", of_main)]),
+        );
+    }
+    Ok(())
+}
+
+/// Bob reads one message privately and the next one publicly. The public receipt, which goes the same way and later,
+/// is the sentinel.
+async fn private(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let quiet = alice.send(&room, "Läs i tysthet").await?;
+    let loud = alice.send(&room, "Läs öppet").await?;
+    bob.sees(&loud).await?;
+
+    let done = bob.reads(&quiet, ReceiptKind::Private, None).await?;
+    bob.sees(receipt(&quiet, &bob, "m.read.private")).await?;
+    let twin = bob.reads(&loud, ReceiptKind::Public, None).await?;
+    let sentinel = alice.sees(receipt(&loud, &bob, "m.read").after(&twin)).await?;
+    let of_quiet = |kind| receipt(&quiet, &bob, kind).after(&done);
+    scene.check("not-as-private", alice.never_saw(of_quiet("m.read.private"), &sentinel));
+    scene.check("not-as-public", alice.never_saw(of_quiet("m.read"), &sentinel));
+    Ok(())
+}
+
+/// The same on the wire, for readers on both sides: once the public receipt has gone out, nothing that went out before
+/// or with it may hold the private one.
+async fn private_on_wire(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let ways = [("of-guest", "public-of-guest", &alice, &bob), ("of-host", "public-of-host", &bob, &alice)];
+    for (check, check_public, writer, reader) in ways {
+        let quiet = writer.send(&room, "Läs i tysthet").await?;
+        let loud = writer.send(&room, "Läs öppet").await?;
+        reader.sees(&loud).await?;
+        reader.reads(&quiet, ReceiptKind::Private, None).await?;
+        reader.reads(&loud, ReceiptKind::Public, None).await?;
+        let names = |edu: &Value, id: &str| edu.to_string().contains(id);
+        let public = |edu: &Value| names(edu, &loud.id) && names(edu, reader.id());
+        let sentinel = scene.signal_on_wire("m.receipt", reader.role(), public).await?;
+        scene.record(
+            check_public,
+            sentinel.clone().map(|edu| {
+                let receipt = &edu["content"][&room.id]["m.read"][reader.id()];
+                json!({"event_ids": receipt["event_ids"], "ts": receipt["data"]["ts"]})
+            }),
+        );
+
+        let sent = scene.wire()?.signals_on_wire("m.receipt", reader.role());
+        let is_private = |edu: &Value| names(edu, "m.read.private") || names(edu, &quiet.id);
+        let leak = sent.into_iter().find(|(edu, _)| names(edu, reader.id()) && is_private(edu));
+        scene.check(
+            check,
+            match leak {
+                None => Ok(sentinel),
+                Some((edu, exchange)) => {
+                    let text = message!("fail.private-receipt-left", user = reader.name(), what = edu);
+                    let seen = Observation { by: reader.role(), exchange };
+                    Err(reader.wrong("receipt.private_sent", text, &[seen]))
+                }
+            },
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Edits (client-server API, event replacements).
+
+use super::{for_each, kept_by_both, related};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "messages.edit",
+        title: "A message that is edited twice, after others have answered it, has the same edits in the same order on \
+                both sides.",
+        catalogue: &["MS-07"],
+        checks: &[
+            CheckPlan::new(
+                "of-host",
+                "Both sides hold the same edits of the host's message, the last text last.",
+            ),
+            CheckPlan::new(
+                "of-guest",
+                "Both sides hold the same edits of the guest's message, the last text last.",
+            ),
+            CheckPlan::new("original", "Both sides keep the original as it was sent, beside its edits."),
+        ],
+        play: play!(edit),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "messages.edit-bundled",
+        title: "Both servers tell clients which edit of a message is the valid one: the sender's last, never another's.",
+        weight: Weight::Should,
+        catalogue: &["MS-07"],
+        checks: &[
+            CheckPlan::new("by-another", "An edit by somebody else than the sender counts for nothing."),
+            CheckPlan::new("by-sender", "The sender's last edit is bundled with the message."),
+            CheckPlan::new("last-redacted", "Once the last edit is redacted, the one before is bundled."),
+            CheckPlan::new(
+                "original-redacted",
+                "Once the message is redacted, no edit is bundled with it any more.",
+            ),
+        ],
+        play: play!(edit_bundled),
+        ..Scenario::PAIR
+    },
+];
+
+/// Alice edits her message twice while Bob answers; then the same with parts exchanged.
+async fn edit(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let of_alice = edited_twice(&alice, &bob, &room).await?;
+    scene.record(
+        "of-host",
+        both(edits(&alice, &room, &of_alice).await?, edits(&bob, &room, &of_alice).await?),
+    );
+    let of_bob = edited_twice(&bob, &alice, &room).await?;
+    scene.record("of-guest", both(edits(&alice, &room, &of_bob).await?, edits(&bob, &room, &of_bob).await?));
+    scene.record("original", kept_by_both(&alice, &bob, &of_alice).await?);
+    Ok(())
+}
+
+/// Each step is seen by the other one before the next is taken.
+async fn edited_twice(editor: &User, other: &User, room: &Room) -> Result<Sent, Failure> {
+    let original = editor.send(room, "Samling 08:00").await?;
+    other.sees(&original).await?;
+    let answer = other.reply(&original, "Jag kommer").await?;
+    editor.sees(&answer).await?;
+    let first = editor.edit(&original, "Samling 08:30").await?;
+    other.sees(&first).await?;
+    let again = other.reply(&original, "Uppfattat").await?;
+    editor.sees(&again).await?;
+    let second = editor.edit(&original, "Samling 09:00").await?;
+    other.sees(&second).await?;
+    Ok(original)
+}
+
+async fn edits(user: &User, room: &Room, of: &Sent) -> Result<Observed, Failure> {
+    let edits = related(user, room, of, "m.replace").await?;
+    Ok(for_each(
+        edits,
+        |edit| json!({"edit": edit["event_id"], "by": edit["sender"], "text": edit["content"]["m.new_content"]["body"]}),
+    ))
+}
+
+/// Bob tries to replace Alice's words; then Alice does, and takes it back.
+async fn edit_bundled(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let original = alice.send(&room, "Grind 4 är öppen").await?;
+    bob.sees(&original).await?;
+
+    let forged = bob.edit(&original, "Grind 4 är stängd").await?;
+    alice.sees(&forged).await?;
+    scene
+        .record("by-another", both(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?));
+
+    let own = alice.edit(&original, "Grind 5 är öppen").await?;
+    bob.sees(&own).await?;
+    let last = alice.edit(&original, "Grind 6 är öppen").await?;
+    bob.sees(&last).await?;
+    scene.record("by-sender", both(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?));
+
+    bob.sees(alice.redact(&last, "fel grind").await?).await?;
+    scene.record(
+        "last-redacted",
+        both(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?),
+    );
+    bob.sees(alice.redact(&original, "inställt").await?).await?;
+    scene.record(
+        "original-redacted",
+        both(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?),
+    );
+    Ok(())
+}
+
+/// The edit that the user's server bundles with a message.
+async fn valid_edit(user: &User, of: &Sent) -> Result<Observed, Failure> {
+    let message = user.fetch(of).await?;
+    Ok(message.map(|event| {
+        let edit = &event["unsigned"]["m.relations"]["m.replace"];
+        json!({"edit": edit["event_id"], "by": edit["sender"]})
+    }))
+}

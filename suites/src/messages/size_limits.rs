@@ -1,0 +1,110 @@
+//! How large an event may be (client-server API, events: size limits).
+
+use std::collections::BTreeSet;
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "messages.long",
+        title: "A message far longer than most arrives whole; one that cannot fit into an event is refused to its sender \
+                and never arrives, not even cut. Bytes count, not characters.",
+        catalogue: &["MS-06"],
+        requirements: &["SS-LIMITS-007"],
+        checks: &[
+            CheckPlan::new("whole", "The long message reaches the other side byte for byte."),
+            CheckPlan::new("refused", "The message that is too long is refused to its sender."),
+            CheckPlan::new("absent", "The other side is shown nothing of the message that is too long."),
+        ],
+        play: play!(long),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "messages.longest",
+        title: "An event just below 65536 bytes passes whole, and one just above is refused to its sender.",
+        catalogue: &["MS-06"],
+        requirements: &["SS-LIMITS-007"],
+        needs: &[Need::Wire],
+        checks: &[
+            CheckPlan::new("whole", "The longest message reaches the other side byte for byte."),
+            CheckPlan::new("refused", "The message that is too long is refused to its sender."),
+            CheckPlan::new("absent", "The other side is shown nothing of the message that is too long."),
+        ],
+        play: play!(longest),
+        ..Scenario::PAIR
+    },
+];
+
+/// No event may be larger, in bytes of canonical JSON in the federation format, signatures included.
+const LIMIT: usize = 65_536;
+/// Half as many bytes again as an event may have, and still fewer characters than that.
+const TOO_MANY_LETTERS: usize = 48_000;
+/// 60,000 bytes in UTF-8. What an event holds beside its content is far less than what is left.
+const MANY_LETTERS: usize = 30_000;
+
+/// `å` takes two bytes.
+fn letters(count: usize) -> String {
+    "å".repeat(count)
+}
+
+/// Alice sends a long message, one that is too long, and another word.
+async fn long(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let texts = [letters(MANY_LETTERS), letters(TOO_MANY_LETTERS)];
+    long_and_too_long(scene, [&alice, &bob], &room, [&texts[0], &texts[1]], &[]).await
+}
+
+/// How far from the limit to stay. `unsigned`, which counts although it is no part of what is signed, and the digits of
+/// `depth` differ from one event to the next.
+const SAFE_DISTANCE: usize = 200;
+
+/// Bob reads off the wire how much an event of his server's holds beside the body, and sends as much as fits.
+async fn longest(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let probe = "p".repeat(1_000);
+    let sent = bob.send(&room, &probe).await?;
+    alice.sees(&sent).await?;
+    let mut pdu = scene.event_on_wire(&sent).await?.value;
+    if let Some(members) = pdu.as_object_mut() {
+        members.remove("unsigned");
+    }
+    let size = samklang_matrix::canonical_size(&pdu).unwrap_or(LIMIT);
+    let room_for_body = LIMIT.saturating_sub(size) + probe.len();
+    let fits = "f".repeat(room_for_body.saturating_sub(SAFE_DISTANCE));
+    let too_long = "t".repeat(room_for_body + SAFE_DISTANCE);
+    long_and_too_long(scene, [&bob, &alice], &room, [&fits, &too_long], &[&sent]).await
+}
+
+async fn long_and_too_long(
+    scene: &Scene,
+    [from, to]: [&User; 2],
+    room: &Room,
+    [fits, too_long]: [&str; 2],
+    before: &[&Sent],
+) -> Result<(), Failure> {
+    let whole = from.send(room, fits).await?;
+    let shown = to.sees(&whole).await?;
+    let arrived = shown.event["content"]["body"].as_str().unwrap_or_default();
+    let wrong = || {
+        let text = message!("fail.not-whole", user = to.name());
+        let seen = Observed::from(&shown).observations;
+        let in_bytes = |text: &str| format!("{} bytes", text.len());
+        to.wrong("delivery.not_whole", text, seen.all()).showing(in_bytes(fits), in_bytes(arrived))
+    };
+    scene.check("whole", if arrived == fits { Ok(&shown) } else { Err(wrong()) });
+
+    scene.check("refused", from.send(room, too_long).await.refused());
+    let after = from.send(room, "that is all").await?;
+    let sentinel = to.sees(&after).await?;
+    let known: BTreeSet<_> =
+        before.iter().copied().chain([&whole, &after]).map(|sent| sent.id.clone()).collect();
+    let sender = from.id().to_owned();
+    let anything_else = event(room, "m.room.message")
+        .and("that its sender does not know of", move |event| {
+            let id = event["event_id"].as_str().unwrap_or_default();
+            event["sender"] == *sender && !known.contains(id)
+        })
+        .after(&whole.done);
+    scene.check("absent", to.never_saw(anything_else, &sentinel));
+    Ok(())
+}

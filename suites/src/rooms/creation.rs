@@ -1,0 +1,61 @@
+//! Making rooms (client-server API, creation; room versions).
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "rooms.version-as-asked",
+    title: "A room is of the version that was asked for, and says so on both servers.",
+    catalogue: &["FC-10"],
+    checks: &[
+        CheckPlan::new("create-event", "Both servers hold a create event of the version asked for.")
+            .of(&["SS-ROOMV-005", "SS-ROOMV-006"]),
+        CheckPlan::new(
+            "named-after-its-creation",
+            "From version 12 on, and only then, the room is called by its create event's id.",
+        )
+        .of(&["SS-ROOMV-015"]),
+    ],
+    play: play!(version_as_asked),
+    ..Scenario::PAIR
+}];
+
+/// Alice asks for a room of the version that is played; Bob joins it.
+async fn version_as_asked(scene: &Scene) -> Result<(), Failure> {
+    let (alice, bob, room) = two_in_a_room(scene).await?;
+    let of_alice = alice.state_of(&room, "m.room.create", "").await?;
+    let of_bob = bob.state_of(&room, "m.room.create", "").await?;
+
+    let named_after = |create: &Observed| {
+        create.value["event_id"]
+            .as_str()
+            .is_some_and(|id| id.trim_start_matches('$') == room.id.trim_start_matches('!'))
+    };
+    let expected = scene.version_is_from(12);
+    let outcome = match [(&alice, &of_alice), (&bob, &of_bob)]
+        .into_iter()
+        .find(|(_, create)| named_after(create) != expected)
+    {
+        None => Ok(by_both(of_alice.clone(), of_bob.clone())),
+        Some((user, create)) => Err(user.wrong(
+            "rooms.misnamed",
+            message!(
+                "fail.misnamed-room",
+                room = room.id,
+                create = create.value["event_id"],
+                version = room.version
+            ),
+            create.observations.all(),
+        )),
+    };
+    scene.check("named-after-its-creation", outcome);
+
+    // `creator` until version 10, none from 11 on: the sender is the creator then.
+    let facts = |create: Observed| {
+        create.map(|event| {
+            let content = &event["content"];
+            json!({"room_version": content["room_version"], "creator": content["creator"], "sender": event["sender"]})
+        })
+    };
+    scene.record_by_version("create-event", both(facts(of_alice), facts(of_bob)));
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Invites across servers (server-server API, inviting to a room; client-server API, room membership).
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "rooms.invite-accepted",
+        title: "A private room's invite reaches another server, is accepted there, and both sides agree who is in the room.",
+        catalogue: &["FC-12", "RM-01"],
+        requirements: &["SS-INVITE-013", "SS-JOIN-001", "SS-JOIN-027"],
+        checks: &[
+            CheckPlan::new(
+                "invite-shown",
+                "The invited user is shown who invites, the room's name and its version.",
+            )
+            .of(&["SS-INVITE-036"]),
+            CheckPlan::new(
+                "members-agree",
+                "Host and guest list the same members with the same memberships.",
+            )
+            .of(&["SS-STATE-004"]),
+            CheckPlan::new("power-levels-agree", "Host and guest hold the same power levels.")
+                .of(&["SS-STATE-004"]),
+        ],
+        play: play!(invite_accepted),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "rooms.invite-rejected",
+        title: "A rejected invite leaves nobody behind: the inviter sees it, and the room is closed to who rejected it.",
+        catalogue: &["FC-12", "RM-04"],
+        requirements: &["SS-LEAVE-001", "SS-LEAVE-011"],
+        checks: &[
+            CheckPlan::new("rejection-shown", "Inviter and invited user are shown the same rejection."),
+            CheckPlan::new(
+                "closed-afterwards",
+                "Who rejected an invite cannot use it any more, and can use the next one.",
+            )
+            .of(&["SS-EAUTH-034"]),
+        ],
+        play: play!(invite_rejected),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "rooms.invite-revoked",
+        title: "An invite that is taken back before it is accepted vanishes at the invited user.",
+        // The specification does not say how an invite is taken back at a server that has nobody in the room.
+        weight: Weight::Should,
+        catalogue: &["RM-05"],
+        checks: &[
+            CheckPlan::new("vanished", "The invited user is shown that the invite is gone."),
+            CheckPlan::new("closed-afterwards", "A revoked invite admits nobody, and the next one does.")
+                .of(&["SS-EAUTH-034"]),
+        ],
+        play: play!(invite_revoked),
+        ..Scenario::PAIR
+    },
+];
+
+/// Alice invites Bob; Bob sees the invite, accepts it, and they talk.
+async fn invite_accepted(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let bob = guest.register("bob").await?;
+
+    let room = alice.create_room(Private.named("Lägesbild Öst")).await?;
+    let asked = alice.invite(&room, &bob).await?;
+    let shown: Observed = bob.sees(invite(&room, &bob)).await?.into();
+    let name = bob.sees(stripped(&room, "m.room.name")).await?;
+    let create = bob.sees(stripped(&room, "m.room.create")).await?;
+    let invite = shown.map(|invite| {
+        json!({
+            "from": invite["sender"],
+            "membership": invite["content"]["membership"],
+            "name": name.event["content"]["name"],
+            "room_version": create.event["content"]["room_version"],
+        })
+    });
+    scene.record_by_version("invite-shown", invite.with(asked));
+
+    bob.join(&room).await?;
+    alice.sees(join(&room, &bob)).await?;
+    let hello = alice.send(&room, "hello").await?;
+    bob.sees(&hello).await?;
+    let answer = bob.send(&room, "welcome").await?;
+    alice.sees(&answer).await?;
+
+    scene.record("members-agree", both(alice.members(&room).await?, bob.members(&room).await?));
+    let of_alice = alice.state_of(&room, "m.room.power_levels", "").await?;
+    let of_bob = bob.state_of(&room, "m.room.power_levels", "").await?;
+    let levels = both(of_alice, of_bob).map(|levels| {
+        let [host, guest] = ["host", "guest"].map(|side| levels[side]["content"].clone());
+        json!({"level of the creator": host["users"][alice.id()], "guest holds the same": host == guest})
+    });
+    scene.record_by_version("power-levels-agree", levels);
+    Ok(())
+}
+
+/// Alice invites Bob, who rejects. A second invite is another matter.
+async fn invite_rejected(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let bob = guest.register("bob").await?;
+
+    let room = alice.create_room(Private).await?;
+    alice.invite(&room, &bob).await?;
+    alice.sees(invited(&room, &bob)).await?;
+    bob.sees(invite(&room, &bob)).await?;
+    bob.leave(&room).await?;
+    let at_host = alice.sees(leave(&room, &bob)).await?;
+    let at_guest = bob.sees(leave(&room, &bob)).await?;
+    scene.record("rejection-shown", both(membership_in(&at_host), membership_in(&at_guest)));
+
+    scene.check("closed-afterwards", only_by_another_invite(&alice, &bob, &room, &at_guest).await);
+    Ok(())
+}
+
+/// Alice invites the wrong Bob and takes it back.
+async fn invite_revoked(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let bob = guest.register("bob").await?;
+
+    let room = alice.create_room(Private).await?;
+    alice.invite(&room, &bob).await?;
+    bob.sees(invite(&room, &bob)).await?;
+    alice.kick(&room, &bob, "wrong recipient").await?;
+    let at_host = alice.sees(leave(&room, &bob)).await?;
+    let at_guest = bob.sees(leave(&room, &bob)).await?;
+    scene.record("vanished", both(membership_in(&at_host), membership_in(&at_guest)));
+
+    scene.check("closed-afterwards", only_by_another_invite(&alice, &bob, &room, &at_guest).await);
+    Ok(())
+}
+
+/// Whose invite ended cannot join; the twin is that another invite admits the same user.
+async fn only_by_another_invite(
+    alice: &User,
+    bob: &User,
+    room: &Room,
+    ended: &Sighting,
+) -> Result<Observations, Failure> {
+    let refused = bob.join(room).await.refused()?;
+    alice.invite(room, bob).await?;
+    bob.sees(invite(room, bob).later_than(ended)).await?;
+    bob.join(room).await?;
+    let joined = alice.sees(join(room, bob)).await?;
+    Ok(by_both(joined, refused))
+}

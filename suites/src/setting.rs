@@ -1,0 +1,124 @@
+//! Who plays, how they are brought up, and what is recorded of them: what the program and the conformance tests share.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::ValueEnum;
+use samklang_runner::suite::Suite;
+use samklang_stage::{
+    deploy::{Cast, Deployer, container::ContainerDeployer, engine::Engine, process::ProcessDeployer},
+    housekeeping::{Report, RunFolder, StateRoot, sweep},
+    vendor::{Vendor, VendorShelf},
+};
+use samklang_verdict::{Deviation, DeviationFile, Problem, Role, message};
+
+/// How servers are brought up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Deploy {
+    /// As containers if an engine answers, else as processes
+    Auto,
+    /// As containers
+    Container,
+    /// As processes on loopback
+    Process,
+}
+
+/// A way to bring servers up for one run.
+pub struct Deployment {
+    /// The run's folder; to be closed when the deployer has cleared.
+    pub folder: RunFolder,
+    /// Brings servers up.
+    pub deployer: Box<dyn Deployer>,
+    /// The key of the line that says which way it is, and why.
+    pub line: &'static str,
+    /// What was swept before.
+    pub swept: Report,
+}
+
+impl Deployment {
+    /// Chooses the way, sweeps what dead runs have left, and makes the run's folder.
+    ///
+    /// # Errors
+    /// When containers are asked for and no engine answers, or the state root cannot be used.
+    pub async fn choose(deploy: Deploy, direct: bool) -> Result<Self, Problem> {
+        let state = StateRoot::by_environment()?;
+        let engine = if deploy == Deploy::Process { None } else { engine(deploy).await? };
+        let swept = sweep(&state, engine.as_ref()).await?;
+        let folder = RunFolder::create(&state).await?;
+        let mark = folder.mark().clone();
+        let (deployer, line): (Box<dyn Deployer>, _) = match (&engine, deploy) {
+            (Some(_), Deploy::Auto) => (Box::new(ContainerDeployer::new(mark, direct)), "run.auto-container"),
+            (Some(_), _) => (Box::new(ContainerDeployer::new(mark, direct)), "run.container"),
+            (None, Deploy::Auto) => (Box::new(ProcessDeployer::new(mark)), "run.auto-process"),
+            (None, _) => (Box::new(ProcessDeployer::new(mark)), "run.process"),
+        };
+        Ok(Self { folder, deployer, line, swept })
+    }
+}
+
+/// The engine, if one is wanted and answers. That none answers is a problem only where containers were asked for.
+async fn engine(deploy: Deploy) -> Result<Option<Engine>, Problem> {
+    match (Engine::connect().await, deploy) {
+        (Ok(engine), _) => Ok(Some(engine)),
+        (Err(problem), Deploy::Container) => Err(problem),
+        (Err(_), _) => Ok(None),
+    }
+}
+
+/// The vendors of the project and of further folders.
+pub fn shelf(root: &Path, further: &[PathBuf]) -> VendorShelf {
+    VendorShelf::new(std::iter::once(root.join("docker")).chain(further.iter().cloned()))
+}
+
+/// Casts the vendor `subject` against `other`, or against itself. Specs are `name` or `name@version`.
+///
+/// # Errors
+/// When a vendor or a version is not known.
+pub fn casts(
+    shelf: &VendorShelf,
+    subject: &str,
+    other: Option<&str>,
+    image: Option<&str>,
+) -> Result<Vec<Cast>, Problem> {
+    let cast = |role: Role, spec: &str, image: Option<&str>| {
+        let (name, version) = Vendor::parse_spec(spec);
+        let vendor = shelf.load(name)?;
+        let version = vendor.version(version)?;
+        Ok::<_, Problem>(Cast { role, vendor: Arc::new(vendor), version, image: image.map(str::to_owned) })
+    };
+    let other_image = image.filter(|_| other.is_none());
+    Ok(vec![cast(Role::A, subject, image)?, cast(Role::B, other.unwrap_or(subject), other_image)?])
+}
+
+/// The roles that are judged: with one vendor both its servers, against another the first alone.
+pub fn subjects(against_itself: bool) -> Vec<Role> {
+    if against_itself { vec![Role::A, Role::B] } else { vec![Role::A] }
+}
+
+/// What is recorded of the vendors who take part. A record that names no check of the suite is an error.
+///
+/// # Errors
+/// When a file of deviations cannot be used.
+pub fn deviations(suite: &Suite, casts: &[Cast]) -> Result<BTreeMap<String, Vec<Deviation>>, Problem> {
+    let known = suite.check_ids();
+    let mut all = BTreeMap::new();
+    for cast in casts {
+        let path = cast.vendor.folder.join("deviations.toml");
+        if !path.exists() {
+            continue;
+        }
+        let bad = |error: &dyn std::fmt::Display| {
+            Problem::configuration(message!("run.bad-deviations", path = path.display(), error = error))
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| bad(&error))?;
+        let file: DeviationFile = toml::from_str(&text).map_err(|error| bad(&error))?;
+        if let Some(orphan) = file.orphans(&known).first() {
+            return Err(bad(&format!("{} is no check of the suite", orphan.check)));
+        }
+        all.insert(cast.vendor.name.clone(), file.deviations);
+    }
+    Ok(all)
+}

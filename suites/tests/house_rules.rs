@@ -1,0 +1,181 @@
+//! What holds for the whole repository, and what a reviewer would otherwise have to look for.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "house_rules/sources.rs"]
+mod sources;
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use samklang_verdict::Catalogue;
+
+use self::sources::{Source, below, literals, messages, project};
+
+/// The crates' own sources, their tests left out.
+fn sources() -> Vec<Source> {
+    let crates =
+        ["harness/verdict", "harness/matrix", "harness/reference", "harness/stage", "harness/runner"];
+    let crates = crates.iter().chain(&["reports", "suites"]);
+    crates.flat_map(|name| sources::read(&project().join(name).join("src"))).collect()
+}
+
+#[track_caller]
+fn assert_none(what: &str, found: &[String]) {
+    assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
+}
+
+#[test]
+fn every_message_has_a_text_whose_places_are_its_arguments() {
+    let texts: Vec<_> = Catalogue::english().keys().collect();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for source in sources() {
+        for (key, arguments) in messages(&source.text) {
+            count += 1;
+            let Some((_, places)) = texts.iter().find(|(known, _)| *known == key) else {
+                wrong.push(format!("{}: {key} has no text", source.name));
+                continue;
+            };
+            let arguments: BTreeSet<_> = arguments.iter().map(String::as_str).collect();
+            let places: BTreeSet<_> = places.iter().copied().collect();
+            if arguments != places {
+                wrong
+                    .push(format!("{}: {key} is given {arguments:?} and has places {places:?}", source.name));
+            }
+        }
+        for key in sources::labels(&source.text) {
+            // The reports' own labels leave out what they all begin with.
+            let known = |key: &str| texts.iter().any(|(known, _)| *known == key);
+            if !known(&key) && !known(&format!("report.{key}")) {
+                wrong.push(format!("{}: the label {key} has no text", source.name));
+            }
+        }
+    }
+    assert!(count > 100, "only {count} messages were found");
+    assert_none("messages", &wrong);
+}
+
+#[test]
+fn every_text_is_used() {
+    // One of the tests is a program of its own, with a text of its own.
+    let trials = fs::read_to_string(project().join("suites/tests/conformance.rs")).unwrap();
+    let mut written = literals(&trials);
+    written.extend(sources().iter().flat_map(|source| literals(&source.text)));
+    let written: BTreeSet<_> = written.into_iter().collect();
+    // `mark.{}` makes every key below `mark`; the reports' own prefix says nothing about what is put behind it.
+    let made = written.iter().filter_map(|text| text.split_once(".{").map(|(head, _)| head));
+    let made: Vec<_> = made.filter(|head| *head != "report").collect();
+    let used = |key: &str| {
+        // Plurals are chosen by their last word.
+        let forms = [key, key.rsplit_once('.').map_or(key, |(form, _)| form)];
+        forms.iter().any(|form| written.contains(*form))
+            || made.iter().any(|head| key.strip_prefix(head).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let dead = |key: &&str| !used(key) && !key.strip_prefix("report.").is_some_and(used);
+    let dead: Vec<_> =
+        Catalogue::english().keys().map(|(key, _)| key).filter(dead).map(str::to_owned).collect();
+    assert_none("texts that nothing uses", &dead);
+}
+
+#[test]
+fn the_suite_has_no_flaws() {
+    let suite = samklang_suites::suite(project()).unwrap();
+    assert_none("flaws of the suite", &suite.flaws().unwrap());
+}
+
+#[test]
+fn the_engine_names_no_vendor() {
+    let mut names = Vec::new();
+    for shelf in ["docker", "fixtures/vendors"] {
+        let folders =
+            fs::read_dir(project().join(shelf)).unwrap().flatten().filter(|entry| entry.path().is_dir());
+        names.extend(folders.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+    }
+    assert!(names.len() >= 3, "{names:?}");
+    let mut found = Vec::new();
+    for source in sources().iter().filter(|source| source.name.starts_with("harness/")) {
+        for (number, line) in source.text.lines().enumerate() {
+            let line = line.to_lowercase();
+            let named = names.iter().filter(|name| line.contains(name.as_str()));
+            found.extend(named.map(|name| format!("{}:{}: {name}", source.name, number + 1)));
+        }
+    }
+    assert_none("vendors named by the engine", &found);
+}
+
+#[test]
+fn arrows_between_crates_point_one_way() {
+    // Each crate may use those before it in its row.
+    const ROWS: [&[&str]; 2] = [
+        &[
+            "harness/verdict",
+            "harness/matrix",
+            "harness/reference",
+            "harness/stage",
+            "harness/runner",
+            "suites",
+        ],
+        &["harness/verdict", "reports", "suites"],
+    ];
+    let mut wrong = Vec::new();
+    for folder in ROWS.concat().iter().collect::<BTreeSet<_>>() {
+        let manifest = fs::read_to_string(project().join(folder).join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        let allowed: BTreeSet<_> = ROWS
+            .iter()
+            .filter_map(|row| Some(&row[..row.iter().position(|name| name == folder)?]))
+            .flatten()
+            .map(|name| format!("samklang-{}", name.trim_start_matches("harness/")))
+            .collect();
+        let tables =
+            ["dependencies", "build-dependencies"].iter().filter_map(|name| manifest.get(*name)?.as_table());
+        let used = tables.flat_map(|table| table.keys()).filter(|name| name.starts_with("samklang-"));
+        wrong
+            .extend(used.filter(|name| !allowed.contains(*name)).map(|name| format!("{folder} uses {name}")));
+    }
+    assert_none("arrows", &wrong);
+}
+
+#[test]
+fn each_of_these_crates_has_one_door() {
+    for name in ["testcontainers", "libtest_mimic", "insta"] {
+        let (import, path) = (format!("use {name}::"), format!("{name}::"));
+        let uses = |source: &&Source| source.text.contains(&import) || source.text.contains(&path);
+        let found: Vec<_> = sources().iter().filter(uses).map(|source| source.name.clone()).collect();
+        assert_eq!(found.len(), 1, "{name} is imported by {found:?}");
+    }
+}
+
+#[test]
+fn the_stored_schema_is_the_one_that_the_program_prints() {
+    let printed = Command::new(env!("CARGO_BIN_EXE_samklang")).arg("schema").output().unwrap();
+    let stored = fs::read(project().join("reports/schema/samklang-result-1.json")).unwrap();
+    let hint = "write it anew: samklang schema >reports/schema/samklang-result-1.json";
+    assert!(printed.status.success() && printed.stdout == stored, "{hint}");
+}
+
+#[test]
+fn no_file_is_tied_to_a_machine_or_a_registry() {
+    // Put together here, so that this file does not hold them itself.
+    let hosts =
+        [["crates", "io"], ["pypi", "org"], ["pythonhosted", "org"], ["npmjs", "org"], ["golang", "org"]];
+    let mut words: Vec<_> = hosts.iter().map(|host| host.join(".")).collect();
+    words.extend(["root", "home", "work", "Users"].map(|folder| format!("/{folder}/")));
+    let mut found = Vec::new();
+    for path in below(project()) {
+        // The lock file names its registry by Cargo's own word for it.
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        if path.file_name() == Some("Cargo.lock".as_ref()) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            let held = words.iter().filter(|word| line.contains(word.as_str()));
+            found.extend(held.map(|word| format!("{}:{}: {word}", name(&path), number + 1)));
+        }
+    }
+    assert_none("hosts and paths", &found);
+}
+
+fn name(path: &Path) -> String {
+    path.strip_prefix(project()).unwrap_or(path).display().to_string()
+}

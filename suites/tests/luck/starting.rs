@@ -1,0 +1,141 @@
+//! Bad luck before anything is played.
+
+use std::{fs, net::TcpListener, time::Duration};
+
+use crate::place::{Ended, Place, until};
+
+/// Plays the vendor as containers.
+fn contained(place: &Place, vendor: &str) -> Ended {
+    place.start(place.play(vendor, &["--deploy", "container"])).ends()
+}
+
+/// A run that came to nothing: it ended so, everything is in its result, and nothing is left.
+fn assert_unjudged(place: &Place, ended: &Ended, verdict: &str) {
+    let result = place.result();
+    assert_eq!(result["exit_code"], ended.code, "{result}");
+    assert_eq!((&result["run"]["termination"], &result["outcome"]), (&"broken".into(), &"not_proven".into()));
+    let checks = result["checks"].as_array().unwrap();
+    assert!(!checks.is_empty());
+    for check in checks {
+        assert_eq!(check["verdict"], verdict, "{check}");
+        assert!(check.get("transcript").is_none(), "nothing was played: {check}");
+    }
+    assert!(!result["problems"].as_array().unwrap().is_empty());
+    assert!(place.output().join("report.html").exists());
+    place.assert_nothing_left();
+}
+
+/// The log of the server that is complained of, kept beside the result.
+fn kept_log(place: &Place, ended: &Ended) -> String {
+    let role = if ended.text.contains("Luckless in role A") { "a" } else { "b" };
+    fs::read_to_string(place.output().join(format!("logs/{role}.log"))).expect("a kept log")
+}
+
+pub(crate) fn no_engine() {
+    let place = Place::new(3);
+    let mut command = place.play("luckless", &["--deploy", "container"]);
+    command.env("DOCKER_HOST", "unix:///nowhere.sock");
+    let ended = place.start(command).ends();
+    ended.assert(
+        64,
+        &["No container engine answers at unix:///nowhere.sock", "docker/engine up", "--deploy process"],
+    );
+    assert!(!place.output().exists());
+    let mut command = place.play("luckless@exits", &["--deploy", "auto"]);
+    command.env("DOCKER_HOST", "unix:///nowhere.sock");
+    let ended = place.start(command).ends();
+    ended.assert(2, &["no container engine answers, so servers run as processes"]);
+    assert_eq!(ended.text.matches("no container engine answers").count(), 1);
+    assert_unjudged(&place, &ended, "inconclusive");
+}
+
+pub(crate) fn installation_fails() {
+    let place = Place::new(3);
+    let ended = place.run("no-build");
+    ended.assert(70, &["Luckless no-build could not be installed (exit status 7)", "has run out of luck"]);
+    assert_unjudged(&place, &ended, "not_run");
+}
+
+pub(crate) fn build_fails() {
+    let place = Place::new(3);
+    let ended = contained(&place, "luckless@no-build");
+    ended.assert(
+        70,
+        &[
+            "The image of Luckless no-build could not be built",
+            "| luckless: the compiler has run out of luck",
+        ],
+    );
+    assert_unjudged(&place, &ended, "not_run");
+}
+
+pub(crate) fn server_exits() {
+    let place = Place::new(3);
+    let ended = place.run("exits");
+    ended.assert(
+        2,
+        &["Luckless in role", "ended while it was starting: exit status 3", "database is upside down"],
+    );
+    assert!(kept_log(&place, &ended).contains("the database is upside down"));
+    assert_unjudged(&place, &ended, "inconclusive");
+}
+
+pub(crate) fn container_exits() {
+    let place = Place::new(3);
+    let ended = contained(&place, "luckless@exits");
+    ended.assert(
+        2,
+        &["Luckless in role", "ended while it was starting: exit status 3", "database is upside down"],
+    );
+    assert!(kept_log(&place, &ended).contains("the database is upside down"));
+    assert_unjudged(&place, &ended, "inconclusive");
+}
+
+pub(crate) fn never_ready() {
+    let place = Place::new(3);
+    place.hasty();
+    let ended = place.start(place.play("hasty@never-ready", &["--deploy", "process"])).ends();
+    let words = [
+        "did not become ready within 4 s",
+        "at last: the status was 503",
+        "luckless: never-ready for",
+        "[ready]",
+    ];
+    ended.assert(2, &words);
+    assert!(kept_log(&place, &ended).contains("luckless: never-ready"));
+    assert_unjudged(&place, &ended, "inconclusive");
+}
+
+pub(crate) fn container_never_ready() {
+    let place = Place::new(3);
+    place.hasty();
+    let ended = contained(&place, "hasty@never-ready");
+    ended.assert(
+        2,
+        &["did not become ready within 4 s", "at last: the status was 503", "luckless: never-ready for"],
+    );
+    assert!(kept_log(&place, &ended).contains("luckless: never-ready"));
+    assert_unjudged(&place, &ended, "inconclusive");
+}
+
+pub(crate) fn port_taken() {
+    let place = Place::new(3);
+    // Another run of somebody else's may still hold the port on a network of its own.
+    let bound = Duration::from_secs(60);
+    let listener = until(bound, || TcpListener::bind("0.0.0.0:8448").ok()).expect("port 8448");
+    let ended = contained(&place, "luckless@well");
+    drop(listener);
+    ended.assert(64, &["Port 8448 of", "is taken", "samklang sweep", "ss -tlnp"]);
+    assert_unjudged(&place, &ended, "not_run");
+}
+
+pub(crate) fn process_ports_taken() {
+    let place = Place::new(1);
+    // A good part of the ports from which processes get theirs.
+    let taken: Vec<_> =
+        (20_000..20_600).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).collect();
+    assert!(taken.len() > 400);
+    let ended = place.run("well");
+    ended.assert(1, &["stage up after", "was not shown"]);
+    place.assert_nothing_left();
+}
