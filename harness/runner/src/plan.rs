@@ -58,15 +58,21 @@ fn fits(scenario: &Scenario, term: &str) -> bool {
         || requirement()
 }
 
-/// Every word by which something can be selected.
-fn words(suite: &Suite) -> Vec<String> {
-    let mut words = BTreeSet::new();
-    for scenario in &suite.scenarios {
-        words.extend([scenario.id, scenario.area()]);
-        words.extend(scenario.catalogue);
-        words.extend(scenario.all_checks().flat_map(|(_, _, requirements)| requirements));
-    }
-    words.into_iter().map(str::to_owned).collect()
+/// What a term that names nothing is nearest to: a scenario or an area, which people type, before a number, which they
+/// copy. The areas where it is like nothing at all; they at least tell where to look.
+fn nearest(suite: &Suite, term: &str) -> Vec<String> {
+    let owned = |words: BTreeSet<&str>| words.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let areas = || suite.scenarios.iter().map(|scenario| scenario.area());
+    let names = areas().chain(suite.scenarios.iter().map(|scenario| scenario.id)).collect();
+    let numbers = suite.scenarios.iter().flat_map(|scenario| {
+        let requirements = scenario.all_checks().flat_map(|(_, _, requirements)| requirements);
+        scenario.catalogue.iter().chain(requirements).copied()
+    });
+    let near = [owned(names), owned(numbers.collect())]
+        .into_iter()
+        .map(|words| vendor::nearest(term, &words))
+        .find(|near| !near.is_empty());
+    near.unwrap_or_else(|| owned(areas().collect()))
 }
 
 /// The scenarios that `selection` names.
@@ -76,14 +82,7 @@ fn words(suite: &Suite) -> Vec<String> {
 pub fn select(suite: &Suite, selection: &Selection) -> Result<Vec<&'static Scenario>, Problem> {
     for term in &selection.terms {
         if !suite.scenarios.iter().any(|scenario| fits(scenario, term)) {
-            let mut nearest = vendor::nearest(term, &words(suite));
-            if nearest.is_empty() {
-                // Like nothing at all: the areas at least tell where to look.
-                let areas: BTreeSet<_> =
-                    suite.scenarios.iter().map(|scenario| scenario.area().to_owned()).collect();
-                nearest = areas.into_iter().collect();
-            }
-            let nearest = nearest.join(", ");
+            let nearest = nearest(suite, term).join(", ");
             return Err(Problem::configuration(message!(
                 "plan.unknown-term",
                 term = term,

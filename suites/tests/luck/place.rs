@@ -20,6 +20,12 @@ use crate::engine;
 pub(crate) const BOUND: Duration = Duration::from_secs(90);
 /// The scenario that the trials play, and one of its plays.
 pub(crate) const PLAY: [&str; 6] = ["-s", "rooms.invite-rejected", "--room-version", "11", "--host", "a"];
+/// How many checks that scenario has, with `flow`, which every scenario has.
+pub(crate) const CHECKS: usize = 3;
+/// What is said of them where the flow failed and the others therefore have no verdict.
+pub(crate) fn only_the_flow_failed() -> String {
+    format!("1 fail · {} inconclusive", CHECKS - 1)
+}
 
 /// Where the project lies.
 pub(crate) fn project() -> &'static Path {

@@ -5,14 +5,14 @@ use std::fs;
 
 use crate::place::{Ended, Place, replace};
 
-const CHECK: &str = "rooms.invite-rejected/members-after-rejection";
+const CHECK: &str = "rooms.invite-rejected/rejection-shown";
 /// A word of that check's expectation, and another in its place.
 const WORD: (&str, &str) = ("\"leave\"", "\"banished\"");
 
 /// A place where that word of the expectation is another.
 fn with_a_word_changed() -> Place {
     let place = Place::new(30).with_lasting_home();
-    let stored = place.root().join("suites/expectations/rooms/invite-rejected/members-after-rejection.snap");
+    let stored = place.root().join("suites/expectations/rooms/invite-rejected/rejection-shown.snap");
     replace(&stored, WORD.0, WORD.1);
     place
 }
@@ -35,7 +35,7 @@ pub(crate) fn a_changed_expectation() {
     let place = with_a_word_changed();
     let ended = run(&place, &[]);
     let words = [
-        "1 of 2 checks failed",
+        "1 of 3 checks failed",
         "differs from the expectation",
         "expectation.differs",
         "SS-LEAVE-001",
@@ -49,12 +49,12 @@ pub(crate) fn a_changed_expectation() {
             assert!(text.contains(word), "{word:?} is not in {name}:\n{}", ended.text);
         }
     }
-    assert!(html.contains("The host lists the invited user as having left."));
+    assert!(html.contains("Inviter and invited user are shown the same rejection."));
     place.assert_nothing_left();
 
     let covering = (CHECK, "expectation.differs", "2999-12-31");
     run(&place, &[covering])
-        .assert(0, &["federate as recorded: 1 of 2 checks passed", "1 failed as the recorded"]);
+        .assert(0, &["federate as recorded: 2 of 3 checks passed", "1 failed as the recorded"]);
     let expired = run(&place, &[(CHECK, "expectation.differs", "2001-01-01")]);
     expired.assert(3, &["1 recorded deviation no longer holds", "It differs."]);
     run(&place, &[(CHECK, "client.refused", "2999-12-31")])
