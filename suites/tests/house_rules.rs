@@ -179,3 +179,12 @@ fn no_file_is_tied_to_a_machine_or_a_registry() {
 fn name(path: &Path) -> String {
     path.strip_prefix(project()).unwrap_or(path).display().to_string()
 }
+
+#[test]
+fn the_changelog_names_every_scenario() {
+    let changelog = fs::read_to_string(project().join("CHANGELOG.md")).unwrap();
+    let named = |id: &str| changelog.contains(&format!("* `{id}`: "));
+    let ids = samklang_suites::scenarios().into_iter().map(|scenario| scenario.id.to_owned());
+    let missing: Vec<_> = ids.filter(|id| !named(id)).collect();
+    assert_none("scenarios that the changelog does not name", &missing);
+}
