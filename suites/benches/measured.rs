@@ -13,6 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use samklang_reference::Transport as _;
 use samklang_runner::suite::project_root;
 use samklang_stage::stage::{Logs, Stage};
 use samklang_suites::setting::{self, Deploy, Deployment};

@@ -1,12 +1,14 @@
 //! The executable specification: scenarios by area, and the data they are judged by.
 
 pub mod cli;
+pub mod events;
 pub mod federation;
 pub mod media;
 pub mod messages;
 mod prelude;
 pub mod rooms;
 pub mod setting;
+mod visit;
 
 use std::path::Path;
 
@@ -19,11 +21,12 @@ use samklang_verdict::Problem;
 
 /// All scenarios, sorted by id.
 pub fn scenarios() -> Vec<&'static Scenario> {
-    let mut all: Vec<_> = [rooms::SCENARIOS, messages::SCENARIOS, federation::SCENARIOS, media::SCENARIOS]
-        .into_iter()
-        .flatten()
-        .flat_map(|topic| topic.iter())
-        .collect();
+    let mut all: Vec<_> =
+        [rooms::SCENARIOS, messages::SCENARIOS, federation::SCENARIOS, media::SCENARIOS, events::SCENARIOS]
+            .into_iter()
+            .flatten()
+            .flat_map(|topic| topic.iter())
+            .collect();
     all.sort_by_key(|scenario| scenario.id);
     all
 }

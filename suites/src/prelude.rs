@@ -1,6 +1,9 @@
 //! What every file of scenarios needs.
 
+pub(crate) use samklang_matrix::{SigningKey, Tamper};
+pub(crate) use samklang_reference::segment;
 pub(crate) use samklang_runner::{
+    peer::{Held, Planted, RoomCopy, ScriptedPeer},
     play,
     scenario::{CheckPlan, Kind, Need, Scenario, Versions},
     scene::{Host, Scene},
@@ -13,8 +16,10 @@ pub(crate) use samklang_stage::{
         invite, invited, join, knock, leave, presence, receipt, state, stripped, typing,
     },
 };
-pub(crate) use samklang_verdict::{Exchange, Observation, Observations, Role, Weight, message};
+pub(crate) use samklang_verdict::{Exchange, Observation, Observations, Problem, Role, Weight, message};
 pub(crate) use serde_json::{Value, json};
+
+pub(crate) use crate::visit::{Visit, visit};
 
 /// What host and guest hold of the same thing, for an expectation that both have to meet.
 pub(crate) fn both(host: Observed, guest: Observed) -> Observed {
@@ -77,4 +82,11 @@ pub(crate) fn picture() -> File {
         b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\
         \x9bU\x00\x00\x00\x0aIDATx\xdach\x00\x00\x00\x82\x00\x81\xdaE\x08;\x00\x00\x00\x00IEND\xaeB`\x82";
     File { bytes: PNG.to_vec(), content_type: Some("image/png".into()), name: Some("picture.png".into()) }
+}
+
+/// A key that no server has published.
+pub(crate) fn stranger_key() -> Result<SigningKey, Failure> {
+    SigningKey::generate("peer").map_err(|error| {
+        Failure::Problem(Problem::harness(message!("stage.no-peer", name = "stranger", error = error)))
+    })
 }

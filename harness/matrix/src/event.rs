@@ -1,10 +1,23 @@
 //! Events as servers exchange them (PDUs), for every room version.
 
-use ruma::{
-    CanonicalJsonObject, CanonicalJsonValue, RoomVersionId,
-    room_version_rules::{EventIdFormatVersion, RoomVersionRules},
-};
-use serde_json::Value;
+mod format;
+mod hash;
+mod redact;
+mod sign;
+mod verify;
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+
+pub use format::{Breach, BreachReason, format_breaches};
+pub(crate) use hash::LENIENT;
+pub use hash::{content_hash, has_content_hash, reference_hash};
+pub use redact::redact;
+pub use sign::{add_content_hash, event_signature, sign_event};
+pub use verify::{SignatureFault, Signer, Verified, required_signers, verify_event};
+
+use crate::{RoomVersion, canonical::non_canonical_number, canonical_json, version::EventIds};
 
 /// Why something is not an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,40 +28,21 @@ pub enum EventError {
     /// The room version is not known.
     #[error("room version {0:?} is not known")]
     UnknownRoomVersion(String),
-    /// Its hash cannot be taken.
-    #[error("no reference hash: {0}")]
-    NoHash(String),
 }
 
-/// An event in the federation format of its room version.
-#[derive(Debug, Clone)]
+/// An event in the federation format of its room version. Nothing about it is checked beyond being a JSON object with
+/// numbers that its room version allows: what it claims is read as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    object: CanonicalJsonObject,
+    object: Map<String, Value>,
     id: String,
-}
-
-/// The rules of a room version.
-pub(crate) fn rules(room_version: &str) -> Result<RoomVersionRules, EventError> {
-    let unknown = || EventError::UnknownRoomVersion(room_version.to_owned());
-    RoomVersionId::try_from(room_version).map_err(|_| unknown())?.rules().ok_or_else(unknown)
-}
-
-/// A JSON object as canonical JSON (integers only, no exponents).
-pub(crate) fn canonical_object(json: &Value) -> Result<CanonicalJsonObject, EventError> {
-    let text = json.to_string();
-    serde_json::from_str(&text).map_err(|error| EventError::NotCanonical(error.to_string()))
+    room_id: Option<String>,
+    version: RoomVersion,
 }
 
 /// How many bytes the value takes as canonical JSON (appendices, canonical JSON); `None` if it cannot be written so.
 pub fn canonical_size(json: &Value) -> Option<usize> {
-    canonical_object(json).ok().map(|object| CanonicalJsonValue::Object(object).to_string().len())
-}
-
-/// The content hash of a PDU, as `hashes.sha256` has to hold it: unpadded base64 (server-server API, calculating the
-/// content hash for an event). `None` where it is no canonical JSON object, or too large.
-pub fn content_hash(pdu: &Value) -> Option<String> {
-    let hash = ruma::signatures::content_hash(&canonical_object(pdu).ok()?).ok()?;
-    Some(hash.encode())
+    (json.is_object() && non_canonical_number(json).is_none()).then(|| canonical_json(json).len())
 }
 
 impl Event {
@@ -56,19 +50,41 @@ impl Event {
     /// (rooms/v3, event IDs; server-server API, calculating the reference hash).
     ///
     /// # Errors
-    /// When it is no canonical JSON object, or the room version is unknown.
+    /// When it is no JSON object, from version 6 on also when it is not canonical, or when the version is unknown.
     pub fn parse(json: &Value, room_version: &str) -> Result<Self, EventError> {
-        let rules = rules(room_version)?;
-        let object = canonical_object(json)?;
-        let id = match (&rules.event_id_format, object.get("event_id")) {
-            (EventIdFormatVersion::V1, Some(CanonicalJsonValue::String(id))) => id.clone(),
-            _ => {
-                let hash = ruma::signatures::reference_hash(&object, &rules)
-                    .map_err(|error| EventError::NoHash(error.to_string()))?;
-                format!("${hash}")
-            }
+        Self::read(json, &RoomVersion::new(room_version)?)
+    }
+
+    /// [`Event::parse`] for a version that is already known.
+    ///
+    /// # Errors
+    /// When it is no JSON object, or from version 6 on not canonical.
+    pub fn read(json: &Value, version: &RoomVersion) -> Result<Self, EventError> {
+        let object = json.as_object().ok_or_else(|| EventError::NotCanonical("no object".into()))?;
+        if version.strict_numbers()
+            && let Some(place) = non_canonical_number(json)
+        {
+            return Err(EventError::NotCanonical(format!("the number at {place}")));
+        }
+        Ok(Self::of(object.clone(), version))
+    }
+
+    /// The event that an object makes, whatever its numbers.
+    pub(crate) fn of(object: Map<String, Value>, version: &RoomVersion) -> Self {
+        let carried = object.get("event_id").and_then(Value::as_str);
+        let id = match (version.event_ids(), carried) {
+            (EventIds::Carried, Some(id)) => id.to_owned(),
+            _ => format!("${}", reference_hash(&object, version)),
         };
-        Ok(Self { object, id })
+        // From version 12 on the create event makes the room's id instead of carrying it (rooms/v12, room IDs).
+        let room_id = match object.get("room_id").and_then(Value::as_str) {
+            Some(room_id) => Some(room_id.to_owned()),
+            None if version.is_named_by_create() && text(&object, "type") == Some("m.room.create") => {
+                Some(id.replacen('$', "!", 1))
+            }
+            None => None,
+        };
+        Self { object, id, room_id, version: version.clone() }
     }
 
     /// The event's id.
@@ -76,12 +92,65 @@ impl Event {
         &self.id
     }
 
+    /// The room version that it was read by.
+    pub fn version(&self) -> &RoomVersion {
+        &self.version
+    }
+
+    /// The whole event.
+    pub fn json(&self) -> &Map<String, Value> {
+        &self.object
+    }
+
     /// A top-level string.
     pub fn text(&self, key: &str) -> Option<&str> {
-        match self.object.get(key) {
-            Some(CanonicalJsonValue::String(text)) => Some(text),
-            _ => None,
-        }
+        text(&self.object, key)
+    }
+
+    /// Its `type`; empty when it has none.
+    pub fn kind(&self) -> &str {
+        self.text("type").unwrap_or_default()
+    }
+
+    /// Its `sender`; empty when it has none.
+    pub fn sender(&self) -> &str {
+        self.text("sender").unwrap_or_default()
+    }
+
+    /// Its `state_key`; the event is a state event when it has one, be it empty.
+    pub fn state_key(&self) -> Option<&str> {
+        self.text("state_key")
+    }
+
+    /// Whether it is a state event of this type and state key.
+    pub fn is_state(&self, kind: &str, state_key: &str) -> bool {
+        self.kind() == kind && self.state_key() == Some(state_key)
+    }
+
+    /// The room it is in: what `room_id` says, or what a create event from version 12 on makes.
+    pub fn room_id(&self) -> Option<&str> {
+        self.room_id.as_deref()
+    }
+
+    /// Its `content`; an empty object when it has none.
+    pub fn content(&self) -> &Map<String, Value> {
+        static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+        self.object.get("content").and_then(Value::as_object).unwrap_or(&NONE)
+    }
+
+    /// `content.membership`.
+    pub fn membership(&self) -> Option<&str> {
+        text(self.content(), "membership")
+    }
+
+    /// Its `origin_server_ts`, in milliseconds since 1970; 0 when it has none.
+    pub fn origin_server_ts(&self) -> i64 {
+        self.object.get("origin_server_ts").and_then(Value::as_i64).unwrap_or_default()
+    }
+
+    /// Its `depth`; 0 when it has none.
+    pub fn depth(&self) -> i64 {
+        self.object.get("depth").and_then(Value::as_i64).unwrap_or_default()
     }
 
     /// The ids in `auth_events`.
@@ -94,19 +163,25 @@ impl Event {
         self.ids("prev_events")
     }
 
+    /// The event as redaction leaves it, under the same id.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        Self { object: redact(&self.object, &self.version), ..self.clone() }
+    }
+
     /// From room version 3 on a list of ids; before that a list of pairs of id and hashes.
     fn ids(&self, key: &str) -> Vec<String> {
-        let Some(CanonicalJsonValue::Array(list)) = self.object.get(key) else { return Vec::new() };
-        let id = |entry: &CanonicalJsonValue| match entry {
-            CanonicalJsonValue::String(id) => Some(id.clone()),
-            CanonicalJsonValue::Array(pair) => match pair.first() {
-                Some(CanonicalJsonValue::String(id)) => Some(id.clone()),
-                _ => None,
-            },
-            _ => None,
+        let id = |entry: &Value| {
+            let id = entry.as_str().or_else(|| entry.as_array()?.first()?.as_str());
+            id.map(str::to_owned)
         };
-        list.iter().filter_map(id).collect()
+        self.object.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(id).collect()
     }
+}
+
+/// The string under a key.
+pub(crate) fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    object.get(key).and_then(Value::as_str)
 }
 
 #[cfg(test)]
@@ -129,6 +204,7 @@ mod tests {
         redacted["content"] = json!({});
         redacted["unsigned"] = json!({});
         assert_eq!(full.id(), Event::parse(&redacted, "11").unwrap().id());
+        assert_eq!(full.redacted().content().len(), 0);
         redacted["depth"] = json!(4);
         assert_ne!(full.id(), Event::parse(&redacted, "11").unwrap().id());
         assert_eq!(full.id().len(), 44);
@@ -145,7 +221,7 @@ mod tests {
     #[test]
     fn auth_and_prev_events_are_read_in_both_formats() {
         let mut event = message();
-        event["prev_events"] = json!([["$old:a.test", {"sha256": "x"}], 7]);
+        event["prev_events"] = json!([["$old:a.test", {"sha256": "x"}], 7, [], [8]]);
         let event = Event::parse(&event, "11").unwrap();
         assert_eq!(event.prev_events(), ["$old:a.test"]);
         assert_eq!(event.auth_events(), ["$c", "$m"]);
@@ -154,7 +230,30 @@ mod tests {
     #[test]
     fn what_is_not_canonical_is_no_event() {
         assert!(matches!(Event::parse(&json!({"depth": 1.5}), "11"), Err(EventError::NotCanonical(_))));
+        assert!(matches!(Event::parse(&json!([]), "5"), Err(EventError::NotCanonical(_))));
         assert!(matches!(Event::parse(&message(), "no-such"), Err(EventError::UnknownRoomVersion(_))));
         assert_eq!(canonical_size(&json!({"b": 1, "a": "å"})), Some("{\"a\":\"å\",\"b\":1}".len()));
+        assert_eq!(canonical_size(&json!({"b": 1.5})), None);
+    }
+
+    /// SS-CJSON-013.
+    #[test]
+    fn up_to_version_5_great_and_fractional_numbers_are_allowed() {
+        let mut event = message();
+        event["content"]["n"] = json!([9_007_199_254_740_993_i64, 1.5]);
+        assert!(Event::parse(&event, "5").is_ok());
+        assert!(Event::parse(&event, "6").is_err());
+    }
+
+    /// SS-ROOMV-015.
+    #[test]
+    fn from_version_12_on_the_create_event_makes_the_room_id() {
+        let mut create = message();
+        create["type"] = json!("m.room.create");
+        create.as_object_mut().unwrap().remove("room_id");
+        let event = Event::parse(&create, "12").unwrap();
+        assert_eq!(event.room_id().unwrap()[1..], event.id()[1..]);
+        assert!(event.room_id().unwrap().starts_with('!'));
+        assert_eq!(Event::parse(&create, "11").unwrap().room_id(), None);
     }
 }

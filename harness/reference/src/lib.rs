@@ -1,6 +1,12 @@
-//! Homeservers of the harness's own. A [`Peer`] has a name and a signing key: it can sign what it asks of a server,
-//! and answers a server that wants to verify it. Rooms and lies build on it.
+//! Homeservers of the harness's own. A [`Peer`] has a name, a key, and rooms in which it takes part; it answers what
+//! servers ask of each other and asks it of others, honest in everything but the lies that a scenario has it tell.
 
+mod answering;
+mod joining;
 mod peer;
+mod transport;
 
-pub use peer::Peer;
+pub use answering::Lie;
+pub use joining::{Obstacle, Taken, make_target, segment, send_target};
+pub use peer::{Invite, Peer, Received, Unexpected};
+pub use transport::{Answer, NoAnswer, Transport};

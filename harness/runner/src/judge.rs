@@ -18,18 +18,30 @@ pub fn verdict_of(failure: &Failure, wire: Option<&WireView>) -> Verdict {
             message!("fail.accepted", user = who.name, verb = verb),
             vec![*exchange],
         ),
-        Failure::NotSeen { who, what, origin, about, bound, seen, last } => {
-            let (blame, mut evidence) = not_seen(who, *origin, about, wire);
+        Failure::NotSeen { who, what, origin, about, taken, bound, seen, last } => {
+            let (blame, mut evidence) = match taken {
+                Some(exchange) => delivered(who.role, *exchange),
+                None => not_seen(who, *origin, about, wire),
+            };
             evidence.extend(*last);
             let text = message!("fail.not-seen", user = who.name, what = what, seconds = bound.as_secs());
             let verdict = fail("delivery.not_seen", blame, text, evidence);
             with_texts(verdict, Some(what.clone()), Some(seen.join("\n")).filter(|text| !text.is_empty()))
         }
-        Failure::Seen { who, what, exchange } => fail(
+        Failure::Seen { who, what, exchange, taken: None } => fail(
             "delivery.leaked",
             leaked(*exchange),
             message!("fail.seen", user = who.name, what = what),
             vec![*exchange],
+        ),
+        Failure::Seen { who, what, exchange, taken: Some(taken) } => fail(
+            "pdu.shown",
+            Blame::Server {
+                role: who.role,
+                because: message!("blame.let-in", exchange = taken, role = who.role),
+            },
+            message!("fail.seen", user = who.name, what = what),
+            vec![*taken, *exchange],
         ),
         Failure::Wrong(wrong) => Verdict::Fail(Box::new(Fail {
             reason: wrong.reason.clone(),
@@ -135,6 +147,12 @@ fn refused(role: Role, exchange: ExchangeId, wire: Option<&WireView>) -> (Blame,
     (blame, vec![cause.id])
 }
 
+/// The server has taken it and does not show it.
+fn delivered(role: Role, exchange: ExchangeId) -> (Blame, Vec<ExchangeId>) {
+    let because = message!("blame.delivered", exchange = exchange, role = role);
+    (Blame::Server { role, because }, vec![exchange])
+}
+
 fn not_seen(
     who: &Actor,
     origin: Option<Role>,
@@ -156,13 +174,7 @@ fn not_seen(
         None => wire.mention_passage(about, origin, who.role),
     };
     match passage {
-        Passage::Delivered { exchange } => (
-            Blame::Server {
-                role: who.role,
-                because: message!("blame.delivered", exchange = exchange, role = who.role),
-            },
-            vec![exchange],
-        ),
+        Passage::Delivered { exchange } => delivered(who.role, exchange),
         Passage::Refused { exchange, answer } => (
             Blame::Undecided {
                 because: message!(
@@ -224,6 +236,7 @@ mod tests {
             what: "x".into(),
             origin,
             about: vec![],
+            taken: None,
             bound: Duration::from_secs(1),
             seen: vec![],
             last: Some(ExchangeId(9)),

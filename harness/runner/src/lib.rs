@@ -7,6 +7,7 @@ pub mod judge;
 pub mod normalise;
 mod on_wire;
 pub mod order;
+pub mod peer;
 pub mod plan;
 pub mod run;
 pub mod scenario;

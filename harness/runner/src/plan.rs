@@ -6,7 +6,7 @@ use samklang_stage::{deploy::Cast, vendor};
 use samklang_verdict::{Message, Play, Problem, Role, message};
 
 use crate::{
-    scenario::{Need, Scenario},
+    scenario::{Kind, Need, Scenario},
     suite::Suite,
 };
 
@@ -106,6 +106,7 @@ pub fn plan(
     suite: &Suite,
     selection: &Selection,
     casts: &[Cast],
+    subjects: &[Role],
     direct: bool,
 ) -> Result<Vec<Trial>, Problem> {
     let scenarios = select(suite, selection)?;
@@ -118,7 +119,9 @@ pub fn plan(
     let mut trials = Vec::new();
     for scenario in scenarios {
         for version in versions.iter().filter(|version| scenario.versions.include(version)) {
-            for &host in &hosts {
+            let alone = scenario.kind == Kind::Peer;
+            for &host in hosts.iter().filter(|host| !alone || is_judged_alone(**host, casts, subjects)) {
+                let casts = if alone { of_role(host, casts) } else { casts };
                 let play = Play { room_version: version.clone(), host };
                 let obstacle = obstacle(scenario, version, casts, direct);
                 trials.push(Trial { scenario, play, obstacle });
@@ -126,6 +129,21 @@ pub fn plan(
         }
     }
     if trials.is_empty() { Err(Problem::configuration(message!("plan.empty"))) } else { Ok(trials) }
+}
+
+/// Whether the server in this role is to meet peers alone: it is judged, and no other of the same product and version
+/// does so in its place.
+fn is_judged_alone(role: Role, casts: &[Cast], subjects: &[Role]) -> bool {
+    let same =
+        |one: &Cast, other: &Cast| one.vendor.name == other.vendor.name && one.version == other.version;
+    let Some(cast) = casts.iter().find(|cast| cast.role == role) else { return false };
+    let first = casts.iter().find(|other| subjects.contains(&other.role) && same(cast, other));
+    first.is_some_and(|first| first.role == role)
+}
+
+fn of_role(role: Role, casts: &[Cast]) -> &[Cast] {
+    let place = casts.iter().position(|cast| cast.role == role);
+    place.map_or(casts, |place| &casts[place..=place])
 }
 
 fn room_versions(suite: &Suite, selection: &Selection) -> Result<Vec<String>, Problem> {

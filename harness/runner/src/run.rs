@@ -65,7 +65,7 @@ pub async fn run(
     observer: &dyn Observer,
     stop: watch::Receiver<bool>,
 ) -> Result<ResultFile, Problem> {
-    let trials = plan(&suite, &order.selection, &order.casts, order.direct)?;
+    let trials = plan(&suite, &order.selection, &order.casts, &order.subjects, order.direct)?;
     evidence::prepare(&order.output)?;
     let started = jiff::Timestamp::now();
     let begun = Instant::now();

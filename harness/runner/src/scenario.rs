@@ -18,6 +18,8 @@ pub enum Kind {
     Fault,
     /// A server is asked a few questions from outside.
     Probe,
+    /// One server, and homeservers of the harness's own.
+    Peer,
 }
 
 /// What a scenario cannot be played without.
@@ -131,6 +133,10 @@ impl Scenario {
         checks: &[],
         play: |_| Box::pin(async { Err(Failure::Problem(Problem::harness(message!("judging.no-play")))) }),
     };
+
+    /// What scenarios with peers have in common: one server, a MUST, every room version, the switchboard. To be completed
+    /// as [`Scenario::PAIR`].
+    pub const PEER: Self = Self { kind: Kind::Peer, needs: &[Need::Wire], ..Self::PAIR };
 
     /// The area: what stands before the dot.
     pub fn area(&self) -> &'static str {

@@ -12,10 +12,11 @@ use samklang_stage::{
     driver::CallError,
     stage::{Server, Stage},
     switchboard::{Fault, FaultGuard},
-    user::{Bounds, Failure, Ledger, Observed, User},
+    user::{Bounds, Failure, Ledger, Observed, User, Wrong},
 };
 use samklang_verdict::{
-    Blame, CheckId, Exchange, Observations, Party, Play, Problem, Role, ScenarioId, Verdict, message,
+    Blame, CheckId, Exchange, Observations, Party, Play, Problem, ReasonCode, Role, ScenarioId, Verdict,
+    message,
 };
 use sha2::{Digest, Sha256};
 
@@ -23,6 +24,7 @@ use crate::{
     expectation::{Comparison, Expectations},
     judge,
     normalise::{Names, as_text, normalise},
+    peer::ScriptedPeer,
     scenario::{FLOW, Scenario},
     wire::WireView,
 };
@@ -36,6 +38,7 @@ pub struct Scene {
     expectations: Expectations,
     subjects: Vec<Role>,
     begun: samklang_verdict::ExchangeId,
+    peers: Mutex<Vec<ScriptedPeer>>,
     judged: Mutex<BTreeMap<String, CheckOutcome>>,
 }
 
@@ -101,7 +104,8 @@ impl Scene {
             }
         }
         let begun = stage.recorder().mark();
-        Self { stage, scenario, play, ledger, expectations, subjects, begun, judged: Mutex::default() }
+        let (peers, judged) = (Mutex::default(), Mutex::default());
+        Self { stage, scenario, play, ledger, expectations, subjects, begun, peers, judged }
     }
 
     /// The servers, the host first.
@@ -121,6 +125,19 @@ impl Scene {
                 scenario = self.scenario.id
             )))
         })
+    }
+
+    /// A homeserver of the harness's own with a name that no other scenario has, so that no retry of a server's crosses
+    /// scenarios.
+    ///
+    /// # Errors
+    /// Inconclusive without the switchboard.
+    pub async fn peer(&self, label: &str) -> Result<ScriptedPeer, Failure> {
+        let peer = self.stage.peer(label).await?;
+        let peer = peer.ok_or_else(|| Failure::Inconclusive(message!("judging.no-wire")))?;
+        let peer = ScriptedPeer::new(peer, label, &self.ledger);
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).push(peer.clone());
+        Ok(peer)
     }
 
     /// The room version that is played.
@@ -315,6 +332,7 @@ impl Scene {
 
     /// Every check's verdict, now that the scenario has ended as `ended`.
     pub fn close(&self, ended: &Result<(), Failure>) -> BTreeMap<String, CheckOutcome> {
+        let ended = &self.unexpected().map_or_else(|| ended.clone(), Err);
         let flow: CheckOutcome = match ended {
             Ok(()) => match Observations::from_all(self.ledger.observations()) {
                 Some(observations) => self.pass(observations).into(),
@@ -338,6 +356,27 @@ impl Scene {
         let stray = stray.and_then(|name| judged.remove(&name));
         judged.insert(FLOW.to_owned(), stray.unwrap_or(flow));
         judged
+    }
+}
+
+impl Scene {
+    /// The first request to one of the scenario's peers that no server has reason to make.
+    fn unexpected(&self) -> Option<Failure> {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (peer, request) =
+            peers.iter().find_map(|peer| Some((peer, peer.peer.unexpected().into_iter().next()?)))?;
+        let exchange = request.exchange.and_then(|id| self.stage.recorder().by_id(id))?;
+        let by = crate::wire::role_of(&exchange.from)?;
+        let reason = ReasonCode::new("peer.unexpected_request").ok()?;
+        let text = message!("fail.unexpected", peer = peer.label(), what = request.what, why = request.why);
+        Some(Failure::Wrong(Box::new(Wrong {
+            reason,
+            by,
+            message: text,
+            expected: None,
+            actual: None,
+            evidence: vec![exchange.id],
+        })))
     }
 }
 

@@ -52,7 +52,7 @@ pub fn offer(
     deployer: Arc<dyn Deployer>,
 ) -> Result<ExitCode, Problem> {
     arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
-    let trials = plan(&suite, &order.selection, &order.casts, order.direct)?;
+    let trials = plan(&suite, &order.selection, &order.casts, &order.subjects, order.direct)?;
     let output = order.output.clone();
     let conformance = Arc::new(Conformance {
         suite,

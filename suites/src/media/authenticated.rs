@@ -1,6 +1,6 @@
 //! Authenticated media between servers (server-server API, content repository).
 
-use samklang_stage::switchboard::{Answer, NoAnswer};
+use samklang_runner::peer::Reply;
 use samklang_verdict::{Exchange, Observation, Observations, Party, Problem};
 
 use crate::prelude::*;
@@ -165,24 +165,18 @@ fn part(text: &str) -> Result<(Headers, &str), String> {
 /// A peer of the harness's asks each server for a file: with its signature, with none, and with one for another file.
 async fn only_signed(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
-    let peer = scene.stage().peer().await?;
-    let peer = peer.ok_or_else(|| Failure::Inconclusive(message!("judging.no-wire")))?;
+    let peer = scene.peer("asker").await?;
     let (mut signed, mut unsigned, mut badly_signed) = (Vec::new(), Vec::new(), Vec::new());
     for (server, name) in [(&host, "alice"), (&guest, "bob")] {
         let owner = server.register(name).await?;
         let (_, path) = store(&owner).await?;
         let (_, other_path) = store(&owner).await?;
-        signed.push(handed_out(&owner, &answer(peer.get(server.name(), &path).await)?));
+        signed.push(handed_out(&owner, &peer.ask(server, "GET", &path, None).await?));
 
-        let stage = scene.stage();
-        let ask = async |headers: &[(String, String)]| {
-            answer(stage.federation().request("GET", server.name(), &path, headers, Vec::new().into()).await)
-        };
+        let ask = async |headers: &[String]| peer.ask_with(server, "GET", &path, None, headers).await;
         unsigned.push(kept_back(&owner, &ask(&[]).await?, "not signed"));
-        let of_other_file =
-            peer.peer.authorization(server.name(), "GET", &other_path, None).unwrap_or_default();
-        let headers = [("authorization".to_owned(), of_other_file)];
-        badly_signed.push(kept_back(&owner, &ask(&headers).await?, "signed for another file"));
+        let of_other_file = peer.peer().header("GET", server.name(), &other_path, None).build();
+        badly_signed.push(kept_back(&owner, &ask(&[of_other_file]).await?, "signed for another file"));
     }
     for (check, outcomes) in [("signed", signed), ("unsigned", unsigned), ("badly-signed", badly_signed)] {
         scene.check(check, all(outcomes));
@@ -196,38 +190,27 @@ fn all(outcomes: Vec<Result<Observation, Failure>>) -> Result<Observations, Fail
         .ok_or_else(|| Failure::Problem(Problem::harness(message!("judging.nothing-gathered"))))
 }
 
-fn handed_out(owner: &User, reply: &Answer) -> Result<Observation, Failure> {
-    let evidence = seen(owner, reply)?;
+fn handed_out(owner: &User, reply: &Reply) -> Result<Observation, Failure> {
     if hands_out(reply) {
-        return Ok(evidence);
+        return Ok(reply.observation.clone());
     }
     let text = message!("fail.media-shape", what = format!("the status is {}", reply.status));
-    Err(owner.wrong("media.signed_refused", text, &[evidence]))
+    Err(owner.wrong("media.signed_refused", text, std::slice::from_ref(&reply.observation)))
 }
 
-fn kept_back(owner: &User, reply: &Answer, how: &str) -> Result<Observation, Failure> {
-    let evidence = seen(owner, reply)?;
+fn kept_back(owner: &User, reply: &Reply, how: &str) -> Result<Observation, Failure> {
     if (400..500).contains(&reply.status) && !hands_out(reply) {
-        return Ok(evidence);
+        return Ok(reply.observation.clone());
     }
     let text = message!("fail.media-unsigned", how = how);
-    let failure = owner.wrong("media.unsigned_accepted", text, &[evidence]);
+    let failure = owner.wrong("media.unsigned_accepted", text, std::slice::from_ref(&reply.observation));
     Err(failure.showing("a refusal (4xx)", format!("status {}", reply.status)))
 }
 
 /// Whether an answer holds the file, or says where it is.
-fn hands_out(answer: &Answer) -> bool {
-    let body = String::from_utf8_lossy(&answer.body);
-    answer.status < 400 && (body.contains(SECRET) || body.to_ascii_lowercase().contains("\r\nlocation:"))
-}
-
-fn answer(reply: Result<Answer, NoAnswer>) -> Result<Answer, Failure> {
-    reply.map_err(|error| Failure::Inconclusive(message!("judging.no-answer", what = error.why)))
-}
-
-fn seen(user: &User, answer: &Answer) -> Result<Observation, Failure> {
-    let exchange = answer.exchange.ok_or_else(|| Failure::Inconclusive(message!("judging.no-wire")))?;
-    Ok(Observation { by: user.role(), exchange })
+fn hands_out(reply: &Reply) -> bool {
+    let body = String::from_utf8_lossy(&reply.bytes);
+    reply.status < 400 && (body.contains(SECRET) || body.to_ascii_lowercase().contains("\r\nlocation:"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
-use samklang_verdict::Exchange;
+use samklang_verdict::{Exchange, Party};
 
 use super::redaction::{next_quote, string_end, unquote};
 
@@ -14,9 +14,13 @@ const MOST: usize = 10_000;
 const LONGEST: usize = 255;
 
 /// Every text in `exchange`'s path, query and JSON bodies that looks like a room id, user id, event id, alias or
-/// content URI, and the bare media id of a download.
+/// content URI, and the bare media id of a download; and the peers at its ends by their names.
 pub(super) fn mentioned(exchange: &Exchange) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+    let ends = [&exchange.from, &exchange.to].into_iter().filter_map(|party| match party {
+        Party::Peer { name } => Some(name.clone()),
+        _ => None,
+    });
+    let mut found: BTreeSet<_> = ends.collect();
     in_path(&exchange.path, &mut found);
     for body in [&exchange.request_body, &exchange.response_body] {
         if let Some(text) = body.text() {

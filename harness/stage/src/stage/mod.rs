@@ -86,36 +86,12 @@ impl Server {
     }
 }
 
-/// A homeserver of the harness's own on this stage.
-pub struct PeerOnStage {
-    /// The peer.
-    pub peer: Arc<Peer>,
-    client: FederationClient,
-}
-
-impl PeerOnStage {
-    /// Asks `server` for `path` with the peer's signature.
-    ///
-    /// # Errors
-    /// When no complete answer comes.
-    pub async fn get(
-        &self,
-        server: &str,
-        path: &str,
-    ) -> Result<crate::switchboard::Answer, crate::switchboard::NoAnswer> {
-        let authorization = self.peer.authorization(server, "GET", path, None).unwrap_or_default();
-        self.client
-            .request("GET", server, path, &[("authorization".to_owned(), authorization)], Bytes::new())
-            .await
-    }
-}
-
 struct Answering(Arc<Peer>);
 
 #[async_trait::async_trait]
 impl PeerService for Answering {
     async fn answer(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
-        self.0.answer(&request)
+        self.0.answer(&request).await
     }
 }
 
@@ -162,20 +138,28 @@ impl Stage {
         self.switchboard.as_ref().map(|switchboard| switchboard.fault(fault))
     }
 
-    /// A homeserver of the harness's own, with a name and a key; `None` without the switchboard.
+    /// A homeserver of the harness's own, with a name that no other peer has; `None` without the switchboard.
     ///
     /// # Errors
     /// When no name or key can be made.
-    pub async fn peer(&self) -> Result<Option<PeerOnStage>, Problem> {
+    pub async fn peer(&self, label: &str) -> Result<Option<Arc<Peer>>, Problem> {
         let Some(switchboard) = &self.switchboard else { return Ok(None) };
         let number = self.peers.fetch_add(1, Ordering::Relaxed);
-        let name = switchboard.reserve(&format!("peer-{number}")).await?;
-        let peer = Peer::new(&name)
+        let name = switchboard.reserve(&format!("{label}-{number}")).await?;
+        let way = Box::new(switchboard.client(Party::Peer { name: name.clone() }));
+        let peer = Peer::new(&name, way)
             .map_err(|error| Problem::harness(message!("stage.no-peer", name = name, error = error)))?;
         let peer = Arc::new(peer);
         switchboard.connect(&name, Upstream::Peer(Arc::new(Answering(Arc::clone(&peer)))))?;
-        let client = switchboard.client(Party::Peer { name });
-        Ok(Some(PeerOnStage { peer, client }))
+        Ok(Some(peer))
+    }
+
+    /// Takes a peer off the stage: nobody answers for its name any longer.
+    pub fn dismiss(&self, peer: &Peer) {
+        if let Some(switchboard) = &self.switchboard {
+            // A name that was never reserved is nobody's.
+            let _ = switchboard.disconnect(peer.name());
+        }
     }
 
     /// Names outside the run that servers asked the stage's DNS for.

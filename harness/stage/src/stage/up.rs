@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use samklang_matrix::KeyDocument;
+use samklang_reference::Transport as _;
 use samklang_verdict::{Class, Party, Problem, Role, message};
 
 use super::{Identity, Logs, Server, Stage};

@@ -7,9 +7,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 use rustls::ClientConfig;
+use samklang_reference::{Answer, NoAnswer, Transport};
 use samklang_verdict::{ExchangeId, Problem};
 use tokio_rustls::TlsConnector;
 
@@ -46,42 +48,6 @@ impl fmt::Debug for FederationClient {
     }
 }
 
-/// A server's complete answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// The headers in order, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body, whole.
-    pub body: Bytes,
-    /// Where the transcript has it; none without a switchboard.
-    pub exchange: Option<ExchangeId>,
-}
-
-/// No complete answer came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoAnswer {
-    /// Why, in the words of the network.
-    pub why: String,
-    /// Where the transcript has it; none without a switchboard, and when the connection to the switchboard broke.
-    pub exchange: Option<ExchangeId>,
-}
-
-impl fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for NoAnswer {}
-
-impl NoAnswer {
-    fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), exchange: None }
-    }
-}
-
 impl FederationClient {
     /// A client for a stage without a switchboard: `addresses` says where each server name is found. Names that are
     /// addresses themselves need no entry.
@@ -99,20 +65,31 @@ impl FederationClient {
         Self { road, addresses, token: Some(Secret::new(token)), pools: Mutex::default() }
     }
 
-    /// Sends a request to the server `server_name` and takes in its answer. `path` includes the query, encoded; a
-    /// `Host` among `headers` takes the place of the right one.
-    ///
-    /// # Errors
-    /// When no complete answer came within the switchboard's bounds, or what is to be sent cannot be sent at all.
-    pub async fn request(
+    fn pool(&self, server_name: &str) -> Result<Arc<Pool>, NoAnswer> {
+        let mut pools = lock(&self.pools);
+        if let Some(pool) = pools.get(server_name) {
+            return Ok(Arc::clone(pool));
+        }
+        let address = (self.addresses)(server_name)
+            .ok_or_else(|| NoAnswer::new(format!("{server_name} is no name of this run")))?;
+        let pool = Pool::new(self.road.clone(), server_name, address)
+            .map_err(|problem| NoAnswer::new(problem.to_string()))?;
+        Ok(Arc::clone(pools.entry(server_name.to_owned()).or_insert(Arc::new(pool))))
+    }
+}
+
+#[async_trait]
+impl Transport for FederationClient {
+    /// A `Host` among `headers` takes the place of the right one. What cannot be sent as it stands is not sent at all.
+    async fn request(
         &self,
         method: &str,
         server_name: &str,
-        path: &str,
+        target: &str,
         headers: &[(String, String)],
         body: Bytes,
     ) -> Result<Answer, NoAnswer> {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(target);
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             request = request.header(header::HOST, server_name);
         }
@@ -126,8 +103,8 @@ impl FederationClient {
             request.body(body).map_err(|error| NoAnswer::new(format!("no such request: {error}")))?;
         // `http::Uri` drops what follows a `#`; to send less than was asked for would be a lie.
         let sent = request.uri().to_string();
-        if sent != path {
-            return Err(NoAnswer::new(format!("no such request: {path} cannot be sent as it stands")));
+        if sent != target {
+            return Err(NoAnswer::new(format!("no such request: {target} cannot be sent as it stands")));
         }
         let pool = self.pool(server_name)?;
         let mut whole = pool.send(request).await.map_err(|broken| NoAnswer::new(broken.why))?;
@@ -141,18 +118,6 @@ impl FederationClient {
         }
         let headers = listed(&whole.parts.headers);
         Ok(Answer { status: whole.parts.status.as_u16(), headers, body: whole.body, exchange })
-    }
-
-    fn pool(&self, server_name: &str) -> Result<Arc<Pool>, NoAnswer> {
-        let mut pools = lock(&self.pools);
-        if let Some(pool) = pools.get(server_name) {
-            return Ok(Arc::clone(pool));
-        }
-        let address = (self.addresses)(server_name)
-            .ok_or_else(|| NoAnswer::new(format!("{server_name} is no name of this run")))?;
-        let pool = Pool::new(self.road.clone(), server_name, address)
-            .map_err(|problem| NoAnswer::new(problem.to_string()))?;
-        Ok(Arc::clone(pools.entry(server_name.to_owned()).or_insert(Arc::new(pool))))
     }
 }
 

@@ -32,7 +32,7 @@ use samklang_verdict::{Party, Problem, Role, message};
 use tokio::{net::TcpListener, sync::Semaphore};
 
 pub use self::{
-    client::{Answer, FederationClient, NoAnswer},
+    client::FederationClient,
     fault::{Asked, Effect, Fault, FaultGuard},
 };
 use self::{

@@ -48,6 +48,8 @@ pub enum Failure {
         origin: Option<Role>,
         /// The ids it was about.
         about: Vec<String>,
+        /// The exchange in which the looking user's server took it, where that is known beforehand.
+        taken: Option<ExchangeId>,
         /// The bound.
         bound: Duration,
         /// What the user saw instead, the last few.
@@ -63,6 +65,8 @@ pub enum Failure {
         what: String,
         /// The exchange that shows it.
         exchange: ExchangeId,
+        /// The exchange in which the user's own server was given it, by somebody who is not judged.
+        taken: Option<ExchangeId>,
     },
     /// Something is not as it has to be.
     Wrong(Box<Wrong>),

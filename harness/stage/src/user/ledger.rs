@@ -35,6 +35,7 @@ pub struct Ledger {
 struct Inner {
     names: BTreeMap<String, String>,
     taken: BTreeSet<String>,
+    peers: BTreeSet<String>,
     observations: Vec<Observation>,
 }
 
@@ -89,6 +90,12 @@ impl Ledger {
         self.call(id, &format!("${name}"));
     }
 
+    /// As [`Self::call`], for a peer: whatever it asks or is asked belongs to this scenario.
+    pub fn call_server(&self, server: &str, name: &str) {
+        self.call(server, name);
+        self.inner().peers.insert(server.to_owned());
+    }
+
     /// What `id` is called; itself, where it has no name.
     pub fn name_of(&self, id: &str) -> String {
         self.inner().names.get(id).cloned().unwrap_or_else(|| id.to_owned())
@@ -99,15 +106,12 @@ impl Ledger {
         self.inner().names.clone()
     }
 
-    /// Whose exchanges belong to this scenario: every id it knows, server names apart.
+    /// Whose exchanges belong to this scenario: every id it knows, and its peers; not the servers, which all share.
     pub fn own_ids(&self) -> BTreeSet<String> {
         let sigils = ['@', '!', '$', '#'];
-        self.inner()
-            .names
-            .keys()
-            .filter(|id| id.starts_with(sigils) || id.starts_with("mxc://"))
-            .cloned()
-            .collect()
+        let inner = self.inner();
+        let ids = inner.names.keys().filter(|id| id.starts_with(sigils) || id.starts_with("mxc://"));
+        ids.chain(&inner.peers).cloned().collect()
     }
 
     /// Notes that `by` was seen to do something.

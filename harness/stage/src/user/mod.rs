@@ -169,6 +169,7 @@ impl User {
             what: pattern.what.clone(),
             origin: pattern.origin,
             about: pattern.about.clone(),
+            taken: pattern.taken,
             bound,
             seen,
             last,
@@ -191,7 +192,12 @@ impl User {
             ))));
         }
         match self.view().has_seen(&pattern) {
-            Some(seen) => Err(Failure::Seen { who: self.who(), what: pattern.what, exchange: seen.exchange }),
+            Some(seen) => Err(Failure::Seen {
+                who: self.who(),
+                what: pattern.what,
+                exchange: seen.exchange,
+                taken: pattern.taken,
+            }),
             None => Ok(Absence { observation: sentinel.observation.clone() }),
         }
     }
@@ -223,6 +229,7 @@ impl User {
                 what: what.to_owned(),
                 origin: None,
                 about: about.iter().map(|&id| id.to_owned()).collect(),
+                taken: None,
                 bound,
                 seen: vec![],
                 last: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use samklang_verdict::Role;
+use samklang_verdict::{ExchangeId, Role};
 use serde_json::Value;
 
 use super::{Room, Sent, Sighting, User, failure::Done};
@@ -23,6 +23,8 @@ pub struct Pattern {
     pub room: Option<String>,
     /// When it was done, on the scenario's clock; 0 when that is not known.
     pub tick: u64,
+    /// The exchange in which the user's server took it, where that is known beforehand.
+    pub taken: Option<ExchangeId>,
     /// How much of what the user was shown is passed over.
     from: usize,
     matches: Matches,
@@ -36,9 +38,28 @@ impl Pattern {
             about: Vec::new(),
             room: None,
             tick: 0,
+            taken: None,
             from: 0,
             matches: Arc::new(matches),
         }
+    }
+
+    /// The event with this id, as somebody other than a user sent it.
+    pub fn event_with_id(what: &str, room: &str, id: &str) -> Self {
+        let wanted = id.to_owned();
+        let mut pattern = Self::new(format!("{what} ({id})"), move |seen| {
+            matches!(seen.place, Place::Timeline | Place::State) && seen.event["event_id"] == *wanted
+        })
+        .in_room(room);
+        pattern.about.push(id.to_owned());
+        pattern
+    }
+
+    /// Says when it was brought to the user's own server, and in which exchange.
+    #[must_use]
+    pub fn taken_in(mut self, exchange: ExchangeId, tick: u64) -> Self {
+        (self.taken, self.tick) = (Some(exchange), tick);
+        self
     }
 
     fn in_room(mut self, room: &str) -> Self {
@@ -94,13 +115,7 @@ impl Pattern {
 
 impl From<&Sent> for Pattern {
     fn from(sent: &Sent) -> Self {
-        let id = sent.id.clone();
-        let mut pattern = Self::new(format!("{} ({})", sent.what, sent.id), move |seen| {
-            matches!(seen.place, Place::Timeline | Place::State) && seen.event["event_id"] == *id
-        })
-        .in_room(&sent.room)
-        .by(sent.done.who.role);
-        pattern.about.push(sent.id.clone());
+        let mut pattern = Self::event_with_id(&sent.what, &sent.room, &sent.id).by(sent.done.who.role);
         pattern.tick = sent.done.tick;
         pattern
     }

@@ -1,5 +1,6 @@
 //! What must not pass, and what is recorded of it.
 
+use samklang_reference::Transport as _;
 use std::time::Duration;
 
 use bytes::Bytes;

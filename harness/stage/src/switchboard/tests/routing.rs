@@ -1,5 +1,6 @@
 //! What passes the door as it should.
 
+use samklang_reference::Transport as _;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;

@@ -1,0 +1,219 @@
+//! What rooms, drafts and receipts do.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{KeyRing, SigningKey, Verified, verify_event};
+
+const A: &str = "@a:a.test";
+const B: &str = "@b:b.test";
+
+fn keys() -> (SigningKey, SigningKey, KeyRing) {
+    let [a, b] = [1, 2].map(|seed| SigningKey::from_seed(&[seed; 32], "1").unwrap());
+    let ring = KeyRing::new().with("a.test", &a).with("b.test", &b);
+    (a, b, ring)
+}
+
+fn add(room: &mut Room, built: &Built) -> Outcome {
+    room.add(&built.json).unwrap()
+}
+
+/// SS-ROOMV-021, 015, SS-PDU-015, 025, 026.
+#[test]
+fn a_founded_room_passes_all_checks_in_every_version() {
+    let (key, _, ring) = keys();
+    for version in crate::version::ALL {
+        let room = Room::create(version, A, &key, 1000).unwrap();
+        assert_eq!(room.ids().count(), 5, "version {version}");
+        let mut copy = Room::empty(room.version(), room.id());
+        for id in room.ids() {
+            let pdu = Value::Object(room.event(id).unwrap().json().clone());
+            assert_eq!(room.outcome(id), Some(&Outcome::Accepted), "version {version}: {pdu}");
+            let receipt = copy.receive(&pdu, &ring).unwrap();
+            assert!(
+                matches!(receipt, Receipt::Held { redacted: false, .. }),
+                "version {version}: {receipt:?}"
+            );
+        }
+        assert_eq!(copy.state().unwrap(), room.state().unwrap());
+        assert_eq!(room.state().unwrap().len(), 5);
+        let message = room.draft("m.room.message", A).sign(&key);
+        let cited = Event::parse(&message.json, version).unwrap().auth_events().len();
+        assert_eq!(cited, if version == "12" { 2 } else { 3 });
+        assert_eq!(message.json["depth"], 6);
+        assert_eq!(message.json["origin_server_ts"], 1005);
+    }
+}
+
+#[test]
+fn each_lie_is_told_in_its_place() {
+    let (a, b, ring) = keys();
+    let room = Room::create("11", A, &a, 1).unwrap();
+    let draft = || room.draft("m.room.message", A).content(json!({"body": "x"}));
+    let verdict = |built: &Built| match room.clone().receive(&built.json, &ring).unwrap() {
+        Receipt::Held { redacted: false, outcome, .. } => format!("{outcome:?}"),
+        Receipt::Held { redacted: true, .. } => "redacted".into(),
+        Receipt::BadSignature(fault) => fault.code().into(),
+        Receipt::Malformed(breaches) => breaches[0].reason.code().into(),
+    };
+    let body = |pdu: &mut Value| pdu["content"]["body"] = json!("y");
+    let float = |pdu: &mut Value| pdu["content"]["n"] = json!(1.5);
+    let depth = |pdu: &mut Value| pdu["depth"] = json!(7);
+    let table = [
+        (draft(), "Accepted"),
+        (draft().tampered(Tamper::before_hash(body)), "Accepted"),
+        (draft().tampered(Tamper::before_hash(float)), "format.number-not-canonical"),
+        (draft().tampered(Tamper::before_signing(body)), "redacted"),
+        (draft().tampered(Tamper::before_signing(depth)), "redacted"),
+        (draft().tampered(Tamper::after_signing(body)), "redacted"),
+        (draft().tampered(Tamper::after_signing(depth)), "signature.bad"),
+        (draft().tampered(Tamper::Key(&b)), "signature.bad"),
+        (draft().tampered(Tamper::KeyId("ed25519:9".into())), "signature.no-usable-key"),
+        (draft().tampered(Tamper::Unsigned), "signature.missing"),
+        (draft().tampered(Tamper::Unsigned).also_signed_by("b.test", &b), "signature.missing"),
+    ];
+    for (draft, expected) in table {
+        let built = draft.sign(&a);
+        assert_eq!(verdict(&built), expected, "{}", built.text);
+    }
+    let twice = draft().tampered(Tamper::wire(|text| text.replacen('{', "{\"depth\":1,", 1))).sign(&a);
+    assert_eq!(twice.text.matches("\"depth\"").count(), 2);
+    assert_eq!(twice.json, draft().sign(&a).json);
+    let gone = draft().tampered(Tamper::after_signing(|pdu| *pdu = json!([1]))).sign(&a);
+    assert_eq!((gone.json, gone.id, gone.text), (json!([1]), String::new(), "[1]".into()));
+}
+
+/// The float is all that is wrong: its hash and signature are honest, and version 5 takes it.
+#[test]
+fn what_is_not_canonical_is_hashed_and_signed_honestly() {
+    let (a, _, ring) = keys();
+    let mut room = Room::create("5", A, &a, 1).unwrap();
+    let float = |pdu: &mut Value| pdu["content"]["n"] = json!([1.5, 9_007_199_254_740_993_i64]);
+    let built = room.draft("m.room.message", A).tampered(Tamper::before_hash(float)).sign(&a);
+    assert!(matches!(
+        room.receive(&built.json, &ring).unwrap(),
+        Receipt::Held { outcome: Outcome::Accepted, redacted: false, .. }
+    ));
+}
+
+/// ```text
+///   … ◀─ join ◀─┬─ one ◀─┬─ merge
+///               └─ two ◀─┘
+/// ```
+#[test]
+fn forks_merge_and_order_of_arrival_does_not_count() {
+    let (a, b, _) = keys();
+    let mut room = Room::create("11", A, &a, 1).unwrap();
+    let join = room.draft_member(B, B, "join").sign(&b);
+    add(&mut room, &join);
+    let one = room.draft("m.room.topic", A).state_key("").content(json!({"topic": "1"})).sign(&a);
+    let two = room.draft("m.room.name", A).state_key("").content(json!({"name": "2"})).sign(&a);
+    add(&mut room, &one);
+    add(&mut room, &two);
+    let mut tips = vec![one.id.clone(), two.id.clone()];
+    tips.sort();
+    assert_eq!(room.extremities(), tips);
+    let merge = room.draft("m.room.message", B).sign(&b);
+    assert_eq!(merge.json["prev_events"], json!(tips));
+    add(&mut room, &merge);
+    assert_eq!(room.extremities(), [merge.id]);
+
+    let pdus: Vec<_> = room.ids().map(|id| Value::Object(room.event(id).unwrap().json().clone())).collect();
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..20 {
+        let mut shuffled = pdus.clone();
+        random.shuffle(&mut shuffled);
+        let mut copy = Room::empty(room.version(), room.id());
+        for pdu in &shuffled {
+            copy.add(pdu).unwrap();
+        }
+        assert_eq!(copy.state(), room.state());
+        assert!(copy.ids().all(|id| copy.outcome(id) == Some(&Outcome::Accepted)));
+    }
+}
+
+#[test]
+fn a_gap_leaves_events_undecided_until_it_is_filled() {
+    let (a, _, _) = keys();
+    let mut full = Room::create("12", A, &a, 1).unwrap();
+    let mut torn = full.clone();
+    let hidden = full.draft("m.room.message", A).sign(&a);
+    add(&mut full, &hidden);
+    let seen = full.draft("m.room.message", A).sign(&a);
+    assert_eq!(add(&mut torn, &seen), Outcome::Undecided { missing: vec![hidden.id.clone()] });
+    assert_eq!(add(&mut torn, &hidden), Outcome::Accepted);
+    assert_eq!(torn.outcome(&seen.id), Some(&Outcome::Accepted));
+}
+
+/// SS-PDU-024, 036 to 039: an event on an old branch by a user who has been banned since.
+#[test]
+fn what_the_current_state_forbids_is_soft_failed() {
+    let (a, b, _) = keys();
+    let mut room = Room::create("11", A, &a, 1).unwrap();
+    let join = room.draft_member(B, B, "join").sign(&b);
+    add(&mut room, &join);
+    let late = room.draft("m.room.message", B).sign(&b);
+    let ban = room.draft_member(A, B, "ban").sign(&a);
+    assert_eq!(add(&mut room, &ban), Outcome::Accepted);
+    assert_eq!(add(&mut room, &late), Outcome::SoftFailed(Rule::SenderNotJoined));
+    assert_eq!(room.extremities(), std::slice::from_ref(&ban.id));
+    let after_ban = room.draft("m.room.message", B).sign(&b);
+    assert_eq!(add(&mut room, &after_ban), Outcome::Rejected(Rule::SenderNotJoined));
+    assert_eq!(room.state_after(&after_ban.id), room.state_before(&after_ban.id).cloned());
+    let follows = room.draft("m.room.message", A).after([&late.id, &ban.id]).sign(&a);
+    assert_eq!(add(&mut room, &follows), Outcome::Accepted);
+    assert_eq!(room.outcome(&late.id), Some(&Outcome::SoftFailed(Rule::SenderNotJoined)));
+}
+
+/// SS-EAUTH-029.
+#[test]
+fn a_restricted_join_needs_the_signature_of_who_authorised_it() {
+    let (a, b, ring) = keys();
+    let rules = json!({"join_rule": "restricted", "allow": []});
+    let room = Founding::new("11", A, 1).unwrap().join_rules(rules).found(&a).unwrap();
+    let content = json!({"membership": "join", "join_authorised_via_users_server": A});
+    let join = || room.draft_member(B, B, "join").content(content.clone());
+    let outcome = |built: &Built| match room.clone().receive(&built.json, &ring).unwrap() {
+        Receipt::Held { outcome, .. } => outcome,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(outcome(&join().also_signed_by("a.test", &a).sign(&b)), Outcome::Accepted);
+    assert_eq!(outcome(&join().sign(&b)), Outcome::Rejected(Rule::AuthoriserSignature));
+}
+
+/// A joining server knows the state, but not where its events stand.
+#[test]
+fn a_send_join_answer_makes_a_room_to_go_on_from() {
+    let (a, b, ring) = keys();
+    for version in ["11", "12"] {
+        let mut resident = Room::create(version, A, &a, 1).unwrap();
+        let join = resident.draft_member(B, B, "join").sign(&b);
+        add(&mut resident, &join);
+        let (state, auth_chain) = resident.state_and_auth_chain(&join.id).unwrap();
+        let answer = json!({"state": state, "auth_chain": auth_chain});
+        assert_eq!(crate::auth_gaps(&answer, version), Ok(vec![]));
+        let start = Room::empty(resident.version(), resident.id());
+        let empty = || start.clone();
+        let mut joined = empty().from_send_join(&answer, &join.json).unwrap();
+        assert_eq!(joined.state(), resident.state(), "version {version}");
+        assert_eq!(joined.extremities(), [join.id]);
+        let hello = joined.draft("m.room.message", B).sign(&b);
+        assert_eq!(add(&mut joined, &hello), Outcome::Accepted);
+        assert_eq!(add(&mut resident, &hello), Outcome::Accepted);
+        let event = Event::parse(&hello.json, version).unwrap();
+        assert_eq!(verify_event(&event, &ring), Ok(Verified::All));
+        for odd in [json!({}), json!({"state": [7], "auth_chain": []}), json!({"state": {}, "auth_chain": 1})]
+        {
+            assert!(empty().from_send_join(&odd, &join.json).is_err());
+        }
+    }
+}
+
+#[test]
+fn events_of_other_rooms_are_refused() {
+    let (a, _, _) = keys();
+    let mut room = Room::create("11", A, &a, 1).unwrap();
+    let other = Room::create("11", A, &a, 2).unwrap();
+    let message = other.draft("m.room.message", A).sign(&a);
+    assert!(matches!(room.add(&message.json), Err(RoomError::OtherRoom(_))));
+}

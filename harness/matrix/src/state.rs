@@ -1,0 +1,146 @@
+//! State resolution, version 2 (rooms/v2) and 2.1 (rooms/v12).
+//!
+//! ```text
+//!   states ─▶ conflicted, unconflicted ─▶ full conflicted set ─▶ power events, sorted ─▶ iterative checks
+//!                                                    └─▶ the rest, by mainline ─▶ iterative checks ─▶ + unconflicted
+//! ```
+
+mod conflict;
+mod order;
+#[cfg(test)]
+mod second_opinion;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Event, RoomVersion, StateResolution,
+    auth::{Cited, Snapshot, StateKey, auth_types, check_state},
+};
+
+/// A state of the room: the id of the event for each type and state key.
+pub type StateMap = BTreeMap<StateKey, String>;
+
+/// Why states cannot be resolved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// Version 1 of the algorithm is not implemented.
+    #[error("state resolution of room version 1 is not implemented")]
+    Version1,
+    /// An event of a state is not known.
+    #[error("an event of a state is not known: {0}")]
+    Unknown(String),
+}
+
+/// The events that resolution may look at, by id.
+#[derive(Debug, Clone, Default)]
+pub struct EventPool<'a>(BTreeMap<&'a str, Cited<'a>>);
+
+impl<'a> EventPool<'a> {
+    /// A pool of events, each with whether it was rejected.
+    pub fn of(events: impl IntoIterator<Item = (&'a Event, bool)>) -> Self {
+        Self(events.into_iter().map(|(event, rejected)| (event.id(), Cited { event, rejected })).collect())
+    }
+
+    /// The event with this id, and what became of it.
+    pub fn cited(&self, id: &str) -> Option<Cited<'a>> {
+        self.0.get(id).copied()
+    }
+
+    fn get(&self, id: &str) -> Option<&'a Event> {
+        self.cited(id).map(|it| it.event)
+    }
+
+    /// The events that this one cites and that are known.
+    fn cited_by(&self, event: &Event) -> impl Iterator<Item = Cited<'a>> {
+        event.auth_events().into_iter().filter_map(|id| self.cited(&id))
+    }
+
+    /// The create event of the event's room: what the room id names from version 12 on, before that what is cited.
+    fn create_of(&self, event: &Event) -> Option<&'a Event> {
+        if event.version().is_named_by_create() {
+            return self.get(&format!("${}", event.room_id()?.strip_prefix('!')?));
+        }
+        self.cited_by(event).map(|it| it.event).find(|it| it.is_state("m.room.create", ""))
+    }
+
+    /// The power levels that an event cites.
+    fn levels_of(&self, event: &Event) -> Option<&'a Event> {
+        self.cited_by(event).map(|it| it.event).find(|it| it.is_state("m.room.power_levels", ""))
+    }
+
+    /// All that events cite, directly or not; the events themselves only where another cites them.
+    pub fn auth_chain<'b>(&self, ids: impl IntoIterator<Item = &'b String>) -> BTreeSet<String> {
+        let cited = |id: &String| self.get(id).map(Event::auth_events).unwrap_or_default();
+        let mut left: Vec<_> = ids.into_iter().flat_map(cited).collect();
+        let mut chain = BTreeSet::new();
+        while let Some(id) = left.pop() {
+            left.extend(if chain.contains(&id) { Vec::new() } else { cited(&id) });
+            chain.insert(id);
+        }
+        chain
+    }
+
+    /// The state that a map stands for; rejected events have no say in it.
+    pub fn snapshot(&self, state: &StateMap) -> Snapshot<'a> {
+        Snapshot::of(
+            state.values().filter_map(|id| self.cited(id)).filter(|it| !it.rejected).map(|it| it.event),
+        )
+    }
+}
+
+/// Resolves states into one. The order of the states has no say in the result.
+///
+/// # Errors
+/// For conflicts in room version 1, and when an event of a state is not in the pool.
+pub fn resolve(
+    version: &RoomVersion,
+    states: &[StateMap],
+    pool: &EventPool<'_>,
+) -> Result<StateMap, ResolveError> {
+    let (unconflicted, conflicted) = conflict::split(states);
+    if conflicted.is_empty() {
+        return Ok(unconflicted);
+    }
+    let algorithm = version.state_resolution();
+    if algorithm == StateResolution::V1 {
+        return Err(ResolveError::Version1);
+    }
+    if let Some(id) = states.iter().flat_map(BTreeMap::values).find(|id| pool.get(id).is_none()) {
+        return Err(ResolveError::Unknown(id.clone()));
+    }
+    let full = conflict::full_set(states, conflicted, pool, algorithm);
+    let power = order::power_events(&full, pool);
+    let start = match algorithm {
+        StateResolution::V2_1 => StateMap::new(),
+        _ => unconflicted.clone(),
+    };
+    let partial = iterative_checks(start, &power, pool);
+    let rest: Vec<_> = full.into_iter().filter(|id| !power.contains(id)).collect();
+    let levels = partial.get(&("m.room.power_levels".to_owned(), String::new()));
+    let rest = order::by_mainline(rest, levels, pool);
+    let mut resolved = iterative_checks(partial, &rest, pool);
+    resolved.extend(unconflicted);
+    Ok(resolved)
+}
+
+/// Applies events in turn and leaves out those that the state so far does not authorise. What the state lacks is taken
+/// from what the event cites, unless it was rejected.
+fn iterative_checks(mut state: StateMap, ids: &[String], pool: &EventPool<'_>) -> StateMap {
+    for event in ids.iter().filter_map(|id| pool.get(id)) {
+        let Some(state_key) = event.state_key() else { continue };
+        let mut seen = Snapshot::of(pool.cited_by(event).filter(|it| !it.rejected).map(|it| it.event));
+        if let Some(create) = pool.create_of(event) {
+            seen.set(create);
+        }
+        let current = auth_types(event).into_iter().filter_map(|place| pool.cited(state.get(&place)?));
+        for it in current.filter(|it| !it.rejected) {
+            seen.set(it.event);
+        }
+        if check_state(event, &seen).is_ok() {
+            state.insert((event.kind().to_owned(), state_key.to_owned()), event.id().to_owned());
+        }
+    }
+    state
+}

@@ -1,0 +1,155 @@
+//! What most scenarios with peers begin with, and how they find out what became of an event.
+
+use samklang_matrix::Event;
+use samklang_runner::peer::draft_message;
+
+use crate::prelude::*;
+
+/// A server with Alice, her public room, and in it a user of a peer's.
+pub(crate) struct Visit<'a> {
+    pub(crate) scene: &'a Scene,
+    pub(crate) host: Host,
+    pub(crate) alice: User,
+    pub(crate) room: Room,
+    pub(crate) mallory: ScriptedPeer,
+    /// The room as Mallory's server holds it.
+    pub(crate) copy: RoomCopy,
+}
+
+/// Mallory joins Alice's public room.
+pub(crate) async fn visit(scene: &Scene) -> Result<Visit<'_>, Failure> {
+    visit_to(scene, Public).await
+}
+
+/// Mallory joins a room of Alice's that is open to him.
+pub(crate) async fn visit_to(scene: &Scene, plan: RoomPlan) -> Result<Visit<'_>, Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let room = alice.create_room(plan).await?;
+    let mallory = scene.peer("mallory").await?;
+    let copy = mallory.join(&host, &room, "mallory").await?;
+    alice.sees(state(&room, "m.room.member", &copy.user)).await?;
+    Ok(Visit { scene, host, alice, room, mallory, copy })
+}
+
+/// A later honest event that Alice has seen: what came before it has been dealt with.
+pub(crate) struct Sentinel {
+    pub(crate) sighting: Sighting,
+}
+
+/// What a server does after lies were told to it.
+pub(crate) struct Aftermath {
+    pub(crate) sentinel: Sentinel,
+    /// Its own next event, as it went out.
+    pub(crate) next: Observed,
+    /// `GET /state_ids` at that event.
+    pub(crate) state: Observed,
+}
+
+impl Visit<'_> {
+    /// Sends an honest message, which Alice has to see. It is the twin of every lie before it: one step away, and
+    /// accepted.
+    pub(crate) async fn sentinel(&self, body: &str) -> Result<Sentinel, Failure> {
+        let honest = self.copy.message(body)?;
+        self.mallory.transmit(&self.host, &[&honest]).await?;
+        Ok(Sentinel { sighting: self.alice.sees(&honest).await? })
+    }
+
+    /// The event was dropped: Alice was never shown it, and her server does not hold it.
+    pub(crate) async fn dropped(&self, bad: &Planted, after: &Sentinel) -> Result<Observations, Failure> {
+        let unseen = self.alice.never_saw(bad, &after.sighting)?;
+        match self.mallory.held(&self.host, bad).await? {
+            (Held::Nothing, observation) => Ok(by_both(unseen, Observations::new(observation, []))),
+            (held, observation) => Err(self.kept("pdu.not_dropped", bad, "nothing", held, observation)),
+        }
+    }
+
+    /// The event was taken in its redacted form.
+    pub(crate) async fn redacted(&self, bad: &Planted) -> Result<Observations, Failure> {
+        let shown = self.alice.sees(bad).await?;
+        let content = shown.event["content"].clone();
+        if content != json!({}) {
+            let text = message!("fail.not-redacted", event = bad.what);
+            let failure = self.alice.wrong("pdu.not_redacted", text, &[]);
+            return Err(failure.showing("{}", content));
+        }
+        match self.mallory.held(&self.host, bad).await? {
+            (Held::Redacted, observation) => Ok(by_both(shown, Observations::new(observation, []))),
+            (held, observation) => {
+                Err(self.kept("pdu.not_redacted", bad, "the redacted event", held, observation))
+            }
+        }
+    }
+
+    /// What the server does after an honest message that Alice has seen: its own next event, and the state before that.
+    pub(crate) async fn aftermath(&self) -> Result<Aftermath, Failure> {
+        let sentinel = self.sentinel("an honest word").await?;
+        let next = self.next_event().await?;
+        let id = Event::parse(&next.value, self.scene.room_version()).map(|event| event.id().to_owned());
+        let state = self.state_before(&id.unwrap_or_default()).await?;
+        Ok(Aftermath { sentinel, next, state })
+    }
+
+    /// The event has no part in the room: Alice was never shown it, the server's next event does not follow it, and the
+    /// state does not hold it.
+    pub(crate) fn ignored(&self, bad: &Planted, after: &Aftermath) -> Result<Observations, Failure> {
+        let unseen = self.alice.never_saw(bad, &after.sentinel.sighting)?;
+        let names = |list: &Value| list.as_array().is_some_and(|ids| ids.iter().any(|id| *id == *bad.id));
+        if names(&after.next.value["prev_events"]) {
+            let text = message!("fail.followed", event = bad.what);
+            return Err(self.alice.wrong("pdu.followed", text, after.next.observations.all()));
+        }
+        if names(&after.state.value["pdu_ids"]) {
+            let text = message!("fail.in-state", event = bad.what);
+            return Err(self.alice.wrong("state.holds_rejected", text, after.state.observations.all()));
+        }
+        Ok(by_both(unseen, by_both(after.next.clone(), after.state.clone())))
+    }
+
+    /// What Alice sends next, as it goes out to Mallory's server.
+    pub(crate) async fn next_event(&self) -> Result<Observed, Failure> {
+        let sent = self.alice.send(&self.room, "next").await?;
+        self.scene.event_on_wire(&sent).await
+    }
+
+    /// `GET /state_ids` at an event.
+    pub(crate) async fn state_before(&self, id: &str) -> Result<Observed, Failure> {
+        let (room, id) = (segment(&self.room.id), segment(id));
+        let target = format!("/_matrix/federation/v1/state_ids/{room}?event_id={id}");
+        let reply = self.mallory.ask(&self.host, "GET", &target, None).await?;
+        if !reply.body["pdu_ids"].is_array() {
+            let what = reply.in_words();
+            return Err(Failure::Inconclusive(message!("judging.no-state", what = what)));
+        }
+        Ok(Observed::new(reply.body.clone(), reply.into()))
+    }
+
+    fn kept(&self, reason: &str, bad: &Planted, wanted: &str, held: Held, seen: Observation) -> Failure {
+        let text = message!("fail.kept", event = bad.what);
+        let held = match held {
+            Held::Nothing => "nothing",
+            Held::Redacted => "the redacted event",
+            Held::Whole => "the whole event",
+        };
+        self.alice.wrong(reason, text, &[seen]).showing(wanted, held)
+    }
+
+    /// A message with a lie, not sent yet.
+    pub(crate) fn forge_with(&self, what: &str, tamper: Tamper<'_>) -> Result<Planted, Failure> {
+        self.copy.forge(what, tamper, |room, user| draft_message(room, user, what))
+    }
+
+    /// A message of Alice's that Mallory's server made and signed.
+    pub(crate) fn in_the_name_of_alice(&self) -> Result<Planted, Failure> {
+        let (own, alice) = (self.mallory.name().to_owned(), self.alice.id().to_owned());
+        let what = "in the name of Alice";
+        let foreign = Tamper::after_signing(|pdu| {
+            // Signed by a key that exists, in the name of the server that delivers it.
+            if let Some(signatures) = pdu["signatures"].as_object_mut() {
+                let signed = std::mem::take(signatures);
+                *signatures = signed.into_iter().map(|(_, keys)| (own.clone(), keys)).collect();
+            }
+        });
+        self.copy.forge(what, foreign, |room, _| draft_message(room, &alice, what))
+    }
+}
