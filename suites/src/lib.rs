@@ -1,5 +1,6 @@
 //! The executable specification: scenarios by area, and the data they are judged by.
 
+pub mod authentication;
 pub mod cli;
 pub mod events;
 pub mod federation;
@@ -21,12 +22,18 @@ use samklang_verdict::Problem;
 
 /// All scenarios, sorted by id.
 pub fn scenarios() -> Vec<&'static Scenario> {
-    let mut all: Vec<_> =
-        [rooms::SCENARIOS, messages::SCENARIOS, federation::SCENARIOS, media::SCENARIOS, events::SCENARIOS]
-            .into_iter()
-            .flatten()
-            .flat_map(|topic| topic.iter())
-            .collect();
+    let mut all: Vec<_> = [
+        rooms::SCENARIOS,
+        messages::SCENARIOS,
+        federation::SCENARIOS,
+        media::SCENARIOS,
+        events::SCENARIOS,
+        authentication::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
+    .flat_map(|topic| topic.iter())
+    .collect();
     all.sort_by_key(|scenario| scenario.id);
     all
 }

@@ -3,7 +3,7 @@
 pub(crate) use samklang_matrix::{SigningKey, Tamper};
 pub(crate) use samklang_reference::segment;
 pub(crate) use samklang_runner::{
-    peer::{Held, Planted, RoomCopy, ScriptedPeer},
+    peer::{Held, Planted, Reply, RoomCopy, ScriptedPeer, now_ms},
     play,
     scenario::{CheckPlan, Kind, Need, Scenario, Versions},
     scene::{Host, Scene},
@@ -84,9 +84,13 @@ pub(crate) fn picture() -> File {
     File { bytes: PNG.to_vec(), content_type: Some("image/png".into()), name: Some("picture.png".into()) }
 }
 
-/// A key that no server has published.
+/// A key that no server has published, under the id of a peer's own.
 pub(crate) fn stranger_key() -> Result<SigningKey, Failure> {
-    SigningKey::generate("peer").map_err(|error| {
-        Failure::Problem(Problem::harness(message!("stage.no-peer", name = "stranger", error = error)))
-    })
+    new_key("peer")
+}
+
+/// A key with the id `ed25519:<version>`.
+pub(crate) fn new_key(version: &str) -> Result<SigningKey, Failure> {
+    let none = |error| Problem::harness(message!("stage.no-peer", name = version, error = error));
+    SigningKey::generate(version).map_err(|error| Failure::Problem(none(error)))
 }

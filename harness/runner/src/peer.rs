@@ -208,6 +208,22 @@ impl ScriptedPeer {
         self.reply(host, &answer)
     }
 
+    /// Sends this very text as a body, whatever the answer.
+    ///
+    /// # Errors
+    /// Inconclusive when no complete answer comes.
+    pub async fn put_text(
+        &self,
+        host: &Host,
+        target: &str,
+        text: String,
+        authorization: &[String],
+    ) -> Result<Reply, Failure> {
+        let answer = self.peer.ask_raw("PUT", host.name(), target, text.into(), authorization).await;
+        let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
+        self.reply(host, &answer)
+    }
+
     /// Has its user join a room by way of `host`.
     ///
     /// # Errors
@@ -305,7 +321,8 @@ impl ScriptedPeer {
     }
 }
 
-fn now_ms() -> u64 {
+/// Now, in milliseconds since 1970.
+pub fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,0 +1,209 @@
+//! Peers among themselves: what they ask, another answers, and both hold the same room.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, Weak},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use samklang_matrix::{Event, KeyPublication, Outcome, Room, SigningKey, Tamper};
+use samklang_reference::{Answer, NoAnswer, Obstacle, Peer, Transport, segment};
+use serde_json::{Value, json};
+
+/// A network without a network: requests are handed over as they are.
+#[derive(Clone, Default)]
+struct Air(Arc<Mutex<BTreeMap<String, Weak<Peer>>>>);
+
+#[async_trait]
+impl Transport for Air {
+    async fn request(
+        &self,
+        method: &str,
+        server_name: &str,
+        target: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Answer, NoAnswer> {
+        let peer = self.0.lock().unwrap().get(server_name).and_then(Weak::upgrade);
+        let peer = peer.ok_or_else(|| NoAnswer::new("nobody is there"))?;
+        let mut request = http::Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = peer.answer(&request.body(body).unwrap()).await;
+        let status = response.status().as_u16();
+        Ok(Answer { status, headers: vec![], body: response.into_body(), exchange: None })
+    }
+}
+
+impl Air {
+    fn peer(&self, name: &str) -> Arc<Peer> {
+        let peer = Arc::new(Peer::new(name, Box::new(self.clone())).unwrap());
+        self.0.lock().unwrap().insert(name.to_owned(), Arc::downgrade(&peer));
+        peer
+    }
+
+    /// Two peers in a room of the first one's.
+    async fn two_in_a_room(&self, version: &str) -> (Arc<Peer>, Arc<Peer>, String) {
+        let [host, guest] = ["host.test", "guest.test"].map(|name| self.peer(name));
+        let room = Room::create(version, &host.user("alice"), host.key(), 1_700_000_000_000).unwrap();
+        let id = room.id().to_owned();
+        host.hold(room);
+        guest.change_membership("join", host.name(), &id, &guest.user("bob")).await.unwrap();
+        (host, guest, id)
+    }
+}
+
+const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
+
+/// An honest message of the peer's user, which its own copy holds, and the transaction that brings it.
+fn say(peer: &Peer, room: &str, user: &str, body: &str) -> (String, Value) {
+    peer.with_room(room, |copy| {
+        let content = json!({"msgtype": "m.text", "body": body});
+        let built = copy.draft("m.room.message", user).content(content).sign(peer.key());
+        assert_eq!(copy.add(&built.json).unwrap(), Outcome::Accepted);
+        (built.id, json!({"origin": peer.name(), "origin_server_ts": 1, "pdus": [built.json], "edus": []}))
+    })
+    .unwrap()
+}
+
+async fn send(peer: &Peer, to: &Peer, id: &str, transaction: &Value) -> Value {
+    let target = format!("/_matrix/federation/v1/send/{id}");
+    let answer = peer.ask("PUT", to.name(), &target, Some(transaction)).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    answer.json()
+}
+
+#[tokio::test]
+async fn two_peers_hold_the_same_room_in_every_version() {
+    for version in VERSIONS {
+        let air = Air::default();
+        let (host, guest, room) = air.two_in_a_room(version).await;
+        let (first, transaction) = say(&host, &room, &host.user("alice"), "hej");
+        assert_eq!(send(&host, &guest, "1", &transaction).await, json!({"pdus": {&first: {}}}), "{version}");
+        let (second, transaction) = say(&guest, &room, &guest.user("bob"), "hej själv");
+        send(&guest, &host, "1", &transaction).await;
+        for peer in [&host, &guest] {
+            let (ends, state) =
+                peer.with_room(&room, |copy| (copy.extremities(), copy.state().unwrap())).unwrap();
+            assert_eq!(ends, [second.clone()], "{version}");
+            assert!(state.contains_key(&("m.room.member".into(), guest.user("bob"))), "{version}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_counts_once() {
+    let air = Air::default();
+    let (host, guest, room) = air.two_in_a_room("11").await;
+    let (_, transaction) = say(&host, &room, &host.user("alice"), "hej");
+    let answer = send(&host, &guest, "same", &transaction).await;
+    assert_eq!(send(&host, &guest, "same", &transaction).await, answer);
+    assert_eq!(guest.received().len(), 1);
+    assert!(guest.unexpected().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_in_order_is_refused_and_remembered() {
+    let air = Air::default();
+    let (host, guest, room) = air.two_in_a_room("11").await;
+    let stranger = SigningKey::generate("peer").unwrap();
+    let bad = host
+        .with_room(&room, |copy| {
+            copy.draft("m.room.message", &host.user("alice"))
+                .tampered(Tamper::Key(&stranger))
+                .sign(host.key())
+        })
+        .unwrap();
+    let transaction = json!({"origin": host.name(), "origin_server_ts": 1, "pdus": [bad.json], "edus": []});
+    let answer = send(&host, &guest, "1", &transaction).await;
+    assert!(answer["pdus"][&bad.id]["error"].is_string(), "{answer}");
+    assert!(guest.with_room(&room, |copy| copy.event(&bad.id).is_none()).unwrap());
+
+    let body = json!({"origin": "somebody.else", "pdus": []});
+    let target = "/_matrix/federation/v1/send/2";
+    let answer = host.ask("PUT", guest.name(), target, Some(&body)).await.unwrap();
+    assert_eq!(answer.status, 403);
+    let header = host.header("GET", guest.name(), "/other", None).build();
+    let answer =
+        host.ask_with("GET", guest.name(), "/_matrix/federation/v1/x", None, &[header]).await.unwrap();
+    assert_eq!((answer.status, guest.unexpected().len()), (401, 1));
+}
+
+#[tokio::test]
+async fn history_is_for_who_is_in_the_room() {
+    let air = Air::default();
+    let (host, guest, room) = air.two_in_a_room("12").await;
+    let stranger = air.peer("stranger.test");
+    let (id, _) = say(&host, &room, &host.user("alice"), "hej");
+    let room = segment(&room);
+    let event = segment(&id);
+    let paths = [
+        format!("event/{event}"),
+        format!("state/{room}?event_id={event}"),
+        format!("state_ids/{room}?event_id={event}"),
+        format!("event_auth/{room}/{event}"),
+        format!("backfill/{room}?v={event}&limit=3"),
+    ];
+    for path in paths {
+        let target = format!("/_matrix/federation/v1/{path}");
+        let ask = async |peer: &Peer| peer.ask("GET", host.name(), &target, None).await.unwrap();
+        let (inside, outside) = (ask(&guest).await, ask(&stranger).await);
+        assert_eq!((inside.status, outside.status), (200, 403), "{path}");
+        assert!(inside.json().as_object().unwrap().values().any(|value| value != &json!([])), "{path}");
+    }
+    let missing = json!({"earliest_events": [], "latest_events": [id], "limit": 2});
+    let target = format!("/_matrix/federation/v1/get_missing_events/{room}");
+    let answer = guest.ask("POST", host.name(), &target, Some(&missing)).await.unwrap().json();
+    assert_eq!(answer["events"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn templates_and_invites_are_for_ones_own_users() {
+    let air = Air::default();
+    let (host, guest, room) = air.two_in_a_room("11").await;
+    let other = host.user("carol");
+    match guest.template_for("join", host.name(), &room, &other).await {
+        Err(Obstacle::Refused(answer)) => assert_eq!(answer.json()["errcode"], "M_FORBIDDEN"),
+        other => panic!("{other:?}"),
+    }
+    let invite = |invited: &str| {
+        let event = host.with_room(&room, |copy| {
+            copy.draft_member(&host.user("alice"), invited, "invite").sign(host.key())
+        });
+        let event = event.unwrap();
+        (event.id, json!({"room_version": "11", "event": event.json, "invite_room_state": []}))
+    };
+    for (invited, status) in [(guest.user("erik"), 200), (host.user("carol"), 400)] {
+        let (id, body) = invite(&invited);
+        let target = format!("/_matrix/federation/v2/invite/{}/{}", segment(&room), segment(&id));
+        let answer = host.ask("PUT", guest.name(), &target, Some(&body)).await.unwrap();
+        assert_eq!(answer.status, status, "{invited}");
+        let signed = answer.json()["event"]["signatures"][guest.name()].is_object();
+        assert_eq!(signed, status == 200);
+    }
+    assert_eq!(guest.invite_to(&room).unwrap().room_version, "11");
+}
+
+#[tokio::test]
+async fn a_lie_bends_one_answer_and_a_key_document_can_be_replaced() {
+    let air = Air::default();
+    let (host, guest, room) = air.two_in_a_room("11").await;
+    host.lie("/make_join/", |mut answer| {
+        answer["event"]["type"] = json!("m.room.topic");
+        answer
+    });
+    let (_, template) = guest.template_for("join", host.name(), &room, &guest.user("dave")).await.unwrap();
+    assert_eq!(template["type"], "m.room.topic");
+
+    let other = SigningKey::generate("other").unwrap();
+    let newcomer = air.peer("newcomer.test");
+    newcomer.publish(KeyPublication::new(newcomer.name(), u64::MAX >> 12).current(&other).build());
+    let answer =
+        newcomer.ask("GET", host.name(), "/_matrix/federation/v1/query/profile", None).await.unwrap();
+    assert_eq!(answer.status, 401);
+    assert!(Event::parse(&template, "11").is_ok());
+}

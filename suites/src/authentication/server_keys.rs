@@ -1,0 +1,233 @@
+//! Server keys: what a server publishes, and which keys of others it believes (server-server API, retrieving server
+//! keys).
+
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use samklang_matrix::{HeaderForge, KeyDocument, KeyPublication, RequestSignature};
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "authentication.published-keys",
+        title: "A server publishes its keys in a document that proves itself.",
+        catalogue: &["FC-04"],
+        requirements: &["SS-KEYS-001"],
+        versions: Versions::Only(&["11"]),
+        checks: &[
+            CheckPlan::new(
+                "complete",
+                "The document names the server and holds keys, signatures and a validity.",
+            )
+            .of(&["SS-KEYS-001", "SS-KEYS-002"]),
+            CheckPlan::new("key-ids", "Key ids are of the form algorithm:version.").of(&["SS-KEYS-003"]),
+            CheckPlan::new("encoding", "Each Ed25519 key is 32 bytes in unpadded base64.")
+                .of(&["SS-KEYS-004"]),
+            CheckPlan::new("self-signed", "A listed key signs the document.").of(&["SS-KEYS-005"]),
+            CheckPlan::new("old-keys", "Each old key says when it expired.").of(&["SS-KEYS-008"]),
+        ],
+        play: play!(published_keys),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "authentication.good-key-manners",
+        title: "Every key signs the key document, which is valid for an hour at least.",
+        catalogue: &["FC-04"],
+        requirements: &["SS-KEYS-006"],
+        weight: Weight::Should,
+        versions: Versions::Only(&["11"]),
+        checks: &[
+            CheckPlan::new("all-sign", "Every listed key signs the document.").of(&["SS-KEYS-006"]),
+            CheckPlan::new("valid-long-enough", "The document is valid for an hour at least.")
+                .of(&["SS-KEYS-007"]),
+        ],
+        play: play!(good_key_manners),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "authentication.forged-keys",
+        title: "Keys from a document that does not prove itself are not believed.",
+        catalogue: &["FC-08"],
+        requirements: &["SS-KEYS-009"],
+        versions: Versions::Only(&["11"]),
+        checks: &[
+            CheckPlan::new("not-self-signed", "A document that none of its keys signed yields no keys.")
+                .of(&["SS-KEYS-009"]),
+            CheckPlan::new("unsigned", "A document without a signature yields no keys.").of(&["SS-KEYS-009"]),
+            CheckPlan::new("altered", "A document that was changed after it was signed yields no keys.")
+                .of(&["SS-KEYS-009"]),
+            CheckPlan::new("other-name", "A document that names another server yields no keys.")
+                .of(&["SS-KEYS-010"]),
+        ],
+        play: play!(forged_keys),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "authentication.retired-keys",
+        title: "A retired key signs no requests any more, and the key in its place does.",
+        catalogue: &["FC-05", "FC-08"],
+        requirements: &["SS-KEYS-012"],
+        versions: Versions::Only(&["11"]),
+        checks: &[CheckPlan::new(
+            "refused",
+            "A request signed with a key that is only among the old ones is refused.",
+        )],
+        play: play!(retired_keys),
+        ..Scenario::PEER
+    },
+];
+
+const DOCUMENT: &str = "/_matrix/key/v2/server";
+const HOUR_MS: u64 = 60 * 60 * 1000;
+
+/// The host's key document, and who fetched it.
+async fn document(scene: &Scene) -> Result<(User, Reply), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let peer = scene.peer("asker").await?;
+    let reply = peer.ask_with(&host, "GET", DOCUMENT, None, &[]).await?;
+    Ok((alice, reply))
+}
+
+/// Passes where nothing is wrong.
+fn judged(alice: &User, reply: &Reply, reason: &str, wrong: Option<String>) -> Result<Observations, Failure> {
+    match wrong {
+        None => Ok(reply.clone().into()),
+        Some(what) => {
+            let text = message!("fail.key-document", what = what);
+            Err(alice.wrong(reason, text, std::slice::from_ref(&reply.observation)))
+        }
+    }
+}
+
+fn entries<'a>(document: &'a Value, list: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    document[list].as_object().into_iter().flatten()
+}
+
+async fn published_keys(scene: &Scene) -> Result<(), Failure> {
+    let (alice, reply) = document(scene).await?;
+    let document = &reply.body;
+    let judge = |check: &str, reason: &str, wrong: Option<String>| {
+        scene.check(check, judged(&alice, &reply, reason, wrong));
+    };
+    let lacks = [
+        ("server_name", document["server_name"] == *alice.server_name()),
+        ("verify_keys", entries(document, "verify_keys").next().is_some()),
+        ("signatures", document["signatures"].is_object()),
+        ("valid_until_ts", document["valid_until_ts"].is_u64()),
+    ];
+    let lacks = lacks.into_iter().find(|(_, right)| !right).map(|(name, _)| format!("no right {name}"));
+    judge("complete", "keys.incomplete_document", lacks);
+
+    let is_id = |id: &str| {
+        let is_version = |version: &str| {
+            !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        id.split_once(':').is_some_and(|(algorithm, version)| !algorithm.is_empty() && is_version(version))
+    };
+    let odd = entries(document, "verify_keys").map(|(id, _)| id).find(|id| !is_id(id));
+    judge("key-ids", "keys.bad_key_id", odd.map(|id| format!("the key id {id}")));
+
+    let is_key = |key: &Value| {
+        let bytes = key["key"].as_str().and_then(|key| STANDARD_NO_PAD.decode(key).ok());
+        bytes.is_some_and(|bytes| bytes.len() == 32)
+    };
+    let mut keys = entries(document, "verify_keys").filter(|(id, _)| id.starts_with("ed25519:"));
+    let odd = keys.find(|(_, key)| !is_key(key));
+    judge("encoding", "keys.bad_encoding", odd.map(|(id, key)| format!("{id} is {key}")));
+
+    let unproven = KeyDocument::verify(document, alice.server_name()).err().map(|error| error.to_string());
+    judge("self-signed", "keys.not_self_signed", unproven);
+
+    let is_old = |key: &Value| key["key"].is_string() && key["expired_ts"].is_u64();
+    let odd = entries(document, "old_verify_keys").find(|(_, key)| !is_old(key));
+    judge("old-keys", "keys.bad_old_key", odd.map(|(id, key)| format!("the old key {id} is {key}")));
+    Ok(())
+}
+
+async fn good_key_manners(scene: &Scene) -> Result<(), Failure> {
+    let (alice, reply) = document(scene).await?;
+    let signatures = &reply.body["signatures"][alice.server_name()];
+    let silent =
+        entries(&reply.body, "verify_keys").map(|(id, _)| id).find(|id| !signatures[id.as_str()].is_string());
+    let silent = silent.map(|id| format!("{id} did not sign"));
+    scene.check("all-sign", judged(&alice, &reply, "keys.key_did_not_sign", silent));
+
+    let until = reply.body["valid_until_ts"].as_u64().unwrap_or_default();
+    let short = (until < now_ms().saturating_add(HOUR_MS))
+        .then(|| format!("valid_until_ts {until} is less than an hour away"));
+    scene.check("valid-long-enough", judged(&alice, &reply, "keys.short_validity", short));
+    Ok(())
+}
+
+/// What a signed request of `peer` for Alice's profile comes to.
+async fn asked_by(peer: &ScriptedPeer, host: &Host, alice: &User) -> Result<Reply, Failure> {
+    let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
+    peer.ask(host, "GET", &target, None).await
+}
+
+fn refused(alice: &User, reply: &Reply) -> Result<Observations, Failure> {
+    if (400..500).contains(&reply.status) {
+        return Ok(reply.clone().into());
+    }
+    let text = message!("fail.believed", answer = reply.in_words());
+    let failure = alice.wrong("keys.forged_key_believed", text, std::slice::from_ref(&reply.observation));
+    Err(failure.showing("a refusal (4xx)", reply.in_words()))
+}
+
+/// The twin: a peer with an honest document is believed.
+async fn honest_asker(scene: &Scene, host: &Host, alice: &User) -> Result<(), Failure> {
+    believed(alice, &asked_by(&scene.peer("honest").await?, host, alice).await?)
+}
+
+fn believed(alice: &User, reply: &Reply) -> Result<(), Failure> {
+    if reply.is_success() {
+        return Ok(());
+    }
+    let text = message!("fail.not-believed", answer = reply.in_words());
+    Err(alice.wrong("request.honest_refused", text, std::slice::from_ref(&reply.observation)))
+}
+
+/// Each document is published by a peer of its own, which nobody has asked for its keys before.
+async fn forged_keys(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let stranger = stranger_key()?;
+    let until = now_ms() + HOUR_MS;
+    for check in ["not-self-signed", "unsigned", "altered", "other-name"] {
+        let peer = scene.peer("forger").await?;
+        let key = peer.peer().key();
+        let honest = KeyPublication::new(peer.name(), until).current(key);
+        let document = match check {
+            "not-self-signed" => honest.signed_by(&[&stranger]).build(),
+            "unsigned" => honest.signed_by(&[]).build(),
+            "altered" => {
+                let mut document = honest.build();
+                document["valid_until_ts"] = json!(until + 1);
+                document
+            }
+            _ => KeyPublication::new("elsewhere.example.org", until).current(key).build(),
+        };
+        peer.peer().publish(document);
+        let outcome = asked_by(&peer, &host, &alice).await;
+        scene.check(check, outcome.and_then(|reply| refused(&alice, &reply)));
+    }
+    honest_asker(scene, &host, &alice).await
+}
+
+/// The peer's own key is retired before anybody has seen it; another is in use.
+async fn retired_keys(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let peer = scene.peer("rotated").await?;
+    let fresh = new_key("fresh")?;
+    let document = KeyPublication::new(peer.name(), now_ms() + HOUR_MS).current(&fresh);
+    peer.peer().publish(document.old(peer.peer().key(), now_ms() - HOUR_MS).build());
+    let outcome = asked_by(&peer, &host, &alice).await;
+    scene.check("refused", outcome.and_then(|reply| refused(&alice, &reply)));
+
+    let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
+    let (origin, destination) = (peer.name(), host.name());
+    let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };
+    let header = HeaderForge::honest(&request, &fresh).build();
+    believed(&alice, &peer.ask_with(&host, "GET", &target, None, &[header]).await?)
+}
