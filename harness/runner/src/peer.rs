@@ -403,13 +403,51 @@ impl RoomCopy {
         rule: Rule,
         make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
+        self.unwelcome(what, &Outcome::Rejected(rule), make)
+    }
+
+    /// An event in due form that the rules allow at its place and the current state forbids by `rule`, admitted as such;
+    /// the copy does not hold it.
+    ///
+    /// # Errors
+    /// A harness problem when the copy does not soft-fail it by that very rule.
+    pub fn belated(
+        &self,
+        what: &str,
+        rule: Rule,
+        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
+    ) -> Result<Planted, Failure> {
+        self.unwelcome(what, &Outcome::SoftFailed(rule), make)
+    }
+
+    fn unwelcome(
+        &self,
+        what: &str,
+        meant: &Outcome,
+        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
+    ) -> Result<Planted, Failure> {
         let built = self.build(None, make)?;
         let outcome = self.peer.peer.with_room(&self.room, |room| room.clone().add(&built.json));
         match outcome {
-            Some(Ok(Outcome::Rejected(by))) if by == rule => Ok(self.admitted(what, built)),
+            Some(Ok(outcome)) if outcome == *meant => Ok(self.admitted(what, built)),
             other => {
-                let outcome = format!("{other:?}");
-                let text = message!("judging.other-rule", what = what, rule = rule.code(), outcome = outcome);
+                let (meant, outcome) = (format!("{meant:?}"), format!("{other:?}"));
+                let text = message!("judging.other-rule", what = what, meant = meant, outcome = outcome);
+                Err(Failure::Problem(Problem::harness(text)))
+            }
+        }
+    }
+
+    /// Has the copy hold an event whatever it makes of it, so that others can build on it.
+    ///
+    /// # Errors
+    /// A harness problem when it is no event of the room.
+    pub fn keep(&self, event: &Planted) -> Result<(), Failure> {
+        match self.peer.peer.with_room(&self.room, |room| room.add(event.json())) {
+            Some(Ok(_)) => Ok(()),
+            other => {
+                let (what, outcome) = (&event.what, format!("{other:?}"));
+                let text = message!("judging.dishonest", what = what, outcome = outcome);
                 Err(Failure::Problem(Problem::harness(text)))
             }
         }

@@ -1,0 +1,252 @@
+//! What events cite and follow (rooms/v11, authorization rules, 2; server-server API, rejection).
+
+use samklang_matrix::Rule;
+use samklang_runner::peer::draft_message;
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "events.wrong-authority",
+        title: "An event that cites the wrong events as its authority is rejected.",
+        catalogue: &["SH-10"],
+        requirements: &["SS-PDU-022"],
+        checks: &[
+            CheckPlan::new("duplicate", "An event that cites two events for the same thing is rejected.")
+                .of(&["SS-EAUTH-005"]),
+            CheckPlan::new("outside-selection", "An event that cites what it may not cite is rejected.")
+                .of(&["SS-EAUTH-006"]),
+            CheckPlan::new("rejected", "An event that cites a rejected one is rejected.")
+                .of(&["SS-EAUTH-007"]),
+            CheckPlan::new("other-room", "An event that cites an event of another room is rejected.")
+                .of(&["SS-EAUTH-009"]),
+        ],
+        play: play!(wrong_authority),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.create-not-cited",
+        title: "Before version 12 an event that does not cite the create event is rejected.",
+        catalogue: &["SH-10"],
+        requirements: &["SS-EAUTH-008"],
+        versions: Versions::Only(&["10", "11"]),
+        checks: &[CheckPlan::new(
+            "ignored",
+            "An event without the create event among its authority is rejected.",
+        )],
+        play: play!(create_not_cited),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.create-cited",
+        title: "In version 12 an event that cites the create event is not taken.",
+        catalogue: &["SH-10", "SH-13"],
+        requirements: &["SS-EAUTH-016"],
+        versions: Versions::Only(&["12"]),
+        checks: &[CheckPlan::new(
+            "ignored",
+            "An event with the create event among its authority is not taken.",
+        )],
+        play: play!(create_cited),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.after-a-rejected-one",
+        title: "A rejected state event changes nothing, also for events that follow it, which are taken as any other.",
+        catalogue: &["SH-11"],
+        requirements: &["SS-PDU-036"],
+        checks: &[
+            CheckPlan::new("rejected", "The powerless topic has no part in the room.")
+                .of(&["SS-PDU-033", "SS-PDU-034"]),
+            CheckPlan::new("state-after", "The state after the rejected event is the one before it.")
+                .of(&["SS-PDU-036"]),
+        ],
+        play: play!(after_a_rejected_one),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.gap-filled",
+        title: "Events that a server lacks are asked for as soon as one that follows them arrives.",
+        weight: Weight::Should,
+        catalogue: &["FC-16"],
+        requirements: &["SS-MISSING-012"],
+        checks: &[CheckPlan::new("in-order", "All are shown, in the order in which they follow each other.")],
+        play: play!(gap_filled),
+        ..Scenario::PEER
+    },
+];
+
+/// Sends what is wrong and judges it after an honest message.
+async fn judge_ignored(visit: &Visit<'_>, lies: &[(&str, Planted)]) -> Result<(), Failure> {
+    for (_, lie) in lies {
+        visit.mallory.offer(&visit.host, &[lie]).await?;
+    }
+    let aftermath = visit.aftermath().await?;
+    for (check, lie) in lies {
+        visit.scene.check(check, visit.ignored(lie, &aftermath));
+    }
+    Ok(())
+}
+
+/// What the specification selects for a message, by the state that Mallory's copy has now.
+fn selected(room: &samklang_matrix::Room, user: &str) -> Vec<String> {
+    let mut wanted = vec![("m.room.power_levels", ""), ("m.room.member", user)];
+    if !room.version().is_named_by_create() {
+        wanted.push(("m.room.create", ""));
+    }
+    let id = |(kind, key): (&str, &str)| room.state_event(kind, key).map(|event| event.id().to_owned());
+    wanted.into_iter().filter_map(id).collect()
+}
+
+/// Everything cites too much, too little or the wrong thing, and follows what it should.
+///
+///   join ── profile ──┬── lie, lie, lie …
+///                     └── sentinel
+async fn wrong_authority(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let member = |room: &samklang_matrix::Room, user: &str| {
+        room.state_event("m.room.member", user).map(|event| event.id().to_owned()).unwrap_or_default()
+    };
+    let (copy, user) = (&visit.copy, &visit.copy.user);
+    let joined = visit.mallory.peer().with_room(&copy.room, |room| member(room, user)).unwrap_or_default();
+    let profile = copy.plant("new profile", |room, user| {
+        let content = json!({"membership": "join", "displayname": "Mallory"});
+        room.draft("m.room.member", user).state_key(user).content(content)
+    })?;
+    visit.mallory.transmit(&visit.host, &[&profile]).await?;
+    let elsewhere = visit.alice.create_room(Public).await?;
+    let elsewhere = visit.mallory.join(&visit.host, &elsewhere, "mallory").await?;
+    let foreign =
+        visit.mallory.peer().with_room(&elsewhere.room, |room| member(room, user)).unwrap_or_default();
+
+    let levels = copy.defy("powerless levels", Rule::EventLevel, |room, user| {
+        room.draft("m.room.power_levels", user).state_key("").content(json!({"users": {}}))
+    })?;
+    visit.mallory.offer(&visit.host, &[&levels]).await?;
+    copy.keep(&levels)?;
+
+    let lies = [
+        (
+            "duplicate",
+            copy.defy("cites two memberships", Rule::AuthDuplicate, |room, user| {
+                draft_message(room, user, "duplicate").citing(selected(room, user).iter().chain([&joined]))
+            })?,
+        ),
+        (
+            "outside-selection",
+            copy.defy("cites the visibility", Rule::AuthNotSelected, |room, user| {
+                let visibility =
+                    room.state_event("m.room.history_visibility", "").map(|event| event.id().to_owned());
+                draft_message(room, user, "outside")
+                    .citing(selected(room, user).into_iter().chain(visibility))
+            })?,
+        ),
+        (
+            "rejected",
+            copy.defy("cites rejected levels", Rule::AuthRejected, |room, user| {
+                let cited = selected(room, user);
+                let honest = room.state_event("m.room.power_levels", "").map(|event| event.id().to_owned());
+                let swapped = cited
+                    .into_iter()
+                    .map(|id| if Some(&id) == honest.as_ref() { levels.id.clone() } else { id });
+                draft_message(room, user, "rejected").citing(swapped)
+            })?,
+        ),
+        // The copy does not know the other room's events, so it cannot say by which rule this is wrong.
+        (
+            "other-room",
+            copy.forge(
+                "cites another room",
+                Tamper::before_hash(|pdu| {
+                    let foreign = json!(foreign);
+                    if let Some(cited) = pdu["auth_events"].as_array_mut() {
+                        cited.retain(|id| *id != json!(profile.id));
+                        cited.push(foreign);
+                    }
+                }),
+                |room, user| draft_message(room, user, "other room"),
+            )?,
+        ),
+    ];
+    judge_ignored(&visit, &lies).await
+}
+
+async fn create_not_cited(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let lie = visit.copy.defy("without the create event", Rule::AuthNoCreate, |room, user| {
+        let create = room.state_event("m.room.create", "").map(|event| event.id().to_owned());
+        let cited = selected(room, user).into_iter().filter(|id| Some(id) != create.as_ref());
+        draft_message(room, user, "no create").citing(cited.collect::<Vec<_>>())
+    })?;
+    judge_ignored(&visit, &[("ignored", lie)]).await
+}
+
+async fn create_cited(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let lie = visit.copy.defy("with the create event", Rule::AuthNotSelected, |room, user| {
+        let create = room.state_event("m.room.create", "").map(|event| event.id().to_owned());
+        draft_message(room, user, "create").citing(selected(room, user).into_iter().chain(create))
+    })?;
+    judge_ignored(&visit, &[("ignored", lie)]).await
+}
+
+/// A powerless topic, and an honest message that follows it.
+///
+///   join ── topic (rejected) ── message (accepted; the state before it has no topic)
+async fn after_a_rejected_one(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let topic = visit.copy.defy("powerless topic", Rule::EventLevel, |room, user| {
+        room.draft("m.room.topic", user).state_key("").content(json!({"topic": "mine"}))
+    })?;
+    visit.mallory.offer(&visit.host, &[&topic]).await?;
+    visit.copy.keep(&topic)?;
+    let child = visit.copy.plant("after the topic", |room, user| {
+        draft_message(room, user, "after the topic").after([&topic.id])
+    })?;
+    visit.mallory.transmit(&visit.host, &[&child]).await?;
+    visit.alice.sees(&child).await?;
+
+    let state = visit.state_before(&child.id).await?;
+    let holds = state.value["pdu_ids"].as_array().is_some_and(|ids| ids.iter().any(|id| *id == *topic.id));
+    let outcome = if holds {
+        let text = message!("fail.in-state", event = topic.what);
+        Err(visit.alice.wrong("state.holds_rejected", text, state.observations.all()))
+    } else {
+        Ok(state)
+    };
+    scene.check("state-after", outcome);
+    let aftermath = visit.aftermath().await?;
+    scene.check("rejected", visit.ignored(&topic, &aftermath));
+    Ok(())
+}
+
+/// Only the last of three is brought.
+///
+///   join ── first ── second ── third
+///            (kept back)       (sent)
+async fn gap_filled(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let events = [visit.copy.message("first")?, visit.copy.message("second")?, visit.copy.message("third")?];
+    let [_, _, last] = &events;
+    visit.mallory.transmit(&visit.host, &[last]).await?;
+    visit.alice.sees(last).await?;
+    let wanted = events.map(|event| event.id);
+    let about: Vec<_> = wanted.iter().map(String::as_str).collect();
+    let complete = || async {
+        let history = visit.alice.history(&visit.room, 50).await?;
+        let kept = history.map(|events| ids_among(&events, &wanted));
+        Ok((kept.value.as_array().map(Vec::len) >= Some(wanted.len())).then_some(kept))
+    };
+    let kept = visit.alice.eventually("all messages in the room's history", &about, complete).await?;
+    let outcome = if kept.value == json!(wanted) {
+        Ok(kept)
+    } else {
+        let text = message!("fail.order", user = visit.alice.name(), what = kept.value);
+        Err(visit
+            .alice
+            .wrong("delivery.order", text, kept.observations.all())
+            .showing(json!(wanted), kept.value))
+    };
+    scene.check("in-order", outcome);
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Soft failure (server-server API, soft failure).
+
+use samklang_matrix::Rule;
+use samklang_runner::peer::draft_message;
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "events.banned-in-the-past",
+    title: "Who is banned does not speak on by pretending to have spoken before; what others built on it counts.",
+    catalogue: &["SH-09"],
+    requirements: &["SS-PDU-024"],
+    checks: &[
+        CheckPlan::new("not-shown", "A soft-failed event is not shown.").of(&["SS-PDU-024", "SS-PDU-037"]),
+        CheckPlan::new("not-followed", "The server's next event does not follow a soft-failed one.")
+            .of(&["SS-PDU-038"]),
+        CheckPlan::new(
+            "followed-by-another",
+            "An event that follows a soft-failed one is taken as any other.",
+        )
+        .of(&["SS-PDU-039"]),
+    ],
+    play: play!(banned_in_the_past),
+    ..Scenario::PEER
+}];
+
+/// Mallory is banned and then sends an event that follows what was said before; Eve of the same server is still there.
+///
+///   before ──┬── ban of Mallory ── Alice's next ── …
+///            └── belated            (allowed where it stands, and not by the current state)
+///                   └── Eve's word  (follows both)
+async fn banned_in_the_past(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let eve = visit.mallory.join(&visit.host, &visit.room, "eve").await?;
+    visit.alice.sees(state(&visit.room, "m.room.member", &eve.user)).await?;
+    let before = visit.copy.message("before the ban")?;
+    visit.mallory.transmit(&visit.host, &[&before]).await?;
+    visit.alice.sees(&before).await?;
+    let ban = json!({"membership": "ban", "reason": "enough"});
+    let ban = visit.alice.set_state(&visit.room, "m.room.member", &visit.copy.user, ban).await?;
+    scene.event_on_wire(&ban).await?;
+
+    let belated = visit.copy.belated("belated", Rule::SenderNotJoined, |room, user| {
+        draft_message(room, user, "belated").after([&before.id])
+    })?;
+    visit.mallory.offer(&visit.host, &[&belated]).await?;
+    let visit = Visit { copy: eve, ..visit };
+    let after = visit.sentinel("from Eve").await?;
+    let shown = visit.alice.never_saw(&belated, &after.sighting);
+    scene.check("not-shown", shown);
+
+    let next = visit.next_event().await?;
+    let follows =
+        next.value["prev_events"].as_array().is_some_and(|ids| ids.iter().any(|id| *id == *belated.id));
+    let outcome = if follows {
+        let text = message!("fail.followed", event = belated.what);
+        Err(visit.alice.wrong("pdu.followed", text, next.observations.all()))
+    } else {
+        Ok(next)
+    };
+    scene.check("not-followed", outcome);
+
+    visit.copy.keep(&belated)?;
+    let child = visit.copy.plant("after the belated one", |room, user| {
+        let ends = room.extremities();
+        draft_message(room, user, "after the belated one").after(ends.iter().chain([&belated.id]))
+    })?;
+    visit.mallory.transmit(&visit.host, &[&child]).await?;
+    scene.check("followed-by-another", visit.alice.sees(&child).await);
+    Ok(())
+}
