@@ -10,6 +10,7 @@ mod prelude;
 pub mod rooms;
 pub mod setting;
 mod visit;
+pub mod wire;
 
 use std::path::Path;
 
@@ -22,18 +23,16 @@ use samklang_verdict::Problem;
 
 /// All scenarios, sorted by id.
 pub fn scenarios() -> Vec<&'static Scenario> {
-    let mut all: Vec<_> = [
-        rooms::SCENARIOS,
-        messages::SCENARIOS,
+    let areas = [
+        authentication::SCENARIOS,
+        events::SCENARIOS,
         federation::SCENARIOS,
         media::SCENARIOS,
-        events::SCENARIOS,
-        authentication::SCENARIOS,
-    ]
-    .into_iter()
-    .flatten()
-    .flat_map(|topic| topic.iter())
-    .collect();
+        messages::SCENARIOS,
+        rooms::SCENARIOS,
+        wire::SCENARIOS,
+    ];
+    let mut all: Vec<_> = areas.into_iter().flatten().flat_map(|topic| topic.iter()).collect();
     all.sort_by_key(|scenario| scenario.id);
     all
 }

@@ -143,8 +143,9 @@ impl Peer {
         published.unwrap_or_else(|| KeyPublication::new(&self.name, until).current(&self.key).build())
     }
 
-    /// Publishes something else than its key in the honest form.
+    /// Publishes something else than its key in the honest form. From then on nothing it signs need hold.
     pub fn publish(&self, document: Value) {
+        self.admit(&self.name);
         self.inner().publication = Some(document);
     }
 

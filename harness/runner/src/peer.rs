@@ -187,11 +187,13 @@ impl ScriptedPeer {
         target: &str,
         body: Option<&Value>,
     ) -> Result<Reply, Failure> {
-        let header = self.peer.header(method, host.name(), target, body).build();
-        self.ask_with(host, method, target, body, &[header]).await
+        let answer = self.peer.ask(method, host.name(), target, body).await;
+        let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
+        self.reply(host, &answer)
     }
 
-    /// Asks `host` with these `Authorization` headers, whatever the answer.
+    /// Asks `host` with these `Authorization` headers, whatever they say and whatever the answer. What is wrong with the
+    /// request is admitted.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
@@ -205,10 +207,12 @@ impl ScriptedPeer {
     ) -> Result<Reply, Failure> {
         let answer = self.peer.ask_with(method, host.name(), target, body, authorization).await;
         let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
-        self.reply(host, &answer)
+        let reply = self.reply(host, &answer)?;
+        self.peer.admit(&reply.observation.exchange.to_string());
+        Ok(reply)
     }
 
-    /// Sends this very text as a body, whatever the answer.
+    /// Sends this very text as a body, whatever the answer. What is wrong with the request is admitted.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
@@ -221,7 +225,9 @@ impl ScriptedPeer {
     ) -> Result<Reply, Failure> {
         let answer = self.peer.ask_raw("PUT", host.name(), target, text.into(), authorization).await;
         let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
-        self.reply(host, &answer)
+        let reply = self.reply(host, &answer)?;
+        self.peer.admit(&reply.observation.exchange.to_string());
+        Ok(reply)
     }
 
     /// Has its user join a room by way of `host`.
@@ -255,13 +261,15 @@ impl ScriptedPeer {
         }
     }
 
-    /// As [`Self::transmit`], for what a server may refuse as a whole.
+    /// As [`Self::transmit`], for what a server may refuse as a whole. What is wrong with the transaction is admitted.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
     pub async fn offer(&self, host: &Host, events: &[&Planted]) -> Result<Reply, Failure> {
         let answer = self.send_transaction(host, events, &[]).await?;
-        self.reply(host, &answer)
+        let reply = self.reply(host, &answer)?;
+        self.peer.admit(&reply.observation.exchange.to_string());
+        Ok(reply)
     }
 
     /// Sends signals (EDUs) in one transaction, which has to be taken.

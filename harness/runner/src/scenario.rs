@@ -20,6 +20,8 @@ pub enum Kind {
     Probe,
     /// One server, and homeservers of the harness's own.
     Peer,
+    /// Nobody: it judges what all the others put on the wire.
+    Passive,
 }
 
 /// What a scenario cannot be played without.
@@ -137,6 +139,9 @@ impl Scenario {
     /// What scenarios with peers have in common: one server, a MUST, every room version, the switchboard. To be completed
     /// as [`Scenario::PAIR`].
     pub const PEER: Self = Self { kind: Kind::Peer, needs: &[Need::Wire], ..Self::PAIR };
+
+    /// What scenarios have in common that judge what others put on the wire.
+    pub const PASSIVE: Self = Self { kind: Kind::Passive, needs: &[Need::Wire], ..Self::PAIR };
 
     /// The area: what stands before the dot.
     pub fn area(&self) -> &'static str {

@@ -15,8 +15,8 @@ use samklang_stage::{
     user::{Bounds, Failure, Ledger, Observed, User, Wrong},
 };
 use samklang_verdict::{
-    Blame, CheckId, Exchange, Observations, Party, Play, Problem, ReasonCode, Role, ScenarioId, Verdict,
-    message,
+    Blame, CheckId, Exchange, Observation, Observations, Party, Play, Problem, ReasonCode, Role, ScenarioId,
+    Verdict, message,
 };
 use sha2::{Digest, Sha256};
 
@@ -25,7 +25,8 @@ use crate::{
     judge,
     normalise::{Names, as_text, normalise},
     peer::ScriptedPeer,
-    scenario::{FLOW, Scenario},
+    scenario::{FLOW, Kind, Scenario},
+    traffic::Traffic,
     wire::WireView,
 };
 
@@ -39,6 +40,7 @@ pub struct Scene {
     subjects: Vec<Role>,
     begun: samklang_verdict::ExchangeId,
     peers: Mutex<Vec<ScriptedPeer>>,
+    traffic: Option<Arc<Traffic>>,
     judged: Mutex<BTreeMap<String, CheckOutcome>>,
 }
 
@@ -104,8 +106,35 @@ impl Scene {
             }
         }
         let begun = stage.recorder().mark();
-        let (peers, judged) = (Mutex::default(), Mutex::default());
-        Self { stage, scenario, play, ledger, expectations, subjects, begun, peers, judged }
+        Self {
+            stage,
+            scenario,
+            play,
+            ledger,
+            expectations,
+            subjects,
+            begun,
+            peers: Mutex::default(),
+            traffic: None,
+            judged: Mutex::default(),
+        }
+    }
+
+    /// With what the plays before this one, of the same room version and direction, put on the wire.
+    #[must_use]
+    pub fn after(mut self, traffic: Option<Arc<Traffic>>) -> Self {
+        self.traffic = traffic;
+        self
+    }
+
+    /// What the plays before this one put on the wire; none where it does not come after others.
+    pub fn traffic(&self) -> Option<&Traffic> {
+        self.traffic.as_deref()
+    }
+
+    /// Whether the server in this role is judged.
+    pub fn judges(&self, role: Role) -> bool {
+        self.subjects.contains(&role)
     }
 
     /// The servers, the host first.
@@ -314,7 +343,7 @@ impl Scene {
         self.scenario.all_checks().find(|(check, ..)| *check == name).map(|(_, title, _)| title)
     }
 
-    fn settle(&self, name: &str, outcome: CheckOutcome) {
+    pub(crate) fn settle(&self, name: &str, outcome: CheckOutcome) {
         let mut judged = self.judged();
         let again = judged.contains_key(name);
         let declared = self.title(name).filter(|_| name != FLOW);
@@ -334,6 +363,7 @@ impl Scene {
     pub fn close(&self, ended: &Result<(), Failure>) -> BTreeMap<String, CheckOutcome> {
         let ended = &self.unexpected().map_or_else(|| ended.clone(), Err);
         let flow: CheckOutcome = match ended {
+            Ok(()) if self.scenario.kind == Kind::Passive => self.all_heard().into(),
             Ok(()) => match Observations::from_all(self.ledger.observations()) {
                 Some(observations) => self.pass(observations).into(),
                 None => harness_error(message!("judging.nothing-observed", scenario = self.scenario.id)),
@@ -360,6 +390,19 @@ impl Scene {
 }
 
 impl Scene {
+    /// The flow of a scenario that judges what others put on the wire: that there was something to judge.
+    fn all_heard(&self) -> Verdict {
+        let heard = self.traffic().into_iter().flat_map(|traffic| &traffic.exchanges);
+        let sent = heard.filter_map(|exchange| {
+            let by = crate::wire::role_of(&exchange.from).filter(|role| self.judges(*role))?;
+            Some(Observation { by, exchange: exchange.id })
+        });
+        match Observations::from_all(sent.take(1)) {
+            Some(observations) => Verdict::Pass { observations },
+            None => Verdict::NotApplicable { message: message!("judging.nothing-of-the-kind") },
+        }
+    }
+
     /// The first request to one of the scenario's peers that no server has reason to make.
     fn unexpected(&self) -> Option<Failure> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,14 +11,15 @@ use std::{
 
 use futures_util::StreamExt;
 use samklang_stage::{stage::Stage, waiting};
-use samklang_verdict::{Attempt, Class, Exchange, Problem, Role, Verdict, message};
+use samklang_verdict::{Attempt, Class, Exchange, ExchangeId, Play, Problem, Role, Verdict, message};
 use tokio::sync::watch;
 
 use crate::{
     plan::{Obstacle, Trial},
-    scenario::{FLOW, Need},
+    scenario::{FLOW, Kind, Need},
     scene::{CheckOutcome, Scene},
     suite::Suite,
+    traffic::Traffic,
 };
 
 /// A fail is played again alone at most this often.
@@ -84,6 +85,9 @@ pub struct Schedule {
     pub stop: watch::Receiver<bool>,
 }
 
+/// What was recorded in all plays of a room version and direction.
+type Heard = BTreeMap<Play, BTreeMap<ExchangeId, Arc<Exchange>>>;
+
 /// How a schedule ended.
 pub struct Ending {
     /// Every trial, in the order of the plan.
@@ -98,11 +102,14 @@ impl Schedule {
         let total = trials.len();
         let mut results: Vec<Option<Played>> = Vec::with_capacity(total);
         results.resize_with(total, || None);
-        let (mut shared, mut alone) = (Vec::new(), Vec::new());
+        let (mut shared, mut alone, mut passive) = (Vec::new(), Vec::new(), Vec::new());
+        let mut heard_of = Heard::new();
         for (place, trial) in trials.into_iter().enumerate() {
             if trial.obstacle.is_some() {
                 results[place] =
                     Some(Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stopped") }));
+            } else if trial.scenario.kind == Kind::Passive {
+                passive.push((place, trial));
             } else if trial.scenario.needs.contains(&Need::WholeStage) {
                 alone.push((place, trial));
             } else {
@@ -118,8 +125,21 @@ impl Schedule {
             let mut ended = futures_util::stream::iter(plays).buffer_unordered(width);
             while let Some((place, played)) = ended.next().await {
                 heard(&played);
+                let exchanges = played.transcript.iter().map(|exchange| (exchange.id, Arc::clone(exchange)));
+                heard_of.entry(played.trial.play.clone()).or_default().extend(exchanges);
                 results[place] = Some(played);
             }
+        }
+        let mut traffic = BTreeMap::new();
+        for (place, trial) in passive {
+            let of_play = traffic.entry(trial.play.clone()).or_insert_with(|| {
+                let exchanges = heard_of.remove(&trial.play).unwrap_or_default().into_values().collect();
+                Arc::new(Traffic::of(&self.stage, exchanges, &trial.play.room_version))
+            });
+            let of_play = Some(Arc::clone(of_play));
+            let played = self.play_after(place, trial, &over, of_play).await;
+            heard(&played);
+            results[place] = Some(played);
         }
         let casualty = if over.load(Ordering::Relaxed) { self.stage.casualty().await } else { None };
         Ending { played: results.into_iter().flatten().collect(), casualty }
@@ -128,7 +148,9 @@ impl Schedule {
     /// Plays what failed again, alone, to tell a firm fail from a flaky one. The first verdict stays.
     pub async fn classify(&self, played: &mut [Played], heard: &(dyn Fn(&str) + Sync)) {
         for (place, first) in played.iter_mut().enumerate() {
-            if !first.failed() || *self.stop.borrow() {
+            // What was recorded stays what it was.
+            let is_passive = first.trial.scenario.kind == Kind::Passive;
+            if is_passive || !first.failed() || *self.stop.borrow() {
                 continue;
             }
             let names: Vec<_> = first.checks.keys().cloned().collect();
@@ -151,13 +173,24 @@ impl Schedule {
     }
 
     async fn play(&self, place: usize, trial: Trial, over: &AtomicBool) -> Played {
+        self.play_after(place, trial, over, None).await
+    }
+
+    /// Plays a trial that may look at what those before it put on the wire.
+    async fn play_after(
+        &self,
+        place: usize,
+        trial: Trial,
+        over: &AtomicBool,
+        traffic: Option<Arc<Traffic>>,
+    ) -> Played {
         if *self.stop.borrow() {
             return Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stopped") });
         }
         if over.load(Ordering::Relaxed) {
             return Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stage-gone") });
         }
-        let played = self.play_now(place, trial).await;
+        let played = self.play_now(place, trial, traffic).await;
         let doubtful = played.checks.values().any(|check| !check.verdict.is_judged());
         if doubtful || played.failed() {
             // The end of a connection can be heard before the end of the server that caused it.
@@ -175,10 +208,10 @@ impl Schedule {
         self.play(place, trial, &AtomicBool::new(false)).await
     }
 
-    async fn play_now(&self, place: usize, trial: Trial) -> Played {
+    async fn play_now(&self, place: usize, trial: Trial, traffic: Option<Arc<Traffic>>) -> Played {
         let begun = Instant::now();
         let bound = Duration::from_secs(self.suite.profile.play_seconds);
-        let scene = Arc::new(Scene::new(
+        let scene = Scene::new(
             Arc::clone(&self.stage),
             trial.scenario,
             trial.play.clone(),
@@ -186,7 +219,8 @@ impl Schedule {
             self.suite.profile.bounds(),
             self.suite.expectations.clone(),
             self.subjects.clone(),
-        ));
+        );
+        let scene = Arc::new(scene.after(traffic));
         let scenario = trial.scenario;
         // A task of its own: a panic ends the scenario and nothing else.
         let mut task = tokio::spawn({

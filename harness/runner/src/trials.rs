@@ -21,6 +21,7 @@ use crate::{
     evidence,
     order::Order,
     plan::{Obstacle, Trial, plan},
+    scenario::Kind,
     scenario::Need,
     schedule::Schedule,
     suite::Suite,
@@ -63,8 +64,8 @@ pub fn offer(
         turn: RwLock::new(()),
         output,
     });
-    let offered =
-        trials.into_iter().enumerate().map(|(place, trial)| one(&conformance, place, trial)).collect();
+    let offered = trials.into_iter().enumerate().filter(|(_, trial)| !is_passive(trial));
+    let offered = offered.map(|(place, trial)| one(&conformance, place, trial)).collect();
     let conclusion = libtest_mimic::run(&arguments, offered);
     conformance.down()?;
     Ok(code(&conclusion))
@@ -72,6 +73,11 @@ pub fn offer(
 
 fn code(conclusion: &Conclusion) -> ExitCode {
     conclusion.exit_code()
+}
+
+/// Each trial stands for itself here, and these have something to say about a whole run alone.
+fn is_passive(trial: &Trial) -> bool {
+    trial.scenario.kind == Kind::Passive
 }
 
 fn one(conformance: &Arc<Conformance>, place: usize, trial: Trial) -> Offered {

@@ -32,7 +32,9 @@ pub struct Stage {
     switchboard: Option<Switchboard>,
     federation: FederationClient,
     dns: Option<DnsResponder>,
-    peers: AtomicU64,
+    /// How many names of peers were given out.
+    names: AtomicU64,
+    peers: Mutex<Vec<Arc<Peer>>>,
 }
 
 /// A server of the constellation.
@@ -104,8 +106,9 @@ impl Stage {
         let authority = Authority::new(AuthorityKey::Ecdsa)?;
         let federation = FederationClient::direct(&authority, BTreeMap::new())?;
         let servers = servers.into_iter().map(|server| (server.role, Arc::new(server))).collect();
-        let peers = AtomicU64::new(0);
-        Ok(Self { servers, recorder, switchboard: None, federation, dns: None, peers })
+        let peers = Mutex::default();
+        let names = AtomicU64::new(0);
+        Ok(Self { servers, recorder, switchboard: None, federation, dns: None, names, peers })
     }
 
     /// The server in this role.
@@ -144,22 +147,20 @@ impl Stage {
     /// When no name or key can be made.
     pub async fn peer(&self, label: &str) -> Result<Option<Arc<Peer>>, Problem> {
         let Some(switchboard) = &self.switchboard else { return Ok(None) };
-        let number = self.peers.fetch_add(1, Ordering::Relaxed);
+        let number = self.names.fetch_add(1, Ordering::Relaxed);
         let name = switchboard.reserve(&format!("{label}-{number}")).await?;
         let way = Box::new(switchboard.client(Party::Peer { name: name.clone() }));
         let peer = Peer::new(&name, way)
             .map_err(|error| Problem::harness(message!("stage.no-peer", name = name, error = error)))?;
         let peer = Arc::new(peer);
         switchboard.connect(&name, Upstream::Peer(Arc::new(Answering(Arc::clone(&peer)))))?;
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&peer));
         Ok(Some(peer))
     }
 
-    /// Takes a peer off the stage: nobody answers for its name any longer.
-    pub fn dismiss(&self, peer: &Peer) {
-        if let Some(switchboard) = &self.switchboard {
-            // A name that was never reserved is nobody's.
-            let _ = switchboard.disconnect(peer.name());
-        }
+    /// All peers that scenarios made so far.
+    pub fn peers(&self) -> Vec<Arc<Peer>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Names outside the run that servers asked the stage's DNS for.

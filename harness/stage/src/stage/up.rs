@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -117,8 +117,8 @@ impl Stage {
         });
         let servers = futures_util::future::try_join_all(ready).await?;
         let servers = servers.into_iter().map(|server| (server.role, Arc::new(server))).collect();
-        let peers = AtomicU64::new(0);
-        Ok(Self { servers, recorder, switchboard, federation, dns, peers })
+        let (names, peers) = (AtomicU64::new(0), Mutex::default());
+        Ok(Self { servers, recorder, switchboard, federation, dns, names, peers })
     }
 }
 

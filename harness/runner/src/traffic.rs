@@ -1,0 +1,181 @@
+//! What all plays of one room version and direction put on the wire, and what has to be known to judge it: the servers'
+//! names and keys, and each room's version.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+    sync::Arc,
+};
+
+use samklang_matrix::{Event, KeyDocument, KeyRing, RoomVersion};
+use samklang_stage::stage::Stage;
+use samklang_verdict::{Body, Exchange, Party, Role, Wire};
+use serde_json::Value;
+
+use crate::wire::role_of;
+
+/// Recorded traffic between servers.
+pub struct Traffic {
+    /// The exchanges between servers, in order; those that never reached anybody or were never answered left out.
+    pub exchanges: Vec<Heard>,
+    /// The keys that were published.
+    pub keys: KeyRing,
+    names: BTreeMap<Role, String>,
+    versions: BTreeMap<String, RoomVersion>,
+    played: Option<RoomVersion>,
+    admitted: BTreeSet<String>,
+    /// Every event that went over the wire, by id.
+    events: BTreeMap<String, Event>,
+}
+
+/// An exchange with its bodies read, once for all who look at it.
+pub struct Heard {
+    exchange: Arc<Exchange>,
+    /// The request's body; null where it is no JSON or none.
+    pub request: Value,
+    /// The answer's body; null where it is no JSON or none.
+    pub answer: Value,
+}
+
+impl Deref for Heard {
+    type Target = Exchange;
+
+    fn deref(&self) -> &Exchange {
+        &self.exchange
+    }
+}
+
+impl Heard {
+    fn of(exchange: Arc<Exchange>) -> Self {
+        let read = |body: &Body| body.json().unwrap_or_default();
+        let (request, answer) = (read(&exchange.request_body), read(&exchange.response_body));
+        Self { exchange, request, answer }
+    }
+}
+
+/// An event on the wire.
+pub struct OnWire {
+    /// As it was sent.
+    pub json: Value,
+    /// Read in its room's version.
+    pub event: Event,
+}
+
+impl Traffic {
+    /// What `exchanges` show, of plays in room version `played` on `stage`.
+    pub fn of(stage: &Stage, exchanges: Vec<Arc<Exchange>>, played: &str) -> Self {
+        let all = stage.recorder().all();
+        let names = stage.servers().map(|server| (server.role, server.name.clone())).collect();
+        let mut traffic = Self {
+            exchanges: Vec::new(),
+            keys: KeyRing::new(),
+            names,
+            versions: BTreeMap::new(),
+            played: RoomVersion::new(played).ok(),
+            events: BTreeMap::new(),
+            admitted: stage.peers().iter().flat_map(|peer| peer.forged()).collect(),
+        };
+        for exchange in &all {
+            traffic.learn_keys(exchange);
+            traffic.learn_version(exchange);
+        }
+        for exchange in exchanges.into_iter().filter(|exchange| is_whole(exchange)) {
+            let heard = Heard::of(exchange);
+            traffic.learn_events(&heard);
+            traffic.exchanges.push(heard);
+        }
+        traffic
+    }
+
+    fn learn_keys(&mut self, exchange: &Exchange) {
+        let asked = match &exchange.to {
+            Party::Server { role } => self.names.get(role).cloned(),
+            Party::Peer { name } => Some(name.clone()),
+            _ => None,
+        };
+        if exchange.status != Some(200) || !exchange.path_only().starts_with("/_matrix/key/v2/server") {
+            return;
+        }
+        let document = exchange.response_body.json().zip(asked);
+        if let Some(Ok(document)) = document.map(|(json, name)| KeyDocument::verify(&json, &name)) {
+            self.keys.learn(&document, crate::peer::now_ms());
+        }
+    }
+
+    /// A room's version stands where a client makes or upgrades it, and in templates and invites.
+    fn learn_version(&mut self, exchange: &Exchange) {
+        let path = exchange.path_only();
+        let (request, answer) = (|| exchange.request_body.json(), || exchange.response_body.json());
+        let text = |json: &Value, key: &str| json[key].as_str().map(str::to_owned);
+        let known = if path.ends_with("/createRoom") {
+            request().zip(answer()).map(|(asked, got)| (text(&got, "room_id"), text(&asked, "room_version")))
+        } else if path.ends_with("/upgrade") {
+            request()
+                .zip(answer())
+                .map(|(asked, got)| (text(&got, "replacement_room"), text(&asked, "new_version")))
+        } else if path.contains("/federation/v1/make_") {
+            answer().map(|got| (text(&got["event"], "room_id"), text(&got, "room_version")))
+        } else {
+            None
+        };
+        if let Some((Some(room), Some(version))) = known
+            && let Ok(version) = RoomVersion::new(&version)
+        {
+            self.versions.insert(room, version);
+        }
+    }
+
+    fn learn_events(&mut self, heard: &Heard) {
+        let lists = ["pdus", "state", "auth_chain", "events"];
+        for body in [&heard.request, &heard.answer] {
+            let listed = lists.iter().filter_map(|list| body[list].as_array()).flatten();
+            for json in listed.chain([body, &body["event"]]).filter(|json| json["hashes"].is_object()) {
+                if let Some(OnWire { event, .. }) = self.read(json) {
+                    self.events.insert(event.id().to_owned(), event);
+                }
+            }
+        }
+    }
+
+    /// An event that went over the wire in one of these plays.
+    pub fn event(&self, id: &str) -> Option<&Event> {
+        self.events.get(id)
+    }
+
+    /// Whether a party is a server of the constellation.
+    pub fn is_server(&self, party: &Party) -> bool {
+        role_of(party).is_some()
+    }
+
+    /// The name of the server that a party is.
+    pub fn name<'a>(&'a self, party: &'a Party) -> Option<&'a str> {
+        match party {
+            Party::Server { role } => self.names.get(role).map(String::as_str),
+            Party::Peer { name } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether a peer has admitted that what has this id, or this very text, is a lie.
+    pub fn is_admitted(&self, id: &str) -> bool {
+        self.admitted.contains(id)
+    }
+
+    /// An event in its room's version; none where it cannot be read at all.
+    pub fn read(&self, json: &Value) -> Option<OnWire> {
+        let version =
+            json["room_id"].as_str().and_then(|room| self.versions.get(room)).or(self.played.as_ref())?;
+        let event = Event::read(json, version).ok()?;
+        Some(OnWire { json: json.clone(), event })
+    }
+
+    /// The version of the room that an event claims to be in.
+    pub fn version_of(&self, json: &Value) -> Option<&RoomVersion> {
+        json["room_id"].as_str().and_then(|room| self.versions.get(room)).or(self.played.as_ref())
+    }
+}
+
+/// Whether an exchange between servers took place, undisturbed by a fault of the scenario's.
+fn is_whole(exchange: &Exchange) -> bool {
+    exchange.wire == Wire::Federation && exchange.fault.is_none() && exchange.broken.is_none()
+}
