@@ -28,7 +28,7 @@ pub enum Colour {
 }
 
 impl Colour {
-    fn paint(self, code: &str, text: &str) -> String {
+    pub(crate) fn paint(self, code: &str, text: &str) -> String {
         match self {
             Self::Never => text.to_owned(),
             Self::Ansi => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
@@ -73,7 +73,7 @@ pub(crate) fn text(reports: &Reports<'_>, colour: Colour) -> String {
 }
 
 /// Who, what, where, by which requirement, and how to look closer.
-fn failure(words: Words<'_>, group: &Group<'_>, colour: Colour) -> Vec<String> {
+pub(crate) fn failure(words: Words<'_>, group: &Group<'_>, colour: Colour) -> Vec<String> {
     let (check, fail) = (group.first, group.fail);
     let sign = colour.paint("1;31", &Mark::of(check).sign().to_string());
     let mut lines = vec![

@@ -1,25 +1,29 @@
-//! Turns a result file into what people and machines read: an HTML page, JUnit, Markdown, a closing text.
+//! Turns a result file into what people and machines read: an HTML page, JUnit, Markdown, texts for a terminal.
 //!
 //! Nothing here talks to a server or judges anything. Every text goes through a [`Catalogue`], and everything that a
-//! server may have written is shown with its invisible characters made visible , since a report is read by
+//! server may have written is shown with its invisible characters made visible, since a report is read by
 //! people who decide by it.
 
 mod closing;
+mod curl;
 mod diff;
+mod exchange;
 mod fails;
 mod html;
 mod junit;
 mod markdown;
 mod outcome;
+mod show;
 mod text;
 mod transcript;
 mod words;
 mod write;
 
-use samklang_verdict::{Catalogue, Exchange, ResultFile};
+use samklang_verdict::{Catalogue, Exchange, Message, ResultFile};
 
 pub use closing::Colour;
-pub use transcript::{Transcript, read_transcript, transcripts_in};
+pub use show::{EventIds, Recording};
+pub use transcript::{Transcript, exchange_in, read_transcript, transcripts_in};
 pub use write::{FILES, write_all};
 
 /// Reads the transcript at a path relative to the result file; `None` where there is none. Bounded by whoever makes it.
@@ -65,6 +69,29 @@ impl<'a> Reports<'a> {
     pub fn closing(&self, colour: Colour) -> String {
         closing::text(self, colour)
     }
+
+    /// What was recorded of a play as a sequence for a terminal, below the verdicts of its checks.
+    pub fn sequence(&self, recording: &Recording<'_>, colour: Colour) -> String {
+        show::sequence(self.words(), recording, colour)
+    }
+
+    /// One exchange with headers and bodies, for a terminal. `full` leaves nothing out.
+    pub fn in_full(&self, exchange: &Exchange, full: bool, colour: Colour) -> String {
+        show::in_full(self.words(), exchange, full, colour)
+    }
+
+    /// A line for a shell that sends an exchange's request again, below remarks on what it can and cannot do.
+    ///
+    /// # Errors
+    /// What was not recorded, where the request cannot be sent again.
+    pub fn curl(&self, exchange: &Exchange) -> Result<String, Message> {
+        curl::line(self.words(), exchange)
+    }
+}
+
+/// `text` in one line, with the characters named that would be invisible or act on a terminal.
+pub fn safe_line(text: &str) -> String {
+    text::shown_line(text)
 }
 
 /// The lines in which two texts differ, as plain text: `-` for expected ones, `+` for those that are there instead.

@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, Render};
 
 /// Whether `c` would be invisible, or would change how its neighbours are shown. A line feed is left to the caller.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}'

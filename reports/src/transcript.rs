@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Read, path::Path};
 
-use samklang_verdict::Exchange;
+use samklang_verdict::{Exchange, ExchangeId};
 
 use crate::text::is_safe_path;
 
@@ -36,10 +36,28 @@ pub fn read_transcript(bytes: &[u8]) -> Transcript {
 /// A reader for the transcripts beside the result file in `folder`. A path that leads out of it is not followed.
 pub fn transcripts_in(folder: &Path) -> impl Fn(&str) -> Option<Vec<Exchange>> + use<> {
     let folder = folder.to_owned();
-    move |path| {
-        let file = Some(folder.join(path)).filter(|file| is_safe_path(path) && file.is_file())?;
-        let mut bytes = Vec::new();
-        File::open(file).ok()?.take(BYTES).read_to_end(&mut bytes).ok()?;
-        Some(read_transcript(&bytes).exchanges)
-    }
+    move |path| Some(read_transcript(&bytes_of(&folder, path)?).exchanges)
+}
+
+fn bytes_of(folder: &Path, path: &str) -> Option<Vec<u8>> {
+    let file = Some(folder.join(path)).filter(|file| is_safe_path(path) && file.is_file())?;
+    let mut bytes = Vec::new();
+    File::open(file).ok()?.take(BYTES).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// The exchange with this id and the first of `paths` that holds it, each relative to `folder`. Only lines that may be it
+/// are parsed: the transcripts of a whole run are long.
+pub fn exchange_in<'a>(
+    folder: &Path,
+    paths: impl IntoIterator<Item = &'a str>,
+    id: ExchangeId,
+) -> Option<(&'a str, Exchange)> {
+    let number = format!("\"id\":{},", id.0);
+    let holds = |line: &&[u8]| line.windows(number.len()).take(8).any(|part| part == number.as_bytes());
+    paths.into_iter().filter_map(|path| Some((path, bytes_of(folder, path)?))).find_map(|(path, bytes)| {
+        let lines = bytes.split(|&byte| byte == b'\n').filter(holds);
+        let mut read = lines.filter_map(|line| serde_json::from_slice::<Exchange>(line).ok());
+        read.find(|found| found.id == id).map(|found| (path, found))
+    })
 }

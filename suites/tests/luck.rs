@@ -14,6 +14,8 @@ mod disk;
 mod engine;
 #[path = "luck/place.rs"]
 mod place;
+#[path = "luck/shown.rs"]
+mod shown;
 #[path = "luck/starting.rs"]
 mod starting;
 #[path = "luck/stopping.rs"]
@@ -35,7 +37,7 @@ type Play = fn();
 /// Held for writing by the trial that takes the port of every network, for reading by those that need it on theirs.
 static PORT: RwLock<()> = RwLock::new(());
 
-const PLAIN: [(&str, Play); 21] = [
+const PLAIN: [(&str, Play); 24] = [
     ("verdicts::a_changed_expectation_and_its_records", verdicts::a_changed_expectation),
     ("verdicts::an_unusable_record_is_refused", verdicts::unusable_records),
     ("words::a_malformed_descriptor_is_told_by_file_and_line", words::malformed_descriptors),
@@ -43,6 +45,9 @@ const PLAIN: [(&str, Play); 21] = [
     ("words::an_empty_selection_is_refused", words::empty_selections_and_the_list),
     ("words::a_foreign_result_file_is_refused", words::foreign_result_files),
     ("words::a_forced_update_is_refused", words::forced_updates),
+    ("shown::a_failed_play_is_shown_and_sent_again", shown::failed_play),
+    ("shown::what_was_not_recorded_is_told", shown::not_recorded),
+    ("shown::a_check_is_played_afresh", shown::played_afresh),
     ("starting::without_an_engine", starting::no_engine),
     ("starting::an_installation_fails", starting::installation_fails),
     ("starting::a_process_exits", starting::server_exits),

@@ -15,8 +15,8 @@ use samklang_stage::{
     user::{Bounds, Failure, Ledger, Observed, User, Wrong},
 };
 use samklang_verdict::{
-    Blame, CheckId, Exchange, Observation, Observations, Party, Play, Problem, ReasonCode, Role, ScenarioId,
-    Verdict, message,
+    Blame, CheckId, Exchange, ExchangeId, Observation, Observations, Party, Play, Problem, ReasonCode, Role,
+    ScenarioId, Verdict, message,
 };
 use sha2::{Digest, Sha256};
 
@@ -38,7 +38,7 @@ pub struct Scene {
     ledger: Arc<Ledger>,
     expectations: Expectations,
     subjects: Vec<Role>,
-    begun: samklang_verdict::ExchangeId,
+    begun: ExchangeId,
     peers: Mutex<Vec<ScriptedPeer>>,
     traffic: Option<Arc<Traffic>>,
     judged: Mutex<BTreeMap<String, CheckOutcome>>,
@@ -207,10 +207,14 @@ impl Scene {
         self.stage.has_switchboard().then(of)
     }
 
-    /// Every exchange of this scenario, in order: what its transcript holds.
-    pub fn transcript(&self) -> Vec<Arc<Exchange>> {
-        let own = self.stage.recorder().mentioning(&self.ledger.own_ids());
-        own.into_iter().filter(|exchange| exchange.id >= self.begun).collect()
+    /// Every exchange of this scenario, in order: what its transcript holds. That is what mentions its rooms, users and
+    /// events, and what verdicts cite: who is refused an account has no id yet that anything could mention.
+    pub fn transcript(&self, cited: impl IntoIterator<Item = ExchangeId>) -> Vec<Arc<Exchange>> {
+        let recorder = self.stage.recorder();
+        let own = recorder.mentioning(&self.ledger.own_ids());
+        let own = own.into_iter().filter(|exchange| exchange.id >= self.begun);
+        let all = own.chain(cited.into_iter().filter_map(|id| recorder.by_id(id)));
+        all.map(|exchange| (exchange.id, exchange)).collect::<BTreeMap<_, _>>().into_values().collect()
     }
 
     /// Waits for an exchange between servers that `wanted` holds for, for at most the profile's bound.
@@ -306,7 +310,7 @@ impl Scene {
     }
 
     /// Who made the difference: the server that put an event on the wire as it is shown, else the one that shows it.
-    fn blame_for_difference(&self, observed: &Observed) -> (Blame, Option<samklang_verdict::ExchangeId>) {
+    fn blame_for_difference(&self, observed: &Observed) -> (Blame, Option<ExchangeId>) {
         let shown_by = observed.observations.all()[0].by;
         let shown = |role| Blame::Server { role, because: message!("blame.shown") };
         let id = observed.value["event_id"].as_str();

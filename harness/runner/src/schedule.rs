@@ -257,7 +257,7 @@ impl Schedule {
                 checks
             }
         };
-        let transcript = scene.transcript();
+        let transcript = scene.transcript(checks.values().flat_map(|check| check.verdict.evidence()));
         Played {
             trial,
             checks,

@@ -104,6 +104,15 @@ impl Verdict {
         }
     }
 
+    /// The exchanges that it rests on, the telling ones first.
+    pub fn evidence(&self) -> Vec<ExchangeId> {
+        match self {
+            Self::Pass { observations } => observations.all().iter().map(|seen| seen.exchange).collect(),
+            Self::Fail(fail) => fail.evidence.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether the check was judged, one way or the other.
     pub fn is_judged(&self) -> bool {
         matches!(self, Self::Pass { .. } | Self::Fail(_))

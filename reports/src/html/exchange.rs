@@ -1,10 +1,13 @@
 //! The exchanges that show a fail.
 
 use maud::{Markup, html};
-use samklang_verdict::{Body, CheckResult, Exchange, Fail, Party, Wire};
+use samklang_verdict::{Body, CheckResult, Exchange, Fail, Wire};
 
 use super::Page;
-use crate::text::{Shown, head, isolated};
+use crate::{
+    exchange::{is_good, laid_out, party},
+    text::{Shown, head, isolated},
+};
 
 /// Of a body this much is shown.
 const BODY: usize = 4 * 1024;
@@ -45,8 +48,8 @@ pub(super) fn evidence(page: &Page<'_>, check: &CheckResult, fail: &Fail) -> Mar
 
 /// One line, with headers and bodies folded behind it.
 fn one(page: &Page<'_>, exchange: &Exchange) -> Markup {
-    let (from, to) = (party(page, &exchange.from), party(page, &exchange.to));
-    let good = exchange.status.is_some_and(|status| status < 400) && exchange.broken.is_none();
+    let (from, to) = (party(page.words, &exchange.from), party(page.words, &exchange.to));
+    let good = is_good(exchange);
     html! {
         details.x {
             summary {
@@ -75,16 +78,6 @@ fn one(page: &Page<'_>, exchange: &Exchange) -> Markup {
     }
 }
 
-fn party(page: &Page<'_>, party: &Party) -> String {
-    match party {
-        Party::Server { role } => role.to_string(),
-        Party::User { name } => head(name, 100).to_owned(),
-        Party::Peer { name } => page.words.say("wire.peer", &[("name", head(name, 100))]),
-        Party::Harness => page.label("wire.harness"),
-        Party::Stranger { name } => page.words.say("wire.stranger", &[("name", head(name, 100))]),
-    }
-}
-
 fn half(page: &Page<'_>, title: &str, headers: &[(String, String)], body: &Body) -> Markup {
     html! {
         h5 { (page.label(title)) }
@@ -99,7 +92,7 @@ fn half(page: &Page<'_>, title: &str, headers: &[(String, String)], body: &Body)
         @match body {
             Body::Empty => p.note { (page.label("wire.empty")) },
             Body::Text { text } => {
-                @let (shown, taken) = laid_out(text);
+                @let (shown, taken) = laid_out(text, BODY);
                 pre tabindex="0" { (Shown(&shown)) }
                 @if taken < text.len() {
                     p.note { (page.words.say("wire.cut", &[("shown", &taken.to_string()), ("length", &text.len().to_string())])) }
@@ -110,88 +103,5 @@ fn half(page: &Page<'_>, title: &str, headers: &[(String, String)], body: &Body)
                 pre tabindex="0" { (Shown(head(beginning, BODY))) }
             }
         }
-    }
-}
-
-/// JSON over several lines, up to [`BODY`] bytes, and how many bytes of `text` that took. Evidence must not change:
-/// white space between tokens is all that does, so doubled keys, their order and the form of numbers stay.
-fn laid_out(text: &str) -> (String, usize) {
-    if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
-        let shown = head(text, BODY);
-        return (shown.to_owned(), shown.len());
-    }
-    let mut out = String::new();
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        if out.len() >= BODY {
-            return (out, at);
-        }
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-            out.push(c);
-            continue;
-        }
-        match c {
-            ' ' | '\t' | '\r' | '\n' => {}
-            '{' | '[' => {
-                out.push(c);
-                depth += 1;
-                while chars.next_if(|(_, next)| next.is_ascii_whitespace()).is_some() {}
-                if chars.peek().is_some_and(|(_, next)| matches!(next, '}' | ']')) {
-                    depth -= 1;
-                    out.extend(chars.next().map(|(_, close)| close));
-                } else {
-                    new_line(&mut out, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                new_line(&mut out, depth);
-                out.push(c);
-            }
-            ',' => {
-                out.push(c);
-                new_line(&mut out, depth);
-            }
-            ':' => out.push_str(": "),
-            '"' => {
-                in_string = true;
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    (out, text.len())
-}
-
-fn new_line(out: &mut String, depth: usize) {
-    out.push('\n');
-    // Deeper than this the indentation would say nothing any more.
-    out.extend(std::iter::repeat_n("  ", depth.min(20)));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_is_laid_out_without_changing_it() {
-        let text = r#"{"b":1.0,"b":[ ],"a":{"x":"}\"{,"},"n":[1,{}]}"#;
-        let wanted = "{\n  \"b\": 1.0,\n  \"b\": [],\n  \"a\": {\n    \"x\": \"}\\\"{,\"\n  },\n  \"n\": [\n    1,\n    {}\n  ]\n}";
-        assert_eq!(laid_out(text), (wanted.to_owned(), text.len()));
-    }
-
-    #[test]
-    fn bodies_are_bounded_whatever_they_are() {
-        let deep = "[".repeat(100_000);
-        let closed = format!("{deep}{}", "]".repeat(100_000));
-        let long = format!("\"{}\"", "å".repeat(100_000));
-        for text in [&deep, &closed, &long] {
-            let (shown, taken) = laid_out(text);
-            assert!(shown.len() < BODY + 64 && taken < text.len(), "{} of {}", shown.len(), taken);
-        }
-        assert_eq!(laid_out("<html>"), ("<html>".to_owned(), 6));
     }
 }

@@ -6,6 +6,7 @@
 mod common;
 mod hostile;
 mod junit;
+mod show;
 
 use std::collections::BTreeSet;
 
@@ -296,7 +297,7 @@ fn every_key_in_the_code_is_in_the_catalogue() {
     let keys: BTreeSet<_> = Catalogue::english().keys().map(|(key, _)| key).collect();
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = 0;
-    for folder in [source.clone(), source.join("html")] {
+    for folder in [source.clone(), source.join("html"), source.join("show")] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "rs") {

@@ -18,7 +18,13 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Bring servers up, play scenarios between them, judge, and write reports
-    Run(RunArgs),
+    Run(Box<RunArgs>),
+    /// Show what was recorded of a scenario, a check or an exchange of the last run
+    Show(ShowArgs),
+    /// Play a check of the last run afresh, and show what was recorded
+    Repro(Box<ReproArgs>),
+    /// Print a curl line that sends a recorded request again
+    Curl(CurlArgs),
     /// Show the scenarios of the suite
     List(ListArgs),
     /// Tell what a scenario or a check asks for, and which sentences of the specification it rests on
@@ -85,21 +91,28 @@ pub(super) enum Format {
 pub(super) struct RunArgs {
     /// The vendor to judge, with a version if not its default: synapse, synapse@1.140.0
     pub(super) vendor: String,
+    /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
+    #[arg(long = "scenario", short = 's', value_name = "NAME")]
+    pub(super) scenarios: Vec<String>,
+    #[command(flatten)]
+    pub(super) options: RunOptions,
+}
+
+/// How a run is played, whatever it plays.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RunOptions {
     /// The vendor that it is paired with; the same one, when none is named
     #[arg(long, value_name = "VENDOR")]
     pub(super) vs: Option<String>,
     /// A published image of the vendor to run instead of building one
     #[arg(long, value_name = "NAME")]
     pub(super) image: Option<String>,
-    /// How servers are brought up
-    #[arg(long, value_enum, default_value = "auto")]
-    pub(super) deploy: Deploy,
+    /// How servers are brought up; auto, when nothing is said
+    #[arg(long, value_enum)]
+    pub(super) deploy: Option<Deploy>,
     /// Let servers meet without the switchboard; nothing between them is then recorded
     #[arg(long)]
     pub(super) direct: bool,
-    /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
-    #[arg(long = "scenario", short = 's', value_name = "NAME")]
-    pub(super) scenarios: Vec<String>,
     /// Play only in this room version; may be repeated
     #[arg(long = "room-version", value_name = "N")]
     pub(super) room_versions: Vec<String>,
@@ -124,6 +137,53 @@ pub(super) struct RunArgs {
     /// Do not write proposals for expectations that differ
     #[arg(long)]
     pub(super) no_proposals: bool,
+}
+
+/// Which play of a recorded run.
+#[derive(Debug, clap::Args)]
+pub(super) struct ShowArgs {
+    /// A scenario's or a check's id, a trial's name, or an exchange's number: rooms.invite-accepted, x17
+    pub(super) id: String,
+    /// One exchange of that scenario, by its number
+    pub(super) exchange: Option<String>,
+    /// The folder of the run; the newest below samklang-out, when none is named
+    #[arg(long, value_name = "DIR")]
+    pub(super) run: Option<PathBuf>,
+    /// Shorten nothing
+    #[arg(long)]
+    pub(super) full: bool,
+    /// The play in this room version
+    #[arg(long, value_name = "N")]
+    pub(super) room_version: Option<String>,
+    /// The play with this host
+    #[arg(long, value_parser = role)]
+    pub(super) host: Option<Role>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ReproArgs {
+    /// A check's or a scenario's id, or a trial's name
+    pub(super) check: String,
+    /// The folder of the run; the newest below samklang-out, when none is named
+    #[arg(long, value_name = "DIR")]
+    pub(super) run: Option<PathBuf>,
+    /// Another vendor or version to judge than in that run
+    #[arg(long, value_name = "VENDOR")]
+    pub(super) vendor: Option<String>,
+    /// Shorten nothing of what is shown
+    #[arg(long)]
+    pub(super) full: bool,
+    #[command(flatten)]
+    pub(super) options: RunOptions,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CurlArgs {
+    /// The exchange's number: x17
+    pub(super) exchange: String,
+    /// The folder of the run; the newest below samklang-out, when none is named
+    #[arg(long, value_name = "DIR")]
+    pub(super) run: Option<PathBuf>,
 }
 
 fn role(text: &str) -> Result<Role, String> {

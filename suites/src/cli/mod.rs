@@ -1,14 +1,18 @@
 //! The commands.
 
 mod args;
+mod curl;
 mod doctor;
 mod explain;
 mod interrupt;
 mod list;
 mod play;
 mod progress;
+mod record;
 mod report;
+mod repro;
 mod review;
+mod show;
 mod tidy;
 
 use clap::Parser;
@@ -32,6 +36,9 @@ pub fn main() -> u8 {
     };
     let done = match args.command {
         Command::Run(args) => play::run(&args),
+        Command::Show(args) => show::show(&args),
+        Command::Repro(args) => repro::repro(*args),
+        Command::Curl(args) => curl::curl(&args),
         Command::List(args) => list::list(&args),
         Command::Explain { id } => explain::explain(&id),
         Command::Doctor(args) => doctor::doctor(&args),

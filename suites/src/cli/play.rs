@@ -1,6 +1,9 @@
 //! `samklang run`.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use samklang_reports::{Colour, Reports, transcripts_in, write_all};
 use samklang_runner::{
@@ -17,29 +20,44 @@ use samklang_verdict::{Catalogue, Problem, ResultFile, exit, message};
 use tokio::sync::watch;
 
 use super::{Done, args::RunArgs, interrupt::Interrupts, progress::Teller};
-use crate::setting::{self, Deployment};
+use crate::setting::{self, Deploy, Deployment};
+
+/// How a run ended.
+pub(super) struct Ended {
+    /// The exit code of its result.
+    pub(super) code: u8,
+    /// Where its files lie; none when it was cut short.
+    pub(super) output: Option<PathBuf>,
+}
 
 /// Plays what `args` asks for; answers with the exit code of the result.
 pub(super) fn run(args: &RunArgs) -> Done {
+    play_out(args).map(|ended| ended.code)
+}
+
+/// Plays what `args` asks for, to its end.
+pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
     if let Some(forced) = forced_update() {
         return Err(Problem::configuration(message!("run.forced-update", setting = forced)));
     }
     super::runtime()?.block_on(run_async(args))
 }
 
-async fn run_async(args: &RunArgs) -> Done {
+async fn run_async(args: &RunArgs) -> Result<Ended, Problem> {
+    let options = &args.options;
     let root = project_root(crate::BUILT_FROM)?;
     let mut suite = crate::suite(&root)?;
-    if args.no_proposals {
+    if options.no_proposals {
         suite.expectations = suite.expectations.without_proposals();
     }
-    let shelf = setting::shelf(&root, &args.vendors);
-    let casts = setting::casts(&shelf, &args.vendor, args.vs.as_deref(), args.image.as_deref())?;
+    let shelf = setting::shelf(&root, &options.vendors);
+    let casts = setting::casts(&shelf, &args.vendor, options.vs.as_deref(), options.image.as_deref())?;
     let deviations = setting::deviations(&suite, &casts)?;
     // From here on a run has things to tidy up, so Ctrl-C must not simply end it.
     let interrupts =
         Interrupts::listen().map_err(|error| Problem::harness(message!("run.no-signals", error = error)))?;
-    let Deployment { folder, deployer, line, swept } = Deployment::choose(args.deploy, args.direct).await?;
+    let Deployment { folder, deployer, line, swept } =
+        Deployment::choose(options.deploy.unwrap_or(Deploy::Auto), options.direct).await?;
     if !swept.is_empty() {
         eprintln!(
             "{}",
@@ -48,36 +66,36 @@ async fn run_async(args: &RunArgs) -> Done {
     }
     let mark = folder.mark().clone();
     let output =
-        args.output.clone().unwrap_or_else(|| run::default_output(Path::new("samklang-out"), mark.id()));
+        options.output.clone().unwrap_or_else(|| run::default_output(Path::new("samklang-out"), mark.id()));
     let order = Order {
         id: mark.id().to_owned(),
         casts,
-        subjects: setting::subjects(args.vs.is_none()),
+        subjects: setting::subjects(options.vs.is_none()),
         selection: Selection {
             terms: args.scenarios.clone(),
-            room_versions: args.room_versions.clone(),
-            hosts: args.host.into_iter().collect(),
+            room_versions: options.room_versions.clone(),
+            hosts: options.host.into_iter().collect(),
         },
-        direct: args.direct,
-        side_by_side: usize::from(args.jobs),
-        seed: args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000_000)),
+        direct: options.direct,
+        side_by_side: usize::from(options.jobs),
+        seed: options.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000_000)),
         output,
         deployer_line: Catalogue::english().label(line),
         deviations,
         today: jiff::Zoned::now().date().to_string(),
     };
-    let teller = Teller::new(args.format);
+    let teller = Teller::new(options.format);
     let ended = play(&order, Arc::new(suite), deployer.as_ref(), &teller, interrupts).await;
     let closed = folder.close();
     let told = match ended? {
         Some(result) => tell(&order, &result, &teller),
         None => {
             eprintln!("{}", Catalogue::english().render(&message!("run.cut-short")).in_one_line());
-            Ok(exit::NOT_PROVEN)
+            return closed.map(|()| Ended { code: exit::NOT_PROVEN, output: None });
         }
     };
     closed?;
-    told
+    told.map(|code| Ended { code, output: Some(order.output) })
 }
 
 /// Plays until the end, or until somebody asks twice to stop: then there is no result.

@@ -21,7 +21,11 @@ pub(super) fn report(path: &Path, output: Option<&Path>) -> Done {
     print(&reports.closing(colour()))
 }
 
-fn read(path: &Path) -> Result<ResultFile, Problem> {
+/// The result file at `path`.
+///
+/// # Errors
+/// When there is none that this program can read.
+pub(super) fn read(path: &Path) -> Result<ResultFile, Problem> {
     let unreadable = |error: &dyn std::fmt::Display| {
         Problem::configuration(message!("report.unreadable", path = path.display(), error = error))
     };

@@ -1,0 +1,84 @@
+//! `samklang repro`.
+
+use samklang_verdict::{Catalogue, Participant, Problem, ResultFile, Role, message};
+
+use super::{
+    Done,
+    args::{Format, ReproArgs, RunArgs, RunOptions},
+    play::{self, Ended},
+    print,
+    record::{Asked, Record, Wanted},
+    show,
+};
+use crate::setting::Deploy;
+
+/// Plays the scenario of a check afresh as the last run played it, and shows what was recorded. The exit code is the new
+/// run's.
+pub(super) fn repro(args: ReproArgs) -> Done {
+    let record = Record::open(args.run.as_deref())?;
+    let Asked::Plays(wanted) = Asked::parse(&args.check) else {
+        return Err(Problem::configuration(message!("repro.no-check", text = args.check)));
+    };
+    let mut options = args.options;
+    let room_version = match options.room_versions.as_slice() {
+        [] => wanted.room_version,
+        [one] => Some(one.clone()),
+        _ => return Err(Problem::configuration(message!("repro.one-version"))),
+    };
+    let host = options.host.or(wanted.host);
+    // What is asked for may be a play that the last run did not have; its scenario has to be one it knew.
+    let exact = Wanted { id: wanted.id.clone(), room_version: room_version.clone(), host };
+    let any = Wanted { id: wanted.id.clone(), ..Wanted::default() };
+    let plays = record.plays(&exact).or_else(|_| record.plays(&any))?;
+    let Some(played) = plays.first() else { return print("") };
+    options.room_versions = vec![room_version.unwrap_or_else(|| played.play.room_version.clone())];
+    options.host = Some(host.unwrap_or(played.play.host));
+    let again =
+        Wanted { id: wanted.id, room_version: options.room_versions.first().cloned(), host: options.host };
+    let scenario = played.scenario.to_owned();
+    let quiet = options.format == Format::Jsonl;
+    let run = as_before(&record.result, args.vendor, scenario, options);
+    let Ended { code, output } = play::play_out(&run)?;
+    if let Some(output) = output.filter(|_| !quiet) {
+        let record = Record::open(Some(&output))?;
+        let plays = record.plays(&again)?;
+        // A run that could not play has said why; its exit code stands all the same.
+        if let Some(Ok(text)) =
+            plays.first().map(|played| show::sequence(&record, played, again.id.contains('/'), args.full))
+        {
+            print(&format!("\n{text}{}", files(&record)))?;
+        }
+    }
+    Ok(code)
+}
+
+/// The arguments of a run with the constellation of `result`, as far as `options` say nothing else.
+fn as_before(
+    result: &ResultFile,
+    vendor: Option<String>,
+    scenario: String,
+    mut options: RunOptions,
+) -> RunArgs {
+    let spec = |participant: &Participant| format!("{}@{}", participant.vendor, participant.version);
+    let of = |role: Role| result.participants.iter().find(|participant| participant.role == role);
+    let subject = of(Role::A).map(spec).unwrap_or_default();
+    // Where both are judged, one vendor met itself; a new version then takes both parts.
+    let other = of(Role::B).filter(|other| !other.subject).map(spec);
+    options.vs = options.vs.or(other);
+    options.direct |= result.run.direct;
+    options.seed = options.seed.or(Some(result.run.seed));
+    options.deploy = options.deploy.or(match result.run.deployer.as_str() {
+        "process" => Some(Deploy::Process),
+        "container" => Some(Deploy::Container),
+        _ => None,
+    });
+    RunArgs { vendor: vendor.unwrap_or(subject), scenarios: vec![scenario], options }
+}
+
+/// Where a run's logs and reports lie.
+fn files(record: &Record) -> String {
+    let logs = record.result.participants.iter().filter_map(|participant| participant.log.as_deref());
+    let logs: Vec<_> = logs.map(|log| record.folder.join(log).display().to_string()).collect();
+    let text = message!("repro.files", folder = record.folder.display(), logs = logs.join(", "));
+    Catalogue::english().render(&text).in_one_line() + "\n"
+}
