@@ -93,7 +93,13 @@ pub fn select(suite: &Suite, selection: &Selection) -> Result<Vec<&'static Scena
     let wanted = |scenario: &&'static Scenario| {
         selection.terms.is_empty() || selection.terms.iter().any(|term| fits(scenario, term))
     };
-    let chosen: Vec<_> = suite.scenarios.iter().copied().filter(wanted).collect();
+    let mut chosen: Vec<_> = suite.scenarios.iter().copied().filter(wanted).collect();
+    // What judges the traffic of others needs others.
+    let is_passive = |scenario: &&'static Scenario| scenario.kind == Kind::Passive;
+    if chosen.iter().all(is_passive) && !chosen.is_empty() {
+        let others = suite.scenarios.iter().copied().filter(|scenario| !is_passive(scenario));
+        chosen = others.chain(chosen).collect();
+    }
     if chosen.is_empty() { Err(Problem::configuration(message!("plan.empty"))) } else { Ok(chosen) }
 }
 
