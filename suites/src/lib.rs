@@ -9,6 +9,8 @@ pub mod messages;
 mod prelude;
 pub mod rooms;
 pub mod setting;
+pub mod signals;
+pub mod transactions;
 mod visit;
 pub mod wire;
 
@@ -30,6 +32,8 @@ pub fn scenarios() -> Vec<&'static Scenario> {
         media::SCENARIOS,
         messages::SCENARIOS,
         rooms::SCENARIOS,
+        signals::SCENARIOS,
+        transactions::SCENARIOS,
         wire::SCENARIOS,
     ];
     let mut all: Vec<_> = areas.into_iter().flatten().flat_map(|topic| topic.iter()).collect();

@@ -55,6 +55,13 @@ impl Visit<'_> {
         Ok(Sentinel { sighting: self.alice.sees(&honest).await? })
     }
 
+    /// Another peer's user joins as well; Alice sees it.
+    pub(crate) async fn another(&self, name: &str) -> Result<RoomCopy, Failure> {
+        let copy = self.scene.peer(name).await?.join(&self.host, &self.room, name).await?;
+        self.alice.sees(state(&self.room, "m.room.member", &copy.user)).await?;
+        Ok(copy)
+    }
+
     /// The event was dropped: Alice was never shown it, and her server does not hold it.
     pub(crate) async fn dropped(&self, bad: &Planted, after: &Sentinel) -> Result<Observations, Failure> {
         let unseen = self.alice.never_saw(bad, &after.sighting)?;

@@ -61,6 +61,19 @@ pub struct Planted {
     taken: OnceLock<(u64, ExchangeId)>,
 }
 
+/// What goes out together (server-server API, transactions); honest in all that is not said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Transaction<'a> {
+    /// The events (PDUs).
+    pub events: &'a [&'a Planted],
+    /// The signals (EDUs).
+    pub signals: &'a [Value],
+    /// Its id; a fresh one, when none is said.
+    pub id: Option<&'a str>,
+    /// The origin in its body; the sending peer, when none is said.
+    pub origin: Option<&'a str>,
+}
+
 /// What a server holds of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
@@ -253,7 +266,7 @@ impl ScriptedPeer {
     /// # Errors
     /// When the transaction is refused.
     pub async fn transmit(&self, host: &Host, events: &[&Planted]) -> Result<Reply, Failure> {
-        let answer = self.send_transaction(host, events, &[]).await?;
+        let answer = self.send_transaction(host, &Transaction { events, ..Transaction::default() }).await?;
         if answer.is_success() {
             self.reply(host, &answer)
         } else {
@@ -266,7 +279,15 @@ impl ScriptedPeer {
     /// # Errors
     /// Inconclusive when no complete answer comes.
     pub async fn offer(&self, host: &Host, events: &[&Planted]) -> Result<Reply, Failure> {
-        let answer = self.send_transaction(host, events, &[]).await?;
+        self.deliver(host, &Transaction { events, ..Transaction::default() }).await
+    }
+
+    /// Sends a transaction, whatever the answer. What is wrong with it is admitted.
+    ///
+    /// # Errors
+    /// Inconclusive when no complete answer comes.
+    pub async fn deliver(&self, host: &Host, transaction: &Transaction<'_>) -> Result<Reply, Failure> {
+        let answer = self.send_transaction(host, transaction).await?;
         let reply = self.reply(host, &answer)?;
         self.peer.admit(&reply.observation.exchange.to_string());
         Ok(reply)
@@ -277,7 +298,8 @@ impl ScriptedPeer {
     /// # Errors
     /// When the transaction is refused.
     pub async fn signal(&self, host: &Host, edus: &[Value]) -> Result<Reply, Failure> {
-        let answer = self.send_transaction(host, &[], edus).await?;
+        let answer =
+            self.send_transaction(host, &Transaction { signals: edus, ..Transaction::default() }).await?;
         if answer.is_success() {
             self.reply(host, &answer)
         } else {
@@ -285,16 +307,14 @@ impl ScriptedPeer {
         }
     }
 
-    async fn send_transaction(
-        &self,
-        host: &Host,
-        events: &[&Planted],
-        edus: &[Value],
-    ) -> Result<Answer, Failure> {
-        let target = format!("/_matrix/federation/v1/send/{}", self.peer.transaction_id());
+    async fn send_transaction(&self, host: &Host, transaction: &Transaction<'_>) -> Result<Answer, Failure> {
+        let Transaction { events, signals, id, origin } = *transaction;
+        let id = id.map_or_else(|| self.peer.transaction_id(), str::to_owned);
+        let target = format!("/_matrix/federation/v1/send/{id}");
         // Events go out as they were written, which need not be canonical JSON.
         let pdus: Vec<_> = events.iter().map(|event| event.built.text.as_str()).collect();
-        let rest = json!({"origin": self.name(), "origin_server_ts": now_ms(), "edus": edus}).to_string();
+        let origin = origin.unwrap_or_else(|| self.name());
+        let rest = json!({"origin": origin, "origin_server_ts": now_ms(), "edus": signals}).to_string();
         let text = format!("{{\"pdus\":[{}],{}", pdus.join(","), rest.trim_start_matches('{'));
         let signed: Value = serde_json::from_str(&text).unwrap_or_default();
         let header = self.peer.header("PUT", host.name(), &target, Some(&signed)).build();
@@ -386,6 +406,26 @@ impl RoomCopy {
     /// As [`Self::plant`].
     pub fn message(&self, body: &str) -> Result<Planted, Failure> {
         self.plant(body, |room, user| draft_message(room, user, body))
+    }
+
+    /// An honest event that the copy does not hold: nothing that the peer makes later follows it.
+    ///
+    /// # Errors
+    /// As [`Self::plant`].
+    pub fn aside(
+        &self,
+        what: &str,
+        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
+    ) -> Result<Planted, Failure> {
+        let built = self.build(None, make)?;
+        let outcome = self.peer.peer.with_room(&self.room, |room| room.clone().add(&built.json));
+        match outcome {
+            Some(Ok(Outcome::Accepted)) => Ok(self.planted(what, built)),
+            other => {
+                let text = message!("judging.dishonest", what = what, outcome = format!("{other:?}"));
+                Err(Failure::Problem(Problem::harness(text)))
+            }
+        }
     }
 
     /// An event that is not in due form, admitted as such; the copy does not hold it.

@@ -1,12 +1,26 @@
 //! What a server makes of the events that others send it (server-server API, checks performed on receipt of a PDU).
 
+mod annotations;
 mod authorization;
+mod commands;
+mod malformed;
+mod odd_text;
 mod references;
 mod signatures;
+mod size_limits;
 mod soft_failure;
 
 use samklang_runner::scenario::Scenario;
 
 /// The scenarios of this area, by topic.
-pub const SCENARIOS: &[&[Scenario]] =
-    &[authorization::SCENARIOS, references::SCENARIOS, signatures::SCENARIOS, soft_failure::SCENARIOS];
+pub const SCENARIOS: &[&[Scenario]] = &[
+    annotations::SCENARIOS,
+    authorization::SCENARIOS,
+    commands::SCENARIOS,
+    malformed::SCENARIOS,
+    odd_text::SCENARIOS,
+    references::SCENARIOS,
+    signatures::SCENARIOS,
+    size_limits::SCENARIOS,
+    soft_failure::SCENARIOS,
+];

@@ -332,6 +332,14 @@ impl Session for MatrixSession {
         Ok(Answered { value: reply.json()?, exchange: reply.exchange })
     }
 
+    async fn device_keys(&self, user: &str) -> Call<Value> {
+        use client::keys::get_keys::v3::Request;
+        let mut request = Request::new();
+        request.device_keys.insert(id(user)?, Vec::new());
+        let reply = self.ask(request, CALL_BOUND).await?;
+        Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
+    }
+
     async fn upload(&self, file: &File) -> Call<String> {
         use client::media::create_content::v3::Request;
         let mut request = Request::new(file.bytes.clone());

@@ -30,6 +30,14 @@ pub(super) fn happenings(answer: &Value, exchange: ExchangeId) -> Vec<Happening>
     for event in answer["presence"]["events"].as_array().into_iter().flatten() {
         found.push(Happening { place: Place::Presence, room: None, event: event.clone(), exchange });
     }
+    for event in answer["to_device"]["events"].as_array().into_iter().flatten() {
+        found.push(Happening { place: Place::ToDevice, room: None, event: event.clone(), exchange });
+    }
+    let lists = &answer["device_lists"];
+    let some = |key: &str| lists[key].as_array().is_some_and(|users| !users.is_empty());
+    if some("changed") || some("left") {
+        found.push(Happening { place: Place::DeviceLists, room: None, event: lists.clone(), exchange });
+    }
     found
 }
 
@@ -49,6 +57,8 @@ mod tests {
                 "knock": {"!k": {"knock_state": events("k")}},
             },
             "presence": events("p"),
+            "to_device": events("d"),
+            "device_lists": {"changed": ["@a:a.test"], "left": [], "type": "c"},
         });
         let found: Vec<_> = happenings(&answer, ExchangeId(7))
             .into_iter()
@@ -62,6 +72,8 @@ mod tests {
             (Place::Ephemeral, "!j", "e"),
             (Place::Timeline, "!l", "l"),
             (Place::Presence, "", "p"),
+            (Place::ToDevice, "", "d"),
+            (Place::DeviceLists, "", "c"),
         ];
         assert_eq!(found, expected.map(|(place, room, kind)| (place, room.to_owned(), kind.to_owned())));
     }

@@ -145,6 +145,10 @@ pub enum Place {
     Ephemeral,
     /// Presence.
     Presence,
+    /// What was sent to the device alone.
+    ToDevice,
+    /// Whose devices have changed, as one event that holds `changed` and `left`.
+    DeviceLists,
 }
 
 /// Something that a sync showed.
@@ -152,7 +156,7 @@ pub enum Place {
 pub struct Happening {
     /// Where it stood.
     pub place: Place,
-    /// The room; none for presence.
+    /// The room; none for presence and what concerns devices.
     pub room: Option<String>,
     /// The event as it stood there.
     pub event: Value,
@@ -215,6 +219,10 @@ pub trait Session: Send + Sync {
     async fn set_profile(&self, field: &str, value: &str) -> Call<()>;
     /// Reads a user's profile.
     async fn profile(&self, user: &str) -> Call<Value>;
+    /// Asks for a user's device keys and cross-signing keys; answers as the API does.
+    async fn device_keys(&self, _user: &str) -> Call<Value> {
+        Err(CallError::NotOffered { verb: "device_keys" })
+    }
     /// Stores a file; answers with its `mxc://` address.
     async fn upload(&self, file: &File) -> Call<String>;
     /// Fetches a file by its `mxc://` address.

@@ -12,7 +12,8 @@ use std::sync::{Arc, OnceLock};
 pub use failure::{Actor, Done, Failure, MustBeRefused, Refused, Shown, Wrong};
 pub use ledger::{Bounds, Ledger};
 pub use pattern::{
-    Pattern, ban, event, invite, invited, join, knock, leave, presence, receipt, state, stripped, typing,
+    Pattern, ban, event, invite, invited, join, knock, leave, presence, receipt, shown, state, stripped,
+    typing,
 };
 use samklang_verdict::{ExchangeId, Message, Observation, Observations, Role, message};
 use serde_json::Value;

@@ -247,6 +247,20 @@ pub fn receipt(event: &Sent, user: &User, kind: &'static str) -> Pattern {
     pattern
 }
 
+/// Anything that a sync shows in this place and that `is_it` holds for; `what` says it in words.
+pub fn shown(
+    what: &str,
+    place: Place,
+    room: Option<&Room>,
+    is_it: impl Fn(&Value) -> bool + Send + Sync + 'static,
+) -> Pattern {
+    let pattern = Pattern::new(what.to_owned(), move |seen| seen.place == place && is_it(&seen.event));
+    match room {
+        Some(room) => pattern.in_room(&room.id),
+        None => pattern,
+    }
+}
+
 /// `user` has this presence.
 pub fn presence(user: &User, presence: &'static str) -> Pattern {
     let id = user.id().to_owned();

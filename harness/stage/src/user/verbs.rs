@@ -297,6 +297,25 @@ impl User {
         Ok(Observed::new(profile, done.observations))
     }
 
+    /// Asks for the device keys and cross-signing keys of the user with this id.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn device_keys_of(&self, user: &str) -> Result<Observed, Failure> {
+        let (keys, done) = self.settle("device_keys", &[user], self.session().device_keys(user).await)?;
+        Ok(Observed::new(keys, done.observations))
+    }
+
+    /// Fetches an event that somebody other than a user sent, as the user's server keeps it.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn fetch_by_id(&self, room: &Room, id: &str) -> Result<Observed, Failure> {
+        let (event, done) =
+            self.settle("event", &[&room.id, id], self.session().event(&room.id, id).await)?;
+        Ok(Observed::new(event, done.observations))
+    }
+
     /// Stores a file at the user's server.
     ///
     /// # Errors

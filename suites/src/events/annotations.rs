@@ -1,0 +1,238 @@
+//! Edits and redactions by who may not make them (client-server API, event replacements; rooms/v11, redactions).
+
+use samklang_matrix::{Draft, Room as Copy};
+use samklang_runner::peer::draft_message;
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "events.foreign-edit",
+        title: "Nobody puts words into another's mouth: an edit counts only from the message's own sender.",
+        catalogue: &["SH-07"],
+        checks: &[
+            CheckPlan::new("of-another-server", "An edit of another server's user's message is not applied."),
+            CheckPlan::new(
+                "of-a-neighbour",
+                "An edit of the message of a user of the same server is not applied.",
+            ),
+            CheckPlan::new("of-another-type", "An edit of another type than the message is not applied."),
+        ],
+        play: play!(foreign_edit),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.foreign-redaction",
+        title: "Nobody without power takes away what another server's user said.",
+        catalogue: &["SH-08"],
+        requirements: &["SS-REDACT-017"],
+        checks: &[
+            CheckPlan::new(
+                "powerless",
+                "A redaction by a powerless user of another server leaves the message as it is.",
+            ),
+            CheckPlan::new("not-shown", "Such a redaction is not shown."),
+            CheckPlan::new("own", "A user's redaction of the own message is applied.").of(&["SS-REDACT-016"]),
+            CheckPlan::new("same-server", "A redaction by a user of the sender's server is applied.")
+                .of(&["SS-REDACT-016"]),
+        ],
+        play: play!(foreign_redaction),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.early-redaction",
+        title: "A redaction that arrives before its target waits for it, and is judged then.",
+        catalogue: &["SH-08"],
+        requirements: &["SS-REDACT-018"],
+        checks: &[
+            CheckPlan::new("own", "It takes effect when its sender's message arrives."),
+            CheckPlan::new("powerless", "It has no effect when the message is another server's user's.")
+                .of(&["SS-REDACT-017", "SS-REDACT-018"]),
+        ],
+        play: play!(early_redaction),
+        ..Scenario::PEER
+    },
+];
+
+/// An edit of `target`.
+fn draft_edit<'a>(room: &'a Copy, kind: &str, user: &str, target: &str) -> Draft<'a> {
+    let new = json!({"msgtype": "m.text", "body": "edited"});
+    let relation = json!({"rel_type": "m.replace", "event_id": target});
+    room.draft(kind, user).content(json!({
+        "msgtype": "m.text", "body": "* edited", "m.new_content": new, "m.relates_to": relation,
+    }))
+}
+
+/// A redaction of `target`, in the form of the room's version (rooms/v11, moving the redacts property).
+fn draft_redaction<'a>(room: &'a Copy, user: &str, target: &str) -> Draft<'a> {
+    let redaction = room.draft("m.room.redaction", user);
+    if room.version().id().parse::<u32>().is_ok_and(|version| version >= 11) {
+        return redaction.content(json!({ "redacts": target }));
+    }
+    let target = target.to_owned();
+    redaction.tampered(Tamper::before_hash(move |pdu| pdu["redacts"] = json!(target)))
+}
+
+impl Visit<'_> {
+    /// An honest event, which Alice is shown.
+    async fn said(
+        &self,
+        what: &str,
+        make: impl for<'a> FnOnce(&'a Copy, &str) -> Draft<'a>,
+    ) -> Result<(Planted, Sighting), Failure> {
+        let planted = self.copy.plant(what, make)?;
+        self.mallory.transmit(&self.host, &[&planted]).await?;
+        let shown = self.alice.sees(&planted).await?;
+        Ok((planted, shown))
+    }
+
+    async fn message(&self, body: &str) -> Result<Planted, Failure> {
+        Ok(self.said(body, |room, user| draft_message(room, user, body)).await?.0)
+    }
+
+    /// Eve, another user of Mallory's server, joins.
+    async fn eve(&self) -> Result<String, Failure> {
+        let eve = self.mallory.user("eve");
+        self.said("join of Eve", |room, _| room.draft_member(&eve, &eve, "join")).await?;
+        Ok(eve)
+    }
+}
+
+/// Every lie first, then the twin: once that is applied, the lies would be as well.
+async fn foreign_edit(scene: &Scene) -> Result<(), Failure> {
+    const MESSAGE: &str = "m.room.message";
+    let visit = visit(scene).await?;
+    let eve = visit.eve().await?;
+    let of_alice = visit.alice.send(&visit.room, "a word of Alice's").await?;
+    scene.event_on_wire(&of_alice).await?;
+    let [by_eve, odd, own] = ["for Eve to edit", "for another type", "for oneself to edit"];
+    let [by_eve, odd, own] =
+        [visit.message(by_eve).await?, visit.message(odd).await?, visit.message(own).await?];
+
+    let lies = [
+        ("of-another-server", of_alice.id.clone(), "a word of Alice's", MESSAGE, &visit.copy.user),
+        ("of-a-neighbour", by_eve.id.clone(), "for Eve to edit", MESSAGE, &eve),
+        ("of-another-type", odd.id.clone(), "for another type", "org.example.message", &visit.copy.user),
+    ];
+    let mut edits = Vec::new();
+    for (check, target, body, kind, by) in lies {
+        let (edit, _) = visit.said(check, |room, _| draft_edit(room, kind, by, &target)).await?;
+        edits.push((check, target, body, edit));
+    }
+    let (edit, _) = visit.said("the own edit", |room, user| draft_edit(room, MESSAGE, user, &own.id)).await?;
+    let applied = applied(&visit, &own.id, &edit.id).await?;
+    for (check, target, body, edit) in edits {
+        scene.check(check, not_applied(&visit, &target, body, &edit, &applied).await);
+    }
+    Ok(())
+}
+
+fn bundled(event: &Value) -> &Value {
+    &event["unsigned"]["m.relations"]["m.replace"]["event_id"]
+}
+
+/// The edit is bundled with the message; where a server does not do that, nothing can be said.
+async fn applied(visit: &Visit<'_>, message: &str, edit: &str) -> Result<Observed, Failure> {
+    let asked = || async {
+        let kept = visit.alice.fetch_by_id(&visit.room, message).await?;
+        Ok((*bundled(&kept.value) == *edit).then_some(kept))
+    };
+    match visit.alice.eventually("the own edit", &[message], asked).await {
+        Err(Failure::NotSeen { .. }) => Err(Failure::Inconclusive(message!("judging.no-edits"))),
+        other => other,
+    }
+}
+
+async fn not_applied(
+    visit: &Visit<'_>,
+    target: &str,
+    body: &str,
+    edit: &Planted,
+    twin: &Observed,
+) -> Result<Observations, Failure> {
+    let kept = visit.alice.fetch_by_id(&visit.room, target).await?;
+    if *bundled(&kept.value) != *edit.id && kept.value["content"]["body"] == *body {
+        return Ok(by_both(kept, twin.clone()));
+    }
+    let text = message!("fail.foreign-edit");
+    let failure = visit.alice.wrong("edit.foreign_applied", text, kept.observations.all());
+    Err(failure.showing(body, kept.value))
+}
+
+async fn foreign_redaction(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let eve = visit.eve().await?;
+    let of_alice = visit.alice.send(&visit.room, "evidence").await?;
+    scene.event_on_wire(&of_alice).await?;
+    let powerless = visit
+        .copy
+        .plant("a redaction without power", |room, user| draft_redaction(room, user, &of_alice.id))?;
+    visit.mallory.offer(&visit.host, &[&powerless]).await?;
+
+    let (own, other) = (visit.message("a slip").await?, visit.message("a slip for Eve").await?);
+    let redact = async |what: &str, by: &str, target: &str| {
+        let redaction = visit.copy.plant(what, |room, _| draft_redaction(room, by, target))?;
+        visit.mallory.transmit(&visit.host, &[&redaction]).await?;
+        gone(&visit, target).await
+    };
+    scene.check("own", redact("the own redaction", &visit.copy.user, &own.id).await);
+    scene.check("same-server", redact("a redaction by Eve", &eve, &other.id).await);
+
+    let after = visit.sentinel("after all redactions").await?;
+    scene.check("not-shown", visit.alice.never_saw(&powerless, &after.sighting));
+    scene.check("powerless", untouched(&visit, &of_alice.id, "evidence").await);
+    Ok(())
+}
+
+/// The redaction comes first, and its target once an honest message has been seen; they stand beside each other.
+async fn early_redaction(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let olof = visit.another("olof").await?;
+    let own = visit.copy.aside("an early slip", |room, user| draft_message(room, user, "an early slip"))?;
+    let others =
+        olof.aside("a word of Olof's", |room, user| draft_message(room, user, "a word of Olof's"))?;
+    for target in [&own, &others] {
+        let what = format!("early redaction of {}", target.what);
+        let redaction = visit.copy.aside(&what, |room, user| draft_redaction(room, user, &target.id))?;
+        visit.mallory.offer(&visit.host, &[&redaction]).await?;
+    }
+    visit.sentinel("after the redactions").await?;
+    visit.mallory.transmit(&visit.host, &[&own]).await?;
+    scene.check("own", gone(&visit, &own.id).await);
+    olof.peer.transmit(&visit.host, &[&others]).await?;
+    visit.alice.sees(&others).await?;
+    visit.sentinel("after the targets").await?;
+    scene.check("powerless", untouched(&visit, &others.id, "a word of Olof's").await);
+    Ok(())
+}
+
+/// The message's content is taken away within the bound.
+async fn gone(visit: &Visit<'_>, message: &str) -> Result<Observations, Failure> {
+    let asked = || async {
+        match visit.alice.fetch_by_id(&visit.room, message).await {
+            Ok(kept) => Ok((kept.value["content"] == json!({})).then_some(kept)),
+            // It has not arrived yet.
+            Err(failure) if samklang_runner::scene::refusal(&failure).is_some() => Ok(None),
+            Err(other) => Err(other),
+        }
+    };
+    match visit.alice.eventually("the redacted message", &[message], asked).await {
+        Err(Failure::NotSeen { .. }) => {
+            let text = message!("fail.redaction-not-applied");
+            let kept = visit.alice.fetch_by_id(&visit.room, message).await?;
+            let failure = visit.alice.wrong("redaction.not_applied", text, kept.observations.all());
+            Err(failure.showing("{}", &kept.value["content"]))
+        }
+        other => other.map(Into::into),
+    }
+}
+
+async fn untouched(visit: &Visit<'_>, message: &str, body: &str) -> Result<Observations, Failure> {
+    let kept = visit.alice.fetch_by_id(&visit.room, message).await?;
+    if kept.value["content"]["body"] == *body {
+        return Ok(kept.into());
+    }
+    let text = message!("fail.redacted-without-power");
+    let failure = visit.alice.wrong("redaction.without_power", text, kept.observations.all());
+    Err(failure.showing(body, &kept.value["content"]))
+}

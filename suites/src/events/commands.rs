@@ -1,0 +1,95 @@
+//! Text that looks like a command (client-server API, instant messaging): what a remote user says is only text.
+
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "events.commands-are-text",
+    title: "What looks like a command of an administrator or a client is only text when a remote user says it.",
+    catalogue: &["SH-26"],
+    checks: &[
+        CheckPlan::new("as-sent", "Each such message is shown exactly as it was sent."),
+        CheckPlan::new("no-effect", "The room's state, its members and levels are what they were."),
+    ],
+    play: play!(commands_are_text),
+    ..Scenario::PEER
+}];
+
+/// Commands of clients, of bots and of servers' administration rooms. `{user}` stands for the one who speaks, `{alice}`
+/// for the room's creator, `{server}` for her server.
+const COMMANDS: [&str; 18] = [
+    "/op {user} 100",
+    "/deop {alice}",
+    "/kick {alice}",
+    "/ban {alice} now",
+    "/invite @nobody:example.org",
+    "/topic taken over",
+    "/roomname taken over",
+    "/nick Alice",
+    "/part",
+    "/upgraderoom 11",
+    "//op {user}",
+    "!admin users make-admin {user}",
+    "!admin server shutdown",
+    "\\!admin rooms moderation ban {alice}",
+    "@conduit:{server}: deactivate-user {alice}",
+    "!mod kick {alice}",
+    "!help",
+    "{server}: make-me-admin",
+];
+
+async fn commands_are_text(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let before = visit.alice.state(&visit.room).await?;
+    scene.check("as-sent", all_as_sent(&visit).await);
+    let sentinel = visit.sentinel("no command at all").await?;
+
+    let after = visit.alice.state(&visit.room).await?;
+    scene.check(
+        "no-effect",
+        if ids(&before.value) == ids(&after.value) {
+            Ok(by_both(by_both(before, after), sentinel.sighting))
+        } else {
+            let text = message!("fail.command-obeyed");
+            let failure = visit.alice.wrong("command.obeyed", text, after.observations.all());
+            Err(failure.showing(ids(&before.value), ids(&after.value)))
+        },
+    );
+    Ok(())
+}
+
+/// Type, key and id of each event of the state.
+fn ids(state: &Value) -> Value {
+    let events = state.as_array().into_iter().flatten();
+    events.map(|event| json!([event["type"], event["state_key"], event["event_id"]])).collect()
+}
+
+/// One after the other: a sync may leave out some of what comes all at once.
+async fn all_as_sent(visit: &Visit<'_>) -> Result<Observations, Failure> {
+    let mut all: Option<Observations> = None;
+    for command in COMMANDS {
+        let text = command
+            .replace("{user}", &visit.copy.user)
+            .replace("{alice}", visit.alice.id())
+            .replace("{server}", visit.host.name());
+        let message = visit.copy.message(&text)?;
+        visit.mallory.transmit(&visit.host, &[&message]).await?;
+        let shown = as_sent(visit, &message).await?;
+        all = Some(match all {
+            Some(all) => by_both(all, shown),
+            None => shown.into(),
+        });
+    }
+    all.ok_or_else(|| Failure::Inconclusive(message!("judging.nothing-gathered")))
+}
+
+async fn as_sent(visit: &Visit<'_>, message: &Planted) -> Result<Sighting, Failure> {
+    let shown = visit.alice.sees(message).await?;
+    let content = &message.json()["content"];
+    if shown.event["content"] == *content {
+        return Ok(shown);
+    }
+    let text = message!("fail.content-changed", user = visit.alice.name());
+    let seen: Observations = shown.clone().into();
+    let failure = visit.alice.wrong("content.changed", text, seen.all());
+    Err(failure.showing(content, &shown.event["content"]))
+}

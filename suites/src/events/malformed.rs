@@ -1,0 +1,231 @@
+//! Events that have not the form of their room version (server-server API, PDUs; checks performed on receipt of a PDU, 1).
+//!
+//! Each is signed and hashed as it stands, so that nothing but its form is wrong.
+
+use samklang_matrix::{Breach, BreachReason, RoomVersion, format_breaches};
+use samklang_runner::peer::draft_message;
+use samklang_stage::{
+    driver::Place,
+    user::{Pattern, shown},
+};
+
+use crate::{prelude::*, visit::Aftermath};
+
+/// Every scenario of malformed events makes this check.
+pub(super) const GOES_ON: CheckPlan =
+    CheckPlan::new("still-sends", "Afterwards the server goes on sending its users' events.");
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "events.missing-keys",
+        title: "An event that lacks what every event has is dropped, and the server works on.",
+        catalogue: &["SH-14"],
+        requirements: &["SS-PDU-001", "SS-PDU-019"],
+        checks: &[
+            CheckPlan::new("type", "An event without a type is dropped."),
+            CheckPlan::new("sender", "An event without a sender is dropped."),
+            CheckPlan::new("content", "An event without content is dropped."),
+            CheckPlan::new("depth", "An event without a depth is dropped."),
+            CheckPlan::new("time", "An event without origin_server_ts is dropped."),
+            CheckPlan::new("hashes", "An event without hashes is dropped."),
+            CheckPlan::new("prev-events", "An event without prev_events is dropped."),
+            CheckPlan::new("auth-events", "An event without auth_events is dropped."),
+            GOES_ON,
+        ],
+        play: play!(missing_keys),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.wrong-types",
+        title: "An event with a value of the wrong type is dropped, and the server works on.",
+        catalogue: &["SH-14"],
+        requirements: &["SS-PDU-002", "SS-PDU-019"],
+        checks: &[
+            CheckPlan::new("type", "A type that is no text is refused."),
+            CheckPlan::new("sender", "A sender that is no text is refused."),
+            CheckPlan::new("no-user", "A sender that is no user id is refused."),
+            CheckPlan::new("state-key", "A state_key that is no text is refused."),
+            CheckPlan::new("content-list", "Content that is a list is refused."),
+            CheckPlan::new("content-text", "Content that is text is refused."),
+            CheckPlan::new("depth", "A depth in words is refused.").of(&["SS-PDU-017"]),
+            CheckPlan::new("time", "A time in words is refused."),
+            CheckPlan::new("hashes", "Hashes that are text are refused."),
+            CheckPlan::new("prev-events", "Predecessors that are no list are refused."),
+            CheckPlan::new("prev-entry", "A predecessor that is no id is refused."),
+            CheckPlan::new("prev-pairs", "Predecessors in the form of old room versions are refused."),
+            CheckPlan::new("auth-events", "Auth events that are no list are refused."),
+            GOES_ON,
+        ],
+        play: play!(wrong_types),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.odd-numbers",
+        title: "An event with a number that canonical JSON does not have is dropped, and the server works on.",
+        catalogue: &["SH-14"],
+        requirements: &["SS-CJSON-010", "SS-PDU-019"],
+        checks: &[
+            CheckPlan::new("fraction", "A fraction in the content is refused.").of(&["SS-CJSON-009"]),
+            CheckPlan::new("too-great", "An integer of 2^53 in the content is refused."),
+            CheckPlan::new("too-small", "An integer of -2^53 in the content is refused."),
+            CheckPlan::new("nested", "An integer of 2^53 deep in the content is refused."),
+            CheckPlan::new("depth-too-great", "A depth of 2^53 is refused.").of(&["SS-PDU-017"]),
+            CheckPlan::new("depth-negative", "A depth below zero is refused.").of(&["SS-PDU-017"]),
+            CheckPlan::new("depth-fraction", "A depth with a fraction is refused.")
+                .of(&["SS-CJSON-009", "SS-PDU-017"]),
+            GOES_ON,
+        ],
+        play: play!(odd_numbers),
+        ..Scenario::PEER
+    },
+];
+
+/// An event in a wrong form: its check, the field and the breach, and what makes it. Where an event keeps its content, it
+/// says there what it is, so that it is known again whatever its id.
+type Malformed = (&'static str, &'static str, BreachReason, fn(&mut Value));
+
+fn without(pdu: &mut Value, key: &str) {
+    if let Some(pdu) = pdu.as_object_mut() {
+        pdu.remove(key);
+    }
+}
+
+const MISSING_KEYS: [Malformed; 8] = [
+    ("type", "type", BreachReason::FieldMissing, |pdu| without(pdu, "type")),
+    ("sender", "sender", BreachReason::FieldMissing, |pdu| without(pdu, "sender")),
+    ("content", "content", BreachReason::FieldMissing, |pdu| without(pdu, "content")),
+    ("depth", "depth", BreachReason::FieldMissing, |pdu| without(pdu, "depth")),
+    ("time", "origin_server_ts", BreachReason::FieldMissing, |pdu| without(pdu, "origin_server_ts")),
+    ("hashes", "hashes", BreachReason::FieldMissing, |pdu| without(pdu, "hashes")),
+    ("prev-events", "prev_events", BreachReason::FieldMissing, |pdu| without(pdu, "prev_events")),
+    ("auth-events", "auth_events", BreachReason::FieldMissing, |pdu| without(pdu, "auth_events")),
+];
+
+const WRONG_TYPES: [Malformed; 13] = [
+    ("type", "type", BreachReason::FieldType, |pdu| pdu["type"] = json!(7)),
+    ("sender", "sender", BreachReason::FieldType, |pdu| pdu["sender"] = json!([pdu["sender"]])),
+    ("no-user", "sender", BreachReason::SenderNotUserId, |pdu| pdu["sender"] = json!("mallory")),
+    ("state-key", "state_key", BreachReason::FieldType, |pdu| pdu["state_key"] = json!(7)),
+    ("content-list", "content", BreachReason::FieldType, |pdu| {
+        pdu["content"] = json!([pdu["content"]["body"]])
+    }),
+    ("content-text", "content", BreachReason::FieldType, |pdu| {
+        pdu["content"] = pdu["content"]["body"].clone()
+    }),
+    ("depth", "depth", BreachReason::FieldType, |pdu| pdu["depth"] = json!(pdu["depth"].to_string())),
+    ("time", "origin_server_ts", BreachReason::FieldType, |pdu| pdu["origin_server_ts"] = json!("now")),
+    ("hashes", "hashes", BreachReason::FieldType, |pdu| pdu["hashes"] = json!("none")),
+    ("prev-events", "prev_events", BreachReason::FieldType, |pdu| {
+        pdu["prev_events"] = pdu["prev_events"][0].clone()
+    }),
+    ("prev-entry", "prev_events.1", BreachReason::ReferenceForm, |pdu| {
+        pdu["prev_events"] = json!([pdu["prev_events"][0], 7]);
+    }),
+    ("prev-pairs", "prev_events.0", BreachReason::ReferenceForm, |pdu| {
+        pdu["prev_events"] = json!([[pdu["prev_events"][0], {"sha256": "x"}]]);
+    }),
+    ("auth-events", "auth_events", BreachReason::FieldType, |pdu| pdu["auth_events"] = json!({})),
+];
+
+/// One more than the greatest integer of canonical JSON.
+const TOO_GREAT: i64 = 1 << 53;
+
+const ODD_NUMBERS: [Malformed; 7] = [
+    ("fraction", "content.n", BreachReason::NumberNotCanonical, |pdu| pdu["content"]["n"] = json!(1.5)),
+    ("too-great", "content.n", BreachReason::NumberNotCanonical, |pdu| {
+        pdu["content"]["n"] = json!(TOO_GREAT)
+    }),
+    ("too-small", "content.n", BreachReason::NumberNotCanonical, |pdu| {
+        pdu["content"]["n"] = json!(-TOO_GREAT)
+    }),
+    ("nested", "content.n", BreachReason::NumberNotCanonical, |pdu| {
+        pdu["content"]["n"] = json!([{"n": [TOO_GREAT]}]);
+    }),
+    ("depth-too-great", "depth", BreachReason::NumberNotCanonical, |pdu| pdu["depth"] = json!(TOO_GREAT)),
+    ("depth-negative", "depth", BreachReason::IntegerRange, |pdu| pdu["depth"] = json!(-1)),
+    ("depth-fraction", "depth", BreachReason::NumberNotCanonical, |pdu| pdu["depth"] = json!(5.5)),
+];
+
+async fn missing_keys(scene: &Scene) -> Result<(), Failure> {
+    all_kept_out(&visit(scene).await?, &MISSING_KEYS).await
+}
+
+async fn wrong_types(scene: &Scene) -> Result<(), Failure> {
+    all_kept_out(&visit(scene).await?, &WRONG_TYPES).await
+}
+
+async fn odd_numbers(scene: &Scene) -> Result<(), Failure> {
+    all_kept_out(&visit(scene).await?, &ODD_NUMBERS).await
+}
+
+async fn all_kept_out(visit: &Visit<'_>, table: &[Malformed]) -> Result<(), Failure> {
+    let mut bad = Vec::new();
+    for (check, field, reason, change) in table {
+        let what = format!("malformed {check}");
+        // The hash is not that of what is sent where it is the hash itself that is malformed.
+        let tamper =
+            if *field == "hashes" { Tamper::before_signing(change) } else { Tamper::before_hash(change) };
+        let event = visit.copy.forge(&what, tamper, |room, user| draft_message(room, user, &what))?;
+        has_breach(visit, &event, field, *reason)?;
+        bad.push((*check, event));
+    }
+    judge_kept_out(visit, &bad).await
+}
+
+/// Sends the events one by one, and judges each once an honest message has been seen after all of them.
+pub(super) async fn judge_kept_out(visit: &Visit<'_>, bad: &[(&str, Planted)]) -> Result<(), Failure> {
+    for (_, event) in bad {
+        visit.mallory.offer(&visit.host, &[event]).await?;
+    }
+    let after = still_sends(visit).await?;
+    for (check, event) in bad {
+        visit.scene.check(check, kept_out(visit, event, &after));
+    }
+    Ok(())
+}
+
+/// The event has no part in the room, under its id or another.
+fn kept_out(visit: &Visit<'_>, bad: &Planted, after: &Aftermath) -> Result<Observations, Failure> {
+    let ignored = visit.ignored(bad, after)?;
+    let by_id = Pattern::from(bad);
+    let what = bad.what.clone();
+    let by_words =
+        shown(&bad.what, Place::Timeline, Some(&visit.room), move |event| event.to_string().contains(&what));
+    let by_words = match by_id.taken {
+        Some(exchange) => by_words.taken_in(exchange, by_id.tick),
+        None => by_words,
+    };
+    Ok(by_both(ignored, visit.alice.never_saw(by_words, &after.sentinel.sighting)?))
+}
+
+/// Alice sees an honest message, and what she says then goes out to Mallory's server. Judges `still-sends`.
+pub(super) async fn still_sends(visit: &Visit<'_>) -> Result<Aftermath, Failure> {
+    visit.sentinel("an honest word").await?;
+    let outcome = match visit.next_event().await {
+        Err(Failure::Inconclusive(_)) => {
+            Err(visit.alice.wrong("delivery.stopped", message!("fail.stopped-sending"), &[]))
+        }
+        other => other,
+    };
+    visit.scene.check("still-sends", outcome.clone());
+    outcome?;
+    visit.aftermath().await
+}
+
+/// The event has this breach at this field, and no other elsewhere.
+pub(super) fn has_breach(
+    visit: &Visit<'_>,
+    event: &Planted,
+    field: &str,
+    reason: BreachReason,
+) -> Result<(), Failure> {
+    let version = RoomVersion::new(visit.scene.room_version());
+    let breaches = version.map(|version| format_breaches(event.json(), &version)).unwrap_or_default();
+    let here = |breach: &Breach| breach.field.starts_with(field);
+    if breaches.iter().any(|breach| breach.reason == reason) && breaches.iter().all(here) {
+        return Ok(());
+    }
+    let (what, rule, outcome) = (&event.what, reason.code(), format!("{breaches:?}"));
+    let text = message!("judging.other-rule", what = what, rule = rule, outcome = outcome);
+    Err(Failure::Problem(Problem::harness(text)))
+}

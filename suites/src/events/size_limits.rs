@@ -1,0 +1,219 @@
+//! How large events and their fields may be (client-server API, size limits; server-server API, PDUs). Limits are in
+//! bytes of UTF-8. Each check has both sides: the greatest that is allowed is taken, and one more is not.
+
+use samklang_matrix::{BreachReason, Draft, Room as Copy, canonical_size};
+use samklang_runner::peer::draft_message;
+
+use super::malformed::{GOES_ON, has_breach, judge_kept_out};
+use crate::{prelude::*, visit::visit_to};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "events.too-large",
+        title: "An event of 65536 bytes is taken; a larger one is not, and the server works on.",
+        catalogue: &["SH-14"],
+        requirements: &["SS-LIMITS-001"],
+        checks: &[
+            CheckPlan::new("largest", "An event of exactly 65536 bytes is shown."),
+            CheckPlan::new("one-more", "An event of 65537 bytes is refused."),
+            CheckPlan::new(
+                "fewer-characters",
+                "An event of more bytes and fewer characters than that is refused.",
+            ),
+            GOES_ON,
+        ],
+        play: play!(too_large),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.too-long",
+        title: "Types, state keys and senders of 255 bytes are taken; longer ones are not, and the server works on.",
+        catalogue: &["SH-14"],
+        requirements: &["SS-LIMITS-002"],
+        checks: &[
+            CheckPlan::new("longest-type", "Types of exactly 255 bytes are shown.").of(&["SS-LIMITS-003"]),
+            CheckPlan::new("type", "A type of 256 bytes is refused.").of(&["SS-LIMITS-003"]),
+            CheckPlan::new("type-bytes", "A type of 256 bytes in fewer characters is refused.")
+                .of(&["SS-LIMITS-003"]),
+            CheckPlan::new("longest-state-key", "State keys of exactly 255 bytes are shown."),
+            CheckPlan::new("state-key", "A state_key of 256 bytes is refused."),
+            CheckPlan::new("state-key-bytes", "A state_key of 256 bytes in fewer characters is refused."),
+            CheckPlan::new("longest-sender", "A user whose id has exactly 255 bytes joins.")
+                .of(&["SS-LIMITS-004"]),
+            CheckPlan::new("sender", "A user whose id has 256 bytes does not join.").of(&["SS-LIMITS-004"]),
+            GOES_ON,
+        ],
+        play: play!(too_long),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "events.too-many-references",
+        title: "An event that follows or cites too many others is not taken, and the server works on.",
+        catalogue: &["SH-10", "SH-14"],
+        requirements: &["SS-PDU-014"],
+        checks: &[
+            CheckPlan::new("most-predecessors", "An event with 20 predecessors is shown."),
+            CheckPlan::new("predecessors", "An event with 21 predecessors is refused."),
+            CheckPlan::new("auth-events", "An event with 11 auth events is refused.").of(&["SS-PDU-012"]),
+            GOES_ON,
+        ],
+        play: play!(too_many_references),
+        ..Scenario::PEER
+    },
+];
+
+/// The greatest size of an event in bytes of canonical JSON, signatures included.
+const EVENT: usize = 65_522;
+/// The greatest size of type, state key and sender.
+const FIELD: usize = 255;
+
+/// `start` filled up to `size` bytes: with one-byte characters, or with characters of two bytes and at most one of one.
+fn filled(start: &str, size: usize, wide: bool) -> String {
+    let room = size.saturating_sub(start.len());
+    let filling = if wide { "x".repeat(room % 2) + &"é".repeat(room / 2) } else { "x".repeat(room) };
+    format!("{start}{filling}")
+}
+
+impl Visit<'_> {
+    /// An honest event stands beside others; Alice is shown it.
+    async fn taken(
+        &self,
+        what: &str,
+        make: impl for<'a> FnOnce(&'a Copy, &str) -> Draft<'a>,
+    ) -> Result<Sighting, Failure> {
+        let event = self.copy.aside(what, make)?;
+        self.mallory.transmit(&self.host, &[&event]).await?;
+        self.alice.sees(&event).await
+    }
+
+    /// An event that is signed as it stands and has this breach at this field.
+    fn over(
+        &self,
+        what: &str,
+        field: &str,
+        reason: BreachReason,
+        make: impl for<'a> FnOnce(&'a Copy, &str) -> Draft<'a>,
+    ) -> Result<Planted, Failure> {
+        let event = self.copy.forge(what, Tamper::before_hash(|_| {}), make)?;
+        has_breach(self, &event, field, reason)?;
+        Ok(event)
+    }
+}
+
+async fn too_large(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    // All bodies begin with the same number of bytes, so that one measure does for all.
+    let [largest, one_more, fewer] = ["large: 65536", "large: 65537", "large: wider"];
+    let probe = visit.copy.aside(largest, |room, user| draft_message(room, user, largest))?;
+    let rest = EVENT.saturating_sub(canonical_size(probe.json()).unwrap_or_default());
+    let body = |start: &str, more: usize, wide| filled(start, start.len() + rest + more * 15, wide);
+
+    let exact = body(largest, 0, false);
+    let exact = visit.copy.aside(largest, |room, user| draft_message(room, user, &exact))?;
+    let size = canonical_size(exact.json());
+    if size != Some(EVENT) {
+        let (what, outcome) = (largest, format!("{size:?}"));
+        return Err(Failure::Problem(Problem::harness(message!(
+            "judging.dishonest",
+            what = what,
+            outcome = outcome
+        ))));
+    }
+    let bad =
+        [("one-more", one_more, false), ("fewer-characters", fewer, true)].map(|(check, what, wide)| {
+            let body = body(what, 1, wide);
+            let event = visit
+                .over(what, "", BreachReason::EventTooLarge, |room, user| draft_message(room, user, &body));
+            Ok::<_, Failure>((check, event?))
+        });
+    let bad: Vec<_> = bad.into_iter().collect::<Result<_, _>>()?;
+    let shown = async {
+        visit.mallory.transmit(&visit.host, &[&exact]).await?;
+        visit.alice.sees(&exact).await
+    };
+    scene.check("largest", shown.await);
+    judge_kept_out(&visit, &bad).await
+}
+
+/// Everybody may set state in this room, so that nothing but the length is wrong.
+async fn too_long(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit_to(scene, Public.power_levels(json!({"state_default": 0}))).await?;
+    let longest = async |what: &str, make: Make, text: String| {
+        visit.taken(what, |room, user| make(room, user, &text, what)).await
+    };
+    let over = |what: &str, field: &str, make: Make, text: String| {
+        visit.over(what, field, BreachReason::FieldTooLong, |room, user| make(room, user, &text, what))
+    };
+    let mut bad = Vec::new();
+    for (field, make, checks) in FIELDS {
+        let [longest_check, narrow, wide] = checks;
+        let both = async {
+            let one = longest(&format!("longest {field}"), make, filled("x.", FIELD, false)).await?;
+            let other = longest(&format!("longest wide {field}"), make, filled("x.", FIELD, true)).await?;
+            Ok(by_both(one, other))
+        };
+        scene.check(longest_check, both.await);
+        bad.push((narrow, over(&format!("too long {field}"), field, make, filled("x.", FIELD + 1, false))?));
+        bad.push((wide, over(&format!("too wide {field}"), field, make, filled("x.", FIELD + 1, true))?));
+    }
+    let user_of = |size: usize| {
+        let server = format!(":{}", visit.mallory.name());
+        filled("@", size - server.len(), false) + &server
+    };
+    let (longest_user, longer_user) = (user_of(FIELD), user_of(FIELD + 1));
+    let joins = visit
+        .taken("join of the longest id", |room, _| room.draft_member(&longest_user, &longest_user, "join"));
+    scene.check("longest-sender", joins.await);
+    let join = visit.copy.forge("join of a longer id", Tamper::before_hash(|_| {}), |room, _| {
+        room.draft_member(&longer_user, &longer_user, "join")
+    })?;
+    has_breach(&visit, &join, "s", BreachReason::FieldTooLong)?;
+    bad.push(("sender", join));
+    judge_kept_out(&visit, &bad).await
+}
+
+/// Makes an event with a text in a field, and in its content what it is.
+type Make = for<'a> fn(&'a Copy, &str, &str, &str) -> Draft<'a>;
+
+fn draft_of_type<'a>(room: &'a Copy, user: &str, kind: &str, what: &str) -> Draft<'a> {
+    room.draft(kind, user).content(json!({ "body": what }))
+}
+
+fn draft_of_key<'a>(room: &'a Copy, user: &str, key: &str, what: &str) -> Draft<'a> {
+    room.draft("org.example.note", user).state_key(key).content(json!({ "body": what }))
+}
+
+/// Fields, what makes an event with one, and the checks of the longest, of one byte more, and of the same in fewer
+/// characters.
+const FIELDS: [(&str, Make, [&str; 3]); 2] = [
+    ("type", draft_of_type, ["longest-type", "type", "type-bytes"]),
+    ("state_key", draft_of_key, ["longest-state-key", "state-key", "state-key-bytes"]),
+];
+
+/// Twenty-one messages beside each other, and events that follow twenty of them, all, or cite some.
+async fn too_many_references(scene: &Scene) -> Result<(), Failure> {
+    const MOST: usize = 20;
+    let visit = visit(scene).await?;
+    let base = visit.copy.message("the one that all follow")?;
+    let beside = |number: usize| {
+        let body = format!("beside {number}");
+        visit.copy.plant(&body, |room, user| draft_message(room, user, &body).after([&base.id]))
+    };
+    let beside: Vec<_> = (0..=MOST).map(beside).collect::<Result<_, _>>()?;
+    let ids: Vec<_> = beside.iter().map(|event| event.id.clone()).collect();
+    visit.mallory.transmit(&visit.host, &[&base]).await?;
+    visit.mallory.transmit(&visit.host, &beside.iter().collect::<Vec<_>>()).await?;
+
+    let what = "after twenty";
+    let most = visit.taken(what, |room, user| draft_message(room, user, what).after(&ids[..MOST]));
+    scene.check("most-predecessors", most.await);
+    let what = "after twenty-one";
+    let followers = visit.over(what, "prev_events", BreachReason::TooManyPrevEvents, |room, user| {
+        draft_message(room, user, what).after(&ids)
+    })?;
+    let what = "citing eleven";
+    let citing = visit.over(what, "auth_events", BreachReason::TooManyAuthEvents, |room, user| {
+        draft_message(room, user, what).after(&ids[..1]).citing(&ids[..11])
+    })?;
+    judge_kept_out(&visit, &[("predecessors", followers), ("auth-events", citing)]).await
+}

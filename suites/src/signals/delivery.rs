@@ -1,0 +1,199 @@
+//! Signals that come twice, that nobody knows, or that are broken (server-server API, EDUs, send-to-device messaging).
+
+use samklang_runner::peer::Transaction;
+
+use super::edu::{Signal, to_device};
+use crate::prelude::*;
+
+const TO_DEVICE: &[Need] = &[Need::Wire, Need::Feature("to-device")];
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "signals.to-device-once",
+        title: "A message to a device is delivered once, however often its server sends it.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-TODEV-004"],
+        needs: TO_DEVICE,
+        checks: &[
+            CheckPlan::new("same", "The same message in a second transaction is not delivered again."),
+            CheckPlan::new("other", "Another message under a message_id that was seen is not delivered."),
+        ],
+        play: play!(to_device_once),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "signals.unknown-type",
+        title: "A signal of an unknown type is ignored, and what comes with it is not.",
+        weight: Weight::Should,
+        catalogue: &["SH-06"],
+        requirements: &["SS-TXN-018"],
+        needs: TO_DEVICE,
+        checks: &[
+            CheckPlan::new("neighbours", "The signals beside one of an unknown type are taken."),
+            CheckPlan::new("event", "The event beside a signal of an unknown type is taken."),
+        ],
+        play: play!(unknown_type),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "signals.malformed",
+        title: "Malformed signals do not keep out the honest ones that come with them and after them.",
+        // Nowhere is it said what becomes of the rest of such a transaction.
+        weight: Weight::Should,
+        catalogue: &["SH-14"],
+        requirements: &["SS-TXN-018"],
+        needs: TO_DEVICE,
+        checks: &[
+            CheckPlan::new("typing", "The neighbours of malformed typing are taken."),
+            CheckPlan::new("receipt", "The neighbours of malformed receipts are taken."),
+            CheckPlan::new("presence", "The neighbours of malformed presence are taken."),
+            CheckPlan::new("to-device", "The neighbours of malformed messages to devices are taken."),
+            CheckPlan::new("devices", "The neighbours of malformed device list updates are taken."),
+            CheckPlan::new("keys", "The neighbours of malformed cross-signing keys are taken."),
+            CheckPlan::new("goes-on", "Signals and events that come later are taken."),
+        ],
+        play: play!(malformed),
+        ..Scenario::PEER
+    },
+];
+
+fn note(visit: &Visit<'_>, message_id: &str, body: &str) -> Signal {
+    to_device(&visit.copy.user, &visit.alice, message_id, body)
+}
+
+/// Each time in a transaction of its own, so that no transaction comes twice.
+async fn to_device_once(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let first = visit.tell(&visit.mallory, note(&visit, "seen", "first")).await?;
+    let seen = visit.alice.sees(first.clone()).await?;
+    visit.tell(&visit.mallory, note(&visit, "seen", "first")).await?;
+    let other = visit.tell(&visit.mallory, note(&visit, "seen", "another under a seen id")).await?;
+    let later = visit.tell(&visit.mallory, note(&visit, "not seen", "later")).await?;
+    let later = visit.alice.sees(later).await?;
+
+    let times = visit.alice.seen_so_far(&first).len();
+    let seen = by_both(seen, &later);
+    scene.check(
+        "same",
+        if times == 1 {
+            Ok(seen)
+        } else {
+            let text = message!("fail.to-device-again", times = times);
+            Err(visit.alice.wrong("todevice.repeated", text, seen.all()).showing(1, times))
+        },
+    );
+    scene.check("other", visit.alice.never_saw(other, &later));
+    Ok(())
+}
+
+async fn unknown_type(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let unknown = json!({"edu_type": "org.example.unknown", "content": {"user_id": visit.copy.user}});
+    let notes = [note(&visit, "1", "before the unknown"), note(&visit, "2", "after the unknown")];
+    let signals = [notes[0].edu.clone(), unknown, notes[1].edu.clone()];
+    let event = visit.copy.message("beside the unknown")?;
+    let transaction = Transaction { events: &[&event], signals: &signals, ..Transaction::default() };
+    visit.mallory.deliver(&visit.host, &transaction).await?;
+    scene.check("event", visit.alice.sees(&event).await);
+    scene.check("neighbours", both_shown(&visit, notes).await);
+    Ok(())
+}
+
+async fn both_shown(visit: &Visit<'_>, [one, other]: [Signal; 2]) -> Result<Observations, Failure> {
+    Ok(by_both(visit.alice.sees(one.shown).await?, visit.alice.sees(other.shown).await?))
+}
+
+/// What is wrong with each: the check, the type, and the contents.
+fn broken(visit: &Visit<'_>) -> Vec<(&'static str, &'static str, Vec<Value>)> {
+    let (user, room, alice) = (&visit.copy.user, &visit.room.id, visit.alice.id());
+    vec![
+        (
+            "typing",
+            "m.typing",
+            vec![
+                json!({}),
+                json!({"room_id": room, "user_id": 7, "typing": true}),
+                json!({"room_id": [room], "user_id": user, "typing": "yes"}),
+                json!({"room_id": "no room id", "user_id": "no user id", "typing": true}),
+            ],
+        ),
+        (
+            "receipt",
+            "m.receipt",
+            vec![
+                json!({room: []}),
+                json!({room: {"m.read": [user]}}),
+                json!({room: {"m.read": {user: {"event_ids": "none", "data": 7}}}}),
+                json!({"no room id": {"m.read": {"no user id": {}}}}),
+            ],
+        ),
+        (
+            "presence",
+            "m.presence",
+            vec![
+                json!({"push": {}}),
+                json!({"push": [7, "nobody", null]}),
+                json!({"push": [{"user_id": user, "presence": 7, "last_active_ago": "long"}]}),
+            ],
+        ),
+        (
+            "to-device",
+            "m.direct_to_device",
+            vec![
+                json!({}),
+                json!({"sender": user, "type": 7, "message_id": [], "messages": {alice: {"*": {}}}}),
+                json!({"sender": user, "type": "org.example", "message_id": "odd", "messages": [alice]}),
+                json!({"sender": user, "type": "org.example", "message_id": "odder", "messages": {alice: "*"}}),
+            ],
+        ),
+        (
+            "devices",
+            "m.device_list_update",
+            vec![
+                json!({}),
+                json!({"user_id": user, "device_id": 7, "stream_id": "one", "prev_id": {}}),
+                json!({"user_id": "nobody", "device_id": "D", "stream_id": 1, "keys": []}),
+            ],
+        ),
+        (
+            "keys",
+            "m.signing_key_update",
+            vec![json!({}), json!({"user_id": user, "master_key": [], "self_signing_key": "none"})],
+        ),
+    ]
+}
+
+/// Each malformed signal goes out between two honest ones, in a transaction of its own. The answer is the server's own
+/// affair; what counts is that the honest ones take effect.
+async fn malformed(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    for (check, kind, contents) in broken(&visit) {
+        let mut all = None;
+        for (number, content) in contents.into_iter().enumerate() {
+            let bad = json!({"edu_type": kind, "content": content});
+            let name = |place: &str| format!("{place} {kind} {number}");
+            let notes = ["before", "after"].map(|place| {
+                let body = name(place);
+                note(&visit, &format!("{check}-{place}-{number}"), &body)
+            });
+            let signals = [notes[0].edu.clone(), bad, notes[1].edu.clone()];
+            let transaction = Transaction { signals: &signals, ..Transaction::default() };
+            visit.mallory.deliver(&visit.host, &transaction).await?;
+            let shown = both_shown(&visit, notes).await;
+            if all.as_ref().is_none_or(Result::is_ok) {
+                all = Some(shown);
+            }
+        }
+        scene.check(
+            check,
+            all.unwrap_or_else(|| Err(Failure::Inconclusive(message!("judging.nothing-gathered")))),
+        );
+    }
+    let goes_on = async {
+        let later =
+            visit.alice.sees(visit.tell(&visit.mallory, note(&visit, "later", "later")).await?).await?;
+        Ok(by_both(later, visit.sentinel("and later").await?.sighting))
+    };
+    scene.check("goes-on", goes_on.await);
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Device lists and cross-signing keys of other servers' users (server-server API, device management).
+
+use super::edu::{Signal, changed};
+use crate::prelude::*;
+
+const DEVICES: &[Need] = &[Need::Wire, Need::Feature("device-lists")];
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "signals.devices-of-others",
+        title: "A server announces devices of its own users, and of nobody else's.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-DEVLIST-013"],
+        needs: DEVICES,
+        checks: &[
+            CheckPlan::new("of-third", "A device of a third server's user is not taken from another server."),
+            CheckPlan::new(
+                "of-own",
+                "A device of the receiving server's own user is not taken from another server.",
+            ),
+        ],
+        play: play!(devices_of_others),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "signals.signing-keys-of-others",
+        title: "A server announces cross-signing keys of its own users, and of nobody else's.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-XSIGN-004"],
+        needs: DEVICES,
+        checks: &[
+            CheckPlan::new("of-third", "Keys of a third server's user are not taken from another server."),
+            CheckPlan::new(
+                "of-own",
+                "Keys of the receiving server's own user are not taken from another server.",
+            ),
+        ],
+        play: play!(signing_keys_of_others),
+        ..Scenario::PEER
+    },
+];
+
+/// The device that is announced for everybody.
+const DEVICE: &str = "FORGED";
+
+/// What is announced of a user: the signal, and the keys in it.
+type Announcement = fn(&Keys, user: &str) -> Value;
+
+/// The keys that Mallory's server announces for anybody.
+struct Keys(SigningKey);
+
+impl Keys {
+    fn signed(&self, user: &str, mut object: Value) -> Value {
+        if let Some(object) = object.as_object_mut() {
+            self.0.sign_json(object, user);
+        }
+        object
+    }
+
+    /// Device keys (client-server API, device keys).
+    fn device(&self, user: &str) -> Value {
+        let public = self.0.public_base64();
+        self.signed(
+            user,
+            json!({
+                "user_id": user, "device_id": DEVICE,
+                "algorithms": ["m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2"],
+                "keys": {format!("ed25519:{DEVICE}"): public, format!("curve25519:{DEVICE}"): public},
+            }),
+        )
+    }
+
+    /// A master key (client-server API, cross-signing).
+    fn master(&self, user: &str) -> Value {
+        let public = self.0.public_base64();
+        json!({"user_id": user, "usage": ["master"], "keys": {format!("ed25519:{public}"): public}})
+    }
+}
+
+fn device_update(keys: &Keys, user: &str) -> Value {
+    // It follows the list that the receiver may hold of the user, so that it need not ask anybody.
+    let content = json!({
+        "user_id": user, "device_id": DEVICE, "device_display_name": "forged", "stream_id": 2, "prev_id": [1],
+        "keys": keys.device(user),
+    });
+    json!({"edu_type": "m.device_list_update", "content": content})
+}
+
+fn signing_key_update(keys: &Keys, user: &str) -> Value {
+    json!({"edu_type": "m.signing_key_update", "content": {"user_id": user, "master_key": keys.master(user)}})
+}
+
+async fn devices_of_others(scene: &Scene) -> Result<(), Failure> {
+    let held = |keys: &Value, user: &str| !keys["device_keys"][user][DEVICE].is_null();
+    announced_by_another(scene, device_update, held).await
+}
+
+async fn signing_keys_of_others(scene: &Scene) -> Result<(), Failure> {
+    let held = |keys: &Value, user: &str| !keys["master_keys"][user].is_null();
+    announced_by_another(scene, signing_key_update, held).await
+}
+
+/// Mallory's server announces keys of Olof, of Carol, and of Mallory, all in an encrypted room of Alice's. Once Alice is
+/// told that something of Mallory's has changed, she asks for everybody's keys.
+async fn announced_by_another(
+    scene: &Scene,
+    announce: Announcement,
+    held: fn(&Value, &str) -> bool,
+) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let encryption = json!({"algorithm": "m.megolm.v1.aes-sha2"});
+    visit.alice.set_state(&visit.room, "m.room.encryption", "", encryption).await?;
+    let olof = visit.another("olof").await?.user;
+    let carol = visit.host.register("carol").await?;
+    carol.join(&visit.room).await?;
+    visit.alice.sees(join(&visit.room, &carol)).await?;
+    let keys = Keys(stranger_key()?);
+    let (victims, mallory) = ([("of-third", olof.as_str()), ("of-own", carol.id())], &visit.copy.user);
+    publish(&visit.mallory, &keys, mallory);
+    // From here on the host may hold everybody's list.
+    let known = visit.sentinel("all are here").await?;
+    for user in [&olof, mallory] {
+        visit.alice.device_keys_of(user).await?;
+    }
+
+    for (_, user) in victims {
+        let lie = Signal { edu: announce(&keys, user), shown: changed(user) };
+        visit.tell(&visit.mallory, lie).await?;
+    }
+    let twin = Signal { edu: announce(&keys, mallory), shown: changed(mallory).following(&known.sighting) };
+    let twin = visit.alice.sees(visit.tell(&visit.mallory, twin).await?).await?;
+    let of_mallory = visit.alice.device_keys_of(mallory).await?;
+    if !held(&of_mallory.value, mallory) {
+        let text = message!("fail.own-keys-missing");
+        let failure = visit.alice.wrong("devices.own_not_taken", text, of_mallory.observations.all());
+        return Err(failure.showing(announce(&keys, mallory), of_mallory.value));
+    }
+    for (check, user) in victims {
+        let shown = visit.alice.device_keys_of(user).await?;
+        scene.check(
+            check,
+            if held(&shown.value, user) {
+                let text = message!("fail.foreign-keys", user = scene.ledger().name_of(user));
+                Err(visit.alice.wrong("devices.foreign_taken", text, shown.observations.all()))
+            } else {
+                Ok(by_both(&twin, shown))
+            },
+        );
+    }
+    Ok(())
+}
+
+/// Mallory's own server says of him what it announces, whichever way it is asked.
+fn publish(mallory: &ScriptedPeer, keys: &Keys, user: &str) {
+    let (device, master) = (keys.device(user), keys.master(user));
+    let (id, of_device, of_master) = (user.to_owned(), device.clone(), master.clone());
+    mallory.peer().lie("/user/devices/", move |_| {
+        let device = json!({"device_id": DEVICE, "device_display_name": "forged", "keys": of_device});
+        json!({"user_id": id, "stream_id": 2, "devices": [device], "master_key": of_master})
+    });
+    let id = user.to_owned();
+    mallory.peer().lie(
+        "/user/keys/query",
+        move |_| json!({"device_keys": {&id: {DEVICE: device}}, "master_keys": {&id: master}}),
+    );
+}

@@ -1,0 +1,11 @@
+//! What servers make of the signals (EDUs) that others send them (server-server API, EDUs).
+
+mod delivery;
+mod devices;
+pub(crate) mod edu;
+mod ownership;
+
+use samklang_runner::scenario::Scenario;
+
+/// The scenarios of this area, by topic.
+pub const SCENARIOS: &[&[Scenario]] = &[delivery::SCENARIOS, devices::SCENARIOS, ownership::SCENARIOS];

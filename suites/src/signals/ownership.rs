@@ -1,0 +1,145 @@
+//! Signals about users of other servers than the one that sends them (server-server API, EDUs): a server speaks for its
+//! own users only.
+
+use super::edu::{online, read, to_device, types};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "signals.typing-of-others",
+        title: "A server tells of its own users that they type, and of nobody else's.",
+        weight: Weight::Should,
+        catalogue: &["SH-06"],
+        requirements: &["SS-TYPING-003"],
+        needs: &[Need::Wire, Need::Feature("typing")],
+        checks: &[OF_THIRD, OF_OWN],
+        play: play!(typing_of_others),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "signals.typing-from-outside",
+        title: "Who is not in the room does not type there.",
+        weight: Weight::Should,
+        catalogue: &["SH-06"],
+        requirements: &["SS-TYPING-004"],
+        needs: &[Need::Wire, Need::Feature("typing")],
+        checks: &[
+            CheckPlan::new(
+                "user-outside",
+                "Typing of a user who is not in the room is ignored, though the own server is.",
+            ),
+            CheckPlan::new("server-outside", "Typing from a server that has nobody in the room is ignored."),
+        ],
+        play: play!(typing_from_outside),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "signals.receipts-of-others",
+        title: "A server tells what its own users have read, and not what anybody else's have.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-RECEIPT-005"],
+        needs: &[Need::Wire, Need::Feature("receipts")],
+        checks: &[OF_THIRD, OF_OWN],
+        play: play!(receipts_of_others),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "signals.presence-of-others",
+        title: "A server tells of its own users that they are there, and of nobody else's.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-PRESENCE-004"],
+        needs: &[Need::Wire, Need::Feature("presence")],
+        checks: &[OF_THIRD, OF_OWN],
+        play: play!(presence_of_others),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "signals.to-device-of-others",
+        title: "A server brings messages to devices from its own users, and from nobody else's.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-TODEV-006"],
+        needs: &[Need::Wire, Need::Feature("to-device")],
+        checks: &[
+            OF_THIRD,
+            OF_OWN,
+            CheckPlan::new("of-oneself", "One in the name of the user to whom it goes is ignored."),
+        ],
+        play: play!(to_device_of_others),
+        ..Scenario::PEER
+    },
+];
+
+const OF_THIRD: CheckPlan =
+    CheckPlan::new("of-third", "One in the name of a third server's user is ignored.");
+const OF_OWN: CheckPlan =
+    CheckPlan::new("of-own", "One in the name of the receiving server's own user is ignored.");
+
+/// Whom Mallory speaks for: a user of Olof's server and one of Alice's, both in the room.
+struct Victims {
+    olof: String,
+    carol: String,
+}
+
+async fn victims(visit: &Visit<'_>) -> Result<Victims, Failure> {
+    let olof = visit.another("olof").await?.user;
+    let carol = visit.host.register("carol").await?;
+    carol.join(&visit.room).await?;
+    visit.alice.sees(join(&visit.room, &carol)).await?;
+    Ok(Victims { olof, carol: carol.id().to_owned() })
+}
+
+async fn typing_of_others(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let Victims { olof, carol } = victims(&visit).await?;
+    let of = |user: &str| types(&visit.room, user);
+    visit
+        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&visit.copy.user))
+        .await
+}
+
+async fn typing_from_outside(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let outsider = scene.peer("olof").await?;
+    let (eve, olof) = (visit.mallory.user("eve"), outsider.user("olof"));
+    let lies = [
+        ("user-outside", visit.tell(&visit.mallory, types(&visit.room, &eve)).await?),
+        ("server-outside", visit.tell(&outsider, types(&visit.room, &olof)).await?),
+    ];
+    let twin = visit.tell(&visit.mallory, types(&visit.room, &visit.copy.user)).await?;
+    let twin = visit.alice.sees(twin).await?;
+    for (check, lie) in lies {
+        scene.check(check, visit.alice.never_saw(lie, &twin));
+    }
+    Ok(())
+}
+
+async fn receipts_of_others(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let Victims { olof, carol } = victims(&visit).await?;
+    let order = visit.alice.send(&visit.room, "to be read").await?;
+    scene.event_on_wire(&order).await?;
+    let of = |user: &str| read(&visit.room, user, &order);
+    visit
+        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&visit.copy.user))
+        .await
+}
+
+/// The status tells what Mallory's server says from what users' own servers say of them meanwhile.
+async fn presence_of_others(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let Victims { olof, carol } = victims(&visit).await?;
+    let of = |user: &str| online(user, "as Mallory's server has it");
+    visit
+        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&visit.copy.user))
+        .await
+}
+
+async fn to_device_of_others(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let Victims { olof, carol } = victims(&visit).await?;
+    let of = |user: &str, message_id: &str| to_device(user, &visit.alice, message_id, "in this name");
+    let alice = visit.alice.id().to_owned();
+    let lies =
+        vec![("of-third", of(&olof, "1")), ("of-own", of(&carol, "2")), ("of-oneself", of(&alice, "3"))];
+    visit.only_the_twin_counts(lies, of(&visit.copy.user, "4")).await
+}

@@ -1,0 +1,157 @@
+//! How much a transaction may hold (server-server API, transactions: at most 50 PDUs and 100 EDUs).
+
+use samklang_runner::peer::{Transaction, draft_message};
+
+use crate::{
+    prelude::*,
+    signals::edu::{Signal, to_device},
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "transactions.fifty-events",
+        title: "A transaction of fifty events is taken whole.",
+        catalogue: &["FC-14"],
+        requirements: &["SS-TXN-008"],
+        checks: &[CheckPlan::new("all-kept", "All fifty events are in the room, in their order.")],
+        play: play!(fifty_events),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "transactions.hundred-signals",
+        title: "A transaction of a hundred signals and no event is taken whole.",
+        catalogue: &["FC-14"],
+        requirements: &["SS-TXN-005"],
+        needs: &[Need::Wire, Need::Feature("to-device")],
+        checks: &[CheckPlan::new("all-shown", "All hundred signals reach the user.")],
+        play: play!(hundred_signals),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "transactions.too-many-events",
+        title: "A transaction of more than fifty events is not taken whole, and does no harm.",
+        weight: Weight::Should,
+        catalogue: &["FC-14"],
+        requirements: &["SS-TXN-013"],
+        checks: &[CheckPlan::new("not-all", "Not all of fifty-one events get into the room.")],
+        play: play!(too_many_events),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "transactions.too-many-signals",
+        title: "A transaction of more than a hundred signals is not taken whole, and does no harm.",
+        weight: Weight::Should,
+        catalogue: &["FC-14"],
+        requirements: &["SS-TXN-014"],
+        needs: &[Need::Wire, Need::Feature("to-device")],
+        checks: &[CheckPlan::new("not-all", "Not all of a hundred and one signals reach the user.")],
+        play: play!(too_many_signals),
+        ..Scenario::PEER
+    },
+];
+
+/// The most PDUs and EDUs that a transaction may hold.
+const EVENTS: usize = 50;
+const SIGNALS: usize = 100;
+/// More than any of these rooms holds.
+const ALL: usize = 200;
+
+/// Those of `events` that are in the room, in its order.
+async fn kept(visit: &Visit<'_>, events: &[Planted]) -> Result<Observed, Failure> {
+    let ids: Vec<_> = events.iter().map(|event| event.id.clone()).collect();
+    Ok(visit.alice.history(&visit.room, ALL).await?.map(|history| ids_among(&history, &ids)))
+}
+
+/// History is read, since a sync may show less of so much.
+async fn fifty_events(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let events = (1..=EVENTS).map(|number| visit.copy.message(&format!("event {number}")));
+    let events: Vec<_> = events.collect::<Result<_, _>>()?;
+    visit.mallory.transmit(&visit.host, &events.iter().collect::<Vec<_>>()).await?;
+    // The last follows all the others.
+    let last = visit.sentinel("after fifty").await?;
+    let kept = kept(&visit, &events).await?;
+    let sent: Value = events.iter().map(|event| event.id.clone()).collect();
+    scene.check(
+        "all-kept",
+        if kept.value == sent {
+            Ok(by_both(kept, last.sighting))
+        } else {
+            let text = message!("fail.transaction-lost", kind = "events");
+            Err(visit
+                .alice
+                .wrong("transaction.lost_events", text, kept.observations.all())
+                .showing(sent, kept.value))
+        },
+    );
+    Ok(())
+}
+
+/// Messages from Mallory to Alice's devices, numbered.
+fn notes(visit: &Visit<'_>, count: usize) -> Vec<Signal> {
+    let note = |number| {
+        let name = format!("signal {number}");
+        to_device(&visit.copy.user, &visit.alice, &name.replace(' ', "-"), &name)
+    };
+    (1..=count).map(note).collect()
+}
+
+async fn hundred_signals(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let notes = notes(&visit, SIGNALS);
+    let edus: Vec<_> = notes.iter().map(|note| note.edu.clone()).collect();
+    visit.mallory.signal(&visit.host, &edus).await?;
+    let all_shown = async {
+        let mut last = None;
+        for note in notes {
+            last = Some(visit.alice.sees(note.shown).await?);
+        }
+        last.ok_or_else(|| Failure::Inconclusive(message!("judging.nothing-gathered")))
+    };
+    scene.check("all-shown", all_shown.await);
+    Ok(())
+}
+
+/// The events stand beside each other, and nothing honest follows them: where they are refused, nothing is missing.
+async fn too_many_events(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let beside = |number| {
+        let body = format!("event {number}");
+        visit.copy.aside(&body, |room, user| draft_message(room, user, &body))
+    };
+    let events: Vec<_> = (0..=EVENTS).map(beside).collect::<Result<_, _>>()?;
+    visit.mallory.offer(&visit.host, &events.iter().collect::<Vec<_>>()).await?;
+    let last = visit.sentinel("after too many").await?;
+    let kept = kept(&visit, &events).await?;
+    scene.check(
+        "not-all",
+        not_all(&visit, kept.value.as_array().map_or(0, Vec::len), EVENTS, by_both(kept, last.sighting)),
+    );
+    Ok(())
+}
+
+async fn too_many_signals(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let notes = notes(&visit, SIGNALS + 1);
+    let signals: Vec<_> = notes.iter().map(|note| note.edu.clone()).collect();
+    visit.mallory.deliver(&visit.host, &Transaction { signals: &signals, ..Transaction::default() }).await?;
+    let after = to_device(&visit.copy.user, &visit.alice, "after", "after too many");
+    let after = visit.alice.sees(visit.tell(&visit.mallory, after).await?).await?;
+    let shown = notes.iter().filter(|note| !visit.alice.seen_so_far(&note.shown).is_empty()).count();
+    scene.check("not-all", not_all(&visit, shown, SIGNALS, after.into()));
+    Ok(())
+}
+
+/// At most `most` of `most + 1` had an effect.
+fn not_all(
+    visit: &Visit<'_>,
+    count: usize,
+    most: usize,
+    seen: Observations,
+) -> Result<Observations, Failure> {
+    if count <= most {
+        return Ok(seen);
+    }
+    let text = message!("fail.transaction-overfull", most = most);
+    Err(visit.alice.wrong("transaction.over_limit", text, seen.all()).showing(most, count))
+}

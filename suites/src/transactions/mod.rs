@@ -1,0 +1,12 @@
+//! What servers make of the transactions in which events and signals reach them (server-server API, transactions).
+
+mod limits;
+mod neighbours;
+mod origins;
+mod repeating;
+
+use samklang_runner::scenario::Scenario;
+
+/// The scenarios of this area, by topic.
+pub const SCENARIOS: &[&[Scenario]] =
+    &[limits::SCENARIOS, neighbours::SCENARIOS, origins::SCENARIOS, repeating::SCENARIOS];

@@ -1,0 +1,82 @@
+//! Who brings a transaction, and whose content it holds (server-server API, transactions; request authentication).
+
+use samklang_runner::peer::Transaction;
+
+use crate::{
+    prelude::*,
+    signals::edu::{to_device, types},
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "transactions.gossip",
+        title: "An event is accepted for its sender's signature, whichever server brings it.",
+        catalogue: &["FC-15"],
+        requirements: &["SS-TXN-020"],
+        checks: &[CheckPlan::new("accepted", "An event that a third server brings is shown.")],
+        play: play!(gossip),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "transactions.false-origin",
+        title: "A transaction is its sender's, whatever origin its body names.",
+        catalogue: &["SH-05"],
+        requirements: &["SS-AUTH-004"],
+        needs: &[Need::Wire, Need::Feature("typing"), Need::Feature("to-device")],
+        checks: &[
+            CheckPlan::new("typing", "Typing in the name of the server in the body is ignored.")
+                .of(&["SS-AUTH-004", "SS-TYPING-003"]),
+            CheckPlan::new("to-device", "A message to a device in that server's name is not delivered.")
+                .of(&["SS-AUTH-004", "SS-TODEV-006"]),
+            CheckPlan::new(
+                "id-still-free",
+                "The id that was used counts as the sender's, not as that server's.",
+            )
+            .of(&["SS-AUTH-004", "SS-TXN-012"]),
+        ],
+        play: play!(false_origin),
+        ..Scenario::PEER
+    },
+];
+
+async fn gossip(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let olof = visit.another("olof").await?;
+    let word = olof.message("a word of Olof's")?;
+    let accepted = async {
+        visit.mallory.transmit(&visit.host, &[&word]).await?;
+        visit.alice.sees(&word).await
+    };
+    scene.check("accepted", accepted.await);
+    Ok(())
+}
+
+/// Mallory's transaction names Olof's server in its body. A server may refuse it, or take it as Mallory's; the id is
+/// free for Olof's server either way.
+async fn false_origin(scene: &Scene) -> Result<(), Failure> {
+    const ID: &str = "in-the-name-of-olof";
+    let visit = visit(scene).await?;
+    let olof = visit.another("olof").await?;
+    let (typing, note) =
+        (types(&visit.room, &olof.user), to_device(&olof.user, &visit.alice, "1", "not by Olof"));
+    let signals = [typing.edu, note.edu];
+    let (id, origin) = (Some(ID), Some(olof.peer.name()));
+    let lie = Transaction { signals: &signals, id, origin, ..Transaction::default() };
+    let reply = visit.mallory.deliver(&visit.host, &lie).await?;
+    let tick = scene.ledger().tick();
+    let [typing, note] =
+        [typing.shown, note.shown].map(|shown| shown.taken_in(reply.observation.exchange, tick));
+
+    let twin = visit.tell(&visit.mallory, types(&visit.room, &visit.copy.user)).await?;
+    let twin = visit.alice.sees(twin).await?;
+    scene.check("typing", visit.alice.never_saw(typing, &twin));
+    let note_of_mallory = to_device(&visit.copy.user, &visit.alice, "1", "by Mallory");
+    let twin = visit.alice.sees(visit.tell(&visit.mallory, note_of_mallory).await?).await?;
+    scene.check("to-device", visit.alice.never_saw(note, &twin));
+
+    let word = olof.message("a word of Olof's")?;
+    let honest = Transaction { events: &[&word], id, ..Transaction::default() };
+    olof.peer.deliver(&visit.host, &honest).await?;
+    scene.check("id-still-free", visit.alice.sees(&word).await);
+    Ok(())
+}
