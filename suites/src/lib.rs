@@ -6,7 +6,9 @@ pub mod events;
 pub mod federation;
 pub mod media;
 pub mod messages;
+mod peer_answers;
 mod prelude;
+pub mod privacy;
 pub mod rooms;
 pub mod setting;
 pub mod signals;
@@ -31,6 +33,7 @@ pub fn scenarios() -> Vec<&'static Scenario> {
         federation::SCENARIOS,
         media::SCENARIOS,
         messages::SCENARIOS,
+        privacy::SCENARIOS,
         rooms::SCENARIOS,
         signals::SCENARIOS,
         transactions::SCENARIOS,

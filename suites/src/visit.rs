@@ -32,6 +32,22 @@ pub(crate) async fn visit_to(scene: &Scene, plan: RoomPlan) -> Result<Visit<'_>,
     Ok(Visit { scene, host, alice, room, mallory, copy })
 }
 
+/// Alice joins a public room that lives at Mallory's server, and they talk.
+pub(crate) async fn away_at(
+    scene: &Scene,
+    host: Host,
+    alice: User,
+    mallory: ScriptedPeer,
+) -> Result<Visit<'_>, Failure> {
+    let (room, copy) = mallory.found(&host, "mallory").await?;
+    alice.join(&room).await?;
+    alice.sees(join(&room, &alice)).await?;
+    let visit = Visit { scene, host, alice, room, mallory, copy };
+    visit.sentinel("welcome").await?;
+    visit.next_event().await?;
+    Ok(visit)
+}
+
 /// A later honest event that Alice has seen: what came before it has been dealt with.
 pub(crate) struct Sentinel {
     pub(crate) sighting: Sighting,
@@ -131,7 +147,14 @@ impl Visit<'_> {
         Ok(Observed::new(reply.body.clone(), reply.into()))
     }
 
-    fn kept(&self, reason: &str, bad: &Planted, wanted: &str, held: Held, seen: Observation) -> Failure {
+    pub(crate) fn kept(
+        &self,
+        reason: &str,
+        bad: &Planted,
+        wanted: &str,
+        held: Held,
+        seen: Observation,
+    ) -> Failure {
         let text = message!("fail.kept", event = bad.what);
         let held = match held {
             Held::Nothing => "nothing",

@@ -6,7 +6,7 @@ mod joining;
 mod peer;
 mod transport;
 
-pub use answering::Lie;
+pub use answering::{Lie, decoded};
 pub use joining::{Obstacle, Taken, make_target, segment, send_target};
 pub use peer::{Invite, Peer, Received, Unexpected};
 pub use transport::{Answer, NoAnswer, Transport};

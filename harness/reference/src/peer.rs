@@ -184,6 +184,11 @@ impl Peer {
         self.inner().forged.clone()
     }
 
+    /// Lets go of the connections it keeps. It may ask again, and goes on answering.
+    pub fn hang_up(&self) {
+        self.transport.hang_up();
+    }
+
     /// An id that no other transaction of this peer has.
     pub fn transaction_id(&self) -> String {
         format!("t{}", self.transactions.fetch_add(1, Ordering::Relaxed))

@@ -72,4 +72,7 @@ pub trait Transport: Send + Sync {
         headers: &[(String, String)],
         body: Bytes,
     ) -> Result<Answer, NoAnswer>;
+
+    /// Lets go of connections that are kept for later.
+    fn hang_up(&self) {}
 }

@@ -1,6 +1,8 @@
 //! Peers as scenarios use them: homeservers of the harness's own that join rooms, send what the scenario says, and look
 //! at what a server made of it.
 
+mod hosting;
+
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -13,6 +15,7 @@ use samklang_stage::{
 use samklang_verdict::{ExchangeId, Observation, Observations, Problem, message};
 use serde_json::{Value, json};
 
+pub use self::hosting::Invitation;
 use crate::scene::Host;
 
 /// A homeserver of the harness's own. Clones are the same one.
@@ -164,9 +167,10 @@ impl ScriptedPeer {
     /// The failure that a refusal or a missing answer of `host` amounts to.
     pub fn failure(&self, host: &Host, verb: &'static str, obstacle: Obstacle) -> Failure {
         let error = match obstacle {
-            Obstacle::NoAnswer(error) => {
-                error.exchange.map(|exchange| CallError::Broken { what: error.why, exchange })
-            }
+            Obstacle::NoAnswer(error) => match error.exchange {
+                Some(exchange) => Some(CallError::Broken { what: error.why, exchange }),
+                None => return Failure::Inconclusive(message!("judging.no-answer", what = error.why)),
+            },
             Obstacle::Refused(answer) => answer.exchange.map(|exchange| {
                 let body = answer.json();
                 let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();

@@ -365,6 +365,9 @@ impl Scene {
 
     /// Every check's verdict, now that the scenario has ended as `ended`.
     pub fn close(&self, ended: &Result<(), Failure>) -> BTreeMap<String, CheckOutcome> {
+        for peer in self.peers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            peer.peer.hang_up();
+        }
         let ended = &self.unexpected().map_or_else(|| ended.clone(), Err);
         let flow: CheckOutcome = match ended {
             Ok(()) if self.scenario.kind == Kind::Passive => self.all_heard().into(),

@@ -107,16 +107,16 @@ const WRONG_TYPES: [Malformed; 13] = [
     ("no-user", "sender", BreachReason::SenderNotUserId, |pdu| pdu["sender"] = json!("mallory")),
     ("state-key", "state_key", BreachReason::FieldType, |pdu| pdu["state_key"] = json!(7)),
     ("content-list", "content", BreachReason::FieldType, |pdu| {
-        pdu["content"] = json!([pdu["content"]["body"]])
+        pdu["content"] = json!([pdu["content"]["body"]]);
     }),
     ("content-text", "content", BreachReason::FieldType, |pdu| {
-        pdu["content"] = pdu["content"]["body"].clone()
+        pdu["content"] = pdu["content"]["body"].clone();
     }),
     ("depth", "depth", BreachReason::FieldType, |pdu| pdu["depth"] = json!(pdu["depth"].to_string())),
     ("time", "origin_server_ts", BreachReason::FieldType, |pdu| pdu["origin_server_ts"] = json!("now")),
     ("hashes", "hashes", BreachReason::FieldType, |pdu| pdu["hashes"] = json!("none")),
     ("prev-events", "prev_events", BreachReason::FieldType, |pdu| {
-        pdu["prev_events"] = pdu["prev_events"][0].clone()
+        pdu["prev_events"] = pdu["prev_events"][0].clone();
     }),
     ("prev-entry", "prev_events.1", BreachReason::ReferenceForm, |pdu| {
         pdu["prev_events"] = json!([pdu["prev_events"][0], 7]);
@@ -133,10 +133,10 @@ const TOO_GREAT: i64 = 1 << 53;
 const ODD_NUMBERS: [Malformed; 7] = [
     ("fraction", "content.n", BreachReason::NumberNotCanonical, |pdu| pdu["content"]["n"] = json!(1.5)),
     ("too-great", "content.n", BreachReason::NumberNotCanonical, |pdu| {
-        pdu["content"]["n"] = json!(TOO_GREAT)
+        pdu["content"]["n"] = json!(TOO_GREAT);
     }),
     ("too-small", "content.n", BreachReason::NumberNotCanonical, |pdu| {
-        pdu["content"]["n"] = json!(-TOO_GREAT)
+        pdu["content"]["n"] = json!(-TOO_GREAT);
     }),
     ("nested", "content.n", BreachReason::NumberNotCanonical, |pdu| {
         pdu["content"]["n"] = json!([{"n": [TOO_GREAT]}]);
@@ -225,7 +225,7 @@ pub(super) fn has_breach(
     if breaches.iter().any(|breach| breach.reason == reason) && breaches.iter().all(here) {
         return Ok(());
     }
-    let (what, rule, outcome) = (&event.what, reason.code(), format!("{breaches:?}"));
-    let text = message!("judging.other-rule", what = what, rule = rule, outcome = outcome);
+    let (what, meant, outcome) = (&event.what, reason.code(), format!("{breaches:?}"));
+    let text = message!("judging.other-rule", what = what, meant = meant, outcome = outcome);
     Err(Failure::Problem(Problem::harness(text)))
 }

@@ -129,7 +129,14 @@ async fn too_large(scene: &Scene) -> Result<(), Failure> {
     let bad: Vec<_> = bad.into_iter().collect::<Result<_, _>>()?;
     let shown = async {
         visit.mallory.transmit(&visit.host, &[&exact]).await?;
-        visit.alice.sees(&exact).await
+        visit.sentinel("after the largest").await?;
+        // What the server does not hold by now it will not show.
+        match visit.mallory.held(&visit.host, &exact).await? {
+            (Held::Nothing, seen) => {
+                Err(visit.kept("pdu.largest_refused", &exact, "the whole event", Held::Nothing, seen))
+            }
+            _ => visit.alice.sees(&exact).await,
+        }
     };
     scene.check("largest", shown.await);
     judge_kept_out(&visit, &bad).await

@@ -1,17 +1,32 @@
 //! What servers say to each other.
 
 mod gaps;
+mod invites_by_peers;
 mod inviting;
 mod joining;
+mod paths;
+mod poisoned_joins;
+mod templates;
+mod traps;
 
 use std::sync::Arc;
 
+use samklang_reference::decoded;
 use samklang_runner::wire::{WireView, role_of};
 
 use crate::prelude::*;
 
 /// The scenarios of this area, by topic.
-pub const SCENARIOS: &[&[Scenario]] = &[gaps::SCENARIOS, inviting::SCENARIOS, joining::SCENARIOS];
+pub const SCENARIOS: &[&[Scenario]] = &[
+    gaps::SCENARIOS,
+    invites_by_peers::SCENARIOS,
+    inviting::SCENARIOS,
+    joining::SCENARIOS,
+    paths::SCENARIOS,
+    poisoned_joins::SCENARIOS,
+    templates::SCENARIOS,
+    traps::SCENARIOS,
+];
 
 /// The last request of `by` whose path holds `step`, and that was answered with success.
 fn answered(wire: &WireView, step: &str, by: Role) -> Result<Arc<Exchange>, Failure> {
@@ -20,4 +35,20 @@ fn answered(wire: &WireView, step: &str, by: Role) -> Result<Arc<Exchange>, Fail
         steps.filter(|exchange| role_of(&exchange.from) == Some(by) && exchange.status == Some(200));
     let none = || Failure::Inconclusive(message!("judging.not-recorded", what = step));
     answered.next_back().cloned().ok_or_else(none)
+}
+
+/// The last request of `by` whose path holds `step` and names `room`, and that was answered with success: a lie that was
+/// not asked for was not told.
+fn answered_about(wire: &WireView, step: &str, room: &Room, by: Role) -> Result<Observation, Failure> {
+    let is_it = |exchange: &Arc<Exchange>| {
+        let path = decoded(exchange.path_only());
+        let names_room = path.split('/').any(|part| part == room.id);
+        names_room && path.contains(step) && exchange.status == Some(200)
+    };
+    let mut steps =
+        wire.federation().filter(|exchange| role_of(&exchange.from) == Some(by) && is_it(exchange));
+    match steps.next_back() {
+        Some(exchange) => Ok(Observation { by, exchange: exchange.id }),
+        None => Err(Failure::Inconclusive(message!("judging.not-recorded", what = step))),
+    }
 }

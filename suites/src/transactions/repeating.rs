@@ -59,8 +59,12 @@ fn note(visit: &Visit<'_>, body: &str) -> Signal {
 async fn repeated(scene: &Scene) -> Result<(), Failure> {
     let visit = visit(scene).await?;
     let (event, note_once) = (visit.copy.message("said once")?, note(&visit, "noted-once"));
-    let transaction =
-        Transaction { events: &[&event], signals: &[note_once.edu.clone()], id: Some(ID), origin: None };
+    let transaction = Transaction {
+        events: &[&event],
+        signals: std::slice::from_ref(&note_once.edu),
+        id: Some(ID),
+        origin: None,
+    };
     for _ in ["first", "again"] {
         visit.mallory.deliver(&visit.host, &transaction).await?;
     }

@@ -162,7 +162,10 @@ fn media_type(_: &Traffic, exchange: &Heard) -> Option<Finding> {
 }
 
 fn object(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let carries = matches!(exchange.method.as_str(), "PUT" | "POST") && takes_credentials(exchange);
+    // What is too long to be kept whole cannot be judged here.
+    let is_kept = !matches!(exchange.request_body, samklang_verdict::Body::Bytes { .. });
+    let carries =
+        matches!(exchange.method.as_str(), "PUT" | "POST") && takes_credentials(exchange) && is_kept;
     let is_object = || exchange.request.is_object();
     carries.then(|| Finding::of((!is_object()).then(|| "the body is no JSON object".into())))
 }

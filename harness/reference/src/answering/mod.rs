@@ -62,7 +62,8 @@ impl Asked<'_> {
     }
 }
 
-fn decoded(text: &str) -> String {
+/// A path or a part of it, its percent-encoding undone.
+pub fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 

@@ -119,6 +119,10 @@ impl Transport for FederationClient {
         let headers = listed(&whole.parts.headers);
         Ok(Answer { status: whole.parts.status.as_u16(), headers, body: whole.body, exchange })
     }
+
+    fn hang_up(&self) {
+        lock(&self.pools).clear();
+    }
 }
 
 /// How the harness's own requests travel. They are never sent twice: what a scenario sends once arrives once.

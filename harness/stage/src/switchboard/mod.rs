@@ -28,6 +28,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use samklang_verdict::{Party, Problem, Role, message};
 use tokio::{net::TcpListener, sync::Semaphore};
 
@@ -43,8 +44,19 @@ use self::{
 };
 use crate::{certificates::Authority, deploy::Ground, recorder::Recorder};
 
-/// Connections that the door serves at a time: each takes two file descriptors, and 1,024 is a customary limit.
-const CONNECTIONS: usize = 400;
+/// The most connections that the door serves at a time. A peer keeps one to each server that it meets, and each server
+/// one to it, and a run has hundreds of peers.
+const CONNECTIONS: usize = 4_000;
+
+/// How many connections the door may serve: each takes two file descriptors, of which a third is left for all else. The
+/// process asks for as many as it may have.
+fn connections() -> usize {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1_024, 1_024));
+    let wanted = hard.min(3 * CONNECTIONS as u64);
+    let raised = soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok();
+    let files = if raised { wanted } else { soft };
+    usize::try_from(files / 3).unwrap_or(CONNECTIONS).min(CONNECTIONS)
+}
 
 /// A homeserver within the process.
 #[async_trait]
@@ -169,7 +181,7 @@ impl Switchboard {
             faults: Arc::default(),
             settings,
             authority,
-            connections: Arc::new(Semaphore::new(CONNECTIONS)),
+            connections: Arc::new(Semaphore::new(connections())),
             tasks,
         });
         let door = match ground {

@@ -1,0 +1,177 @@
+//! Paths that say something else than the event below them (server-server API, joining rooms, leaving rooms, knocking
+//! upon a room, inviting to a room).
+//!
+//! An event that is looked for by its path and taken by its content is judged as one thing and takes effect as another.
+
+use samklang_matrix::Event;
+use samklang_reference::send_target;
+use samklang_runner::peer::{Invitation, Reply};
+
+use crate::{
+    peer_answers::{not_signed, signed},
+    prelude::*,
+};
+
+const fn plan(name: &'static str, title: &'static str, of: &'static [&'static str]) -> CheckPlan {
+    CheckPlan::new(name, title).of(of)
+}
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "federation.other-room-in-path",
+        title: "An event that is submitted to another room than its own has no effect.",
+        weight: Weight::Should,
+        catalogue: &["SH-15"],
+        checks: &[
+            plan("join", "A join that is submitted to another room has no effect.", &["SS-JOIN-036"]),
+            plan("leave", "A leave that is submitted to another room has no effect.", &[]),
+            plan("knock", "A knock that is submitted to another room has no effect.", &[]),
+            plan("invite", "An invite that is submitted to another room is not signed.", &["SS-INVITE-022"]),
+        ],
+        play: play!(other_room),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "federation.other-id-in-path",
+        title: "An event that is submitted under another id than its own has no effect.",
+        weight: Weight::Should,
+        catalogue: &["SH-15"],
+        checks: &[
+            plan("join", "A join that is submitted under another id has no effect.", &["SS-JOIN-036"]),
+            plan("invite", "An invite that is submitted under another id is not signed.", &["SS-INVITE-022"]),
+        ],
+        play: play!(other_id),
+        ..Scenario::PEER
+    },
+];
+
+/// What the path says otherwise than the event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Room,
+    Id,
+}
+
+/// A member event, and what the path says of it.
+struct Submission<'a> {
+    membership: &'static str,
+    user: &'a str,
+    room: &'a Room,
+    other: &'a Room,
+}
+
+async fn other_room(scene: &Scene) -> Result<(), Failure> {
+    submit_wrongly(scene, Wrong::Room).await
+}
+
+async fn other_id(scene: &Scene) -> Result<(), Failure> {
+    submit_wrongly(scene, Wrong::Id).await
+}
+
+/// Carol, Dave and Eve of Mallory's server join, leave and knock under a wrong path; then others do so honestly.
+async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let (alice, mallory) = (&visit.alice, &visit.mallory);
+    let open = alice.create_room(Public).await?;
+    let knocked = [knockable(alice).await?, knockable(alice).await?];
+    let [carol, eve] = ["carol", "eve"].map(|name| mallory.user(name));
+    let dave = mallory.join(&visit.host, &visit.room, "dave").await?.user;
+    mallory.join(&visit.host, &open, "dave").await?;
+
+    let submissions = [
+        ("join", Submission { membership: "join", user: &carol, room: &visit.room, other: &open }),
+        ("leave", Submission { membership: "leave", user: &dave, room: &visit.room, other: &open }),
+        ("knock", Submission { membership: "knock", user: &eve, room: &knocked[0], other: &knocked[1] }),
+    ];
+    let mut replies = Vec::new();
+    // Of the id in the path the specification speaks for joins and invites alone.
+    let tried = if wrong == Wrong::Id { &submissions[..1] } else { &submissions[..] };
+    for (check, submission) in tried {
+        replies.push((check, submission, submission.submit(&visit, wrong).await?));
+    }
+    visit.sentinel("an honest word").await?;
+    for (check, submission, reply) in replies {
+        scene.check(check, submission.without_effect(&visit, &reply).await);
+    }
+    scene.check("invite", invite_wrongly(&visit, wrong).await);
+
+    // The twins are others, for whom nothing has been tried.
+    let frida = mallory.join(&visit.host, &visit.room, "frida").await?.user;
+    let goran = mallory.user("goran");
+    mallory.knock(&visit.host, &knocked[0], &goran).await?;
+    shown_as(alice, &visit.room, &frida, "join").await?;
+    shown_as(alice, &knocked[0], &goran, "knock").await?;
+    mallory.leave(&visit.host, &visit.room, &frida).await?;
+    shown_as(alice, &visit.room, &frida, "leave").await?;
+    Ok(())
+}
+
+/// Alice sees that `user` has this membership.
+async fn shown_as(alice: &User, room: &Room, user: &str, membership: &'static str) -> Result<(), Failure> {
+    let right = move |event: &Value| event["content"]["membership"] == membership;
+    alice.sees(state(room, "m.room.member", user).and(membership, right)).await?;
+    Ok(())
+}
+
+async fn knockable(alice: &User) -> Result<Room, Failure> {
+    alice.create_room(RoomPlan::with(JoinRule::Knock)).await
+}
+
+impl Submission<'_> {
+    /// Submits the honest event under the wrong path.
+    async fn submit(&self, visit: &Visit<'_>, wrong: Wrong) -> Result<Reply, Failure> {
+        let (host, peer) = (&visit.host, visit.mallory.peer());
+        let template = peer.template_for(self.membership, host.name(), &self.room.id, self.user).await;
+        let (version, template) =
+            template.map_err(|obstacle| visit.mallory.failure(host, "make", obstacle))?;
+        let event = peer.finished(&template, &version);
+        let id = Event::read(&event, &version).map(|event| event.id().to_owned()).unwrap_or_default();
+        let target = match wrong {
+            Wrong::Room => send_target(self.membership, &self.other.id, &id),
+            Wrong::Id => send_target(self.membership, &self.room.id, &odd_id(&id)),
+        };
+        visit.mallory.ask(host, "PUT", &target, Some(&event)).await
+    }
+
+    /// In neither room is the user what the event says.
+    async fn without_effect(&self, visit: &Visit<'_>, reply: &Reply) -> Result<Observations, Failure> {
+        let mut seen = Observations::from(reply.clone());
+        for room in [self.room, self.other] {
+            let members = visit.alice.members(room).await?;
+            if members.value[self.user] == self.membership {
+                let text = message!("fail.took-effect", what = self.membership);
+                let evidence = [seen.all(), members.observations.all()].concat();
+                let failure = visit.alice.wrong("path.not_compared", text, &evidence);
+                return Err(failure.showing("a refusal", reply.in_words()));
+            }
+            seen = by_both(seen, members);
+        }
+        Ok(seen)
+    }
+}
+
+/// An id of the same form that is no event's.
+fn odd_id(id: &str) -> String {
+    let swapped =
+        |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+    id.chars().map(swapped).collect()
+}
+
+/// An invite to one room of Mallory's comes under the path of another; an honest one comes with it.
+async fn invite_wrongly(visit: &Visit<'_>, wrong: Wrong) -> Result<Observations, Failure> {
+    let (alice, mallory) = (&visit.alice, &visit.mallory);
+    let (_, other) = mallory.found(&visit.host, "mallory").await?;
+    let (room, copy) = mallory.found(&visit.host, "mallory").await?;
+    let event = copy.member("invite of Alice", alice.id(), "invite")?;
+    let honest = copy.invitation(&event);
+    let bent = match wrong {
+        Wrong::Room => Invitation { room: other.room, ..honest.clone() },
+        Wrong::Id => Invitation { event_id: odd_id(&honest.event_id), ..honest.clone() },
+    };
+    let reply = mallory.bring(&visit.host, &bent).await?;
+    let outcome = not_signed(alice, "an invite under a path that does not fit it", &reply);
+    let taken = mallory.bring(&visit.host, &honest).await?;
+    signed(alice, "an honest invite", &taken)?;
+    alice.sees(invite(&room, alice)).await?;
+    outcome
+}

@@ -1,0 +1,81 @@
+//! How what a server answered to a peer is judged.
+
+use samklang_runner::peer::Reply;
+
+use crate::prelude::*;
+
+/// The server refused `what`. With which status and `errcode`, the specification leaves open.
+pub(crate) fn refused(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+    match reply.status {
+        400..500 => Ok(reply.clone().into()),
+        200..300 => Err(not_refused(user, what, reply)),
+        // An internal error says nothing about what the server would have done.
+        _ => Err(Failure::Inconclusive(message!("judging.no-answer", what = reply.in_words()))),
+    }
+}
+
+/// The server refused `what` as the specification has it.
+pub(crate) fn refused_with(
+    user: &User,
+    what: &str,
+    reply: &Reply,
+    (status, errcode): (u16, &str),
+) -> Result<Observations, Failure> {
+    if reply.is_success() {
+        return Err(not_refused(user, what, reply));
+    }
+    if (reply.status, reply.errcode()) == (status, errcode) {
+        return Ok(reply.clone().into());
+    }
+    let text = message!("fail.other-refusal", what = what);
+    let failure = user.wrong("peer.other_refusal", text, std::slice::from_ref(&reply.observation));
+    Err(failure.showing(format!("{status} {errcode}"), reply.in_words()))
+}
+
+fn not_refused(user: &User, what: &str, reply: &Reply) -> Failure {
+    let text = message!("fail.not-refused", what = what);
+    let failure = user.wrong("peer.not_refused", text, std::slice::from_ref(&reply.observation));
+    failure.showing("a refusal", format!("{} {}", reply.status, reply.body))
+}
+
+/// The server answered `what` with success.
+pub(crate) fn granted(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+    if reply.is_success() {
+        return Ok(reply.clone().into());
+    }
+    let text = message!("fail.not-granted", what = what, answer = reply.in_words());
+    Err(user.wrong("peer.not_granted", text, std::slice::from_ref(&reply.observation)))
+}
+
+/// The answer bears no signature of the user's server: what was submitted is not vouched for.
+pub(crate) fn not_signed(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+    if !bears_signature(&reply.body, user.server_name()) {
+        return Ok(reply.clone().into());
+    }
+    let text = message!("fail.signed", what = what);
+    let failure = user.wrong("invite.signed", text, std::slice::from_ref(&reply.observation));
+    Err(failure.showing("no signature of the server's", &reply.body))
+}
+
+/// The answer is the event with a signature of the user's server.
+pub(crate) fn signed(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+    granted(user, what, reply)?;
+    if bears_signature(&reply.body, user.server_name()) {
+        return Ok(reply.clone().into());
+    }
+    let text = message!("fail.not-granted", what = what, answer = reply.in_words());
+    Err(user.wrong("invite.bad_answer", text, std::slice::from_ref(&reply.observation)))
+}
+
+/// Whether anything in it is signed by `server`: an answer in another form is no way to hide a signature.
+fn bears_signature(answer: &Value, server: &str) -> bool {
+    match answer {
+        Value::Object(map) => {
+            let here = map.get("signatures").and_then(|signatures| signatures[server].as_object());
+            here.is_some_and(|keys| !keys.is_empty())
+                || map.values().any(|value| bears_signature(value, server))
+        }
+        Value::Array(list) => list.iter().any(|value| bears_signature(value, server)),
+        _ => false,
+    }
+}
