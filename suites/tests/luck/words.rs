@@ -55,8 +55,7 @@ pub(crate) fn unknown_names() {
         64,
         &["Nothing in the suite is called rooms.invite-acepted", "Nearest are: rooms.invite-accepted"],
     );
-    play("luckless", &["-s", "invite"])
-        .assert(64, &["called invite", "Nearest are: ", "rooms.invite-accepted"]);
+    play("luckless", &["-s", "invite"]).assert(64, &["called invite", "Nearest are: ", "rooms.invite-"]);
     play("luckless", &["-s", "FC-9999"]).assert(64, &["called FC-9999", "FC-"]);
     play("luckless", &["-s", "xyzzy"]).assert(64, &["called xyzzy", "Nearest are: ", "rooms"]);
     let version = play("luckless", &["--room-version", "99"]);
