@@ -41,7 +41,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         // Nowhere is it said what becomes of the rest of such a transaction.
         weight: Weight::Should,
         catalogue: &["SH-14"],
-        requirements: &["SS-TXN-018"],
         needs: TO_DEVICE,
         checks: &[
             CheckPlan::new("typing", "The neighbours of malformed typing are taken."),

@@ -70,7 +70,7 @@ async fn false_origin(scene: &Scene) -> Result<(), Failure> {
     let twin = visit.tell(&visit.mallory, types(&visit.room, &visit.copy.user)).await?;
     let twin = visit.alice.sees(twin).await?;
     scene.check("typing", visit.alice.never_saw(typing, &twin));
-    let note_of_mallory = to_device(&visit.copy.user, &visit.alice, "1", "by Mallory");
+    let note_of_mallory = to_device(&visit.copy.user, &visit.alice, "2", "by Mallory");
     let twin = visit.alice.sees(visit.tell(&visit.mallory, note_of_mallory).await?).await?;
     scene.check("to-device", visit.alice.never_saw(note, &twin));
 

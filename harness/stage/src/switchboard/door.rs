@@ -16,6 +16,7 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::{
     Shared,
+    directory::Service,
     entry::Entry,
     exchange::{Line, handle, party_of, stranger},
     pool::words,
@@ -53,10 +54,10 @@ pub(super) fn open(shared: &Arc<Shared>, listener: TcpListener, own: Option<Stri
 
 async fn listen(shared: Arc<Shared>, listener: TcpListener, config: Arc<ServerConfig>, own: Option<String>) {
     loop {
-        // Never closed while a listener lives.
-        let Ok(permit) = Arc::clone(&shared.connections).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((tcp, remote)) => {
+                // Asked for only now: a name that nobody calls takes none. Never closed while a listener lives.
+                let Ok(permit) = Arc::clone(&shared.connections).acquire_owned().await else { return };
                 let connection = serve(Arc::clone(&shared), tcp, remote, Arc::clone(&config), own.clone());
                 shared.tasks.spawn(async move {
                     connection.await;
@@ -106,7 +107,11 @@ async fn serve(
         let (shared, line) = (Arc::clone(&shared), Arc::clone(&line));
         service_fn(move |request| handle(Arc::clone(&shared), Arc::clone(&line), request))
     };
+    // Scenarios leave their peers behind; servers that kept connections to them open would fill the door.
+    let of_peer =
+        shared.directory.route(&line.name).is_some_and(|route| matches!(route.service, Service::Peer(_)));
     let served = http1::Builder::new()
+        .keep_alive(!of_peer)
         .timer(TokioTimer::new())
         .header_read_timeout(shared.settings.exchange)
         .preserve_header_case(true)

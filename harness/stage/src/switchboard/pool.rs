@@ -21,7 +21,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::tasks::{Tasks, lock};
-use crate::{certificates::host_of, waiting::within};
+use crate::{
+    certificates::host_of,
+    waiting::{let_pass, within},
+};
 
 /// A connection that rested for longer is not used again: servers close theirs from five seconds on, and a request that
 /// crosses such a close on the wire is lost.
@@ -52,7 +55,7 @@ pub(super) struct Pool {
     road: Road,
     address: SocketAddr,
     name: ServerName<'static>,
-    resting: Mutex<Vec<(Connection, Instant)>>,
+    resting: Arc<Mutex<Vec<(Connection, Instant)>>>,
 }
 
 type Connection = SendRequest<Full<Bytes>>;
@@ -93,7 +96,7 @@ impl Pool {
     pub(super) fn new(road: Road, server_name: &str, address: SocketAddr) -> Result<Self, Problem> {
         let name = ServerName::try_from(host_of(server_name).to_owned())
             .map_err(|_| Problem::configuration(message!("switchboard.bad-name", name = server_name)))?;
-        Ok(Self { road, address, name, resting: Mutex::default() })
+        Ok(Self { road, address, name, resting: Arc::default() })
     }
 
     /// Sends `request`, whose URI is the path alone, and takes in the answer.
@@ -134,6 +137,7 @@ impl Pool {
                 let mut resting = lock(&self.resting);
                 if !connection.is_closed() && resting.len() < RESTING {
                     resting.push((connection, Instant::now()));
+                    self.close_rested();
                 }
                 Ok(Whole { parts, body })
             }
@@ -141,6 +145,15 @@ impl Pool {
                 Err(Broken { why, seen: Some(Box::new(Whole { parts, body: seen })) })
             }
         }
+    }
+
+    /// Closes what has rested for too long, once it has: it would not be used again, and takes a place at the door.
+    fn close_rested(&self) {
+        let resting = Arc::clone(&self.resting);
+        self.road.tasks.spawn(async move {
+            let_pass(REST).await;
+            lock(&resting).retain(|(_, since)| since.elapsed() < REST);
+        });
     }
 
     async fn rested(&self) -> Option<Connection> {
