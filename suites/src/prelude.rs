@@ -57,6 +57,18 @@ pub(crate) async fn bring_in(host: &User, user: &User, room: &Room) -> Result<()
     Ok(())
 }
 
+/// Alice sees that a peer's `user` has this membership.
+pub(crate) async fn shown_as(
+    alice: &User,
+    room: &Room,
+    user: &str,
+    membership: &'static str,
+) -> Result<(), Failure> {
+    let right = move |event: &Value| event["content"]["membership"] == membership;
+    alice.sees(state(room, "m.room.member", user).and(membership, right)).await?;
+    Ok(())
+}
+
 /// What of a member event both servers have to show alike: who says what of whom, and why.
 pub(crate) fn membership_in(sighting: &Sighting) -> Observed {
     Observed::from(sighting).map(|event| {

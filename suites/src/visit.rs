@@ -117,16 +117,27 @@ impl Visit<'_> {
     /// state does not hold it.
     pub(crate) fn ignored(&self, bad: &Planted, after: &Aftermath) -> Result<Observations, Failure> {
         let unseen = self.alice.never_saw(bad, &after.sentinel.sighting)?;
-        let names = |list: &Value| list.as_array().is_some_and(|ids| ids.iter().any(|id| *id == *bad.id));
-        if names(&after.next.value["prev_events"]) {
-            let text = message!("fail.followed", event = bad.what);
-            return Err(self.alice.wrong("pdu.followed", text, after.next.observations.all()));
-        }
-        if names(&after.state.value["pdu_ids"]) {
-            let text = message!("fail.in-state", event = bad.what);
-            return Err(self.alice.wrong("state.holds_rejected", text, after.state.observations.all()));
-        }
+        self.not_followed(bad, &after.next)?;
+        self.not_in(bad, &after.state)?;
         Ok(by_both(unseen, by_both(after.next.clone(), after.state.clone())))
+    }
+
+    /// An event of the server's own does not follow `bad`.
+    pub(crate) fn not_followed(&self, bad: &Planted, next: &Observed) -> Result<Observations, Failure> {
+        if !lists(&next.value["prev_events"], &bad.id) {
+            return Ok(next.clone().into());
+        }
+        let text = message!("fail.followed", event = bad.what);
+        Err(self.alice.wrong("pdu.followed", text, next.observations.all()))
+    }
+
+    /// An answer to `GET /state_ids` does not name `bad`.
+    pub(crate) fn not_in(&self, bad: &Planted, state: &Observed) -> Result<Observations, Failure> {
+        if !lists(&state.value["pdu_ids"], &bad.id) {
+            return Ok(state.clone().into());
+        }
+        let text = message!("fail.in-state", event = bad.what);
+        Err(self.alice.wrong("state.holds_rejected", text, state.observations.all()))
     }
 
     /// What Alice sends next, as it goes out to Mallory's server.
@@ -182,4 +193,9 @@ impl Visit<'_> {
         });
         self.copy.forge(what, foreign, |room, _| draft_message(room, &alice, what))
     }
+}
+
+/// Whether a list holds an id.
+fn lists(list: &Value, id: &str) -> bool {
+    list.as_array().is_some_and(|ids| ids.iter().any(|one| *one == *id))
 }

@@ -6,7 +6,7 @@ use samklang_verdict::ExchangeId;
 use serde_json::Value;
 
 use crate::{
-    peer::{Peer, now},
+    peer::{Peer, now_ms},
     transport::{Answer, NoAnswer},
 };
 
@@ -101,7 +101,7 @@ impl Peer {
             for key in ["hashes", "signatures", "unsigned", "event_id"] {
                 object.remove(key);
             }
-            object.insert("origin_server_ts".into(), now().into());
+            object.insert("origin_server_ts".into(), now_ms().into());
             add_content_hash(object);
             sign_event(object, self.name(), self.key(), version);
         }

@@ -8,5 +8,5 @@ mod transport;
 
 pub use answering::{Lie, decoded};
 pub use joining::{Obstacle, Taken, make_target, segment, send_target};
-pub use peer::{Invite, Peer, Received, Unexpected};
+pub use peer::{Invite, Peer, Received, Unexpected, now_ms};
 pub use transport::{Answer, NoAnswer, Transport};

@@ -100,7 +100,7 @@ impl fmt::Debug for Peer {
 }
 
 /// Now, in milliseconds since 1970.
-pub(crate) fn now() -> u64 {
+pub fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
     u64::try_from(since).unwrap_or(u64::MAX)
 }
@@ -139,7 +139,7 @@ impl Peer {
     /// The document that it publishes its key in (server-server API, publishing keys).
     pub fn key_document(&self) -> Value {
         let published = self.inner().publication.clone();
-        let until = now().saturating_add(KEY_LIFE_MS);
+        let until = now_ms().saturating_add(KEY_LIFE_MS);
         published.unwrap_or_else(|| KeyPublication::new(&self.name, until).current(&self.key).build())
     }
 
@@ -257,7 +257,7 @@ impl Peer {
         let answer = self.transport.request("GET", server, "/_matrix/key/v2/server", &[], Bytes::new()).await;
         let document = answer.ok().and_then(|answer| KeyDocument::verify(&answer.json(), server).ok());
         if let Some(document) = document {
-            self.inner().ring.learn(&document, now());
+            self.inner().ring.learn(&document, now_ms());
         }
     }
 }

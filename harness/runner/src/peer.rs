@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use samklang_matrix::{Built, Draft, Event, Outcome, Room, Rule, Tamper};
-use samklang_reference::{Answer, Obstacle, Peer, segment};
+pub use samklang_reference::now_ms;
+use samklang_reference::{Answer, NoAnswer, Obstacle, Peer, segment};
 use samklang_stage::{
     driver::{CallError, Refusal},
     user::{self, Actor, Failure, Ledger, Pattern},
@@ -187,6 +188,18 @@ impl ScriptedPeer {
         }
     }
 
+    /// What came of a request, where anything did.
+    fn answered(&self, host: &Host, answer: Result<Answer, NoAnswer>) -> Result<Reply, Failure> {
+        let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
+        self.reply(host, &answer)
+    }
+
+    /// Admits what is wrong with the request that got this reply.
+    fn admitting(&self, reply: Reply) -> Reply {
+        self.peer.admit(&reply.observation.exchange.to_string());
+        reply
+    }
+
     fn reply(&self, host: &Host, answer: &Answer) -> Result<Reply, Failure> {
         let exchange = answer.exchange.ok_or_else(no_wire)?;
         let observation = self.ledger.observe(host.role(), exchange);
@@ -204,9 +217,7 @@ impl ScriptedPeer {
         target: &str,
         body: Option<&Value>,
     ) -> Result<Reply, Failure> {
-        let answer = self.peer.ask(method, host.name(), target, body).await;
-        let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
-        self.reply(host, &answer)
+        self.answered(host, self.peer.ask(method, host.name(), target, body).await)
     }
 
     /// Asks `host` with these `Authorization` headers, whatever they say and whatever the answer. What is wrong with the
@@ -223,10 +234,7 @@ impl ScriptedPeer {
         authorization: &[String],
     ) -> Result<Reply, Failure> {
         let answer = self.peer.ask_with(method, host.name(), target, body, authorization).await;
-        let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
-        let reply = self.reply(host, &answer)?;
-        self.peer.admit(&reply.observation.exchange.to_string());
-        Ok(reply)
+        Ok(self.admitting(self.answered(host, answer)?))
     }
 
     /// Sends this very text as a body, whatever the answer. What is wrong with the request is admitted.
@@ -241,10 +249,7 @@ impl ScriptedPeer {
         authorization: &[String],
     ) -> Result<Reply, Failure> {
         let answer = self.peer.ask_raw("PUT", host.name(), target, text.into(), authorization).await;
-        let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
-        let reply = self.reply(host, &answer)?;
-        self.peer.admit(&reply.observation.exchange.to_string());
-        Ok(reply)
+        Ok(self.admitting(self.answered(host, answer)?))
     }
 
     /// Has its user join a room by way of `host`.
@@ -253,9 +258,7 @@ impl ScriptedPeer {
     /// When the server does not let the user in, or its answers do not make a room.
     pub async fn join(&self, host: &Host, room: &user::Room, name: &str) -> Result<RoomCopy, Failure> {
         let user = self.user(name);
-        let taken = self.peer.change_membership("join", host.name(), &room.id, &user).await;
-        let taken = taken.map_err(|obstacle| self.failure(host, "join", obstacle))?;
-        let reply = self.reply(host, &taken.answer)?;
+        let (taken, reply) = self.change(host, "join", room, &user).await?;
         let copy = RoomCopy { peer: self.clone(), room: room.id.clone(), user };
         let join = Event::parse(&taken.event, &room.version).map_err(|error| {
             let exchange = Some(reply.observation.exchange);
@@ -270,12 +273,7 @@ impl ScriptedPeer {
     /// # Errors
     /// When the transaction is refused.
     pub async fn transmit(&self, host: &Host, events: &[&Planted]) -> Result<Reply, Failure> {
-        let answer = self.send_transaction(host, &Transaction { events, ..Transaction::default() }).await?;
-        if answer.is_success() {
-            self.reply(host, &answer)
-        } else {
-            Err(self.failure(host, "send", Obstacle::Refused(answer)))
-        }
+        self.insist(host, &Transaction { events, ..Transaction::default() }).await
     }
 
     /// As [`Self::transmit`], for what a server may refuse as a whole. What is wrong with the transaction is admitted.
@@ -292,9 +290,7 @@ impl ScriptedPeer {
     /// Inconclusive when no complete answer comes.
     pub async fn deliver(&self, host: &Host, transaction: &Transaction<'_>) -> Result<Reply, Failure> {
         let answer = self.send_transaction(host, transaction).await?;
-        let reply = self.reply(host, &answer)?;
-        self.peer.admit(&reply.observation.exchange.to_string());
-        Ok(reply)
+        Ok(self.admitting(self.reply(host, &answer)?))
     }
 
     /// Sends signals (EDUs) in one transaction, which has to be taken.
@@ -302,8 +298,12 @@ impl ScriptedPeer {
     /// # Errors
     /// When the transaction is refused.
     pub async fn signal(&self, host: &Host, edus: &[Value]) -> Result<Reply, Failure> {
-        let answer =
-            self.send_transaction(host, &Transaction { signals: edus, ..Transaction::default() }).await?;
+        self.insist(host, &Transaction { signals: edus, ..Transaction::default() }).await
+    }
+
+    /// Sends a transaction that has to be taken.
+    async fn insist(&self, host: &Host, transaction: &Transaction<'_>) -> Result<Reply, Failure> {
+        let answer = self.send_transaction(host, transaction).await?;
         if answer.is_success() {
             self.reply(host, &answer)
         } else {
@@ -351,12 +351,6 @@ impl ScriptedPeer {
         let held = if *content == event.json()["content"] { Held::Whole } else { Held::Redacted };
         Ok((held, reply.observation))
     }
-}
-
-/// Now, in milliseconds since 1970.
-pub fn now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl RoomCopy {

@@ -8,11 +8,10 @@ use std::{
 };
 
 use samklang_matrix::{Event, KeyDocument, KeyRing, RoomVersion};
+use samklang_reference::now_ms;
 use samklang_stage::stage::Stage;
 use samklang_verdict::{Body, Exchange, Party, Role, Wire};
 use serde_json::Value;
-
-use crate::wire::role_of;
 
 /// Recorded traffic between servers.
 pub struct Traffic {
@@ -53,14 +52,6 @@ impl Heard {
     }
 }
 
-/// An event on the wire.
-pub struct OnWire {
-    /// As it was sent.
-    pub json: Value,
-    /// Read in its room's version.
-    pub event: Event,
-}
-
 impl Traffic {
     /// What `exchanges` show, of plays in room version `played` on `stage`.
     pub fn of(stage: &Stage, exchanges: Vec<Arc<Exchange>>, played: &str) -> Self {
@@ -98,7 +89,7 @@ impl Traffic {
         }
         let document = exchange.response_body.json().zip(asked);
         if let Some(Ok(document)) = document.map(|(json, name)| KeyDocument::verify(&json, &name)) {
-            self.keys.learn(&document, crate::peer::now_ms());
+            self.keys.learn(&document, now_ms());
         }
     }
 
@@ -130,7 +121,7 @@ impl Traffic {
         for body in [&heard.request, &heard.answer] {
             let listed = lists.iter().filter_map(|list| body[list].as_array()).flatten();
             for json in listed.chain([body, &body["event"]]).filter(|json| json["hashes"].is_object()) {
-                if let Some(OnWire { event, .. }) = self.read(json) {
+                if let Some(event) = self.read(json) {
                     self.events.insert(event.id().to_owned(), event);
                 }
             }
@@ -140,11 +131,6 @@ impl Traffic {
     /// An event that went over the wire in one of these plays.
     pub fn event(&self, id: &str) -> Option<&Event> {
         self.events.get(id)
-    }
-
-    /// Whether a party is a server of the constellation.
-    pub fn is_server(&self, party: &Party) -> bool {
-        role_of(party).is_some()
     }
 
     /// The name of the server that a party is.
@@ -162,16 +148,9 @@ impl Traffic {
     }
 
     /// An event in its room's version; none where it cannot be read at all.
-    pub fn read(&self, json: &Value) -> Option<OnWire> {
-        let version =
-            json["room_id"].as_str().and_then(|room| self.versions.get(room)).or(self.played.as_ref())?;
-        let event = Event::read(json, version).ok()?;
-        Some(OnWire { json: json.clone(), event })
-    }
-
-    /// The version of the room that an event claims to be in.
-    pub fn version_of(&self, json: &Value) -> Option<&RoomVersion> {
-        json["room_id"].as_str().and_then(|room| self.versions.get(room)).or(self.played.as_ref())
+    pub fn read(&self, json: &Value) -> Option<Event> {
+        let known = json["room_id"].as_str().and_then(|room| self.versions.get(room));
+        Event::read(json, known.or(self.played.as_ref())?).ok()
     }
 }
 

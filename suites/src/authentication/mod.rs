@@ -3,7 +3,26 @@
 mod server_keys;
 mod x_matrix;
 
-use samklang_runner::scenario::Scenario;
+use crate::prelude::*;
 
 /// The scenarios of this area, by topic.
 pub const SCENARIOS: &[&[Scenario]] = &[server_keys::SCENARIOS, x_matrix::SCENARIOS];
+
+/// The server acted on a request in due form.
+fn believed(user: &User, reply: &Reply) -> Result<Observations, Failure> {
+    if reply.is_success() {
+        return Ok(reply.clone().into());
+    }
+    let text = message!("fail.not-believed", answer = reply.in_words());
+    Err(user.wrong("request.honest_refused", text, std::slice::from_ref(&reply.observation)))
+}
+
+/// The server refused a request that nobody should believe; it fails for `reason` where it did not.
+fn disbelieved(user: &User, reply: &Reply, reason: &str) -> Result<Observations, Failure> {
+    if (400..500).contains(&reply.status) {
+        return Ok(reply.clone().into());
+    }
+    let text = message!("fail.believed", answer = reply.in_words());
+    let failure = user.wrong(reason, text, std::slice::from_ref(&reply.observation));
+    Err(failure.showing("a refusal (4xx)", reply.in_words()))
+}

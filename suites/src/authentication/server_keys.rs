@@ -4,6 +4,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use samklang_matrix::{HeaderForge, KeyDocument, KeyPublication, RequestSignature};
 
+use super::{believed, disbelieved};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -166,25 +167,13 @@ async fn asked_by(peer: &ScriptedPeer, host: &Host, alice: &User) -> Result<Repl
 }
 
 fn refused(alice: &User, reply: &Reply) -> Result<Observations, Failure> {
-    if (400..500).contains(&reply.status) {
-        return Ok(reply.clone().into());
-    }
-    let text = message!("fail.believed", answer = reply.in_words());
-    let failure = alice.wrong("keys.forged_key_believed", text, std::slice::from_ref(&reply.observation));
-    Err(failure.showing("a refusal (4xx)", reply.in_words()))
+    disbelieved(alice, reply, "keys.forged_key_believed")
 }
 
 /// The twin: a peer with an honest document is believed.
 async fn honest_asker(scene: &Scene, host: &Host, alice: &User) -> Result<(), Failure> {
-    believed(alice, &asked_by(&scene.peer("honest").await?, host, alice).await?)
-}
-
-fn believed(alice: &User, reply: &Reply) -> Result<(), Failure> {
-    if reply.is_success() {
-        return Ok(());
-    }
-    let text = message!("fail.not-believed", answer = reply.in_words());
-    Err(alice.wrong("request.honest_refused", text, std::slice::from_ref(&reply.observation)))
+    believed(alice, &asked_by(&scene.peer("honest").await?, host, alice).await?)?;
+    Ok(())
 }
 
 /// Each document is published by a peer of its own, which nobody has asked for its keys before.
@@ -229,5 +218,6 @@ async fn retired_keys(scene: &Scene) -> Result<(), Failure> {
     let (origin, destination) = (peer.name(), host.name());
     let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };
     let header = HeaderForge::honest(&request, &fresh).build();
-    believed(&alice, &peer.ask_with(&host, "GET", &target, None, &[header]).await?)
+    believed(&alice, &peer.ask_with(&host, "GET", &target, None, &[header]).await?)?;
+    Ok(())
 }

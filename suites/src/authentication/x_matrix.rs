@@ -2,6 +2,7 @@
 
 use samklang_matrix::{HeaderForge, Quoting, RequestSignature};
 
+use super::{believed, disbelieved};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -141,21 +142,11 @@ impl Asking {
     }
 
     fn believed(&self, reply: &Reply) -> Result<Observations, Failure> {
-        if reply.is_success() {
-            return Ok(reply.clone().into());
-        }
-        let text = message!("fail.not-believed", answer = reply.in_words());
-        Err(self.alice.wrong("request.honest_refused", text, std::slice::from_ref(&reply.observation)))
+        believed(&self.alice, reply)
     }
 
     fn refused(&self, reply: &Reply) -> Result<Observations, Failure> {
-        if (400..500).contains(&reply.status) {
-            return Ok(reply.clone().into());
-        }
-        let text = message!("fail.believed", answer = reply.in_words());
-        let failure =
-            self.alice.wrong("request.forgery_accepted", text, std::slice::from_ref(&reply.observation));
-        Err(failure.showing("a refusal (4xx)", reply.in_words()))
+        disbelieved(&self.alice, reply, "request.forgery_accepted")
     }
 }
 

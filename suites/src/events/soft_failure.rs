@@ -50,15 +50,7 @@ async fn banned_in_the_past(scene: &Scene) -> Result<(), Failure> {
     scene.check("not-shown", shown);
 
     let next = visit.next_event().await?;
-    let follows =
-        next.value["prev_events"].as_array().is_some_and(|ids| ids.iter().any(|id| *id == *belated.id));
-    let outcome = if follows {
-        let text = message!("fail.followed", event = belated.what);
-        Err(visit.alice.wrong("pdu.followed", text, next.observations.all()))
-    } else {
-        Ok(next)
-    };
-    scene.check("not-followed", outcome);
+    scene.check("not-followed", visit.not_followed(&belated, &next));
 
     visit.copy.keep(&belated)?;
     let child = visit.copy.plant("after the belated one", |room, user| {

@@ -150,27 +150,24 @@ impl<'a> Joiner<'a> {
         if poisoned.told.is_err() || poisoned.check == "changed-content" {
             return Ok(None);
         }
-        let ids = self.state_ids(poisoned).await?;
-        if ids.value["pdu_ids"].as_array().is_some_and(|ids| ids.iter().any(|id| *id == *poisoned.lie.id)) {
-            let text = message!("fail.in-state", event = poisoned.lie.what);
-            return Err(self.alice.wrong("state.holds_rejected", text, ids.observations.all()));
-        }
+        let visit = self.visit(poisoned);
+        let sent = self.alice.send(&poisoned.room, "here I am").await?;
+        self.scene.event_on_wire(&sent).await?;
+        let ids = visit.state_before(&sent.id).await?;
+        visit.not_in(&poisoned.lie, &ids)?;
         Ok(Some(ids))
     }
 
-    /// The state as Alice's server gives it to Mallory's, at something that she says.
-    async fn state_ids(&self, poisoned: &Poisoned) -> Result<Observed, Failure> {
-        let visit = Visit {
+    /// Alice and Mallory in the room that was joined.
+    fn visit(&self, poisoned: &Poisoned) -> Visit<'_> {
+        Visit {
             scene: self.scene,
             host: self.host.clone(),
             alice: self.alice.clone(),
             room: poisoned.room.clone(),
             mallory: self.mallory.clone(),
             copy: poisoned.copy.clone(),
-        };
-        let sent = self.alice.send(&poisoned.room, "here I am").await?;
-        self.scene.event_on_wire(&sent).await?;
-        visit.state_before(&sent.id).await
+        }
     }
 }
 

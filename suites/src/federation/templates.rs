@@ -211,9 +211,7 @@ async fn leave_templates(scene: &Scene) -> Result<(), Failure> {
 
     desk.template(&desk.ask_well(&room.id, &copy.user).await?, &copy.user)?;
     mallory.leave(&desk.host, &room, &copy.user).await?;
-    let left = |event: &Value| event["content"]["membership"] == "leave";
-    alice.sees(state(&room, "m.room.member", &copy.user).and("as one who left", left)).await?;
-    Ok(())
+    shown_as(alice, &room, &copy.user, "leave").await
 }
 
 async fn knock_templates(scene: &Scene) -> Result<(), Failure> {
@@ -235,7 +233,5 @@ async fn knock_templates(scene: &Scene) -> Result<(), Failure> {
     scene.check("foreign-user", refused(alice, "a template for a user of another server", &foreign));
 
     desk.mallory.knock(&desk.host, &room, &carol).await?;
-    let knocks = |event: &Value| event["content"]["membership"] == "knock";
-    alice.sees(state(&room, "m.room.member", &carol).and("as one who knocks", knocks)).await?;
-    Ok(())
+    shown_as(alice, &room, &carol, "knock").await
 }

@@ -1,9 +1,9 @@
 //! Events that a server makes (server-server API, PDUs; rooms).
 
-use samklang_matrix::{Verified, auth_types, format_breaches, verify_event};
+use samklang_matrix::{Event, Verified, auth_types, format_breaches, verify_event};
 use samklang_runner::{
     passive::{Finding, Side},
-    traffic::{Heard, OnWire, Traffic},
+    traffic::{Heard, Traffic},
 };
 
 use super::{first_wrong, own_events};
@@ -68,63 +68,61 @@ async fn redactions(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// The events that the asking server made, read, but for admitted lies.
-fn read(traffic: &Traffic, exchange: &Heard) -> Vec<OnWire> {
+fn read(traffic: &Traffic, exchange: &Heard) -> Vec<Event> {
     let events = own_events(traffic, exchange);
     let read = events.iter().filter_map(|event| traffic.read(event));
-    read.filter(|event| !traffic.is_admitted(event.event.id())).collect()
+    read.filter(|event| !traffic.is_admitted(event.id())).collect()
 }
 
 fn format(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
     first_wrong(read(traffic, exchange), |event| {
-        let version = traffic.version_of(&event.json)?;
-        let breach = format_breaches(&event.json, version).into_iter().next()?;
-        Some(format!("{}: {breach:?}", event.event.kind()))
+        let json = Value::Object(event.json().clone());
+        let breach = format_breaches(&json, event.version()).into_iter().next()?;
+        Some(format!("{}: {breach:?}", event.kind()))
     })
 }
 
 fn signature(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
     first_wrong(read(traffic, exchange), |event| {
-        let fault = verify_event(&event.event, &traffic.keys).err()?;
-        Some(format!("{}: {fault}", event.event.kind()))
+        let fault = verify_event(&event, &traffic.keys).err()?;
+        Some(format!("{}: {fault}", event.kind()))
     })
 }
 
 fn content_hash(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
     first_wrong(read(traffic, exchange), |event| {
-        let mismatch = verify_event(&event.event, &traffic.keys) == Ok(Verified::ContentHashMismatch);
-        mismatch.then(|| format!("{}: the content hash is not that of the content", event.event.kind()))
+        let mismatch = verify_event(&event, &traffic.keys) == Ok(Verified::ContentHashMismatch);
+        mismatch.then(|| format!("{}: the content hash is not that of the content", event.kind()))
     })
 }
 
 /// How many events the selection for this one comes to at most: one for each type and state key.
 fn nothing_else(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let events = read(traffic, exchange).into_iter().filter(|event| event.event.kind() != "m.room.create");
+    let events = read(traffic, exchange).into_iter().filter(|event| event.kind() != "m.room.create");
     first_wrong(events, |event| {
-        let cited = event.event.auth_events();
+        let cited = event.auth_events();
         let known: Vec<_> = cited.iter().filter_map(|id| traffic.event(id)).collect();
-        let selected = auth_types(&event.event);
+        let selected = auth_types(&event);
         let stray = known.iter().find(|cited| !selected.iter().any(|(kind, key)| cited.is_state(kind, key)));
-        let stray = stray.map(|cited| format!("{} cites {}", event.event.kind(), cited.kind()));
+        let stray = stray.map(|cited| format!("{} cites {}", event.kind(), cited.kind()));
         let many = || cited.len() > selected.len();
-        stray.or_else(|| many().then(|| format!("{} cites {} events", event.event.kind(), cited.len())))
+        stray.or_else(|| many().then(|| format!("{} cites {} events", event.kind(), cited.len())))
     })
 }
 
 fn create(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let creates = read(traffic, exchange).into_iter().filter(|event| event.event.kind() == "m.room.create");
+    let creates = read(traffic, exchange).into_iter().filter(|event| event.kind() == "m.room.create");
     first_wrong(creates, |event| {
-        (!event.event.auth_events().is_empty()).then(|| "a create event cites something".to_owned())
+        (!event.auth_events().is_empty()).then(|| "a create event cites something".to_owned())
     })
 }
 
 fn target(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let redactions =
-        read(traffic, exchange).into_iter().filter(|event| event.event.kind() == "m.room.redaction");
+    let redactions = read(traffic, exchange).into_iter().filter(|event| event.kind() == "m.room.redaction");
     first_wrong(redactions, |event| {
-        let in_content =
-            traffic.version_of(&event.json)?.id().parse::<u32>().is_ok_and(|number| number >= 11);
-        let place = if in_content { &event.json["content"]["redacts"] } else { &event.json["redacts"] };
-        (!place.is_string())
+        let in_content = event.version().id().parse::<u32>().is_ok_and(|number| number >= 11);
+        let place = if in_content { event.content().get("redacts") } else { event.json().get("redacts") };
+        (!place.is_some_and(Value::is_string))
             .then(|| "a redaction names no target where its room version looks for it".to_owned())
     })
 }

@@ -4,6 +4,7 @@ use samklang_matrix::server_of;
 use samklang_runner::{
     passive::{Finding, Side},
     traffic::{Heard, Traffic},
+    wire::role_of,
 };
 
 use super::{first_wrong, transaction};
@@ -118,7 +119,7 @@ fn spoken_for(exchange: &Heard) -> Vec<String> {
 fn own_users(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
     // What peers were told to say of others is admitted by the scenarios that have them say it.
     let own = traffic.name(&exchange.from)?;
-    traffic.is_server(&exchange.from).then(|| {
+    role_of(&exchange.from).is_some().then(|| {
         first_wrong(spoken_for(exchange), |user| {
             (server_of(&user) != Some(own)).then(|| format!("a signal speaks for {user}"))
         })

@@ -13,7 +13,7 @@ use samklang_matrix::{RequestAuthError, verify_request};
 use samklang_verdict::ExchangeId;
 use serde_json::{Value, json};
 
-use crate::peer::{Peer, Unexpected, now};
+use crate::peer::{Peer, Unexpected, now_ms};
 
 /// Something that a peer says otherwise than it is: its answers to requests whose path holds `path`, bent by `tell`.
 pub struct Lie {
@@ -191,7 +191,7 @@ impl Peer {
         let content = (!request.body().is_empty()).then_some(body);
         let verify = || {
             let ring = &self.inner().ring;
-            verify_request(header, request.method().as_str(), target, content, self.name(), ring, now())
+            verify_request(header, request.method().as_str(), target, content, self.name(), ring, now_ms())
         };
         let claims = match verify() {
             Err(RequestAuthError::NoUsableKey { origin, .. }) => {

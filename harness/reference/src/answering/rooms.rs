@@ -6,7 +6,7 @@ use samklang_matrix::{Event, Room, server_of};
 use serde_json::{Value, json};
 
 use super::{Asked, Refusal, Reply, refuse};
-use crate::peer::{Peer, now};
+use crate::peer::{Peer, now_ms};
 
 /// The most events that one answer brings.
 const MOST: usize = 100;
@@ -47,7 +47,7 @@ impl Peer {
 
     /// What single events and history are wrapped in.
     fn transaction(&self, pdus: &[Value]) -> Value {
-        json!({"origin": self.name(), "origin_server_ts": now(), "pdus": pdus})
+        json!({"origin": self.name(), "origin_server_ts": now_ms(), "pdus": pdus})
     }
 
     pub(super) fn give_event(&self, asked: &Asked<'_>, id: &str) -> Reply {

@@ -1,7 +1,7 @@
 //! How peers come and go, and rooms that live at a peer, for users to come to.
 
 use samklang_matrix::{Founding, RoomError};
-use samklang_reference::segment;
+use samklang_reference::{Taken, segment};
 use samklang_stage::user::{self, Done, Failure};
 use samklang_verdict::{Observations, Problem, message};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ impl ScriptedPeer {
     /// # Errors
     /// When the server refuses a step.
     pub async fn leave(&self, host: &Host, room: &user::Room, user: &str) -> Result<Reply, Failure> {
-        self.change(host, "leave", room, user).await
+        Ok(self.change(host, "leave", room, user).await?.1)
     }
 
     /// Has `user`, its own, knock on a room by way of `host`.
@@ -74,19 +74,21 @@ impl ScriptedPeer {
     /// # Errors
     /// When the server refuses a step.
     pub async fn knock(&self, host: &Host, room: &user::Room, user: &str) -> Result<Reply, Failure> {
-        self.change(host, "knock", room, user).await
+        Ok(self.change(host, "knock", room, user).await?.1)
     }
 
-    async fn change(
+    /// Changes the membership of its own `user` by way of `host`: what was taken, and the answer to it.
+    pub(super) async fn change(
         &self,
         host: &Host,
         membership: &'static str,
         room: &user::Room,
         user: &str,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<(Taken, Reply), Failure> {
         let taken = self.peer.change_membership(membership, host.name(), &room.id, user).await;
         let taken = taken.map_err(|obstacle| self.failure(host, membership, obstacle))?;
-        self.reply(host, &taken.answer)
+        let reply = self.reply(host, &taken.answer)?;
+        Ok((taken, reply))
     }
 
     /// Founds a public room of the version that is played, as its user `name`. Users reach it by way of this peer.
