@@ -2,6 +2,7 @@
 
 mod draft;
 mod found;
+mod power;
 mod receive;
 mod tamper;
 #[cfg(test)]

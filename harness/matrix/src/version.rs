@@ -109,6 +109,16 @@ impl RoomVersion {
         self.rules.authorization.restricted_join_rule
     }
 
+    /// Whether a redaction names its target in its content (version 11 on).
+    pub fn has_redacts_in_content(&self) -> bool {
+        self.number >= 11
+    }
+
+    /// Whether the sender of the create event is the room's creator, whatever its content says (version 11 on).
+    pub fn names_creator_by_sender(&self) -> bool {
+        self.number >= 11
+    }
+
     /// For tables of the form "from version … to version …".
     pub(crate) fn number(&self) -> u8 {
         self.number

@@ -1,19 +1,23 @@
-//! Getting into rooms (server-server API, joining rooms, leaving rooms, knocking upon a room).
+//! Getting into rooms and out of them by way of another server (server-server API, joining rooms, leaving rooms,
+//! knocking upon a room).
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use samklang_matrix::{Room, RoomVersion, add_content_hash, sign_event};
+use samklang_matrix::{
+    Event, Outcome, Room, RoomVersion, Verified, add_content_hash, sign_event, verify_event,
+};
 use samklang_verdict::ExchangeId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    peer::{Peer, now_ms},
+    held_room::HeldRoom,
+    homeserver::{Departure, Homeserver, Knock, now_ms},
     transport::{Answer, NoAnswer},
 };
 
-/// The room versions that peers take part in.
-const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
+/// The room versions that homeservers here take part in.
+pub(crate) const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
 
-/// Why a server did not let a peer do something.
+/// Why a server did not let another do something.
 #[derive(Debug, Clone)]
 pub enum Obstacle {
     /// No complete answer came.
@@ -49,15 +53,15 @@ pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-fn success(answer: Answer) -> Result<Answer, Obstacle> {
+pub(crate) fn success(answer: Answer) -> Result<Answer, Obstacle> {
     if answer.is_success() { Ok(answer) } else { Err(Obstacle::Refused(answer)) }
 }
 
-fn malformed(what: impl Into<String>, answer: &Answer) -> Obstacle {
+pub(crate) fn malformed(what: impl Into<String>, answer: &Answer) -> Obstacle {
     Obstacle::Malformed { what: what.into(), exchange: answer.exchange }
 }
 
-/// The target of a request for a template. All room versions are offered that peers know.
+/// The target of a request for a template. All room versions are offered that are known.
 pub fn make_target(membership: &str, room: &str, user: &str) -> String {
     let versions: Vec<_> = VERSIONS.iter().map(|version| format!("ver={version}")).collect();
     let query = if membership == "leave" { String::new() } else { format!("?{}", versions.join("&")) };
@@ -70,7 +74,7 @@ pub fn send_target(membership: &str, room: &str, id: &str) -> String {
     format!("/_matrix/federation/{api}/send_{membership}/{}/{}", segment(room), segment(id))
 }
 
-impl Peer {
+impl Homeserver {
     /// Asks for the template of a member event of its `user`: the answer's version and event.
     ///
     /// # Errors
@@ -87,10 +91,23 @@ impl Peer {
         // Without it, the room is of version 1 or 2.
         let version = body["room_version"].as_str().unwrap_or("1");
         let version = RoomVersion::new(version).map_err(|error| malformed(error.to_string(), &answer))?;
-        if !body["event"].is_object() {
+        let event = &body["event"];
+        if !event.is_object() {
             return Err(malformed("the template has no event", &answer));
         }
-        Ok((version, body["event"].clone()))
+        // What another server drafts is signed only when it is what was asked for.
+        let asked_for = event["type"] == "m.room.member"
+            && event["content"]["membership"] == membership
+            && event["sender"] == user
+            && event["state_key"] == user
+            && event["room_id"] == room;
+        if self.is_live() && !asked_for {
+            return Err(malformed(
+                format!("the template is not for a {membership} of {user} in {room}"),
+                &answer,
+            ));
+        }
+        Ok((version, event.clone()))
     }
 
     /// Makes of a template the event to send: its own time, content hash and signature, and nothing that only a
@@ -136,17 +153,121 @@ impl Peer {
         room: &str,
         user: &str,
     ) -> Result<Taken, Obstacle> {
-        let (version, template) = self.template_for(membership, server, room, user).await?;
+        self.change_membership_with(membership, server, room, user, &json!({})).await
+    }
+
+    /// As [`Homeserver::change_membership`], with more in the member event's content, such as the user's profile.
+    pub(crate) async fn change_membership_with(
+        &self,
+        membership: &str,
+        server: &str,
+        room: &str,
+        user: &str,
+        more: &Value,
+    ) -> Result<Taken, Obstacle> {
+        let (version, mut template) = self.template_for(membership, server, room, user).await?;
+        if self.is_live() {
+            template["content"] = own_content(&template["content"], membership, more);
+        }
         let event = self.finished(&template, &version);
-        let id = samklang_matrix::Event::read(&event, &version)
+        let id = Event::read(&event, &version)
             .map_err(|error| Obstacle::Malformed { what: error.to_string(), exchange: None })?;
         let taken = self.submit(membership, server, room, id.id(), &event).await?;
-        if membership == "join" {
-            let copy = Room::empty(&version, room)
-                .from_send_join(&taken.answer.json(), &event)
-                .map_err(|error| malformed(error.to_string(), &taken.answer))?;
-            self.hold(copy);
+        match membership {
+            "join" => self.enter(room, &version, &taken).await?,
+            "knock" => self.remember_knock(room, user, server, &taken),
+            _ => self.depart(room, user, &taken.event),
         }
         Ok(taken)
     }
+
+    /// Takes part in a room that a resident server let a user into.
+    async fn enter(&self, room: &str, version: &RoomVersion, taken: &Taken) -> Result<(), Obstacle> {
+        let answer = taken.answer.json();
+        let wrong = |what: String| malformed(what, &taken.answer);
+        // The resident may have had to sign the join as well.
+        let signed = &answer["event"];
+        let id = |pdu: &Value| Event::read(pdu, version).map(|event| event.id().to_owned()).ok();
+        let join = if id(signed).is_some() && id(signed) == id(&taken.event) { signed } else { &taken.event };
+        if !self.is_live() {
+            let copy = Room::empty(version, room).from_send_join(&answer, join);
+            let copy = copy.map_err(|error| wrong(error.to_string()))?;
+            self.known().rooms.insert(room.to_owned(), HeldRoom::new(copy));
+            return Ok(());
+        }
+        let lists = self.verified_lists(room, version, &answer).await;
+        if !lists["auth_chain"].as_array().into_iter().chain(lists["state"].as_array()).flatten().any(|pdu| {
+            pdu["type"] == "m.room.create"
+                && pdu["content"]["room_version"].as_str().unwrap_or("1") == version.id()
+        }) {
+            return Err(wrong("the answer has no create event of the room's version".into()));
+        }
+        let copy = Room::empty(version, room).from_send_join(&lists, join);
+        let copy = copy.map_err(|error| wrong(error.to_string()))?;
+        if id(join).and_then(|id| copy.outcome(&id).cloned()) != Some(Outcome::Accepted) {
+            return Err(wrong("the state in the answer does not authorise the join".into()));
+        }
+        let mut known = self.known();
+        let held = match known.rooms.remove(room) {
+            Some(earlier) => earlier.entered_again(copy),
+            None => HeldRoom::new(copy),
+        };
+        known.rooms.insert(room.to_owned(), held);
+        drop(known);
+        self.publish(room);
+        Ok(())
+    }
+
+    /// The lists of a `send_join` answer without what does not hold (server-server API, joining rooms; checks performed
+    /// on receipt of a PDU).
+    async fn verified_lists(&self, room: &str, version: &RoomVersion, answer: &Value) -> Value {
+        let list = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
+        let (chain, state) = (list("auth_chain"), list("state"));
+        self.learn_signers(version, chain.iter().chain(&state)).await;
+        let known = self.known();
+        let holds = |pdu: Value| {
+            let event = Event::read(&pdu, version).ok().filter(|event| event.room_id() == Some(room))?;
+            match verify_event(&event, &known.ring).ok()? {
+                Verified::All => Some(pdu),
+                Verified::ContentHashMismatch => Some(Value::Object(event.redacted().json().clone())),
+            }
+        };
+        let holding = |list: Vec<Value>| list.into_iter().filter_map(holds).collect::<Vec<_>>();
+        json!({"auth_chain": holding(chain), "state": holding(state)})
+    }
+
+    fn remember_knock(&self, room: &str, user: &str, server: &str, taken: &Taken) {
+        let mut known = self.known();
+        let position = known.next_position();
+        let room_state = taken.answer.json()["knock_room_state"].as_array().cloned().unwrap_or_default();
+        let knock = Knock { event: taken.event.clone(), room_state, via: server.to_owned(), position };
+        known.knocks.insert((room.to_owned(), user.to_owned()), knock);
+        drop(known);
+        self.announce();
+    }
+
+    /// Notes that a user has left a room of which this server holds no copy.
+    pub(crate) fn depart(&self, room: &str, user: &str, event: &Value) {
+        let mut known = self.known();
+        let place = (room.to_owned(), user.to_owned());
+        known.invites.remove(&place);
+        known.knocks.remove(&place);
+        let position = known.next_position();
+        known.departures.insert(place, Departure { event: event.clone(), position });
+        drop(known);
+        self.announce();
+    }
+}
+
+/// The content of a member event that this server vouches for: of a template's only what a join needs.
+fn own_content(template: &Value, membership: &str, more: &Value) -> Value {
+    let mut content = json!({ "membership": membership });
+    let authoriser = &template["join_authorised_via_users_server"];
+    if authoriser.is_string() {
+        content["join_authorised_via_users_server"] = authoriser.clone();
+    }
+    for (key, value) in more.as_object().into_iter().flatten() {
+        content[key] = value.clone();
+    }
+    content
 }

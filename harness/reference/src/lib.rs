@@ -1,12 +1,27 @@
-//! Homeservers of the harness's own. A [`Peer`] has a name, a key, and rooms in which it takes part; it answers what
-//! servers ask of each other and asks it of others, honest in everything but the lies that a scenario has it tell.
+//! Homeservers of the harness's own. A [`Homeserver`] is honest and complete; alone it is the reference, which plays as a
+//! vendor, with one [`Fault`] or none. A [`Peer`] is one that a scenario tells what to do, and which lies to tell.
 
+mod acl;
+mod acting;
 mod answering;
+mod client;
+mod fault;
+mod held_room;
+mod homeserver;
 mod joining;
+mod outbox;
 mod peer;
+mod reply;
+mod restricted;
+mod signals;
+mod taking;
 mod transport;
+mod visible;
+mod waiting;
 
-pub use answering::{Lie, decoded};
+pub use answering::decoded;
+pub use fault::Fault;
+pub use homeserver::{Homeserver, Invite, Received, now_ms};
 pub use joining::{Obstacle, Taken, make_target, segment, send_target};
-pub use peer::{Invite, Peer, Received, Unexpected, now_ms};
+pub use peer::{Peer, Unexpected};
 pub use transport::{Answer, NoAnswer, Transport};

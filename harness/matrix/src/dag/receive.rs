@@ -60,6 +60,43 @@ impl Room {
     /// # Errors
     /// When it is of another room.
     pub fn receive(&mut self, pdu: &Value, keys: &KeyRing) -> Result<Receipt, RoomError> {
+        self.take(pdu, keys, false, None)
+    }
+
+    /// As [`Room::receive`], for an event that is only cited: its place in the graph is not judged.
+    ///
+    /// # Errors
+    /// When it is of another room.
+    pub fn receive_cited(&mut self, pdu: &Value, keys: &KeyRing) -> Result<Receipt, RoomError> {
+        self.take(pdu, keys, true, None)
+    }
+
+    /// As [`Room::receive`], for an event whose predecessors are not to be had: `state` is the state before it, as
+    /// another server gives it. What of it is not accepted here does not count.
+    ///
+    /// # Errors
+    /// When it is of another room.
+    pub fn receive_after(
+        &mut self,
+        pdu: &Value,
+        keys: &KeyRing,
+        mut state: StateMap,
+    ) -> Result<Receipt, RoomError> {
+        self.keep_accepted(&mut state);
+        self.take(pdu, keys, false, Some(state))
+    }
+
+    fn keep_accepted(&self, state: &mut StateMap) {
+        state.retain(|_, id| self.outcome(id) == Some(&Outcome::Accepted));
+    }
+
+    fn take(
+        &mut self,
+        pdu: &Value,
+        keys: &KeyRing,
+        cited: bool,
+        given: Option<StateMap>,
+    ) -> Result<Receipt, RoomError> {
         let breaches = format_breaches(pdu, &self.version);
         if !breaches.is_empty() {
             return Ok(Receipt::Malformed(breaches));
@@ -76,7 +113,7 @@ impl Room {
         if let Some(rule) = rule {
             return Ok(Receipt::Held { id, outcome: Outcome::Rejected(rule), redacted });
         }
-        self.hold(event, false, None);
+        self.hold(event, cited, given);
         let outcome = self.outcome(&id).cloned().unwrap_or(Outcome::Undecided { missing: Vec::new() });
         Ok(Receipt::Held { id, outcome, redacted })
     }
@@ -105,6 +142,8 @@ impl Room {
             state.insert((event.kind().to_owned(), state_key.to_owned()), event.id().to_owned());
             self.hold(event, true, None);
         }
+        // What does not hold has no place in the state, whoever says so.
+        self.keep_accepted(&mut state);
         let join = self.read(join)?;
         self.hold(join, false, Some(state));
         Ok(self)

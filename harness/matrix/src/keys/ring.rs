@@ -71,6 +71,11 @@ impl KeyRing {
         (key.expired.is_none() && now <= key.valid_until).then_some(key.bytes.as_slice())
     }
 
+    /// Whether this key of the server is known, good or not.
+    pub fn has(&self, server_name: &str, key_id: &str) -> bool {
+        self.0.get(server_name).is_some_and(|keys| keys.contains_key(key_id))
+    }
+
     /// Whether any key of the server is known, good or not.
     pub fn knows(&self, server_name: &str) -> bool {
         self.0.get(server_name).is_some_and(|keys| !keys.is_empty())

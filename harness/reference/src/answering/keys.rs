@@ -3,10 +3,12 @@
 use samklang_matrix::notary_answer;
 use serde_json::{Value, json};
 
-use super::{Reply, refuse};
-use crate::peer::Peer;
+use crate::{
+    homeserver::Homeserver,
+    reply::{Reply, refuse},
+};
 
-impl Peer {
+impl Homeserver {
     /// What it says of its own keys; it vouches for nobody else's.
     pub(super) fn notarise(&self, servers: &[&str]) -> Reply {
         let own = servers.contains(&self.name());

@@ -1,107 +1,250 @@
 //! Joins, leaves, knocks and invites from the resident's and the invited server's side (server-server API, joining
 //! rooms, leaving rooms, knocking upon a room, inviting to a room).
 
-use samklang_matrix::{Event, Outcome, Receipt, RoomVersion, server_of, sign_event};
+use samklang_matrix::{
+    Draft, Event, Outcome, Receipt, Room, RoomVersion, server_of, sign_event, verify_event,
+};
 use serde_json::{Value, json};
 
-use super::{Asked, Refusal, Reply, refuse};
-use crate::peer::{Invite, Peer};
+use super::Asked;
+use crate::{
+    acl,
+    held_room::HeldRoom,
+    homeserver::{Homeserver, Invite},
+    joining::VERSIONS,
+    reply::{Refusal, Reply, refusal, refuse},
+};
 
-impl Peer {
+/// What a room shows of itself to who is invited or knocks (client-server API, stripped state).
+const SHOWN: [&str; 8] = [
+    "m.room.create",
+    "m.room.name",
+    "m.room.avatar",
+    "m.room.topic",
+    "m.room.join_rules",
+    "m.room.canonical_alias",
+    "m.room.encryption",
+    "m.room.history_visibility",
+];
+
+impl Homeserver {
+    /// A room that the asking server may deal with.
+    fn open_room<'a>(
+        &self,
+        rooms: &'a crate::homeserver::Rooms,
+        room: &str,
+        asked: &Asked<'_>,
+    ) -> Result<&'a HeldRoom, Refusal> {
+        let held = rooms.get(room).ok_or_else(|| refusal(404, "M_NOT_FOUND", "the room is not known"))?;
+        if !held.has_server(self.name()) {
+            return refuse(404, "M_NOT_FOUND", "this server is not in the room any more");
+        }
+        if !acl::admits(held, &asked.origin) {
+            return refuse(403, "M_FORBIDDEN", "the room's server ACL denies the asking server");
+        }
+        Ok(held)
+    }
+
     /// A template for a member event of a user of the asking server.
     pub(super) fn template(&self, asked: &Asked<'_>, room: &str, user: &str, membership: &str) -> Reply {
         if server_of(user) != Some(asked.origin.as_str()) {
             return refuse(403, "M_FORBIDDEN", format!("{user} is not a user of the asking server"));
         }
-        let inner = self.inner();
-        let Some(room) = inner.rooms.get(room) else {
-            return refuse(404, "M_NOT_FOUND", "the room is not known");
-        };
-        let version = room.version().id();
+        let known = self.known();
+        let held = self.open_room(&known.rooms, room, asked)?;
+        let version = held.room.version();
         // The parameter is there for joins and knocks; without it, version 1 is meant.
-        if membership != "leave" && !asked.values("ver").any(|known| known == version) {
-            return refuse(400, "M_INCOMPATIBLE_ROOM_VERSION", format!("the room is of version {version}"));
+        if membership != "leave" && !asked.values("ver").any(|known| known == version.id()) {
+            let error = format!("the room is of version {}", version.id());
+            return Err(refusal(400, "M_INCOMPATIBLE_ROOM_VERSION", error).with("room_version", version.id()));
         }
-        let mut event = room.draft_member(user, user, membership).sign(self.key()).json;
+        let mut content = json!({ "membership": membership });
+        if membership == "join"
+            && let Some(authoriser) = self.authoriser_for(&known.rooms, held, user)?
+        {
+            content["join_authorised_via_users_server"] = json!(authoriser);
+        }
+        let mut event = member_draft(&held.room, user).content(content).sign(self.key()).json;
+        let drafted =
+            Event::read(&event, version).map_err(|error| refusal(500, "M_UNKNOWN", error.to_string()))?;
+        if let Ok(Err(rule)) = held.room.check(&drafted)
+            && rule != samklang_matrix::Rule::AuthoriserSignature
+        {
+            return refuse(403, "M_FORBIDDEN", rule.to_string());
+        }
         if let Some(event) = event.as_object_mut() {
             event.remove("hashes");
             event.remove("signatures");
         }
-        Ok(json!({"room_version": version, "event": event}))
+        Ok(json!({"room_version": version.id(), "event": event}))
     }
 
     /// Takes a member event into the room, in which it has to be authorised.
-    fn take_member(
+    async fn take_member(
         &self,
         asked: &Asked<'_>,
         room: &str,
+        id: &str,
         membership: &str,
     ) -> Result<(Value, String), Refusal> {
-        let pdu = &asked.body;
+        let mut pdu = asked.body.clone();
         let own = pdu["sender"].as_str().and_then(server_of) == Some(asked.origin.as_str());
-        if !own || pdu["sender"] != pdu["state_key"] || pdu["content"]["membership"] != membership {
+        let is_one = pdu["type"] == "m.room.member" && pdu["content"]["membership"] == membership;
+        if !own || !is_one || pdu["sender"] != pdu["state_key"] || pdu["room_id"] != room {
             return refuse(400, "M_BAD_JSON", format!("no {membership} of a user of the sending server"));
         }
-        let mut inner = self.inner();
-        let ring = inner.ring.clone();
-        let Some(room) = inner.rooms.get_mut(room) else {
-            return refuse(404, "M_NOT_FOUND", "the room is not known");
+        let version = {
+            let known = self.known();
+            let held = self.open_room(&known.rooms, room, asked)?;
+            if membership == "join" {
+                self.vouch(&known.rooms, held, &mut pdu)?;
+            }
+            held.room.version().clone()
         };
-        match room.receive(pdu, &ring) {
-            Ok(Receipt::Held { id, outcome: Outcome::Accepted, .. }) => Ok((pdu.clone(), id)),
+        match Event::read(&pdu, &version) {
+            Ok(event) if event.id() == id => {}
+            Ok(_) => return refuse(400, "M_INVALID_PARAM", "the event has another id than the path says"),
+            Err(error) => return refuse(400, "M_BAD_JSON", error.to_string()),
+        }
+        match self.take_event(room, &pdu, &asked.origin).await {
+            Ok(Receipt::Held { id, outcome: Outcome::Accepted, .. }) => {
+                self.pass_on(room, &pdu, &asked.origin);
+                Ok((pdu, id))
+            }
             Ok(other) => refuse(403, "M_FORBIDDEN", format!("the event is not accepted: {other:?}")),
             Err(error) => refuse(400, "M_BAD_JSON", error.to_string()),
         }
     }
 
-    pub(super) fn take_join(&self, asked: &Asked<'_>, room: &str) -> Reply {
-        let (event, id) = self.take_member(asked, room, "join")?;
-        let inner = self.inner();
-        let answer = inner.rooms.get(room).and_then(|room| room.state_and_auth_chain(&id));
-        let Some((state, auth_chain)) = answer else {
+    /// Signs a join that one of this server's users authorises, after a look at whether that still holds.
+    fn vouch(
+        &self,
+        rooms: &crate::homeserver::Rooms,
+        held: &HeldRoom,
+        pdu: &mut Value,
+    ) -> Result<(), Refusal> {
+        let Some(user) = pdu["sender"].as_str().map(str::to_owned) else { return Ok(()) };
+        let named = pdu["content"]["join_authorised_via_users_server"].as_str();
+        if named.is_some_and(|authoriser| self.is_own(authoriser)) {
+            self.authoriser_for(rooms, held, &user)?;
+            if let Some(object) = pdu.as_object_mut() {
+                sign_event(object, self.name(), self.key(), held.room.version());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn take_join(&self, asked: &Asked<'_>, room: &str, id: &str) -> Reply {
+        let (event, id) = self.take_member(asked, room, id, "join").await?;
+        let known = self.known();
+        let held = known.rooms.get(room);
+        let answer = held.and_then(|held| held.room.state_and_auth_chain(&id).map(|lists| (held, lists)));
+        let Some((held, (state, auth_chain))) = answer else {
             return refuse(500, "M_UNKNOWN", "the state before the join is not known");
         };
+        let servers: Vec<_> = held.servers().into_iter().collect();
         Ok(json!({
             "origin": self.name(), "event": event, "state": state, "auth_chain": auth_chain, "members_omitted": false,
+            "servers_in_room": servers,
         }))
     }
 
-    pub(super) fn take_leave(&self, asked: &Asked<'_>, room: &str) -> Reply {
-        self.take_member(asked, room, "leave").map(|_| json!({}))
+    pub(super) async fn take_leave(&self, asked: &Asked<'_>, room: &str, id: &str) -> Reply {
+        self.take_member(asked, room, id, "leave").await.map(|_| json!({}))
     }
 
-    pub(super) fn take_knock(&self, asked: &Asked<'_>, room: &str) -> Reply {
-        self.take_member(asked, room, "knock")?;
-        let inner = self.inner();
-        let shown = ["m.room.create", "m.room.join_rules", "m.room.name"];
-        let room = inner.rooms.get(room);
-        let stripped: Vec<_> = shown
-            .iter()
-            .filter_map(|kind| room?.state_event(kind, ""))
-            .map(|event| Value::Object(event.json().clone()))
-            .collect();
-        Ok(json!({ "knock_room_state": stripped }))
+    pub(super) async fn take_knock(&self, asked: &Asked<'_>, room: &str, id: &str) -> Reply {
+        self.take_member(asked, room, id, "knock").await?;
+        let known = self.known();
+        let shown = known.rooms.get(room).map(|held| shown_to(held, None)).unwrap_or_default();
+        Ok(json!({ "knock_room_state": shown }))
     }
 
-    /// Signs an invite of one of its users, whoever that may be.
-    pub(super) fn take_invite(&self, asked: &Asked<'_>, room: &str) -> Reply {
+    /// Signs an invite of one of its users.
+    pub(super) fn take_invite(&self, asked: &Asked<'_>, room: &str, id: &str) -> Reply {
         let event = &asked.body["event"];
         let named = asked.body["room_version"].as_str().unwrap_or_default();
-        let Ok(version) = RoomVersion::new(named) else {
-            return refuse(400, "M_INCOMPATIBLE_ROOM_VERSION", format!("room version {named} is not known"));
+        let Some(version) = RoomVersion::new(named).ok().filter(|_| VERSIONS.contains(&named)) else {
+            let error = format!("room version {named} is not known");
+            return Err(refusal(400, "M_INCOMPATIBLE_ROOM_VERSION", error).with("room_version", named));
         };
-        let invited = event["state_key"].as_str().and_then(server_of) == Some(self.name());
+        let invited = event["state_key"].as_str().filter(|user| self.is_own(user));
         let is_invite = event["type"] == "m.room.member" && event["content"]["membership"] == "invite";
-        if !invited || !is_invite || event["room_id"] != room || Event::read(event, &version).is_err() {
+        let read = Event::read(event, &version).ok().filter(|read| read.id() == id);
+        let (Some(user), true, Some(read)) = (invited, is_invite && event["room_id"] == room, read) else {
             return refuse(400, "M_INVALID_PARAM", "no invite of a user of this server");
+        };
+        self.may_be_invited(asked, &read, user)?;
+        let room_state = asked.body["invite_room_state"].as_array().cloned().unwrap_or_default();
+        if self.is_live() {
+            shows_the_room(&room_state, room, &version)?;
         }
         let mut signed = event.clone();
         if let Some(object) = signed.as_object_mut() {
             sign_event(object, self.name(), self.key(), &version);
         }
-        let room_state = asked.body["invite_room_state"].as_array().cloned().unwrap_or_default();
-        let invite = Invite { room_version: named.to_owned(), event: event.clone(), room_state };
-        self.inner().invites.insert(room.to_owned(), invite);
+        let mut known = self.known();
+        let position = known.next_position();
+        let invite = Invite { room_version: named.to_owned(), event: event.clone(), room_state, position };
+        known.invites.insert((room.to_owned(), user.to_owned()), invite);
+        drop(known);
+        self.announce();
         Ok(json!({ "event": signed }))
     }
+
+    /// Whether an invite is the sender's own, and of somebody who can be invited.
+    fn may_be_invited(&self, asked: &Asked<'_>, invite: &Event, user: &str) -> Result<(), Refusal> {
+        if !self.is_live() {
+            return Ok(());
+        }
+        if server_of(invite.sender()) != Some(asked.origin.as_str()) {
+            return refuse(403, "M_FORBIDDEN", "the invite is of another server's user");
+        }
+        if let Err(fault) = verify_event(invite, &self.known().ring) {
+            return refuse(403, "M_FORBIDDEN", fault.to_string());
+        }
+        if !self.has_user(user) {
+            return refuse(404, "M_NOT_FOUND", format!("{user} does not exist"));
+        }
+        let known = self.known();
+        let room = invite.room_id().and_then(|room| known.rooms.get(room));
+        if room.is_some_and(|held| !acl::admits(held, &asked.origin)) {
+            return refuse(403, "M_FORBIDDEN", "the room's server ACL denies the inviting server");
+        }
+        Ok(())
+    }
+}
+
+/// A member event of a user about himself.
+fn member_draft<'a>(room: &'a Room, user: &str) -> Draft<'a> {
+    room.draft("m.room.member", user).state_key(user).at(crate::homeserver::now_ms() as i64)
+}
+
+/// What a room shows of itself from outside: complete events, as version 12 asks for and those before allow. With
+/// `member`, that user's membership too.
+pub(crate) fn shown_to(held: &HeldRoom, member: Option<&str>) -> Vec<Value> {
+    let general = SHOWN.iter().filter_map(|kind| held.room.state_event(kind, ""));
+    let member = member.and_then(|user| held.room.state_event("m.room.member", user));
+    general.chain(member).map(|event| Value::Object(event.json().clone())).collect()
+}
+
+/// From version 12 on an invite has to show the create event that the room is named after, and nothing of other rooms
+/// (rooms/v12; server-server API, inviting to a room).
+fn shows_the_room(state: &[Value], room: &str, version: &RoomVersion) -> Result<(), Refusal> {
+    if !version.is_named_by_create() {
+        return Ok(());
+    }
+    let is_whole = |pdu: &Value| pdu["hashes"].is_object() && pdu["signatures"].is_object();
+    let of_room = |pdu: &Value| Event::read(pdu, version).is_ok_and(|event| event.room_id() == Some(room));
+    if !state.iter().any(|pdu| pdu["type"] == "m.room.create") {
+        return refuse(400, "M_MISSING_PARAM", "invite_room_state does not show the room's create event");
+    }
+    if !state.iter().all(|pdu| is_whole(pdu) && of_room(pdu)) {
+        return refuse(
+            400,
+            "M_MISSING_PARAM",
+            "invite_room_state shows something that is no event of the room",
+        );
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a peer answers to other servers, honestly unless a lie concerns the answer.
+//! What a homeserver answers to other servers.
 
 mod keys;
 mod membership;
@@ -6,33 +6,19 @@ mod queries;
 mod rooms;
 mod transactions;
 
+pub(crate) use membership::shown_to;
+
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, header};
 use percent_encoding::percent_decode_str;
 use samklang_matrix::{RequestAuthError, verify_request};
 use samklang_verdict::ExchangeId;
 use serde_json::{Value, json};
 
-use crate::peer::{Peer, Unexpected, now_ms};
-
-/// Something that a peer says otherwise than it is: its answers to requests whose path holds `path`, bent by `tell`.
-pub struct Lie {
-    path: String,
-    tell: Box<dyn Fn(Value) -> Value + Send + Sync>,
-}
-
-/// A refusal in the standard form (server-server API, API standards).
-pub(crate) struct Refusal {
-    status: u16,
-    errcode: &'static str,
-    error: String,
-}
-
-pub(crate) type Reply = Result<Value, Refusal>;
-
-pub(crate) fn refuse<T>(status: u16, errcode: &'static str, error: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal { status, errcode, error: error.into() })
-}
+use crate::{
+    homeserver::{Homeserver, now_ms},
+    reply::{Refusal, Reply, Said, refuse},
+};
 
 /// A request that was authenticated, where it has to be.
 pub(crate) struct Asked<'a> {
@@ -68,7 +54,7 @@ pub fn decoded(text: &str) -> String {
 }
 
 /// Reads method, path, query and body; authentication comes later.
-fn read<'a>(request: &'a Request<Bytes>) -> Result<Asked<'a>, Refusal> {
+pub(crate) fn read<'a>(request: &'a Request<Bytes>) -> Result<Asked<'a>, Refusal> {
     let body = if request.body().is_empty() {
         Value::Null
     } else {
@@ -91,36 +77,18 @@ fn read<'a>(request: &'a Request<Bytes>) -> Result<Asked<'a>, Refusal> {
     })
 }
 
-impl Peer {
-    /// Has it tell a lie: its answers to requests whose path holds `path` are bent by `tell`.
-    pub fn lie(&self, path: &str, tell: impl Fn(Value) -> Value + Send + Sync + 'static) {
-        self.inner().lies.push(Lie { path: path.to_owned(), tell: Box::new(tell) });
-    }
-
-    /// Answers a request that reached this peer. Its URI is path and query as sent; its extensions may hold the
+impl Homeserver {
+    /// Answers what another server asks. The request's URI is path and query as sent; its extensions may hold the
     /// [`ExchangeId`].
-    pub async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
-        let reply = match read(request) {
+    pub async fn federation(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let said = match read(request) {
             Ok(asked) => self.reply(asked, request).await,
             Err(refusal) => Err(refusal),
         };
-        let (status, body) = match reply {
-            Ok(body) => (StatusCode::OK, body),
-            Err(Refusal { status, errcode, error }) => {
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                (status, json!({"errcode": errcode, "error": error}))
-            }
-        };
-        let inner = self.inner();
-        let lies = inner.lies.iter().filter(|lie| request.uri().path().contains(&lie.path));
-        let body = lies.fold(body, |body, lie| (lie.tell)(body));
-        let mut response = Response::new(Bytes::from(body.to_string()));
-        *response.status_mut() = status;
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        said.unwrap_or_else(Said::from).into()
     }
 
-    async fn reply(&self, mut asked: Asked<'_>, request: &Request<Bytes>) -> Reply {
+    async fn reply(&self, mut asked: Asked<'_>, request: &Request<Bytes>) -> Result<Said, Refusal> {
         let path = std::mem::take(&mut asked.path);
         let segments: Vec<_> = path.iter().map(String::as_str).collect();
         let segments = match segments.as_slice() {
@@ -129,35 +97,36 @@ impl Peer {
             _ => return refuse(404, "M_NOT_FOUND", "nothing is here"),
         };
         match (asked.method, segments) {
-            ("GET", ["key", "v2", "server", ..]) => return Ok(self.key_document()),
-            ("GET", ["key", "v2", "query", server]) => return self.notarise(&[server]),
-            ("POST", ["key", "v2", "query"]) => return self.notarise_many(&asked.body),
-            ("GET", ["federation", "v1", "version"]) => return Ok(version()),
+            ("GET", ["key", "v2", "server", ..]) => return Ok(self.key_document().into()),
+            ("GET", ["key", "v2", "query", server]) => return self.notarise(&[server]).map(Said::from),
+            ("POST", ["key", "v2", "query"]) => return self.notarise_many(&asked.body).map(Said::from),
+            ("GET", ["federation", "v1", "version"]) => return Ok(self.version().into()),
             _ => {}
         }
         match self.authenticate(request, &asked.body).await {
             Ok(origin) => asked.origin = origin,
-            Err(error) => {
-                self.complain(&asked, request, &error.to_string());
-                return refuse(401, "M_UNAUTHORIZED", error.to_string());
+            Err(error) => return refuse(401, "M_UNAUTHORIZED", error.to_string()),
+        }
+        self.outbox.hear_from(&asked.origin);
+        match (asked.method, segments) {
+            ("PUT", ["federation", "v1", "send", transaction]) => {
+                self.take_transaction(&asked, transaction).await.map(Said::from)
             }
+            ("PUT", ["federation", "v2", "send_join", room, id]) => {
+                self.take_join(&asked, room, id).await.map(Said::from)
+            }
+            ("PUT", ["federation", "v2", "send_leave", room, id]) => {
+                self.take_leave(&asked, room, id).await.map(Said::from)
+            }
+            ("PUT", ["federation", "v1", "send_knock", room, id]) => {
+                self.take_knock(&asked, room, id).await.map(Said::from)
+            }
+            _ => self.route(&asked, segments).map(Said::from),
         }
-        if let ["federation", "v1", "send", _] = segments {
-            self.learn_senders(&asked.body).await;
-        }
-        let reply = self.route(&asked, segments);
-        // To ask for what is not there is no breach; to ask in a way that nobody can answer is.
-        if let Err(refusal) = &reply
-            && refusal.status == 400
-        {
-            self.complain(&asked, request, &refusal.error);
-        }
-        reply
     }
 
     fn route(&self, asked: &Asked<'_>, segments: &[&str]) -> Reply {
         match (asked.method, segments) {
-            ("PUT", ["federation", "v1", "send", transaction]) => self.take_transaction(asked, transaction),
             ("GET", ["federation", "v1", "make_join", room, user]) => {
                 self.template(asked, room, user, "join")
             }
@@ -167,10 +136,7 @@ impl Peer {
             ("GET", ["federation", "v1", "make_knock", room, user]) => {
                 self.template(asked, room, user, "knock")
             }
-            ("PUT", ["federation", "v2", "send_join", room, _]) => self.take_join(asked, room),
-            ("PUT", ["federation", "v2", "send_leave", room, _]) => self.take_leave(asked, room),
-            ("PUT", ["federation", "v1", "send_knock", room, _]) => self.take_knock(asked, room),
-            ("PUT", ["federation", "v2", "invite", room, _]) => self.take_invite(asked, room),
+            ("PUT", ["federation", "v2", "invite", room, id]) => self.take_invite(asked, room, id),
             ("GET", ["federation", "v1", "event", id]) => self.give_event(asked, id),
             ("GET", ["federation", "v1", "state", room]) => self.give_state(asked, room, false),
             ("GET", ["federation", "v1", "state_ids", room]) => self.give_state(asked, room, true),
@@ -190,7 +156,7 @@ impl Peer {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         let content = (!request.body().is_empty()).then_some(body);
         let verify = || {
-            let ring = &self.inner().ring;
+            let ring = &self.known().ring;
             verify_request(header, request.method().as_str(), target, content, self.name(), ring, now_ms())
         };
         let claims = match verify() {
@@ -203,12 +169,8 @@ impl Peer {
         Ok(claims.origin)
     }
 
-    fn complain(&self, asked: &Asked<'_>, request: &Request<Bytes>, why: &str) {
-        let what = format!("{} {}", asked.method, request.uri().path());
-        self.inner().unexpected.push(Unexpected { what, why: why.to_owned(), exchange: asked.exchange });
+    fn version(&self) -> Value {
+        let name = if self.is_live() { "Samklang reference" } else { "Samklang peer" };
+        json!({"server": {"name": name, "version": env!("CARGO_PKG_VERSION")}})
     }
-}
-
-fn version() -> Value {
-    json!({"server": {"name": "Samklang peer", "version": env!("CARGO_PKG_VERSION")}})
 }

@@ -2,10 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Asked, Refusal, Reply, refuse};
-use crate::peer::Peer;
+use super::Asked;
+use crate::{
+    homeserver::Homeserver,
+    reply::{Refusal, Reply, refuse},
+};
 
-impl Peer {
+impl Homeserver {
     /// Answers a question below `/federation/v1`. A peer's users have no devices, no keys, and their localpart as their
     /// name.
     pub(super) fn answer_query(&self, asked: &Asked<'_>, method: &str, path: &[&str]) -> Reply {

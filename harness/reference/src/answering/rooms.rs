@@ -1,30 +1,20 @@
 //! What a room holds, for servers that are in it (server-server API, transactions, retrieving events, backfilling).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
-use samklang_matrix::{Event, Room, server_of};
+use samklang_matrix::{Event, Outcome};
 use serde_json::{Value, json};
 
-use super::{Asked, Refusal, Reply, refuse};
-use crate::peer::{Peer, now_ms};
+use super::Asked;
+use crate::{
+    acl,
+    held_room::HeldRoom,
+    homeserver::{Homeserver, now_ms},
+    reply::{Refusal, Reply, refuse},
+};
 
 /// The most events that one answer brings.
 const MOST: usize = 100;
-
-/// An event in the federation format.
-fn pdu(event: &Event) -> Value {
-    Value::Object(event.json().clone())
-}
-
-/// Whether a server has a user in the room, as its current state has it.
-pub(super) fn takes_part(room: &Room, server: &str) -> bool {
-    let joined = |id: &String| room.event(id).is_some_and(|event| event.membership() == Some("join"));
-    room.state().is_ok_and(|state| {
-        state.iter().any(|((kind, user), id)| {
-            kind == "m.room.member" && server_of(user) == Some(server) && joined(id)
-        })
-    })
-}
 
 fn not_found<T>() -> Result<T, Refusal> {
     refuse(404, "M_NOT_FOUND", "the event is not known")
@@ -35,12 +25,14 @@ fn bounded(limit: Option<u64>) -> usize {
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(10).min(MOST)
 }
 
-impl Peer {
+impl Homeserver {
     /// Looks into a room for a server that is in it.
-    fn in_room(&self, asked: &Asked<'_>, room: &str, look: impl FnOnce(&Room) -> Reply) -> Reply {
-        match self.inner().rooms.get(room) {
-            Some(room) if takes_part(room, &asked.origin) => look(room),
-            Some(_) => refuse(403, "M_FORBIDDEN", "the server is not in the room"),
+    fn in_room(&self, asked: &Asked<'_>, room: &str, look: impl FnOnce(&HeldRoom) -> Reply) -> Reply {
+        match self.known().rooms.get(room) {
+            Some(held) => {
+                entitled(held, &asked.origin)?;
+                look(held)
+            }
             None => refuse(404, "M_NOT_FOUND", "the room is not known"),
         }
     }
@@ -51,46 +43,35 @@ impl Peer {
     }
 
     pub(super) fn give_event(&self, asked: &Asked<'_>, id: &str) -> Reply {
-        let inner = self.inner();
-        let room = inner.rooms.values().find(|room| room.event(id).is_some());
-        match room {
-            Some(room) if takes_part(room, &asked.origin) => {
-                let event: Vec<_> = room.event(id).map(pdu).into_iter().collect();
-                drop(inner);
-                Ok(self.transaction(&event))
-            }
-            Some(_) => refuse(403, "M_FORBIDDEN", "the server is not in the room"),
-            None => not_found(),
-        }
+        let given = {
+            let known = self.known();
+            let held = known.rooms.values().find(|held| held.event(id).is_some());
+            let Some(held) = held.filter(|held| is_given_out(held, id)) else { return not_found() };
+            entitled(held, &asked.origin)?;
+            as_seen_by(held, id, &asked.origin)
+        };
+        Ok(self.transaction(&Vec::from_iter(given)))
     }
 
     pub(super) fn give_state(&self, asked: &Asked<'_>, room: &str, ids: bool) -> Reply {
         let id = asked.value("event_id").unwrap_or_default();
-        self.in_room(asked, room, |room| {
-            let Some((state, chain)) = room.state_and_auth_chain(id) else { return not_found() };
+        self.in_room(asked, room, |held| {
+            let Some((state, chain)) = held.room.state_and_auth_chain(id) else { return not_found() };
             if !ids {
                 return Ok(json!({"pdus": state, "auth_chain": chain}));
             }
-            let id_of = |pdu: &Value| Some(Event::read(pdu, room.version()).ok()?.id().to_owned());
+            let id_of = |pdu: &Value| Some(Event::read(pdu, held.room.version()).ok()?.id().to_owned());
             let all = |pdus: &[Value]| pdus.iter().filter_map(id_of).collect::<Vec<_>>();
             Ok(json!({"pdu_ids": all(&state), "auth_chain_ids": all(&chain)}))
         })
     }
 
     pub(super) fn give_auth_chain(&self, asked: &Asked<'_>, room: &str, id: &str) -> Reply {
-        self.in_room(asked, room, |room| {
-            let Some(event) = room.event(id) else { return not_found() };
-            let mut left = event.auth_events();
-            let mut chain = BTreeSet::new();
-            while let Some(id) = left.pop() {
-                if let Some(event) = room.event(&id)
-                    && chain.insert(id)
-                {
-                    left.extend(event.auth_events());
-                }
+        self.in_room(asked, room, |held| {
+            if held.room.event(id).is_none() {
+                return not_found();
             }
-            let chain: Vec<_> = chain.iter().filter_map(|id| room.event(id)).map(pdu).collect();
-            Ok(json!({ "auth_chain": chain }))
+            Ok(json!({ "auth_chain": auth_chain(held, id) }))
         })
     }
 
@@ -98,8 +79,8 @@ impl Peer {
         let from: Vec<_> = asked.values("v").map(str::to_owned).collect();
         let limit = bounded(asked.value("limit").and_then(|limit| limit.parse().ok()));
         let mut history = Vec::new();
-        self.in_room(asked, room, |room| {
-            history = walk(room, from, &BTreeSet::new(), limit);
+        self.in_room(asked, room, |held| {
+            history = walk(held, from, &BTreeSet::new(), limit, &asked.origin);
             Ok(Value::Null)
         })?;
         Ok(self.transaction(&history))
@@ -112,29 +93,69 @@ impl Peer {
         };
         let limit = bounded(asked.body["limit"].as_u64());
         let (earliest, latest) = (ids("earliest_events").into_iter().collect(), ids("latest_events"));
-        self.in_room(asked, room, |room| {
-            let before = latest.iter().filter_map(|id| room.event(id)).flat_map(Event::prev_events).collect();
-            let mut missing = walk(room, before, &earliest, limit);
+        self.in_room(asked, room, |held| {
+            let before = latest.iter().filter_map(|id| held.event(id)).flat_map(Event::prev_events).collect();
+            let mut missing = walk(held, before, &earliest, limit, &asked.origin);
             missing.reverse();
             Ok(json!({ "events": missing }))
         })
     }
 }
 
-/// Events from `from` backwards along `prev_events`, breadth first, at most `limit`, none of `known`.
-fn walk(room: &Room, from: Vec<String>, known: &BTreeSet<String>, limit: usize) -> Vec<Value> {
+/// Whether a server may look into a room: it takes part, and the room's ACL does not deny it.
+fn entitled(held: &HeldRoom, server: &str) -> Result<(), Refusal> {
+    if !held.has_server(server) {
+        return refuse(403, "M_FORBIDDEN", "the server is not in the room");
+    }
+    if !acl::admits(held, server) {
+        return refuse(403, "M_FORBIDDEN", "the room's server ACL denies the asking server");
+    }
+    Ok(())
+}
+
+/// Rejected events are given to nobody.
+fn is_given_out(held: &HeldRoom, id: &str) -> bool {
+    !matches!(held.room.outcome(id), Some(Outcome::Rejected(_) | Outcome::Undecided { .. }))
+}
+
+/// An event as it is given to a server: redacted where the server may not see it.
+fn as_seen_by(held: &HeldRoom, id: &str, server: &str) -> Option<Value> {
+    if held.visible_to_server(id, server) {
+        return held.pdu(id);
+    }
+    held.event(id).map(|event| Value::Object(event.redacted().json().clone()))
+}
+
+fn auth_chain(held: &HeldRoom, id: &str) -> Vec<Value> {
+    let cited = |id: &str| held.room.event(id).map(Event::auth_events).unwrap_or_default();
+    let (mut left, mut chain) = (cited(id), BTreeSet::new());
+    while let Some(id) = left.pop() {
+        if chain.insert(id.clone()) {
+            left.extend(cited(&id));
+        }
+    }
+    let events = chain.iter().filter_map(|id| held.room.event(id));
+    events.map(|event| Value::Object(event.json().clone())).collect()
+}
+
+/// Events from `from` backwards along `prev_events`, breadth first, at most `limit`, none of `known`, as `server` is
+/// given them.
+fn walk(
+    held: &HeldRoom,
+    from: Vec<String>,
+    known: &BTreeSet<String>,
+    limit: usize,
+    server: &str,
+) -> Vec<Value> {
     let (mut seen, mut found) = (known.clone(), Vec::new());
-    let mut left: std::collections::VecDeque<_> = from.into();
+    let mut left: VecDeque<_> = from.into();
     while let Some(id) = left.pop_front() {
         if found.len() == limit {
             break;
         }
-        if let Some(event) = room.event(&id)
-            && seen.insert(id)
-        {
-            left.extend(event.prev_events());
-            found.push(pdu(event));
-        }
+        let Some(event) = held.event(&id).filter(|_| seen.insert(id.clone())) else { continue };
+        left.extend(event.prev_events());
+        found.extend(is_given_out(held, &id).then(|| as_seen_by(held, &id, server)).flatten());
     }
     found
 }

@@ -1,21 +1,23 @@
 //! Transactions (server-server API, transactions).
 
-use std::collections::BTreeSet;
-
-use samklang_matrix::{Event, Outcome, Receipt, server_of};
+use samklang_matrix::{Event, Outcome, Receipt};
 use serde_json::{Map, Value, json};
 
-use super::{Asked, Reply, refuse};
-use crate::peer::{Peer, Received};
+use super::Asked;
+use crate::{
+    acl,
+    homeserver::{Homeserver, Received},
+    outbox::{MOST_EDUS, MOST_PDUS},
+    reply::{Reply, refuse},
+};
 
-/// The most PDUs and EDUs of a transaction (server-server API, transactions).
-const LIMITS: [(&str, usize); 2] = [("pdus", 50), ("edus", 100)];
+const LIMITS: [(&str, usize); 2] = [("pdus", MOST_PDUS), ("edus", MOST_EDUS)];
 
-impl Peer {
+impl Homeserver {
     /// Takes in what a server sends. A transaction that was taken before changes nothing and gets the same answer.
-    pub(super) fn take_transaction(&self, asked: &Asked<'_>, id: &str) -> Reply {
+    pub(super) async fn take_transaction(&self, asked: &Asked<'_>, id: &str) -> Reply {
         let key = (asked.origin.clone(), id.to_owned());
-        if let Some(answer) = self.inner().answered.get(&key) {
+        if let Some(answer) = self.known().answered.get(&key) {
             return Ok(answer.clone());
         }
         if asked.body["origin"] != *asked.origin {
@@ -27,28 +29,38 @@ impl Peer {
             }
         }
         let items = |list: &str| asked.body[list].as_array().cloned().unwrap_or_default();
-        let results: Map<_, _> = items("pdus").iter().filter_map(|pdu| self.take_event(asked, pdu)).collect();
+        let mut results = Map::new();
+        for pdu in items("pdus") {
+            results.extend(self.take_pdu(asked, &pdu).await);
+        }
         for edu in items("edus") {
-            self.note(asked, false, edu);
+            self.hear_signal(&asked.origin, &edu);
+            self.log(asked, false, edu);
         }
         let answer = json!({ "pdus": results });
-        self.inner().answered.insert(key, answer.clone());
+        self.known().answered.insert(key, answer.clone());
         Ok(answer)
     }
 
-    fn note(&self, asked: &Asked<'_>, is_pdu: bool, json: Value) {
+    fn log(&self, asked: &Asked<'_>, is_pdu: bool, json: Value) {
         let origin = asked.origin.clone();
-        self.inner().received.push(Received { origin, is_pdu, json, exchange: asked.exchange });
+        self.known().received.push(Received { origin, is_pdu, json, exchange: asked.exchange });
     }
 
     /// An event's result; none for what has no id, since its room is not known.
-    fn take_event(&self, asked: &Asked<'_>, pdu: &Value) -> Option<(String, Value)> {
-        self.note(asked, true, pdu.clone());
-        let mut inner = self.inner();
-        let ring = inner.ring.clone();
-        let room = inner.rooms.get_mut(pdu["room_id"].as_str()?)?;
-        let event = Event::read(pdu, room.version()).ok()?;
-        let result = match room.receive(pdu, &ring) {
+    async fn take_pdu(&self, asked: &Asked<'_>, pdu: &Value) -> Option<(String, Value)> {
+        self.log(asked, true, pdu.clone());
+        let room = pdu["room_id"].as_str()?;
+        let Some(version) = self.known().rooms.get(room).map(|held| held.room.version().clone()) else {
+            self.take_from_outside(pdu).await;
+            return None;
+        };
+        let event = Event::read(pdu, &version).ok()?;
+        if self.known().rooms.get(room).is_some_and(|held| !acl::admits(held, &asked.origin)) {
+            let refused = json!({"error": "the room's server ACL denies the server that brings this"});
+            return Some((event.id().to_owned(), refused));
+        }
+        let result = match self.take_event(room, pdu, &asked.origin).await {
             Ok(Receipt::Held { outcome: Outcome::Rejected(rule), .. }) => {
                 json!({ "error": rule.to_string() })
             }
@@ -59,17 +71,5 @@ impl Peer {
             Err(error) => json!({ "error": error.to_string() }),
         };
         Some((event.id().to_owned(), result))
-    }
-
-    /// Fetches the keys of those whose events a transaction holds, as far as they are not known.
-    pub(super) async fn learn_senders(&self, transaction: &Value) {
-        let pdus = transaction["pdus"].as_array().into_iter().flatten();
-        let servers: BTreeSet<_> = pdus.filter_map(|pdu| server_of(pdu["sender"].as_str()?)).collect();
-        for server in servers {
-            let known = self.inner().ring.knows(server);
-            if !known {
-                self.learn_keys(server).await;
-            }
-        }
     }
 }

@@ -1,0 +1,152 @@
+//! A room as a server holds it for its users: the graph of events, and what came of it in the order in which it came.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use samklang_matrix::{Event, KeyRing, Outcome, Room, Verified, server_of, verify_event};
+use serde_json::Value;
+
+use crate::homeserver::Position;
+
+/// A room and what users are shown of it.
+pub(crate) struct HeldRoom {
+    /// The graph of events.
+    pub(crate) room: Room,
+    /// The events that users may be shown, in the order in which they came.
+    pub(crate) timeline: Vec<Entry>,
+    /// The ids in the timeline.
+    listed: BTreeSet<String>,
+    /// Events from before this server took part, and those of an earlier stay, by id. Their place in the graph is not
+    /// judged.
+    pub(crate) history: BTreeMap<String, Event>,
+    /// The redactions that name an event, by the event's id; whether they may is judged when it is there.
+    pub(crate) redactions: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// An event's place in the timeline.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// When it came.
+    pub(crate) position: Position,
+    /// Its id.
+    pub(crate) id: String,
+}
+
+impl HeldRoom {
+    /// A room of which no user was shown anything yet.
+    pub(crate) fn new(room: Room) -> Self {
+        Self {
+            room,
+            timeline: Vec::new(),
+            listed: BTreeSet::new(),
+            history: BTreeMap::new(),
+            redactions: BTreeMap::new(),
+        }
+    }
+
+    /// An event, from the graph or from before it.
+    pub(crate) fn event(&self, id: &str) -> Option<&Event> {
+        self.room.event(id).or_else(|| self.history.get(id))
+    }
+
+    /// The room after this server has come back to it: events of the earlier stay are history.
+    pub(crate) fn entered_again(mut self, room: Room) -> Self {
+        for id in self.room.ids().filter(|id| self.listed.contains(*id)) {
+            if let Some(event) = self.room.event(id) {
+                self.history.insert(id.to_owned(), event.clone());
+            }
+        }
+        self.room = room;
+        self
+    }
+
+    /// Keeps an event of before this server's time, if its signatures hold; whether it did.
+    pub(crate) fn remember(&mut self, pdu: &Value, ring: &KeyRing) -> bool {
+        let Ok(event) = Event::read(pdu, self.room.version()) else { return false };
+        let own = event.room_id() == Some(self.room.id());
+        let place_is_known = self.room.state_before(event.id()).is_some();
+        if !own || place_is_known || self.history.contains_key(event.id()) {
+            return false;
+        }
+        let kept = match verify_event(&event, ring) {
+            Ok(Verified::All) => event,
+            Ok(Verified::ContentHashMismatch) => event.redacted(),
+            Err(_) => return false,
+        };
+        self.history.insert(kept.id().to_owned(), kept);
+        true
+    }
+
+    /// The events that have a place here but whose predecessors have none.
+    pub(crate) fn backward_extremities(&self) -> Vec<String> {
+        let placed =
+            self.timeline.iter().filter_map(|entry| self.event(&entry.id)).chain(self.history.values());
+        let has_place = |id: &String| self.history.contains_key(id) || self.room.state_before(id).is_some();
+        let open = placed.filter(|event| event.prev_events().iter().any(|id| !has_place(id)));
+        open.map(|event| event.id().to_owned()).collect()
+    }
+
+    /// The redaction in force on an event.
+    pub(crate) fn redaction_of(&self, id: &str) -> Option<&Event> {
+        let target = self.event(id)?;
+        let candidates = self.redactions.get(id)?.iter().filter_map(|id| self.room.event(id));
+        candidates.into_iter().find(|redaction| self.room.may_redact(redaction, target))
+    }
+
+    /// An event in the federation format, as this server gives it out: without what was redacted.
+    pub(crate) fn pdu(&self, id: &str) -> Option<Value> {
+        let event = self.event(id)?;
+        let kept = if self.redaction_of(id).is_some() { event.redacted() } else { event.clone() };
+        Some(Value::Object(kept.json().clone()))
+    }
+
+    /// The membership of a user in the current state; `leave` for who never was there.
+    pub(crate) fn membership(&self, user: &str) -> String {
+        let member = self.room.state_event("m.room.member", user);
+        member.and_then(Event::membership).unwrap_or("leave").to_owned()
+    }
+
+    /// The users in the room with this membership.
+    pub(crate) fn members(&self, membership: &str) -> Vec<String> {
+        let state = self.room.state().unwrap_or_default();
+        let is_one =
+            |id: &String| self.room.event(id).is_some_and(|event| event.membership() == Some(membership));
+        state
+            .iter()
+            .filter(|((kind, _), id)| kind == "m.room.member" && is_one(id))
+            .map(|((_, user), _)| user.clone())
+            .collect()
+    }
+
+    /// The servers that have a user in the room.
+    pub(crate) fn servers(&self) -> BTreeSet<String> {
+        self.members("join").iter().filter_map(|user| server_of(user)).map(str::to_owned).collect()
+    }
+
+    /// Whether a server has a user in the room.
+    pub(crate) fn has_server(&self, server: &str) -> bool {
+        self.servers().contains(server)
+    }
+
+    /// The content of a state event; null where there is none.
+    pub(crate) fn state_content(&self, kind: &str) -> Value {
+        let event = self.room.state_event(kind, "");
+        event.map_or(Value::Null, |event| Value::Object(event.content().clone()))
+    }
+
+    /// Lists the events that are in force and not listed yet, those before others first; answers with them.
+    pub(crate) fn list_new(&mut self, mut position: impl FnMut() -> Position) -> Vec<Event> {
+        let is_new = |id: &&str| {
+            !self.listed.contains(*id)
+                && self.room.outcome(id) == Some(&Outcome::Accepted)
+                && self.room.state_before(id).is_some()
+        };
+        let mut new: Vec<Event> =
+            self.room.ids().filter(is_new).filter_map(|id| self.room.event(id)).cloned().collect();
+        new.sort_by_key(|event| (event.depth(), event.origin_server_ts(), event.id().to_owned()));
+        for event in &new {
+            self.listed.insert(event.id().to_owned());
+            self.timeline.push(Entry { position: position(), id: event.id().to_owned() });
+        }
+        new
+    }
+}

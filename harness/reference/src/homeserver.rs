@@ -1,0 +1,340 @@
+//! A homeserver inside the program: a name, a key, the rooms and users it knows, and a way to other servers. This is the
+//! one implementation: alone it is the reference, which plays as a vendor; below a [`Peer`](crate::Peer) it is what that
+//! peer does as long as no lie was told.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use samklang_matrix::{
+    HeaderForge, KeyDocument, KeyDocumentError, KeyPublication, KeyRing, RequestSignature, SigningKey,
+};
+use samklang_verdict::ExchangeId;
+use serde_json::Value;
+use tokio::{sync::watch, task::AbortHandle};
+
+use crate::{
+    fault::Fault,
+    held_room::HeldRoom,
+    outbox::Outbox,
+    transport::{Answer, NoAnswer, Transport},
+};
+
+/// How long a key document is valid: an hour, longer than any run.
+const KEY_LIFE_MS: u64 = 60 * 60 * 1000;
+
+/// A place in the stream of all that changes at a server. Each change has a later one than those before it.
+pub(crate) type Position = u64;
+
+/// Rooms by id.
+pub(crate) type Rooms = BTreeMap<String, HeldRoom>;
+
+/// Whether a server acts by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// It has accounts, sends what its users do, and fetches what it lacks.
+    Live,
+    /// It does what a scenario tells it to; every localpart is a user of its.
+    Scripted,
+}
+
+/// A homeserver inside the program.
+pub struct Homeserver {
+    name: String,
+    key: SigningKey,
+    transport: Box<dyn Transport>,
+    fault: Option<Fault>,
+    nature: Nature,
+    transactions: AtomicU64,
+    known: Mutex<Known>,
+    /// The latest position: who waits for news waits for it to grow.
+    news: watch::Sender<Position>,
+    pub(crate) outbox: Outbox,
+    tasks: Mutex<Vec<AbortHandle>>,
+    me: Weak<Homeserver>,
+}
+
+/// What a server knows.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// The keys of other servers, and its own.
+    pub(crate) ring: KeyRing,
+    /// The rooms it takes part in, by id.
+    pub(crate) rooms: Rooms,
+    /// The invites its users were sent to rooms, by room and user.
+    pub(crate) invites: BTreeMap<(String, String), Invite>,
+    /// The knocks of its users at rooms of other servers, by room and user.
+    pub(crate) knocks: BTreeMap<(String, String), Knock>,
+    /// How its users came out of rooms that it holds no copy of, by room and user.
+    pub(crate) departures: BTreeMap<(String, String), Departure>,
+    /// What servers sent it in transactions.
+    pub(crate) received: Vec<Received>,
+    /// What it answered to each transaction, by sender and id: a repeated one gets the same answer.
+    pub(crate) answered: BTreeMap<(String, String), Value>,
+    /// What it publishes in place of its usual key document.
+    pub(crate) publication: Option<Value>,
+    position: Position,
+}
+
+/// An invite that a server brought.
+#[derive(Debug, Clone)]
+pub struct Invite {
+    /// The room's version.
+    pub room_version: String,
+    /// The invite as it came, signed by the inviting server alone.
+    pub event: Value,
+    /// What was shown of the room.
+    pub room_state: Vec<Value>,
+    /// When it came, in the order of all that changes here.
+    pub(crate) position: Position,
+}
+
+/// A knock at a room of another server.
+#[derive(Debug, Clone)]
+pub(crate) struct Knock {
+    /// The member event.
+    pub(crate) event: Value,
+    /// What was shown of the room.
+    pub(crate) room_state: Vec<Value>,
+    /// The server by way of which it was done.
+    pub(crate) via: String,
+    pub(crate) position: Position,
+}
+
+/// The end of an invite or a knock.
+#[derive(Debug, Clone)]
+pub(crate) struct Departure {
+    /// The member event.
+    pub(crate) event: Value,
+    pub(crate) position: Position,
+}
+
+/// Something that came in a transaction.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The server that sent it.
+    pub origin: String,
+    /// Whether it is an event (PDU); else it is a signal (EDU).
+    pub is_pdu: bool,
+    /// As it came.
+    pub json: Value,
+    /// The exchange that brought it.
+    pub exchange: Option<ExchangeId>,
+}
+
+impl fmt::Debug for Homeserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Homeserver")
+            .field("name", &self.name)
+            .field("fault", &self.fault)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Now, in milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
+    u64::try_from(since).unwrap_or(u64::MAX)
+}
+
+impl Known {
+    /// The position of a change that is being made.
+    pub(crate) fn next_position(&mut self) -> Position {
+        self.position += 1;
+        self.position
+    }
+
+    /// The position of the latest change.
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+}
+
+impl Homeserver {
+    /// A server named `name` with a fresh key that reaches others by `transport`, with one fault or none.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn new(
+        name: impl Into<String>,
+        transport: Box<dyn Transport>,
+        fault: Option<Fault>,
+    ) -> Result<Arc<Self>, KeyDocumentError> {
+        Self::of_nature(Nature::Live, name.into(), "reference", transport, fault)
+    }
+
+    pub(crate) fn of_nature(
+        nature: Nature,
+        name: String,
+        key_version: &str,
+        transport: Box<dyn Transport>,
+        fault: Option<Fault>,
+    ) -> Result<Arc<Self>, KeyDocumentError> {
+        let key = SigningKey::generate(key_version)?;
+        let known = Known { ring: KeyRing::new().with(&name, &key), ..Known::default() };
+        Ok(Arc::new_cyclic(|me| Self {
+            name,
+            key,
+            transport,
+            fault,
+            nature,
+            transactions: AtomicU64::new(1),
+            known: Mutex::new(known),
+            news: watch::Sender::new(0),
+            outbox: Outbox::default(),
+            tasks: Mutex::default(),
+            me: Weak::clone(me),
+        }))
+    }
+
+    /// Its server name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key it signs with.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// Whether it has this fault.
+    pub(crate) fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.nature == Nature::Live
+    }
+
+    /// Whether an id is that of a user of this server, whoever that may be.
+    pub(crate) fn is_own(&self, user: &str) -> bool {
+        samklang_matrix::server_of(user) == Some(self.name())
+    }
+
+    /// What it knows. The lock is held for moments and never across an await.
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        // A panic elsewhere does not make what is known wrong.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those who wait for news that there is some.
+    pub(crate) fn announce(&self) {
+        let position = self.known().position();
+        self.news.send_if_modified(|latest| std::mem::replace(latest, position) != position);
+    }
+
+    /// Hears of news.
+    pub(crate) fn news(&self) -> watch::Receiver<Position> {
+        self.news.subscribe()
+    }
+
+    /// Does something in the background, until it is done or the server is shut.
+    pub(crate) fn in_background<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        work: impl FnOnce(Arc<Self>) -> F,
+    ) {
+        let Some(me) = self.me.upgrade() else { return };
+        let task = tokio::spawn(work(me)).abort_handle();
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+    }
+
+    /// Ends what it does in the background.
+    pub fn shut(&self) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+
+    /// The document that it publishes its key in (server-server API, publishing keys).
+    pub fn key_document(&self) -> Value {
+        let published = self.known().publication.clone();
+        let until = now_ms().saturating_add(KEY_LIFE_MS);
+        published.unwrap_or_else(|| KeyPublication::new(&self.name, until).current(&self.key).build())
+    }
+
+    /// Lets go of the connections it keeps. It may ask again, and goes on answering.
+    pub fn hang_up(&self) {
+        self.transport.hang_up();
+    }
+
+    /// An id that no other transaction of this server has.
+    pub fn transaction_id(&self) -> String {
+        format!("t{}", self.transactions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Asks `server`, signed in due form.
+    ///
+    /// # Errors
+    /// When no complete answer came.
+    pub async fn ask(
+        &self,
+        method: &str,
+        server: &str,
+        target: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, NoAnswer> {
+        let header = self.header(method, server, target, body).build();
+        self.ask_with(method, server, target, body, &[header]).await
+    }
+
+    /// The `Authorization` header for a request of its own, to be sent as it is or bent.
+    pub fn header(&self, method: &str, server: &str, target: &str, body: Option<&Value>) -> HeaderForge {
+        let request =
+            RequestSignature { origin: &self.name, destination: server, method, uri: target, content: body };
+        HeaderForge::honest(&request, &self.key)
+    }
+
+    /// Asks `server` with these `Authorization` headers, whatever they say.
+    ///
+    /// # Errors
+    /// When no complete answer came.
+    pub async fn ask_with(
+        &self,
+        method: &str,
+        server: &str,
+        target: &str,
+        body: Option<&Value>,
+        authorization: &[String],
+    ) -> Result<Answer, NoAnswer> {
+        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        self.ask_raw(method, server, target, bytes, authorization).await
+    }
+
+    /// As [`Homeserver::ask_with`], with the body's exact bytes.
+    ///
+    /// # Errors
+    /// When no complete answer came.
+    pub async fn ask_raw(
+        &self,
+        method: &str,
+        server: &str,
+        target: &str,
+        body: Bytes,
+        authorization: &[String],
+    ) -> Result<Answer, NoAnswer> {
+        let mut headers: Vec<_> =
+            authorization.iter().map(|value| ("authorization".to_owned(), value.clone())).collect();
+        if !body.is_empty() {
+            headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
+        self.transport.request(method, server, target, &headers, body).await
+    }
+
+    /// Fetches the keys of a server that it does not know yet, or whose keys have changed.
+    pub(crate) async fn learn_keys(&self, server: &str) {
+        let answer = self.transport.request("GET", server, "/_matrix/key/v2/server", &[], Bytes::new()).await;
+        let document = answer.ok().and_then(|answer| KeyDocument::verify(&answer.json(), server).ok());
+        if let Some(document) = document {
+            self.known().ring.learn(&document, now_ms());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What goes out to other servers: one queue for each, in order, kept until it was taken (server-server API,
+//! transactions).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::homeserver::{Homeserver, now_ms};
+
+/// The most PDUs and EDUs of a transaction.
+pub(crate) const MOST_PDUS: usize = 50;
+pub(crate) const MOST_EDUS: usize = 100;
+/// How long a server that did not take a transaction is left alone: at first, and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(8)];
+
+/// All queues, by server.
+#[derive(Default)]
+pub(crate) struct Outbox(Mutex<BTreeMap<String, Queue>>);
+
+/// What one server is to get.
+#[derive(Default)]
+struct Queue {
+    pdus: VecDeque<Value>,
+    edus: VecDeque<Value>,
+    /// Whether somebody is sending from it.
+    busy: bool,
+    /// The server was heard from: it is up.
+    heard: Arc<Notify>,
+}
+
+impl Queue {
+    /// What fits into one transaction.
+    fn take(&mut self) -> Option<(Vec<Value>, Vec<Value>)> {
+        let pdus: Vec<_> = self.pdus.drain(..self.pdus.len().min(MOST_PDUS)).collect();
+        let edus: Vec<_> = self.edus.drain(..self.edus.len().min(MOST_EDUS)).collect();
+        (!pdus.is_empty() || !edus.is_empty()).then_some((pdus, edus))
+    }
+}
+
+impl Outbox {
+    fn queues(&self) -> MutexGuard<'_, BTreeMap<String, Queue>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A server that asks something is up: what waits for it goes out at once.
+    pub(crate) fn hear_from(&self, server: &str) {
+        if let Some(queue) = self.queues().get(server) {
+            queue.heard.notify_waiters();
+        }
+    }
+}
+
+impl Homeserver {
+    /// Sends an event to these servers.
+    pub(crate) fn send_pdu(&self, servers: &BTreeSet<String>, pdu: &Value) {
+        self.enqueue(servers, |queue| queue.pdus.push_back(pdu.clone()));
+    }
+
+    /// Sends a signal of this type to these servers.
+    pub(crate) fn send_edu(&self, servers: &BTreeSet<String>, kind: &str, content: &Value) {
+        let edu = json!({"edu_type": kind, "content": content});
+        self.enqueue(servers, |queue| queue.edus.push_back(edu.clone()));
+    }
+
+    fn enqueue(&self, servers: &BTreeSet<String>, put: impl Fn(&mut Queue)) {
+        // What a scripted server sends, its scenario sends.
+        if !self.is_live() {
+            return;
+        }
+        for server in servers.iter().filter(|server| *server != self.name()) {
+            let mut queues = self.outbox.queues();
+            let queue = queues.entry(server.clone()).or_default();
+            put(queue);
+            if !std::mem::replace(&mut queue.busy, true) {
+                let server = server.clone();
+                drop(queues);
+                self.in_background(|me| async move { me.drain(&server).await });
+            }
+        }
+    }
+
+    /// Sends to a server until there is nothing more for it.
+    async fn drain(&self, server: &str) {
+        loop {
+            let (items, heard) = {
+                let mut queues = self.outbox.queues();
+                let queue = queues.entry(server.to_owned()).or_default();
+                let items = queue.take();
+                queue.busy = items.is_some();
+                (items, Arc::clone(&queue.heard))
+            };
+            let Some((pdus, edus)) = items else { return };
+            let transaction = json!({
+                "origin": self.name(), "origin_server_ts": now_ms(), "pdus": pdus, "edus": edus,
+            });
+            self.deliver(server, &transaction, &heard).await;
+        }
+    }
+
+    /// Sends a transaction until it is taken, always under the same id.
+    async fn deliver(&self, server: &str, transaction: &Value, heard: &Notify) {
+        let target = format!("/_matrix/federation/v1/send/{}", self.transaction_id());
+        let [mut pause, longest] = PAUSES;
+        loop {
+            let listening = heard.notified();
+            let answer = self.ask("PUT", server, &target, Some(transaction)).await;
+            if answer.is_ok_and(|answer| answer.is_success()) {
+                return;
+            }
+            crate::waiting::at_most(pause, listening).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+}
