@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
+    client::Users,
     fault::Fault,
     held_room::HeldRoom,
     outbox::Outbox,
@@ -64,6 +65,8 @@ pub struct Homeserver {
 /// What a server knows.
 #[derive(Default)]
 pub(crate) struct Known {
+    /// Its users.
+    pub(crate) users: Users,
     /// The keys of other servers, and its own.
     pub(crate) ring: KeyRing,
     /// The rooms it takes part in, by id.
