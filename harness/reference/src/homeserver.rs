@@ -3,7 +3,7 @@
 //! peer does as long as no lie was told.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -21,10 +21,11 @@ use serde_json::Value;
 use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
-    client::Users,
+    client::{Directory, Files, Users},
     fault::Fault,
     held_room::HeldRoom,
     outbox::Outbox,
+    signals::{devices::DeviceLists, presence::Presences, receipts::Receipts, typing::Typing},
     transport::{Answer, NoAnswer, Transport},
 };
 
@@ -67,6 +68,16 @@ pub struct Homeserver {
 pub(crate) struct Known {
     /// Its users.
     pub(crate) users: Users,
+    /// What it tells of rooms.
+    pub(crate) directory: Directory,
+    /// The files that it keeps.
+    pub(crate) files: Files,
+    pub(crate) typing: Typing,
+    pub(crate) receipts: Receipts,
+    pub(crate) presences: Presences,
+    pub(crate) device_lists: DeviceLists,
+    /// The messages to devices that were brought so far, by server and id.
+    pub(crate) seen_notes: BTreeSet<(String, String)>,
     /// The keys of other servers, and its own.
     pub(crate) ring: KeyRing,
     /// The rooms it takes part in, by id.
