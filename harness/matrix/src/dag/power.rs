@@ -10,7 +10,7 @@ impl Room {
     /// The rule that rejects it, or that the state cannot be told.
     pub fn check(&self, event: &Event) -> Result<Result<(), Rule>, RoomError> {
         let state = self.state()?;
-        Ok(check_state(event, &self.pool().snapshot(&state)))
+        Ok(self.enforced(check_state(event, &self.pool().snapshot(&state))))
     }
 
     /// How much power a user has in the current state; none where the room has no create event.
