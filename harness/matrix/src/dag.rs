@@ -114,7 +114,8 @@ impl Room {
     }
 
     fn extremities_without(&self, pending: &BTreeSet<String>) -> Vec<String> {
-        let follows = |held: &Held| held.is_in_force() || (self.has(Quirk::FollowsAll) && held.before.is_some());
+        let follows =
+            |held: &Held| held.is_in_force() || (self.has(Quirk::FollowsAll) && held.before.is_some());
         let counts = |(id, held): &(&String, &Held)| follows(held) && !pending.contains(*id);
         let all = || self.events.iter().filter(counts);
         let followed: BTreeSet<String> = all().flat_map(|(_, held)| held.event.prev_events()).collect();

@@ -1,6 +1,6 @@
 //! Who may do what in a room as it is.
 
-use super::{Room, RoomError};
+use super::{Quirk, Room, RoomError};
 use crate::{Event, Power, Rule, Snapshot, StateMap, auth::Levels, check_state, names::server_of};
 
 impl Room {
@@ -35,7 +35,10 @@ impl Room {
         let powerful = state.and_then(|state| {
             self.with_levels(state, |levels| levels.user(redaction.sender()) >= levels.named("redact"))
         });
-        own || powerful == Some(true)
+        if self.has(Quirk::RedactsBySenderAlone) {
+            return redaction.sender() == target.sender();
+        }
+        own || powerful == Some(true) || self.has(Quirk::RedactsByAnybody)
     }
 
     fn with_levels<T>(&self, state: &StateMap, look: impl FnOnce(&Levels<'_>) -> T) -> Option<T> {

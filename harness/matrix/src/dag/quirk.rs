@@ -23,6 +23,10 @@ pub enum Quirk {
     KeepsChangedContent,
     /// An event whose content hash does not match is dropped.
     DropsChangedContent,
+    /// Anybody may redact anything.
+    RedactsByAnybody,
+    /// Nobody may redact what somebody else sent.
+    RedactsBySenderAlone,
 }
 
 impl Room {

@@ -87,7 +87,10 @@ impl Room {
     }
 
     fn keep_accepted(&self, state: &mut StateMap) {
-        state.retain(|_, id| self.outcome(id) == Some(&Outcome::Accepted));
+        let counts = |id: &String| {
+            self.has(Quirk::RejectedChangeState) || self.outcome(id) == Some(&Outcome::Accepted)
+        };
+        state.retain(|_, id| counts(id));
     }
 
     fn take(
