@@ -87,8 +87,7 @@ impl Stage {
         let recorder = Recorder::new();
         let roles: Vec<_> = casts.iter().map(|cast| cast.role).collect();
         let names = name_all(deployer, ground, direct, &authority, &recorder, &roles).await?;
-        let starting =
-            Starting { deployer, authority: &authority, recorder: &recorder, names: &names, logs };
+        let starting = Starting { deployer, authority: &authority, recorder: &recorder, names: &names, logs };
         let started = casts.iter().map(|cast| starting.start(cast));
         let started = futures_util::future::try_join_all(started).await?;
         let mut addresses = BTreeMap::new();
@@ -146,12 +145,8 @@ impl Starting<'_> {
         let role = cast.role;
         let (name, _) = self.names.names[&role].clone();
         let server = self.deployer.embed(role, &name, switchboard.client(Party::Server { role }))?;
-        let api = ApiClient::inside(
-            Arc::clone(&server),
-            &name,
-            Party::Server { role },
-            self.recorder.clone(),
-        );
+        let api =
+            ApiClient::inside(Arc::clone(&server), &name, Party::Server { role }, self.recorder.clone());
         let running: Arc<dyn Running> = Arc::new(InProcess(Arc::clone(&server)));
         let upstream = Upstream::Embedded { role, service: Arc::new(Federating(server)) };
         Ok(Started { cast, name, holds_ca_key: false, running, api, upstream })

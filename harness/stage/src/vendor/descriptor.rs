@@ -161,7 +161,11 @@ impl Descriptor {
         let process = self.process.map(|section| section.checked(&source, &folder)).transpose()?;
         if let Some(embedded) = &self.embedded {
             let alone = container.is_none() && process.is_none();
-            source.hold(alone, embedded.span(), "expected neither `[container]` nor `[process]` beside it")?;
+            source.hold(
+                alone,
+                embedded.span(),
+                "expected neither `[container]` nor `[process]` beside it",
+            )?;
         }
         Ok(Vendor {
             name: name.to_owned(),
