@@ -17,7 +17,7 @@ use samklang_verdict::ExchangeId;
 use serde_json::Value;
 use tokio::{sync::watch, task::AbortHandle};
 
-use crate::{fault::Fault, held_room::HeldRoom, outbox::Outbox, transport::Transport};
+use crate::{client::Users, fault::Fault, held_room::HeldRoom, outbox::Outbox, transport::Transport};
 
 /// A place in the stream of all that changes at a server. Each change has a later one than those before it.
 pub(crate) type Position = u64;
@@ -53,6 +53,8 @@ pub struct Homeserver {
 /// What a server knows.
 #[derive(Default)]
 pub(crate) struct Known {
+    /// Its users.
+    pub(crate) users: Users,
     /// The keys of other servers, and its own.
     pub(crate) ring: KeyRing,
     /// The rooms it takes part in, by id.

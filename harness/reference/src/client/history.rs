@@ -1,0 +1,136 @@
+//! A room's history, page by page (client-server API, getting events for a room; event context).
+
+use samklang_matrix::Event;
+use serde_json::{Value, json};
+
+use super::{Call, not_found};
+use crate::{
+    held_room::HeldRoom,
+    homeserver::{Homeserver, Position},
+    reply::{Refusal, Reply, refuse},
+};
+
+/// The most events of a page.
+const LARGEST_PAGE: usize = 500;
+/// How many events are fetched from other servers at a time.
+const FETCHED: usize = 100;
+
+/// A place between two events of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    /// After all that had come by this position.
+    Position(Position),
+    /// Before this event.
+    Before(String),
+}
+
+impl Token {
+    fn read(text: &str) -> Result<Self, Refusal> {
+        let position = text.strip_prefix('s').and_then(|rest| rest.parse().ok()).map(Self::Position);
+        let before = || text.strip_prefix("t-").map(|id| Self::Before(id.to_owned()));
+        position.or_else(before).map_or_else(|| refuse(400, "M_INVALID_PARAM", "no such token"), Ok)
+    }
+}
+
+/// The token of the place before an event.
+pub(super) fn before(id: &str) -> String {
+    format!("t-{id}")
+}
+
+impl HeldRoom {
+    /// All that users may be shown, from the earliest to the latest in the graph.
+    fn whole_history(&self) -> Vec<&Event> {
+        let listed = self.timeline.iter().filter_map(|entry| self.event(&entry.id));
+        let known: Vec<_> = listed.collect();
+        let unlisted = |event: &&Event| !known.iter().any(|known| known.id() == event.id());
+        let mut all: Vec<_> = self.history.values().filter(unlisted).chain(known.iter().copied()).collect();
+        all.sort_by_key(|event| (event.depth(), event.origin_server_ts(), event.id()));
+        all
+    }
+
+    /// How many events lie before a token.
+    fn place_of(&self, all: &[&Event], token: &Token) -> usize {
+        match token {
+            Token::Before(id) => all.iter().position(|event| event.id() == id).unwrap_or(0),
+            Token::Position(position) => {
+                let later = |event: &&Event| {
+                    self.timeline.iter().any(|entry| entry.id == event.id() && entry.position > *position)
+                };
+                all.iter().rposition(|event| !later(event)).map_or(0, |last| last + 1)
+            }
+        }
+    }
+}
+
+impl Homeserver {
+    pub(super) async fn read_messages(&self, call: &Call<'_>, room: &str) -> Reply {
+        let limit = call.asked.value("limit").and_then(|limit| limit.parse().ok()).unwrap_or(10);
+        let limit = LARGEST_PAGE.min(limit);
+        let from = call.asked.value("from").map(Token::read).transpose()?;
+        let backwards = call.asked.value("dir") != Some("f");
+        loop {
+            let (page, is_whole) = self.look(room, |known, held| {
+                if !held.was_member(&call.user) {
+                    return refuse(403, "M_FORBIDDEN", "one is not in the room");
+                }
+                let all = held.whole_history();
+                let start = match (&from, backwards) {
+                    (Some(token), _) => held.place_of(&all, token),
+                    (None, true) => all.len(),
+                    (None, false) => 0,
+                };
+                let range: Vec<_> = if backwards {
+                    all[..start].iter().rev().copied().collect()
+                } else {
+                    all[start..].to_vec()
+                };
+                let taken: Vec<_> =
+                    range.iter().filter(|event| held.shows(event.id(), &call.user)).take(limit).collect();
+                let chunk: Vec<_> = taken
+                    .iter()
+                    .filter_map(|event| held.client_event(known, event.id(), call.eye()))
+                    .collect();
+                let last = taken.last().map(|event| event.id().to_owned());
+                let is_whole = taken.len() == limit || held.backward_extremities().is_empty();
+                let goes_on = taken.len() == limit && limit > 0;
+                let end = last
+                    .filter(|_| goes_on)
+                    .map(|last| if backwards { before(&last) } else { after(&all, &last) });
+                let mut page =
+                    json!({"chunk": chunk, "start": call.asked.value("from").unwrap_or("s0"), "state": []});
+                if let Some(end) = end {
+                    page["end"] = json!(end);
+                }
+                Ok((page, is_whole))
+            })?;
+            if is_whole || !backwards || self.fetch_history(room, FETCHED).await == 0 {
+                return Ok(page);
+            }
+        }
+    }
+
+    pub(super) fn read_context(&self, call: &Call<'_>, room: &str, id: &str) -> Reply {
+        let limit = call.asked.value("limit").and_then(|limit| limit.parse().ok()).unwrap_or(10);
+        let half = LARGEST_PAGE.min(limit) / 2;
+        self.look(room, |known, held| {
+            let all: Vec<_> =
+                held.whole_history().into_iter().filter(|event| held.shows(event.id(), &call.user)).collect();
+            let Some(place) = all.iter().position(|event| event.id() == id) else {
+                return not_found("the event is not known, or one may not see it");
+            };
+            let show = |event: &&Event| held.client_event(known, event.id(), call.eye());
+            let earlier: Vec<_> = all[..place].iter().rev().take(half).filter_map(show).collect();
+            let later: Vec<_> = all[place + 1..].iter().take(half).filter_map(show).collect();
+            Ok(json!({
+                "event": show(&all[place]), "events_before": earlier, "events_after": later,
+                "start": before(all[place.saturating_sub(half)].id()), "state": Value::Array(vec![]),
+            }))
+        })
+    }
+}
+
+/// The token of the place after an event.
+fn after(all: &[&Event], id: &str) -> String {
+    let next = all.iter().skip_while(|event| event.id() != id).nth(1);
+    next.map_or_else(|| format!("s{}", Position::MAX), |next| before(next.id()))
+}
