@@ -95,8 +95,9 @@ async fn time_requests(
 ) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
     let root = project_root(samklang_suites::BUILT_FROM)?;
     let casts = setting::casts(&setting::shelf(&root, &[]), vendor, None, None)?;
-    let Deployment { folder, deployer, .. } = Deployment::choose(Deploy::Process, direct).await?;
-    let stage = Stage::up(deployer.as_ref(), &casts, direct, &|_: &str| {}, &Logs::default()).await?;
+    let deployment = Deployment::choose(&casts, Deploy::Process, direct).await?;
+    let deployer = deployment.deployer.as_ref();
+    let stage = Stage::up(deployer, &casts, direct, &|_: &str| {}, &Logs::default()).await?;
     let server = stage.servers().next().ok_or("the stage is empty")?.name.clone();
     let mut times = Vec::with_capacity(REQUESTS);
     for _ in 0..REQUESTS {
@@ -109,7 +110,7 @@ async fn time_requests(
     }
     stage.down().await;
     deployer.clear().await?;
-    folder.close()?;
+    deployment.close()?;
     times.sort();
     Ok((times[REQUESTS / 2], times[REQUESTS * 95 / 100]))
 }

@@ -9,8 +9,11 @@ use std::{
 use clap::ValueEnum;
 use samklang_runner::suite::Suite;
 use samklang_stage::{
-    deploy::{Cast, Deployer, container::ContainerDeployer, engine::Engine, process::ProcessDeployer},
-    housekeeping::{Report, RunFolder, StateRoot, sweep},
+    deploy::{
+        Cast, Deployer, container::ContainerDeployer, embedded::EmbeddedDeployer, engine::Engine,
+        process::ProcessDeployer,
+    },
+    housekeeping::{Report, RunFolder, StateRoot, run_id, sweep},
     vendor::{Vendor, VendorShelf},
 };
 use samklang_verdict::{Deviation, DeviationFile, Problem, Role, message};
@@ -28,35 +31,71 @@ pub enum Deploy {
 
 /// A way to bring servers up for one run.
 pub struct Deployment {
-    /// The run's folder; to be closed when the deployer has cleared.
-    pub folder: RunFolder,
+    /// The run's id.
+    pub id: String,
     /// Brings servers up.
-    pub deployer: Box<dyn Deployer>,
+    pub deployer: Arc<dyn Deployer>,
     /// The key of the line that says which way it is, and why.
     pub line: &'static str,
     /// What was swept before.
     pub swept: Report,
+    folder: Option<RunFolder>,
 }
 
 impl Deployment {
-    /// Chooses the way, sweeps what dead runs have left, and makes the run's folder.
+    /// Chooses the way, sweeps what dead runs have left, and makes the run's folder. Where all servers are inside this
+    /// program there is nothing to choose, to sweep or to make.
     ///
     /// # Errors
     /// When containers are asked for and no engine answers, or the state root cannot be used.
-    pub async fn choose(deploy: Deploy, direct: bool) -> Result<Self, Problem> {
+    pub async fn choose(casts: &[Cast], deploy: Deploy, direct: bool) -> Result<Self, Problem> {
+        if all_embedded(casts) {
+            let deployer = Arc::new(EmbeddedDeployer::default());
+            let (id, swept) = (run_id(), Report::default());
+            return Ok(Self { id, deployer, line: "run.embedded", swept, folder: None });
+        }
         let state = StateRoot::by_environment()?;
         let engine = if deploy == Deploy::Process { None } else { engine(deploy).await? };
         let swept = sweep(&state, engine.as_ref()).await?;
         let folder = RunFolder::create(&state).await?;
         let mark = folder.mark().clone();
-        let (deployer, line): (Box<dyn Deployer>, _) = match (&engine, deploy) {
-            (Some(_), Deploy::Auto) => (Box::new(ContainerDeployer::new(mark, direct)), "run.auto-container"),
-            (Some(_), _) => (Box::new(ContainerDeployer::new(mark, direct)), "run.container"),
-            (None, Deploy::Auto) => (Box::new(ProcessDeployer::new(mark)), "run.auto-process"),
-            (None, _) => (Box::new(ProcessDeployer::new(mark)), "run.process"),
+        let id = mark.id().to_owned();
+        let (deployer, line): (Arc<dyn Deployer>, _) = match (&engine, deploy) {
+            (Some(_), Deploy::Auto) => (Arc::new(ContainerDeployer::new(mark, direct)), "run.auto-container"),
+            (Some(_), _) => (Arc::new(ContainerDeployer::new(mark, direct)), "run.container"),
+            (None, Deploy::Auto) => (Arc::new(ProcessDeployer::new(mark)), "run.auto-process"),
+            (None, _) => (Arc::new(ProcessDeployer::new(mark)), "run.process"),
         };
-        Ok(Self { folder, deployer, line, swept })
+        Ok(Self { id, deployer, line, swept, folder: Some(folder) })
     }
+
+    /// Removes the run's folder. The deployer has to have cleared by then.
+    ///
+    /// # Errors
+    /// When something of it cannot be removed.
+    pub fn close(self) -> Result<(), Problem> {
+        self.folder.map_or(Ok(()), RunFolder::close)
+    }
+}
+
+/// Whether all servers are inside this program.
+pub fn all_embedded(casts: &[Cast]) -> bool {
+    casts.iter().all(|cast| cast.vendor.is_embedded())
+}
+
+/// A runtime for a run of `casts`. Where all of them are inside this program nothing outside it is waited for, so time
+/// passes at once whenever everybody waits: a bound of thirty seconds costs none.
+///
+/// # Errors
+/// When the program cannot start its threads.
+pub fn runtime(casts: &[Cast]) -> Result<tokio::runtime::Runtime, Problem> {
+    use tokio::runtime::Builder;
+    let built = if all_embedded(casts) {
+        Builder::new_current_thread().enable_all().start_paused(true).build()
+    } else {
+        Builder::new_multi_thread().enable_all().build()
+    };
+    built.map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))
 }
 
 /// The engine, if one is wanted and answers. That none answers is a problem only where containers were asked for.
@@ -87,6 +126,10 @@ pub fn casts(
         let (name, version) = Vendor::parse_spec(spec);
         let vendor = shelf.load(name)?;
         let version = vendor.version(version)?;
+        if image.is_some() && vendor.is_embedded() {
+            let text = message!("vendor.embedded-image", vendor = vendor.title);
+            return Err(Problem::configuration(text));
+        }
         Ok::<_, Problem>(Cast { role, vendor: Arc::new(vendor), version, image: image.map(str::to_owned) })
     };
     let other_image = image.filter(|_| other.is_none());

@@ -34,21 +34,21 @@ fn conformance(arguments: Arguments) -> Result<ExitCode, Problem> {
     let deviations = setting::deviations(&suite, &casts)?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))?;
-    let Deployment { folder, deployer, line, .. } = runtime.block_on(Deployment::choose(deploy, false))?;
+    let deployment = runtime.block_on(Deployment::choose(&casts, deploy, false))?;
     let order = Order {
-        id: folder.mark().id().to_owned(),
+        id: deployment.id.clone(),
         casts,
         subjects: setting::subjects(other.is_none()),
         selection: Selection::default(),
         direct: false,
         side_by_side: 1,
         seed: fastrand::u64(1..1_000_000_000),
-        output: Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance").join(folder.mark().id()),
-        deployer_line: Catalogue::english().label(line),
+        output: Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance").join(&deployment.id),
+        deployer_line: Catalogue::english().label(deployment.line),
         deviations,
         today: jiff::Zoned::now().date().to_string(),
     };
-    let code = trials::offer(arguments, runtime, Arc::new(suite), order, Arc::from(deployer));
-    folder.close()?;
+    let code = trials::offer(arguments, runtime, Arc::new(suite), order, Arc::clone(&deployment.deployer));
+    deployment.close()?;
     code
 }

@@ -89,7 +89,13 @@ fn the_engine_names_no_vendor() {
     for shelf in ["docker", "fixtures/vendors"] {
         let folders =
             fs::read_dir(project().join(shelf)).unwrap().flatten().filter(|entry| entry.path().is_dir());
-        names.extend(folders.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        // The homeserver inside this program is a part of the engine, whose name is that of a crate.
+        let is_product = |entry: &fs::DirEntry| {
+            let descriptor = fs::read_to_string(entry.path().join("vendor.toml")).unwrap_or_default();
+            !descriptor.lines().any(|line| line == "[embedded]")
+        };
+        let products = folders.filter(is_product);
+        names.extend(products.map(|entry| entry.file_name().to_string_lossy().into_owned()));
     }
     assert!(names.len() >= 3, "{names:?}");
     let mut found = Vec::new();
@@ -187,4 +193,11 @@ fn the_changelog_names_every_scenario() {
     let ids = samklang_suites::scenarios().into_iter().map(|scenario| scenario.id.to_owned());
     let missing: Vec<_> = ids.filter(|id| !named(id)).collect();
     assert_none("scenarios that the changelog does not name", &missing);
+}
+
+#[test]
+fn the_homeserver_inside_the_program_has_its_version() {
+    let vendor = samklang_suites::setting::shelf(project(), &[]).load("reference").unwrap();
+    assert!(vendor.is_embedded());
+    assert_eq!(vendor.default_version, env!("CARGO_PKG_VERSION"));
 }

@@ -3,6 +3,7 @@
 mod draft;
 mod found;
 mod power;
+mod quirk;
 mod receive;
 mod tamper;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use draft::{Built, Draft};
 pub use found::Founding;
+pub use quirk::Quirk;
 pub use receive::{Receipt, RoomError};
 pub use tamper::Tamper;
 
@@ -71,12 +73,13 @@ pub struct Room {
     version: RoomVersion,
     id: String,
     events: BTreeMap<String, Held>,
+    quirk: Option<Quirk>,
 }
 
 impl Room {
     /// A room that nothing is known of yet.
     pub fn empty(version: &RoomVersion, id: &str) -> Self {
-        Self { version: version.clone(), id: id.to_owned(), events: BTreeMap::new() }
+        Self { version: version.clone(), id: id.to_owned(), events: BTreeMap::new(), quirk: None }
     }
 
     /// The room's id.
@@ -111,7 +114,9 @@ impl Room {
     }
 
     fn extremities_without(&self, pending: &BTreeSet<String>) -> Vec<String> {
-        let counts = |(id, held): &(&String, &Held)| held.is_in_force() && !pending.contains(*id);
+        let follows =
+            |held: &Held| held.is_in_force() || (self.has(Quirk::FollowsAll) && held.before.is_some());
+        let counts = |(id, held): &(&String, &Held)| follows(held) && !pending.contains(*id);
         let all = || self.events.iter().filter(counts);
         let followed: BTreeSet<String> = all().flat_map(|(_, held)| held.event.prev_events()).collect();
         all().map(|(id, _)| id.clone()).filter(|id| !followed.contains(id)).collect()
@@ -149,7 +154,8 @@ impl Room {
     pub fn state_after(&self, id: &str) -> Option<StateMap> {
         let held = self.events.get(id)?;
         let mut state = held.before.clone()?;
-        if matches!(held.outcome, Outcome::Accepted | Outcome::SoftFailed(_))
+        let counts = matches!(held.outcome, Outcome::Accepted | Outcome::SoftFailed(_));
+        if (counts || self.has(Quirk::RejectedChangeState))
             && let Some(state_key) = held.event.state_key()
         {
             state.insert((held.event.kind().to_owned(), state_key.to_owned()), id.to_owned());
@@ -185,9 +191,12 @@ impl Room {
         }
         let waiting = self.events.iter().filter(|(_, held)| undecided(held)).map(|(id, _)| id.clone());
         let mut pending: BTreeSet<_> = waiting.chain([id.clone()]).collect();
+        // An event that was only cited may turn out otherwise at its place, and with it what cites it.
+        let was_cited = self.events.get(&id).is_some_and(upgrades);
         let outcome = Outcome::Undecided { missing: Vec::new() };
         self.events.insert(id, Held { event, outcome, outlier, given, before: None, soft: None });
-        let order = self.judge_all();
+        let left = if was_cited { self.events.keys().cloned().collect() } else { pending.clone() };
+        let order = self.judge_anew(left);
         pending.retain(|id| self.events.get(id).is_some_and(Held::is_in_force));
         let joined = pending.clone();
         // Each meets the current state that those before it leave.
@@ -202,20 +211,24 @@ impl Room {
     fn judge_softly(&mut self, id: &str, pending: &BTreeSet<String>) {
         let current = self.state_at(&self.extremities_without(pending)).unwrap_or_default();
         let Some(event) = self.event(id).filter(|_| !current.is_empty()) else { return };
-        let soft = check_state(event, &self.pool().snapshot(&current)).err();
+        if self.has(Quirk::NoSoftFailure) {
+            return;
+        }
+        let soft = self.enforced(check_state(event, &self.pool().snapshot(&current))).err();
         if let (Some(rule), Some(held)) = (soft, self.events.get_mut(id)) {
             held.soft = Some(rule);
             held.outcome = Outcome::SoftFailed(rule);
         }
     }
 
-    /// Judges all events anew, each after those that it cites and follows, and tells in which order.
-    fn judge_all(&mut self) -> Vec<String> {
+    /// Judges these events anew, each after those that it cites and follows, and tells in which order.
+    fn judge_anew(&mut self, mut left: BTreeSet<String>) -> Vec<String> {
         let mut order = Vec::new();
-        let mut left: BTreeSet<String> = self.events.keys().cloned().collect();
-        for held in self.events.values_mut() {
-            held.before = None;
-            held.outcome = Outcome::Undecided { missing: Vec::new() };
+        for id in &left {
+            if let Some(held) = self.events.get_mut(id) {
+                held.before = None;
+                held.outcome = Outcome::Undecided { missing: Vec::new() };
+            }
         }
         loop {
             let free = |id: &&String| {
@@ -249,14 +262,16 @@ impl Room {
         let by_auth = check_auth_events(event, |id| pool.cited(id).filter(|_| decided(id)));
         match by_auth {
             Err(Refusal::Unknown(missing)) => return (Outcome::Undecided { missing }, None),
-            Err(Refusal::Rule(rule)) => return (Outcome::Rejected(rule), state()),
-            Ok(()) => {}
+            Err(Refusal::Rule(rule)) if self.enforced(Err(rule)).is_err() => {
+                return (Outcome::Rejected(rule), state());
+            }
+            Err(Refusal::Rule(_)) | Ok(()) => {}
         }
         let mut cited = Snapshot::of(event.auth_events().iter().filter_map(|id| self.event(id)));
         if let Some(create) = self.create_id(event).and_then(|id| self.event(&id)) {
             cited.set(create);
         }
-        if let Err(rule) = check_state(event, &cited) {
+        if let Err(rule) = self.enforced(check_state(event, &cited)) {
             return (Outcome::Rejected(rule), state());
         }
         if held.outlier {
@@ -265,7 +280,7 @@ impl Room {
         match before {
             Err(missing) => (Outcome::Undecided { missing }, None),
             Ok(before) => {
-                let outcome = match check_state(event, &pool.snapshot(&before)) {
+                let outcome = match self.enforced(check_state(event, &pool.snapshot(&before))) {
                     Err(rule) => Outcome::Rejected(rule),
                     Ok(()) => held.soft.map_or(Outcome::Accepted, Outcome::SoftFailed),
                 };

@@ -13,7 +13,7 @@ mod version;
 
 pub use auth::{Cited, Power, Refusal, Rule, Snapshot, StateKey, auth_types, check_auth_events, check_state};
 pub use canonical::{MAX_INTEGER, canonical_json, non_canonical_number};
-pub use dag::{Built, Draft, Founding, Outcome, Receipt, Room, RoomError, Tamper};
+pub use dag::{Built, Draft, Founding, Outcome, Quirk, Receipt, Room, RoomError, Tamper};
 pub use event::{
     Breach, BreachReason, Event, EventError, SignatureFault, Signer, Verified, add_content_hash,
     canonical_size, content_hash, event_signature, format_breaches, has_content_hash, redact, reference_hash,

@@ -2,23 +2,30 @@
 
 use serde_json::Value;
 
-use crate::held_room::HeldRoom;
+use crate::{fault::Fault, held_room::HeldRoom, homeserver::Homeserver};
 
-/// Whether a room's ACL admits a server. A room without one admits all.
-pub(crate) fn admits(held: &HeldRoom, server: &str) -> bool {
-    let content = held.state_content("m.room.server_acl");
-    content.is_null() || admitted_by(&content, server)
+impl Homeserver {
+    /// Whether a room's ACL admits a server. A room without one admits all.
+    pub(crate) fn admits(&self, held: &HeldRoom, server: &str) -> bool {
+        let content = held.state_content("m.room.server_acl");
+        if content.is_null() || self.has(Fault::AclIgnored) {
+            return true;
+        }
+        let fold = if self.has(Fault::AclCaseMatters) { str::to_owned } else { str::to_ascii_lowercase };
+        admitted_by(&content, server, fold)
+    }
 }
 
-fn admitted_by(acl: &Value, server: &str) -> bool {
+/// `fold` makes texts alike that differ in case alone.
+fn admitted_by(acl: &Value, server: &str, fold: fn(&str) -> String) -> bool {
     // The port has no say.
-    let host = host_of(server).to_ascii_lowercase();
+    let host = fold(host_of(server));
     if acl["allow_ip_literals"] == false && is_ip_literal(&host) {
         return false;
     }
     let listed = |list: &str| {
         let globs = acl[list].as_array().into_iter().flatten().filter_map(Value::as_str);
-        globs.into_iter().any(|glob| matches(glob.to_ascii_lowercase().as_bytes(), host.as_bytes()))
+        globs.into_iter().any(|glob| matches(fold(glob).as_bytes(), host.as_bytes()))
     };
     !listed("deny") && listed("allow")
 }
@@ -78,10 +85,10 @@ mod tests {
             ("10.0.0.1:8448", false),
             ("[::1]", false),
         ] {
-            assert_eq!(admitted_by(&acl, server), admitted, "{server}");
+            assert_eq!(admitted_by(&acl, server, str::to_ascii_lowercase), admitted, "{server}");
         }
-        assert!(!admitted_by(&json!({}), "good.test"));
-        assert!(admitted_by(&json!({"allow": ["10.0.0.*"]}), "10.0.0.1"));
+        assert!(!admitted_by(&json!({}), "good.test", str::to_ascii_lowercase));
+        assert!(admitted_by(&json!({"allow": ["10.0.0.*"]}), "10.0.0.1", str::to_ascii_lowercase));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answering::shown_to,
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, now_ms},
     joining::{Obstacle, VERSIONS, segment},
@@ -84,11 +85,11 @@ impl Homeserver {
             content["creator"] = json!(creator);
         }
         let opaque: String = std::iter::repeat_with(fastrand::alphanumeric).take(18).collect();
-        let mut room = Room::empty(&version, &format!("!{opaque}:{}", self.name()));
+        let mut room = self.empty_room(&version, &format!("!{opaque}:{}", self.name()));
         let create =
             room.draft("m.room.create", creator).state_key("").content(content).at(stamp()).sign(self.key());
         if version.is_named_by_create() {
-            room = Room::empty(&version, &create.id.replacen('$', "!", 1));
+            room = self.empty_room(&version, &create.id.replacen('$', "!", 1));
         }
         let id = room.id().to_owned();
         if room.add(&create.json).map_err(|error| broken(&error))? != Outcome::Accepted {
@@ -122,7 +123,13 @@ impl Homeserver {
         let (event, pdu) = self.drafted(held, sender, &saying)?;
         held.room.add(&pdu).map_err(|error| broken(&error))?;
         let target = event.membership().and(event.state_key()).and_then(server_of).map(str::to_owned);
-        let servers: BTreeSet<_> = before.into_iter().chain(held.servers()).chain(target).collect();
+        let told = target.filter(|_| !self.has(Fault::PdusNotToKicked));
+        let before = if self.has(Fault::PdusNotToKicked) { held.servers() } else { before };
+        let mut servers: BTreeSet<_> = before.into_iter().chain(held.servers()).chain(told).collect();
+        if self.has(Fault::PdusSentToLeavers) {
+            servers
+                .extend(held.members("leave").iter().filter_map(|user| server_of(user)).map(str::to_owned));
+        }
         drop(known);
         self.publish(room);
         self.send_pdu(&servers, &pdu);
@@ -133,13 +140,20 @@ impl Homeserver {
     fn drafted(&self, held: &HeldRoom, sender: &str, saying: &Saying<'_>) -> Result<(Event, Value), Refusal> {
         let room = &held.room;
         let mut content = saying.content.clone();
-        let in_content = room.version().has_redacts_in_content();
+        let in_content = room.version().has_redacts_in_content() != self.has(Fault::PduRedactsElsewhere);
         if let Some(target) = saying.redacts.filter(|_| in_content) {
             content["redacts"] = json!(target);
         }
         let mut draft = room.draft(saying.kind, sender).content(content).at(stamp());
         if let Some(state_key) = saying.state_key {
             draft = draft.state_key(state_key);
+        }
+        if self.has(Fault::PduCitesTooMuch) && room.state_event("m.room.history_visibility", "").is_some() {
+            draft = draft.tampered(Tamper::before_hash(|pdu| cite_too_much(pdu, room)));
+        } else if self.has(Fault::DepthNotCounted) {
+            draft = draft.tampered(Tamper::before_hash(|pdu| pdu["depth"] = json!(1)));
+        } else if self.has(Fault::PduHashWrong) {
+            draft = draft.tampered(Tamper::before_signing(|pdu| pdu["hashes"]["sha256"] = json!("AAAA")));
         }
         if let Some(target) = saying.redacts.filter(|_| !in_content) {
             draft = draft.tampered(Tamper::before_hash(move |pdu| pdu["redacts"] = json!(target)));
@@ -150,12 +164,15 @@ impl Homeserver {
         {
             samklang_matrix::sign_event(object, self.name(), self.key(), room.version());
         }
-        if canonical_size(&pdu).is_none_or(|size| size > LARGEST) {
+        let too_large = canonical_size(&pdu).is_none_or(|size| size > LARGEST);
+        if too_large && !self.has(Fault::PduTooLargeSent) {
             return refuse(413, "M_TOO_LARGE", format!("an event has {LARGEST} bytes at most"));
         }
         let event = Event::read(&pdu, room.version())
             .map_err(|error| refusal(400, "M_BAD_JSON", error.to_string()))?;
-        if let Some(breach) = samklang_matrix::format_breaches(&pdu, room.version()).first() {
+        if let Some(breach) = samklang_matrix::format_breaches(&pdu, room.version()).first()
+            && !self.has(Fault::PduTooLargeSent)
+        {
             return refuse(400, "M_BAD_JSON", format!("{breach:?}"));
         }
         room.check(&event).map_err(|error| broken(&error))?.map_err(|rule| forbidden(&rule))?;
@@ -258,11 +275,12 @@ impl Homeserver {
             let left = || refusal(403, "M_FORBIDDEN", format!("{user} has nothing to leave there"));
             invite.or_else(knock).ok_or_else(left)?
         };
-        if let Some(server) = via
-            && let Err(obstacle) = self.change_membership_with("leave", &server, room, user, more).await
-        {
-            // The user is rid of it, whatever the other server says.
-            let _ = obstacle;
+        let told = match via.filter(|_| !self.has(Fault::LeaveNotTold)) {
+            Some(server) => self.change_membership_with("leave", &server, room, user, more).await.is_ok(),
+            None => false,
+        };
+        // The user is rid of it, whatever the other server says.
+        if !told {
             let mut event = event;
             event["content"] = json!({ "membership": "leave" });
             event["sender"] = json!(user);
@@ -294,11 +312,20 @@ impl Homeserver {
             let held =
                 held.ok_or_else(|| refusal(403, "M_FORBIDDEN", format!("{sender} is not in the room")))?;
             let (event, pdu) = self.drafted(held, sender, &saying)?;
-            let body = json!({
+            let mut body = json!({
                 "room_version": held.room.version().id(), "event": pdu, "invite_room_state": shown_to(held, Some(sender)),
             });
+            if self.has(Fault::InviteStateHidden) {
+                body["invite_room_state"] = json!([]);
+            } else if self.has(Fault::InviteByFirstVersion) {
+                body["room_version"] = Value::Null;
+            }
             (event, pdu, body)
         };
+        if self.has(Fault::InviteNotBrought) {
+            self.take_event(room, &pdu, self.name()).await.map_err(|error| broken(&error))?;
+            return Ok(());
+        }
         let target = format!("/_matrix/federation/v2/invite/{}/{}", segment(room), segment(event.id()));
         let answer = self.ask("PUT", server, &target, Some(&body)).await;
         let answer = answer.map_err(Obstacle::from).and_then(crate::joining::success).map_err(told)?;
@@ -393,6 +420,14 @@ impl Homeserver {
             }
         }
         0
+    }
+}
+
+fn cite_too_much(pdu: &mut Value, room: &Room) {
+    if let (Some(cited), Some(event)) =
+        (pdu["auth_events"].as_array_mut(), room.state_event("m.room.history_visibility", ""))
+    {
+        cited.push(json!(event.id()));
     }
 }
 

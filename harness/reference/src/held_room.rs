@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use samklang_matrix::{Event, KeyRing, Outcome, Room, Verified, server_of, verify_event};
 use serde_json::Value;
 
-use crate::homeserver::Position;
+use crate::{homeserver::Position, taking::redacted_by};
 
 /// A room and what users are shown of it.
 pub(crate) struct HeldRoom {
@@ -88,8 +88,25 @@ impl HeldRoom {
     /// The redaction in force on an event.
     pub(crate) fn redaction_of(&self, id: &str) -> Option<&Event> {
         let target = self.event(id)?;
-        let candidates = self.redactions.get(id)?.iter().filter_map(|id| self.room.event(id));
+        let candidates = self.redactions.get(id)?.iter().filter_map(|id| self.event(id));
         candidates.into_iter().find(|redaction| self.room.may_redact(redaction, target))
+    }
+
+    /// Whether an event is a redaction that takes nothing away, for now or for ever: users are not shown it (rooms/v3,
+    /// handling redactions).
+    fn redacts_in_vain(&self, id: &str) -> bool {
+        let Some(redaction) = self.room.event(id) else { return false };
+        let Some(target) = redacted_by(redaction) else { return false };
+        self.event(target).is_none_or(|target| !self.room.may_redact(redaction, target))
+    }
+
+    /// Has redactions whose target is not there yet never take effect.
+    pub(crate) fn forget_early_redactions(&mut self) {
+        let redactions = self.room.ids().filter_map(|id| self.room.event(id));
+        let early =
+            redactions.filter(|event| redacted_by(event).is_some_and(|target| self.event(target).is_none()));
+        let early: Vec<_> = early.map(|event| event.id().to_owned()).collect();
+        self.listed.extend(early);
     }
 
     /// An event in the federation format, as this server gives it out: without what was redacted.
@@ -133,15 +150,20 @@ impl HeldRoom {
         event.map_or(Value::Null, |event| Value::Object(event.content().clone()))
     }
 
-    /// Lists the events that are in force and not listed yet, those before others first; answers with them.
-    pub(crate) fn list_new(&mut self, mut position: impl FnMut() -> Position) -> Vec<Event> {
+    /// Lists the events that are in force and not listed yet, those before others first; answers with them. With
+    /// `carelessly`, also those that are not in force.
+    pub(crate) fn list_new(
+        &mut self,
+        carelessly: bool,
+        mut position: impl FnMut() -> Position,
+    ) -> Vec<Event> {
         let is_new = |id: &&str| {
-            !self.listed.contains(*id)
-                && self.room.outcome(id) == Some(&Outcome::Accepted)
-                && self.room.state_before(id).is_some()
+            let in_force = carelessly || self.room.outcome(id) == Some(&Outcome::Accepted);
+            let has_place = self.room.state_before(id).is_some();
+            !self.listed.contains(*id) && in_force && has_place && (carelessly || !self.redacts_in_vain(id))
         };
-        let mut new: Vec<Event> =
-            self.room.ids().filter(is_new).filter_map(|id| self.room.event(id)).cloned().collect();
+        let new = self.room.ids().filter(is_new).filter_map(|id| self.room.event(id));
+        let mut new: Vec<Event> = new.cloned().collect();
         new.sort_by_key(|event| (event.depth(), event.origin_server_ts(), event.id().to_owned()));
         for event in &new {
             self.listed.insert(event.id().to_owned());

@@ -12,10 +12,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use bytes::Bytes;
-use samklang_matrix::{
-    HeaderForge, KeyDocument, KeyDocumentError, KeyPublication, KeyRing, RequestSignature, SigningKey,
-};
+use samklang_matrix::{KeyDocumentError, KeyRing, Room, RoomVersion, SigningKey};
 use samklang_verdict::ExchangeId;
 use serde_json::Value;
 use tokio::{sync::watch, task::AbortHandle};
@@ -26,11 +23,8 @@ use crate::{
     held_room::HeldRoom,
     outbox::Outbox,
     signals::{devices::DeviceLists, presence::Presences, receipts::Receipts, typing::Typing},
-    transport::{Answer, NoAnswer, Transport},
+    transport::Transport,
 };
-
-/// How long a key document is valid: an hour, longer than any run.
-const KEY_LIFE_MS: u64 = 60 * 60 * 1000;
 
 /// A place in the stream of all that changes at a server. Each change has a later one than those before it.
 pub(crate) type Position = u64;
@@ -94,6 +88,8 @@ pub(crate) struct Known {
     pub(crate) answered: BTreeMap<(String, String), Value>,
     /// What it publishes in place of its usual key document.
     pub(crate) publication: Option<Value>,
+    /// Servers to which nothing is sent any more, by a fault.
+    pub(crate) wedged: BTreeSet<String>,
     position: Position,
 }
 
@@ -218,6 +214,16 @@ impl Homeserver {
         &self.key
     }
 
+    /// The way to other servers.
+    pub(crate) fn transport(&self) -> &dyn Transport {
+        self.transport.as_ref()
+    }
+
+    /// A room of which nothing is known yet, judged as this server judges.
+    pub(crate) fn empty_room(&self, version: &RoomVersion, id: &str) -> Room {
+        Room::empty(version, id).with_quirk(self.fault.and_then(Fault::quirk))
+    }
+
     /// Whether it has this fault.
     pub(crate) fn has(&self, fault: Fault) -> bool {
         self.fault == Some(fault)
@@ -268,13 +274,6 @@ impl Homeserver {
         }
     }
 
-    /// The document that it publishes its key in (server-server API, publishing keys).
-    pub fn key_document(&self) -> Value {
-        let published = self.known().publication.clone();
-        let until = now_ms().saturating_add(KEY_LIFE_MS);
-        published.unwrap_or_else(|| KeyPublication::new(&self.name, until).current(&self.key).build())
-    }
-
     /// Lets go of the connections it keeps. It may ask again, and goes on answering.
     pub fn hang_up(&self) {
         self.transport.hang_up();
@@ -283,72 +282,5 @@ impl Homeserver {
     /// An id that no other transaction of this server has.
     pub fn transaction_id(&self) -> String {
         format!("t{}", self.transactions.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Asks `server`, signed in due form.
-    ///
-    /// # Errors
-    /// When no complete answer came.
-    pub async fn ask(
-        &self,
-        method: &str,
-        server: &str,
-        target: &str,
-        body: Option<&Value>,
-    ) -> Result<Answer, NoAnswer> {
-        let header = self.header(method, server, target, body).build();
-        self.ask_with(method, server, target, body, &[header]).await
-    }
-
-    /// The `Authorization` header for a request of its own, to be sent as it is or bent.
-    pub fn header(&self, method: &str, server: &str, target: &str, body: Option<&Value>) -> HeaderForge {
-        let request =
-            RequestSignature { origin: &self.name, destination: server, method, uri: target, content: body };
-        HeaderForge::honest(&request, &self.key)
-    }
-
-    /// Asks `server` with these `Authorization` headers, whatever they say.
-    ///
-    /// # Errors
-    /// When no complete answer came.
-    pub async fn ask_with(
-        &self,
-        method: &str,
-        server: &str,
-        target: &str,
-        body: Option<&Value>,
-        authorization: &[String],
-    ) -> Result<Answer, NoAnswer> {
-        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        self.ask_raw(method, server, target, bytes, authorization).await
-    }
-
-    /// As [`Homeserver::ask_with`], with the body's exact bytes.
-    ///
-    /// # Errors
-    /// When no complete answer came.
-    pub async fn ask_raw(
-        &self,
-        method: &str,
-        server: &str,
-        target: &str,
-        body: Bytes,
-        authorization: &[String],
-    ) -> Result<Answer, NoAnswer> {
-        let mut headers: Vec<_> =
-            authorization.iter().map(|value| ("authorization".to_owned(), value.clone())).collect();
-        if !body.is_empty() {
-            headers.push(("content-type".to_owned(), "application/json".to_owned()));
-        }
-        self.transport.request(method, server, target, &headers, body).await
-    }
-
-    /// Fetches the keys of a server that it does not know yet, or whose keys have changed.
-    pub(crate) async fn learn_keys(&self, server: &str) {
-        let answer = self.transport.request("GET", server, "/_matrix/key/v2/server", &[], Bytes::new()).await;
-        let document = answer.ok().and_then(|answer| KeyDocument::verify(&answer.json(), server).ok());
-        if let Some(document) = document {
-            self.known().ring.learn(&document, now_ms());
-        }
     }
 }

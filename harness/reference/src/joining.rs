@@ -3,12 +3,13 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use samklang_matrix::{
-    Event, Outcome, Room, RoomVersion, Verified, add_content_hash, sign_event, verify_event,
+    Event, Outcome, Quirk, RoomVersion, Verified, add_content_hash, sign_event, verify_event,
 };
 use samklang_verdict::ExchangeId;
 use serde_json::{Value, json};
 
 use crate::{
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Departure, Homeserver, Knock, now_ms},
     transport::{Answer, NoAnswer},
@@ -86,21 +87,27 @@ impl Homeserver {
         room: &str,
         user: &str,
     ) -> Result<(RoomVersion, Value), Obstacle> {
-        let answer = success(self.ask("GET", server, &make_target(membership, room, user), None).await?)?;
+        let mut target = make_target(membership, room, user);
+        if self.has(Fault::JoinOffersNoVersions) {
+            target.truncate(target.find('?').unwrap_or(target.len()));
+        }
+        let answer = success(self.ask("GET", server, &target, None).await?)?;
         let body = answer.json();
         // Without it, the room is of version 1 or 2.
         let version = body["room_version"].as_str().unwrap_or("1");
+        let careless = self.has(Fault::TemplateVersionUnchecked) && !VERSIONS.contains(&version);
+        let version = if careless { "11" } else { version };
         let version = RoomVersion::new(version).map_err(|error| malformed(error.to_string(), &answer))?;
         let event = &body["event"];
         if !event.is_object() {
             return Err(malformed("the template has no event", &answer));
         }
         // What another server drafts is signed only when it is what was asked for.
-        let asked_for = event["type"] == "m.room.member"
-            && event["content"]["membership"] == membership
-            && event["sender"] == user
-            && event["state_key"] == user
-            && event["room_id"] == room;
+        let asked_for = (event["type"] == "m.room.member" || self.has(Fault::TemplateTypeUnchecked))
+            && (event["content"]["membership"] == membership || self.has(Fault::TemplateMembershipUnchecked))
+            && (event["sender"] == user || self.has(Fault::TemplateSenderUnchecked))
+            && (event["state_key"] == user || self.has(Fault::TemplateTargetUnchecked))
+            && (event["room_id"] == room || self.has(Fault::TemplateRoomUnchecked));
         if self.is_live() && !asked_for {
             return Err(malformed(
                 format!("the template is not for a {membership} of {user} in {room}"),
@@ -137,7 +144,10 @@ impl Homeserver {
         id: &str,
         event: &Value,
     ) -> Result<Taken, Obstacle> {
-        let target = send_target(membership, room, id);
+        let mut target = send_target(membership, room, id);
+        if self.has(Fault::JoinByFirstVersion) {
+            target = target.replacen("/v2/", "/v1/", 1);
+        }
         let answer = success(self.ask("PUT", server, &target, Some(event)).await?)?;
         Ok(Taken { event: event.clone(), answer })
     }
@@ -166,7 +176,7 @@ impl Homeserver {
         more: &Value,
     ) -> Result<Taken, Obstacle> {
         let (version, mut template) = self.template_for(membership, server, room, user).await?;
-        if self.is_live() {
+        if self.is_live() && !self.has(Fault::TemplateMembershipUnchecked) {
             template["content"] = own_content(&template["content"], membership, more);
         }
         let event = self.finished(&template, &version);
@@ -190,7 +200,7 @@ impl Homeserver {
         let id = |pdu: &Value| Event::read(pdu, version).map(|event| event.id().to_owned()).ok();
         let join = if id(signed).is_some() && id(signed) == id(&taken.event) { signed } else { &taken.event };
         if !self.is_live() {
-            let copy = Room::empty(version, room).from_send_join(&answer, join);
+            let copy = self.empty_room(version, room).from_send_join(&answer, join);
             let copy = copy.map_err(|error| wrong(error.to_string()))?;
             self.known().rooms.insert(room.to_owned(), HeldRoom::new(copy));
             return Ok(());
@@ -202,9 +212,13 @@ impl Homeserver {
         }) {
             return Err(wrong("the answer has no create event of the room's version".into()));
         }
-        let copy = Room::empty(version, room).from_send_join(&lists, join);
-        let copy = copy.map_err(|error| wrong(error.to_string()))?;
-        if id(join).and_then(|id| copy.outcome(&id).cloned()) != Some(Outcome::Accepted) {
+        let empty = match self.has(Fault::JoinAnswerUnauthorised) {
+            true => self.empty_room(version, room).with_quirk(Some(Quirk::RejectedChangeState)),
+            false => self.empty_room(version, room),
+        };
+        let copy = empty.from_send_join(&lists, join).map_err(|error| wrong(error.to_string()))?;
+        let accepted = id(join).and_then(|id| copy.outcome(&id).cloned()) == Some(Outcome::Accepted);
+        if !accepted && !self.has(Fault::JoinAnswerRootless) {
             return Err(wrong("the state in the answer does not authorise the join".into()));
         }
         let mut known = self.known();
@@ -223,6 +237,9 @@ impl Homeserver {
     async fn verified_lists(&self, room: &str, version: &RoomVersion, answer: &Value) -> Value {
         let list = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
         let (chain, state) = (list("auth_chain"), list("state"));
+        if self.has(Fault::JoinAnswerUnverified) {
+            return json!({"auth_chain": chain, "state": state});
+        }
         self.learn_signers(version, chain.iter().chain(&state)).await;
         let known = self.known();
         let holds = |pdu: Value| {

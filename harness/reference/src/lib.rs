@@ -4,11 +4,13 @@
 mod acl;
 mod acting;
 mod answering;
+mod asking;
 mod client;
 mod fault;
 mod held_room;
 mod homeserver;
 mod joining;
+mod keys;
 mod outbox;
 mod peer;
 mod reply;

@@ -10,7 +10,10 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::homeserver::{Homeserver, now_ms};
+use crate::{
+    fault::Fault,
+    homeserver::{Homeserver, now_ms},
+};
 
 /// The most PDUs and EDUs of a transaction.
 pub(crate) const MOST_PDUS: usize = 50;
@@ -35,9 +38,9 @@ struct Queue {
 
 impl Queue {
     /// What fits into one transaction.
-    fn take(&mut self) -> Option<(Vec<Value>, Vec<Value>)> {
-        let pdus: Vec<_> = self.pdus.drain(..self.pdus.len().min(MOST_PDUS)).collect();
-        let edus: Vec<_> = self.edus.drain(..self.edus.len().min(MOST_EDUS)).collect();
+    fn take(&mut self, most: [usize; 2]) -> Option<(Vec<Value>, Vec<Value>)> {
+        let pdus: Vec<_> = self.pdus.drain(..self.pdus.len().min(most[0])).collect();
+        let edus: Vec<_> = self.edus.drain(..self.edus.len().min(most[1])).collect();
         (!pdus.is_empty() || !edus.is_empty()).then_some((pdus, edus))
     }
 }
@@ -58,12 +61,24 @@ impl Outbox {
 impl Homeserver {
     /// Sends an event to these servers.
     pub(crate) fn send_pdu(&self, servers: &BTreeSet<String>, pdu: &Value) {
+        if self.has(Fault::PdusNotSent) {
+            return;
+        }
+        let mut pdu = pdu.clone();
+        if self.has(Fault::PduUnsigned) {
+            pdu["signatures"] = json!({});
+        } else if self.has(Fault::PduCarriesId) {
+            pdu["event_id"] = json!("$a:b");
+        }
         self.enqueue(servers, |queue| queue.pdus.push_back(pdu.clone()));
     }
 
     /// Sends a signal of this type to these servers.
     pub(crate) fn send_edu(&self, servers: &BTreeSet<String>, kind: &str, content: &Value) {
-        let edu = json!({"edu_type": kind, "content": content});
+        let mut edu = json!({"edu_type": kind, "content": content});
+        if self.has(Fault::EdusWithoutType) {
+            edu["edu_type"] = Value::Null;
+        }
         self.enqueue(servers, |queue| queue.edus.push_back(edu.clone()));
     }
 
@@ -72,7 +87,8 @@ impl Homeserver {
         if !self.is_live() {
             return;
         }
-        for server in servers.iter().filter(|server| *server != self.name()) {
+        let wedged = self.known().wedged.clone();
+        for server in servers.iter().filter(|server| *server != self.name() && !wedged.contains(*server)) {
             let mut queues = self.outbox.queues();
             let queue = queues.entry(server.clone()).or_default();
             put(queue);
@@ -90,14 +106,18 @@ impl Homeserver {
             let (items, heard) = {
                 let mut queues = self.outbox.queues();
                 let queue = queues.entry(server.to_owned()).or_default();
-                let items = queue.take();
+                let long = self.has(Fault::TransactionsTooLong);
+                let items = queue.take(if long { [usize::MAX; 2] } else { [MOST_PDUS, MOST_EDUS] });
                 queue.busy = items.is_some();
                 (items, Arc::clone(&queue.heard))
             };
             let Some((pdus, edus)) = items else { return };
-            let transaction = json!({
+            let mut transaction = json!({
                 "origin": self.name(), "origin_server_ts": now_ms(), "pdus": pdus, "edus": edus,
             });
+            if self.has(Fault::TransactionWithoutTime) {
+                transaction["origin_server_ts"] = Value::Null;
+            }
             self.deliver(server, &transaction, &heard).await;
         }
     }
@@ -109,7 +129,7 @@ impl Homeserver {
         loop {
             let listening = heard.notified();
             let answer = self.ask("PUT", server, &target, Some(transaction)).await;
-            if answer.is_ok_and(|answer| answer.is_success()) {
+            if self.has(Fault::PdusSentOnce) || answer.is_ok_and(|answer| answer.is_success()) {
                 return;
             }
             crate::waiting::at_most(pause, listening).await;

@@ -49,6 +49,12 @@ impl Said {
     }
 }
 
+impl Said {
+    pub(crate) fn is_json(&self) -> bool {
+        self.headers.iter().any(|(name, value)| *name == "content-type" && value == "application/json")
+    }
+}
+
 impl From<Value> for Said {
     fn from(body: Value) -> Self {
         Self::bytes("application/json", body.to_string())

@@ -30,27 +30,18 @@ impl Homeserver {
         if let Some(version) = self.version_of(room) {
             self.learn_signers(&version, [pdu]).await;
         }
-        let receipt = self.with_ring(room, |room, ring| self.receive(room, pdu, ring))?;
+        let receipt = self.with_ring(room, |room, ring| room.receive(pdu, ring))?;
         let Receipt::Held { id, outcome: Outcome::Undecided { .. }, redacted } = receipt else {
             self.publish(room);
             return Ok(receipt);
         };
-        if self.is_live() {
+        if self.is_live() && !self.has(Fault::GapsNotFilled) {
             self.fill_gap(room, pdu, &id, from).await;
         }
         self.publish(room);
         let known = self.known();
         let outcome = known.rooms.get(room).and_then(|held| held.room.outcome(&id)).cloned();
         Ok(Receipt::Held { id, outcome: outcome.unwrap_or(Outcome::Undecided { missing: vec![] }), redacted })
-    }
-
-    fn receive(&self, room: &mut Room, pdu: &Value, ring: &KeyRing) -> Result<Receipt, RoomError> {
-        if self.has(Fault::PduSignatureUnchecked) {
-            let outcome = room.add(pdu)?;
-            let id = Event::read(pdu, room.version())?.id().to_owned();
-            return Ok(Receipt::Held { id, outcome, redacted: false });
-        }
-        room.receive(pdu, ring)
     }
 
     /// Works on a room with the keys that are known.
@@ -163,7 +154,7 @@ impl Homeserver {
         sorted.sort_by_key(|pdu| pdu["depth"].as_i64());
         for pdu in sorted {
             // What is not in order is left out; what builds on it stays undecided.
-            let _ = self.with_ring(room, |room, ring| self.receive(room, pdu, ring));
+            let _ = self.with_ring(room, |room, ring| room.receive(pdu, ring));
         }
     }
 
@@ -214,7 +205,10 @@ impl Homeserver {
     pub(crate) fn publish(&self, room: &str) {
         let mut known = self.known();
         let Some(mut held) = known.rooms.remove(room) else { return };
-        let new = held.list_new(|| known.next_position());
+        if self.has(Fault::EarlyRedactionForgotten) {
+            held.forget_early_redactions();
+        }
+        let new = held.list_new(self.has(Fault::RejectedShown), || known.next_position());
         for event in &new {
             self.note(&mut known, &mut held, event);
         }
@@ -230,12 +224,16 @@ impl Homeserver {
 
     /// What an event in force changes beyond the graph.
     fn note(&self, known: &mut Known, held: &mut HeldRoom, event: &Event) {
-        if let Some(target) = redacted_by(event) {
+        if let Some(target) = redacted_by(event)
+            && !self.has(Fault::RedactionWithoutEffect)
+        {
             held.redactions.entry(target.to_owned()).or_default().insert(event.id().to_owned());
         }
         let (Some(membership), Some(user)) = (event.membership(), event.state_key()) else { return };
         let place = (held.room.id().to_owned(), user.to_owned());
-        known.invites.remove(&place);
+        if !self.has(Fault::InviteNotWithdrawn) || membership == "join" {
+            known.invites.remove(&place);
+        }
         known.knocks.remove(&place);
         if membership == "invite" && self.is_own(user) {
             let position = known.position();

@@ -195,8 +195,7 @@ impl RunFolder {
     /// When the folder cannot be made.
     pub async fn create(root: &StateRoot) -> Result<Self, Problem> {
         let _turn = root.turn().await?;
-        let now = Timestamp::now().to_zoned(TimeZone::UTC);
-        let id = format!("{}-{}", now.strftime("%Y%m%dT%H%M%S"), letters(4));
+        let id = run_id();
         let folder = root.runs().join(&id);
         let lock = make_folder(&folder).and_then(|()| open_lock(&folder.join(LOCK))).and_then(|lock| {
             lock.lock()?;
@@ -224,6 +223,12 @@ impl RunFolder {
     pub fn close(self) -> Result<(), Problem> {
         fs::remove_dir_all(self.path()).map_err(|error| not_removed(self.path(), &error))
     }
+}
+
+/// An id for a run: when it begins, in UTC, and four letters that make it unlike all others.
+pub fn run_id() -> String {
+    let now = Timestamp::now().to_zoned(TimeZone::UTC);
+    format!("{}-{}", now.strftime("%Y%m%dT%H%M%S"), letters(4))
 }
 
 fn letters(count: usize) -> String {

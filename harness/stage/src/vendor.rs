@@ -50,6 +50,7 @@ pub struct Vendor {
     versions: Regex,
     container: Option<ContainerSpec>,
     process: Option<ProcessSpec>,
+    embedded: bool,
 }
 
 /// How a vendor runs as a container.
@@ -130,7 +131,12 @@ impl Vendor {
         self.process.as_ref().ok_or_else(|| self.cannot_run_as("process"))
     }
 
-    fn cannot_run_as(&self, section: &str) -> Problem {
+    /// Whether it is no product but the homeserver inside this program.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded
+    }
+
+    pub(crate) fn cannot_run_as(&self, section: &str) -> Problem {
         let file = self.folder.join(DESCRIPTOR);
         Problem::configuration(message!(
             "vendor.no-section",

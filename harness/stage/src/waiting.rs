@@ -1,6 +1,8 @@
 //! The one module that waits. Every wait has a predicate and a bound.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// How often a predicate that nothing announces is asked again.
 const PERIOD: Duration = Duration::from_millis(25);

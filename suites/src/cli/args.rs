@@ -89,8 +89,9 @@ pub(super) enum Format {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// The vendor to judge, with a version if not its default: synapse, synapse@1.140.0
-    pub(super) vendor: String,
+    /// The vendor to judge, with a version if not its default: synapse, synapse@1.140.0. The homeserver inside this
+    /// program, when none is named
+    pub(super) vendor: Option<String>,
     /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
     #[arg(long = "scenario", short = 's', value_name = "NAME")]
     pub(super) scenarios: Vec<String>,

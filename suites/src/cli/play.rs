@@ -15,12 +15,15 @@ use samklang_runner::{
     run,
     suite::{Suite, project_root},
 };
-use samklang_stage::deploy::Deployer;
+use samklang_stage::deploy::{Cast, Deployer};
 use samklang_verdict::{Catalogue, Problem, ResultFile, exit, message};
 use tokio::sync::watch;
 
 use super::{Done, args::RunArgs, interrupt::Interrupts, progress::Teller};
 use crate::setting::{self, Deploy, Deployment};
+
+/// Who plays when no vendor is named: the homeserver inside this program, against itself.
+const OUR_OWN: &str = "reference";
 
 /// How a run ended.
 pub(super) struct Ended {
@@ -40,10 +43,6 @@ pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
     if let Some(forced) = forced_update() {
         return Err(Problem::configuration(message!("run.forced-update", setting = forced)));
     }
-    super::runtime()?.block_on(run_async(args))
-}
-
-async fn run_async(args: &RunArgs) -> Result<Ended, Problem> {
     let options = &args.options;
     let root = project_root(crate::BUILT_FROM)?;
     let mut suite = crate::suite(&root)?;
@@ -51,24 +50,31 @@ async fn run_async(args: &RunArgs) -> Result<Ended, Problem> {
         suite.expectations = suite.expectations.without_proposals();
     }
     let shelf = setting::shelf(&root, &options.vendors);
-    let casts = setting::casts(&shelf, &args.vendor, options.vs.as_deref(), options.image.as_deref())?;
+    let vendor = args.vendor.as_deref().unwrap_or(OUR_OWN);
+    let casts = setting::casts(&shelf, vendor, options.vs.as_deref(), options.image.as_deref())?;
+    setting::runtime(&casts)?.block_on(run_async(args, suite, casts))
+}
+
+async fn run_async(args: &RunArgs, suite: Suite, casts: Vec<Cast>) -> Result<Ended, Problem> {
+    let options = &args.options;
     let deviations = setting::deviations(&suite, &casts)?;
     // From here on a run has things to tidy up, so Ctrl-C must not simply end it.
     let interrupts =
         Interrupts::listen().map_err(|error| Problem::harness(message!("run.no-signals", error = error)))?;
-    let Deployment { folder, deployer, line, swept } =
-        Deployment::choose(options.deploy.unwrap_or(Deploy::Auto), options.direct).await?;
+    let deployment =
+        Deployment::choose(&casts, options.deploy.unwrap_or(Deploy::Auto), options.direct).await?;
+    let swept = &deployment.swept;
     if !swept.is_empty() {
         eprintln!(
             "{}",
             Catalogue::english().render(&message!("sweep.at-start", runs = swept.runs.len())).in_one_line()
         );
     }
-    let mark = folder.mark().clone();
+    let id = deployment.id.clone();
     let output =
-        options.output.clone().unwrap_or_else(|| run::default_output(Path::new("samklang-out"), mark.id()));
+        options.output.clone().unwrap_or_else(|| run::default_output(Path::new("samklang-out"), &id));
     let order = Order {
-        id: mark.id().to_owned(),
+        id,
         casts,
         subjects: setting::subjects(options.vs.is_none()),
         selection: Selection {
@@ -80,13 +86,13 @@ async fn run_async(args: &RunArgs) -> Result<Ended, Problem> {
         side_by_side: usize::from(options.jobs),
         seed: options.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000_000)),
         output,
-        deployer_line: Catalogue::english().label(line),
+        deployer_line: Catalogue::english().label(deployment.line),
         deviations,
         today: jiff::Zoned::now().date().to_string(),
     };
     let teller = Teller::new(options.format);
-    let ended = play(&order, Arc::new(suite), deployer.as_ref(), &teller, interrupts).await;
-    let closed = folder.close();
+    let ended = play(&order, Arc::new(suite), deployment.deployer.as_ref(), &teller, interrupts).await;
+    let closed = deployment.close();
     let told = match ended? {
         Some(result) => tell(&order, &result, &teller),
         None => {

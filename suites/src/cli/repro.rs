@@ -72,7 +72,7 @@ fn as_before(
         "container" => Some(Deploy::Container),
         _ => None,
     });
-    RunArgs { vendor: vendor.unwrap_or(subject), scenarios: vec![scenario], options }
+    RunArgs { vendor: vendor.or(Some(subject)), scenarios: vec![scenario], options }
 }
 
 /// Where a run's logs and reports lie.

@@ -1,6 +1,6 @@
 //! Who may do what in a room as it is.
 
-use super::{Room, RoomError};
+use super::{Quirk, Room, RoomError};
 use crate::{Event, Power, Rule, Snapshot, StateMap, auth::Levels, check_state, names::server_of};
 
 impl Room {
@@ -10,7 +10,7 @@ impl Room {
     /// The rule that rejects it, or that the state cannot be told.
     pub fn check(&self, event: &Event) -> Result<Result<(), Rule>, RoomError> {
         let state = self.state()?;
-        Ok(check_state(event, &self.pool().snapshot(&state)))
+        Ok(self.enforced(check_state(event, &self.pool().snapshot(&state))))
     }
 
     /// How much power a user has in the current state; none where the room has no create event.
@@ -35,7 +35,10 @@ impl Room {
         let powerful = state.and_then(|state| {
             self.with_levels(state, |levels| levels.user(redaction.sender()) >= levels.named("redact"))
         });
-        own || powerful == Some(true)
+        if self.has(Quirk::RedactsBySenderAlone) {
+            return redaction.sender() == target.sender();
+        }
+        own || powerful == Some(true) || self.has(Quirk::RedactsByAnybody)
     }
 
     fn with_levels<T>(&self, state: &StateMap, look: impl FnOnce(&Levels<'_>) -> T) -> Option<T> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Outcome, Room};
+use super::{Outcome, Quirk, Room};
 use crate::{
     Breach, Event, EventError, KeyRing, ResolveError, Rule, SignatureFault, Signer, StateMap, Verified,
     format_breaches, verify_event,
@@ -87,7 +87,10 @@ impl Room {
     }
 
     fn keep_accepted(&self, state: &mut StateMap) {
-        state.retain(|_, id| self.outcome(id) == Some(&Outcome::Accepted));
+        let counts = |id: &String| {
+            self.has(Quirk::RejectedChangeState) || self.outcome(id) == Some(&Outcome::Accepted)
+        };
+        state.retain(|_, id| counts(id));
     }
 
     fn take(
@@ -97,20 +100,25 @@ impl Room {
         cited: bool,
         given: Option<StateMap>,
     ) -> Result<Receipt, RoomError> {
-        let breaches = format_breaches(pdu, &self.version);
+        let breaches = self.noticed(format_breaches(pdu, &self.version));
         if !breaches.is_empty() {
             return Ok(Receipt::Malformed(breaches));
         }
         let event = self.read(pdu)?;
         let (redacted, rule) = match verify_event(&event, keys) {
             Ok(verified) => (verified == Verified::ContentHashMismatch, None),
+            Err(_) if self.has(Quirk::SkipsSignatures) => (false, None),
             // That the authorising server has to sign is an authorisation rule, so the event is not dropped but rejected.
             Err(fault) if fault.role() == Signer::Authoriser => (false, Some(Rule::AuthoriserSignature)),
             Err(fault) => return Ok(Receipt::BadSignature(fault)),
         };
+        if redacted && self.has(Quirk::DropsChangedContent) {
+            return Ok(Receipt::Malformed(Vec::new()));
+        }
+        let redacted = redacted && !self.has(Quirk::KeepsChangedContent);
         let event = if redacted { event.redacted() } else { event };
         let id = event.id().to_owned();
-        if let Some(rule) = rule {
+        if let Some(rule) = rule.filter(|rule| self.enforced(Err(*rule)).is_err()) {
             return Ok(Receipt::Held { id, outcome: Outcome::Rejected(rule), redacted });
         }
         self.hold(event, cited, given);

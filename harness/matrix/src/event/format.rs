@@ -48,6 +48,21 @@ pub enum BreachReason {
 }
 
 impl BreachReason {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::NotObject,
+        Self::EventTooLarge,
+        Self::NumberNotCanonical,
+        Self::FieldMissing,
+        Self::FieldType,
+        Self::FieldTooLong,
+        Self::IntegerRange,
+        Self::SenderNotUserId,
+        Self::TooManyPrevEvents,
+        Self::TooManyAuthEvents,
+        Self::ReferenceForm,
+    ];
+
     /// A stable code.
     pub fn code(self) -> &'static str {
         match self {

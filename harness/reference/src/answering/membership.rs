@@ -2,13 +2,13 @@
 //! rooms, leaving rooms, knocking upon a room, inviting to a room).
 
 use samklang_matrix::{
-    Draft, Event, Outcome, Receipt, Room, RoomVersion, server_of, sign_event, verify_event,
+    Draft, Event, Outcome, Receipt, Room, RoomVersion, Verified, server_of, sign_event, verify_event,
 };
 use serde_json::{Value, json};
 
 use super::Asked;
 use crate::{
-    acl,
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, Invite},
     joining::VERSIONS,
@@ -35,11 +35,14 @@ impl Homeserver {
         room: &str,
         asked: &Asked<'_>,
     ) -> Result<&'a HeldRoom, Refusal> {
+        if self.has(Fault::TemplateUnknownAsForbidden) && !rooms.contains_key(room) {
+            return refuse(403, "M_FORBIDDEN", "the room is not for the asking server");
+        }
         let held = rooms.get(room).ok_or_else(|| refusal(404, "M_NOT_FOUND", "the room is not known"))?;
         if !held.has_server(self.name()) {
             return refuse(404, "M_NOT_FOUND", "this server is not in the room any more");
         }
-        if !acl::admits(held, &asked.origin) {
+        if !self.admits(held, &asked.origin) {
             return refuse(403, "M_FORBIDDEN", "the room's server ACL denies the asking server");
         }
         Ok(held)
@@ -47,15 +50,20 @@ impl Homeserver {
 
     /// A template for a member event of a user of the asking server.
     pub(super) fn template(&self, asked: &Asked<'_>, room: &str, user: &str, membership: &str) -> Reply {
-        if server_of(user) != Some(asked.origin.as_str()) {
+        let foreign = server_of(user) != Some(asked.origin.as_str());
+        if foreign && !self.has(Fault::TemplateForForeigners) {
             return refuse(403, "M_FORBIDDEN", format!("{user} is not a user of the asking server"));
         }
         let known = self.known();
         let held = self.open_room(&known.rooms, room, asked)?;
         let version = held.room.version();
         // The parameter is there for joins and knocks; without it, version 1 is meant.
-        if membership != "leave" && !asked.values("ver").any(|known| known == version.id()) {
+        let is_known = || asked.values("ver").any(|known| known == version.id());
+        if membership != "leave" && !is_known() && !self.has(Fault::TemplateOfAnyVersion) {
             let error = format!("the room is of version {}", version.id());
+            if self.has(Fault::TemplateVersionUnnamed) {
+                return refuse(400, "M_INCOMPATIBLE_ROOM_VERSION", error);
+            }
             return Err(refusal(400, "M_INCOMPATIBLE_ROOM_VERSION", error).with("room_version", version.id()));
         }
         let mut content = json!({ "membership": membership });
@@ -68,13 +76,22 @@ impl Homeserver {
         let drafted =
             Event::read(&event, version).map_err(|error| refusal(500, "M_UNKNOWN", error.to_string()))?;
         if let Ok(Err(rule)) = held.room.check(&drafted)
-            && rule != samklang_matrix::Rule::AuthoriserSignature
+            && !self.has(Fault::TemplateUnjudged)
         {
             return refuse(403, "M_FORBIDDEN", rule.to_string());
+        }
+        if membership == "leave"
+            && held.membership(user) == "invite"
+            && self.has(Fault::TemplateRefusedToInvited)
+        {
+            return refuse(403, "M_FORBIDDEN", format!("{user} is not in the room"));
         }
         if let Some(event) = event.as_object_mut() {
             event.remove("hashes");
             event.remove("signatures");
+            if self.has(Fault::TemplateBare) {
+                event.remove("type");
+            }
         }
         Ok(json!({"room_version": version.id(), "event": event}))
     }
@@ -89,6 +106,8 @@ impl Homeserver {
     ) -> Result<(Value, String), Refusal> {
         let mut pdu = asked.body.clone();
         let own = pdu["sender"].as_str().and_then(server_of) == Some(asked.origin.as_str());
+        let named = asked.body["room_id"].as_str().filter(|_| self.has(Fault::SubmittedRoomUnchecked));
+        let room = named.unwrap_or(room);
         let is_one = pdu["type"] == "m.room.member" && pdu["content"]["membership"] == membership;
         if !own || !is_one || pdu["sender"] != pdu["state_key"] || pdu["room_id"] != room {
             return refuse(400, "M_BAD_JSON", format!("no {membership} of a user of the sending server"));
@@ -102,13 +121,15 @@ impl Homeserver {
             held.room.version().clone()
         };
         match Event::read(&pdu, &version) {
-            Ok(event) if event.id() == id => {}
+            Ok(event) if event.id() == id || self.has(Fault::SubmittedIdUnchecked) => {}
             Ok(_) => return refuse(400, "M_INVALID_PARAM", "the event has another id than the path says"),
             Err(error) => return refuse(400, "M_BAD_JSON", error.to_string()),
         }
         match self.take_event(room, &pdu, &asked.origin).await {
             Ok(Receipt::Held { id, outcome: Outcome::Accepted, .. }) => {
-                self.pass_on(room, &pdu, &asked.origin);
+                if !self.has(Fault::JoinNotPassedOn) {
+                    self.pass_on(room, &pdu, &asked.origin);
+                }
                 Ok((pdu, id))
             }
             Ok(other) => refuse(403, "M_FORBIDDEN", format!("the event is not accepted: {other:?}")),
@@ -137,12 +158,19 @@ impl Homeserver {
     pub(super) async fn take_join(&self, asked: &Asked<'_>, room: &str, id: &str) -> Reply {
         let (event, id) = self.take_member(asked, room, id, "join").await?;
         let known = self.known();
-        let held = known.rooms.get(room);
+        let held = known.rooms.get(event["room_id"].as_str().unwrap_or(room));
         let answer = held.and_then(|held| held.room.state_and_auth_chain(&id).map(|lists| (held, lists)));
         let Some((held, (state, auth_chain))) = answer else {
             return refuse(500, "M_UNKNOWN", "the state before the join is not known");
         };
         let servers: Vec<_> = held.servers().into_iter().collect();
+        let (mut state, mut auth_chain) = (state, auth_chain);
+        if self.has(Fault::JoinStateIncomplete) {
+            state.retain(|event| event["type"] != "m.room.member");
+        }
+        if self.has(Fault::JoinChainIncomplete) {
+            auth_chain.clear();
+        }
         Ok(json!({
             "origin": self.name(), "event": event, "state": state, "auth_chain": auth_chain, "members_omitted": false,
             "servers_in_room": servers,
@@ -157,35 +185,53 @@ impl Homeserver {
         self.take_member(asked, room, id, "knock").await?;
         let known = self.known();
         let shown = known.rooms.get(room).map(|held| shown_to(held, None)).unwrap_or_default();
+        let shown = if self.has(Fault::KnockStateHidden) { vec![] } else { shown };
         Ok(json!({ "knock_room_state": shown }))
     }
 
     /// Signs an invite of one of its users.
     pub(super) fn take_invite(&self, asked: &Asked<'_>, room: &str, id: &str) -> Reply {
+        let signed = self.sign_invite(asked, room, id);
+        if self.has(Fault::InviteRefusedVaguely) {
+            return signed.map_err(|_| refusal(500, "M_UNKNOWN", "something is wrong"));
+        }
+        signed
+    }
+
+    fn sign_invite(&self, asked: &Asked<'_>, room: &str, id: &str) -> Reply {
         let event = &asked.body["event"];
         let named = asked.body["room_version"].as_str().unwrap_or_default();
-        let Some(version) = RoomVersion::new(named).ok().filter(|_| VERSIONS.contains(&named)) else {
+        let careless = if self.has(Fault::InviteVersionUnchecked) { "11" } else { named };
+        let Some(version) = RoomVersion::new(careless).ok().filter(|_| VERSIONS.contains(&careless)) else {
             let error = format!("room version {named} is not known");
             return Err(refusal(400, "M_INCOMPATIBLE_ROOM_VERSION", error).with("room_version", named));
         };
-        let invited = event["state_key"].as_str().filter(|user| self.is_own(user));
-        let is_invite = event["type"] == "m.room.member" && event["content"]["membership"] == "invite";
-        let read = Event::read(event, &version).ok().filter(|read| read.id() == id);
-        let (Some(user), true, Some(read)) = (invited, is_invite && event["room_id"] == room, read) else {
+        let user = event["state_key"].as_str().unwrap_or_default();
+        let named_so = |id: &str, known: &str, careless| id == known || self.has(careless);
+        let read = Event::read(event, &version).ok();
+        let read = read.filter(|read| named_so(read.id(), id, Fault::SubmittedIdUnchecked));
+        let right = (event["type"] == "m.room.member" || self.has(Fault::InviteTypeUnchecked))
+            && (event["content"]["membership"] == "invite" || self.has(Fault::InviteMembershipUnchecked))
+            && (self.is_own(user) || self.has(Fault::InviteTargetUnchecked))
+            && named_so(event["room_id"].as_str().unwrap_or_default(), room, Fault::SubmittedRoomUnchecked);
+        let Some(read) = read.filter(|_| right) else {
             return refuse(400, "M_INVALID_PARAM", "no invite of a user of this server");
         };
         self.may_be_invited(asked, &read, user)?;
         let room_state = asked.body["invite_room_state"].as_array().cloned().unwrap_or_default();
-        if self.is_live() {
-            shows_the_room(&room_state, room, &version)?;
+        if self.is_live() && !self.has(Fault::InviteStateUnchecked) {
+            self.shows_the_room(&room_state, room, &version)?;
         }
         let mut signed = event.clone();
-        if let Some(object) = signed.as_object_mut() {
+        if let Some(object) = signed.as_object_mut()
+            && !self.has(Fault::InviteUnsigned)
+        {
             sign_event(object, self.name(), self.key(), &version);
         }
         let mut known = self.known();
         let position = known.next_position();
-        let invite = Invite { room_version: named.to_owned(), event: event.clone(), room_state, position };
+        let invite =
+            Invite { room_version: version.id().to_owned(), event: event.clone(), room_state, position };
         known.invites.insert((room.to_owned(), user.to_owned()), invite);
         drop(known);
         self.announce();
@@ -197,19 +243,48 @@ impl Homeserver {
         if !self.is_live() {
             return Ok(());
         }
-        if server_of(invite.sender()) != Some(asked.origin.as_str()) {
+        let foreign = server_of(invite.sender()) != Some(asked.origin.as_str());
+        if foreign && !self.has(Fault::InviteSenderUnchecked) {
             return refuse(403, "M_FORBIDDEN", "the invite is of another server's user");
         }
-        if let Err(fault) = verify_event(invite, &self.known().ring) {
-            return refuse(403, "M_FORBIDDEN", fault.to_string());
+        match verify_event(invite, &self.known().ring) {
+            Ok(Verified::All) => {}
+            _ if foreign || self.has(Fault::InviteSignatureUnchecked) => {}
+            Ok(Verified::ContentHashMismatch) => {
+                return refuse(403, "M_FORBIDDEN", "the invite's content is not what its hash says");
+            }
+            Err(fault) => return refuse(403, "M_FORBIDDEN", fault.to_string()),
         }
-        if !self.has_user(user) {
+        if !self.has_user(user) && self.is_own(user) {
             return refuse(404, "M_NOT_FOUND", format!("{user} does not exist"));
         }
         let known = self.known();
         let room = invite.room_id().and_then(|room| known.rooms.get(room));
-        if room.is_some_and(|held| !acl::admits(held, &asked.origin)) {
+        if room.is_some_and(|held| !self.admits(held, &asked.origin)) {
             return refuse(403, "M_FORBIDDEN", "the room's server ACL denies the inviting server");
+        }
+        Ok(())
+    }
+
+    /// From version 12 on an invite has to show the create event that the room is named after, and nothing of other
+    /// rooms (rooms/v12; server-server API, inviting to a room).
+    fn shows_the_room(&self, state: &[Value], room: &str, version: &RoomVersion) -> Result<(), Refusal> {
+        if !version.is_named_by_create() {
+            return Ok(());
+        }
+        let known = self.known();
+        let holds = |pdu: &Value| {
+            let event = Event::read(pdu, version).ok().filter(|_| pdu["hashes"].is_object())?;
+            // The keys of others than the inviting server may not be known yet.
+            let strange = server_of(event.sender()).is_none_or(|server| !known.ring.knows(server));
+            let signed = strange || verify_event(&event, &known.ring).is_ok();
+            (event.room_id() == Some(room) && signed).then_some(())
+        };
+        if !state.iter().any(|pdu| pdu["type"] == "m.room.create") {
+            return refuse(400, "M_MISSING_PARAM", "invite_room_state does not show the room's create event");
+        }
+        if !state.iter().all(|pdu| holds(pdu).is_some()) {
+            return refuse(400, "M_MISSING_PARAM", "invite_room_state shows what is no event of the room");
         }
         Ok(())
     }
@@ -226,25 +301,4 @@ pub(crate) fn shown_to(held: &HeldRoom, member: Option<&str>) -> Vec<Value> {
     let general = SHOWN.iter().filter_map(|kind| held.room.state_event(kind, ""));
     let member = member.and_then(|user| held.room.state_event("m.room.member", user));
     general.chain(member).map(|event| Value::Object(event.json().clone())).collect()
-}
-
-/// From version 12 on an invite has to show the create event that the room is named after, and nothing of other rooms
-/// (rooms/v12; server-server API, inviting to a room).
-fn shows_the_room(state: &[Value], room: &str, version: &RoomVersion) -> Result<(), Refusal> {
-    if !version.is_named_by_create() {
-        return Ok(());
-    }
-    let is_whole = |pdu: &Value| pdu["hashes"].is_object() && pdu["signatures"].is_object();
-    let of_room = |pdu: &Value| Event::read(pdu, version).is_ok_and(|event| event.room_id() == Some(room));
-    if !state.iter().any(|pdu| pdu["type"] == "m.room.create") {
-        return refuse(400, "M_MISSING_PARAM", "invite_room_state does not show the room's create event");
-    }
-    if !state.iter().all(|pdu| is_whole(pdu) && of_room(pdu)) {
-        return refuse(
-            400,
-            "M_MISSING_PARAM",
-            "invite_room_state shows something that is no event of the room",
-        );
-    }
-    Ok(())
 }

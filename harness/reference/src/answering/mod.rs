@@ -11,11 +11,12 @@ pub(crate) use membership::shown_to;
 use bytes::Bytes;
 use http::{Request, Response, header};
 use percent_encoding::percent_decode_str;
-use samklang_matrix::{RequestAuthError, verify_request};
+use samklang_matrix::{Credentials, HeaderError, RequestAuthError, claimed_origin, verify_request};
 use samklang_verdict::ExchangeId;
 use serde_json::{Value, json};
 
 use crate::{
+    fault::Fault,
     homeserver::{Homeserver, now_ms},
     reply::{Refusal, Reply, Said, refuse},
 };
@@ -89,7 +90,25 @@ impl Homeserver {
             Ok(asked) => self.reply(asked, request).await,
             Err(refusal) => Err(refusal),
         };
-        said.unwrap_or_else(Said::from).into()
+        self.put(said).into()
+    }
+
+    /// An answer as it goes out.
+    fn put(&self, said: Result<Said, Refusal>) -> Said {
+        let said = match said {
+            Ok(said) if self.has(Fault::AnswersNoObject) && said.is_json() => {
+                Said { body: [b"[".as_slice(), &said.body, b"]"].concat().into(), ..said }
+            }
+            Ok(said) => said,
+            Err(refusal) if self.has(Fault::ErrorsBare) => {
+                Said { body: Bytes::from_static(b"{}"), ..refusal.into() }
+            }
+            Err(refusal) => refusal.into(),
+        };
+        if self.has(Fault::AnswersWithoutType) && said.is_json() {
+            return Said { headers: vec![], ..said };
+        }
+        said
     }
 
     async fn reply(&self, mut asked: Asked<'_>, request: &Request<Bytes>) -> Result<Said, Refusal> {
@@ -109,6 +128,12 @@ impl Homeserver {
                 return self.openid_user(asked.value("access_token").unwrap_or_default()).map(Said::from);
             }
             _ => {}
+        }
+        if self.has(Fault::RequestBodySignedAsWritten)
+            && !asked.body.is_null()
+            && asked.body.to_string().as_bytes() != &request.body()[..]
+        {
+            return refuse(401, "M_UNAUTHORIZED", "the body is not the one that was signed");
         }
         match self.authenticate(request, &asked.body).await {
             Ok(origin) => asked.origin = origin,
@@ -162,19 +187,54 @@ impl Homeserver {
         let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let header = header.unwrap_or_default();
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let decoded = self.has(Fault::RequestPathDecoded).then(|| decoded(target));
+        let target = decoded.as_deref().unwrap_or(target);
         let content = (!request.body().is_empty()).then_some(body);
+        self.is_readable(header)?;
         let verify = || {
             let ring = &self.known().ring;
             verify_request(header, request.method().as_str(), target, content, self.name(), ring, now_ms())
         };
-        let claims = match verify() {
+        let verified = match verify() {
             Err(RequestAuthError::NoUsableKey { origin, .. }) => {
                 self.learn_keys(&origin).await;
-                verify()?
+                verify()
             }
-            other => other?,
+            other => other,
         };
-        Ok(claims.origin)
+        match verified {
+            Ok(claims) => Ok(claims.origin),
+            Err(error) if self.passes_over(&error) => Ok(claimed_origin(header).unwrap_or_default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a server may not be able to read, though the specification lets it be written so.
+    fn is_readable(&self, header: &str) -> Result<(), RequestAuthError> {
+        let credentials = || Credentials::parse(header).ok();
+        let unreadable = (self.has(Fault::CredentialsInOneOrder) && !header.starts_with("X-Matrix origin"))
+            || (self.has(Fault::CredentialsInOneCase) && header.contains("ORIGIN"))
+            || (self.has(Fault::CredentialsWithoutBlanks) && header.contains(" ,"))
+            || (self.has(Fault::CredentialsWithoutEscapes) && header.contains('\\'))
+            || (self.has(Fault::CredentialsNeedQuotes) && !header.contains('"'))
+            || (self.has(Fault::CredentialsWithoutStrangers)
+                && credentials().is_some_and(|credentials| !credentials.others.is_empty()))
+            || (self.has(Fault::CredentialsNeedDestination)
+                && credentials().is_some_and(|credentials| credentials.destination.is_none()));
+        if unreadable { Err(HeaderError::Malformed(0).into()) } else { Ok(()) }
+    }
+
+    /// Whether a server overlooks why a request is not authenticated.
+    fn passes_over(&self, error: &RequestAuthError) -> bool {
+        match error {
+            RequestAuthError::Header(HeaderError::Missing(_)) => self.has(Fault::RequestHeaderGapsTaken),
+            RequestAuthError::Header(_) => self.has(Fault::RequestsUnsignedTaken),
+            RequestAuthError::BadOrigin(_) => self.has(Fault::RequestOriginFormUnchecked),
+            RequestAuthError::OtherDestination(_) => self.has(Fault::RequestDestinationIgnored),
+            RequestAuthError::UnknownAlgorithm(_) => self.has(Fault::RequestAlgorithmIgnored),
+            RequestAuthError::NoUsableKey { .. } => self.has(Fault::RequestKeyUnknownTaken),
+            RequestAuthError::BadSignature => self.has(Fault::RequestSignatureUnchecked),
+        }
     }
 
     fn version(&self) -> Value {

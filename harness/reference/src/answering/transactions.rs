@@ -1,11 +1,11 @@
 //! Transactions (server-server API, transactions).
 
-use samklang_matrix::{Event, Outcome, Receipt};
+use samklang_matrix::{Event, Outcome, Receipt, server_of};
 use serde_json::{Map, Value, json};
 
 use super::Asked;
 use crate::{
-    acl,
+    fault::Fault,
     homeserver::{Homeserver, Received},
     outbox::{MOST_EDUS, MOST_PDUS},
     reply::{Reply, refuse},
@@ -16,28 +16,49 @@ const LIMITS: [(&str, usize); 2] = [("pdus", MOST_PDUS), ("edus", MOST_EDUS)];
 impl Homeserver {
     /// Takes in what a server sends. A transaction that was taken before changes nothing and gets the same answer.
     pub(super) async fn take_transaction(&self, asked: &Asked<'_>, id: &str) -> Reply {
-        let key = (asked.origin.clone(), id.to_owned());
-        if let Some(answer) = self.known().answered.get(&key) {
-            return Ok(answer.clone());
+        let scope = if self.has(Fault::TransactionIdsShared) { "" } else { &asked.origin };
+        let key = (scope.to_owned(), id.to_owned());
+        let answered = self.known().answered.get(&key).cloned();
+        if let Some(answer) = answered.filter(|_| !self.has(Fault::TransactionRepeatsCount)) {
+            return Ok(answer);
         }
-        if asked.body["origin"] != *asked.origin {
+        let claimed = asked.body["origin"].as_str().unwrap_or_default();
+        let believed = self.has(Fault::TransactionOriginBelieved);
+        if claimed != asked.origin && !believed {
             return refuse(403, "M_FORBIDDEN", "the transaction's origin is not the server that sends it");
         }
+        let origin = if believed { claimed } else { &asked.origin };
         for (list, most) in LIMITS {
-            if asked.body[list].as_array().is_some_and(|list| list.len() > most) {
+            let most = if self.has(Fault::TransactionUnderLimit) { most - 1 } else { most };
+            let long = asked.body[list].as_array().is_some_and(|list| list.len() > most);
+            if long && !self.has(Fault::TransactionOverLimit) {
                 return refuse(400, "M_BAD_JSON", format!("more than {most} {list}"));
             }
         }
         let items = |list: &str| asked.body[list].as_array().cloned().unwrap_or_default();
         let mut results = Map::new();
         for pdu in items("pdus") {
-            results.extend(self.take_pdu(asked, &pdu).await);
+            let result = self.take_pdu(asked, &pdu).await;
+            if result.as_ref().is_some_and(|(id, _)| id.is_empty()) {
+                return refuse(404, "M_NOT_FOUND", "the room of an event is not known");
+            }
+            let broken = result.as_ref().is_none_or(|(_, result)| result["error"].is_string());
+            results.extend(result);
+            if broken && self.has(Fault::TransactionSunkByOne) {
+                return refuse(400, "M_BAD_JSON", "an event of the transaction is broken");
+            }
+            if broken && self.has(Fault::TransactionNeighboursLost) {
+                break;
+            }
         }
         for edu in items("edus") {
-            self.hear_signal(&asked.origin, &edu);
+            self.hear_signal(origin, &edu);
             self.log(asked, false, edu);
         }
-        let answer = json!({ "pdus": results });
+        let mut answer = json!({ "pdus": results });
+        if self.has(Fault::TransactionAnswerBare) {
+            answer = json!({});
+        }
         self.known().answered.insert(key, answer.clone());
         Ok(answer)
     }
@@ -53,14 +74,18 @@ impl Homeserver {
         let room = pdu["room_id"].as_str()?;
         let Some(version) = self.known().rooms.get(room).map(|held| held.room.version().clone()) else {
             self.take_from_outside(pdu).await;
-            return None;
+            return self.has(Fault::UnknownRoomRefused).then(|| (String::new(), Value::Null));
         };
         let event = Event::read(pdu, &version).ok()?;
-        if self.known().rooms.get(room).is_some_and(|held| !acl::admits(held, &asked.origin)) {
+        let gossip = server_of(event.sender()) != Some(asked.origin.as_str());
+        if gossip && self.has(Fault::GossipRefused) {
+            return Some((event.id().to_owned(), json!({"error": "the event is another server's"})));
+        }
+        if self.known().rooms.get(room).is_some_and(|held| !self.admits(held, &asked.origin)) {
             let refused = json!({"error": "the room's server ACL denies the server that brings this"});
             return Some((event.id().to_owned(), refused));
         }
-        let result = match self.take_event(room, pdu, &asked.origin).await {
+        let mut result = match self.take_event(room, pdu, &asked.origin).await {
             Ok(Receipt::Held { outcome: Outcome::Rejected(rule), .. }) => {
                 json!({ "error": rule.to_string() })
             }
@@ -70,6 +95,14 @@ impl Homeserver {
             Ok(Receipt::Malformed(breaches)) => json!({ "error": format!("{breaches:?}") }),
             Err(error) => json!({ "error": error.to_string() }),
         };
+        if self.has(Fault::MalformedStopsQueue) && result["error"].is_string() {
+            self.known().wedged.insert(asked.origin.clone());
+        }
+        if self.has(Fault::TransactionResultsBare) {
+            result = json!({});
+        } else if self.has(Fault::TransactionResultsAllBad) {
+            result = json!({"error": "no"});
+        }
         Some((event.id().to_owned(), result))
     }
 }

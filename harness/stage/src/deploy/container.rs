@@ -30,7 +30,7 @@ use testcontainers::{
 use tokio::sync::{OnceCell, RwLock, oneshot};
 
 use super::{
-    Cast, Deployer, Ground, Progress, Running, Start,
+    Cast, Deployer, Ground, Listening, Progress, Running, Start,
     engine::Engine,
     image,
     log::{self, Log},
@@ -165,7 +165,7 @@ impl Deployer for ContainerDeployer {
         self.image(cast, progress).await.map(drop)
     }
 
-    async fn start(&self, start: Start) -> Result<Arc<dyn Running>, Problem> {
+    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
         let Ground::Network { gateway } = self.ground().await? else {
             return Err(Problem::harness(message!("engine.no-network")));
         };
@@ -327,8 +327,7 @@ impl Server {
     }
 }
 
-#[async_trait]
-impl Running for Server {
+impl Listening for Server {
     fn client(&self) -> SocketAddr {
         self.socket(CLIENT)
     }
@@ -340,13 +339,16 @@ impl Running for Server {
     fn source(&self) -> Option<IpAddr> {
         self.address.map(IpAddr::V4)
     }
+}
 
+#[async_trait]
+impl Running for Server {
     fn image(&self) -> Option<String> {
         self.image.clone()
     }
 
-    fn log(&self) -> PathBuf {
-        self.log.clone()
+    fn log(&self) -> Option<PathBuf> {
+        Some(self.log.clone())
     }
 
     async fn ended(&self) -> Result<Option<String>, Problem> {

@@ -1,6 +1,7 @@
-//! Deployers bring servers up: as containers, or as processes on loopback.
+//! Deployers bring servers up: as containers, as processes on loopback, or inside this program.
 
 pub mod container;
+pub mod embedded;
 pub mod engine;
 mod image;
 mod log;
@@ -19,7 +20,8 @@ use std::{
 use async_trait::async_trait;
 use samklang_verdict::{Problem, Role};
 
-use crate::{certificates::Leaf, vendor::Vendor};
+use self::embedded::Embedded;
+use crate::{certificates::Leaf, switchboard::FederationClient, vendor::Vendor};
 
 /// Which server is to play a role.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub enum Ground {
     },
     /// Loopback: names are `127.0.0.1:<port>`, so no name has to be resolved, and each has a port of its own.
     Loopback,
+    /// This process: names like `a.test` mean something to the switchboard alone, and nothing listens.
+    Memory,
 }
 
 /// What a server is started with.
@@ -69,16 +73,10 @@ pub struct Start {
 /// A server that was started; perhaps not ready yet.
 #[async_trait]
 pub trait Running: Send + Sync {
-    /// Where its client API (or its driver's API) listens, plain HTTP.
-    fn client(&self) -> SocketAddr;
-    /// Where its federation API listens, HTTPS.
-    fn federation(&self) -> SocketAddr;
-    /// The address its own requests come from, where that tells it from the others.
-    fn source(&self) -> Option<IpAddr>;
-    /// The digest of the image it runs from; none for a process.
+    /// The digest of the image it runs from; only for a container.
     fn image(&self) -> Option<String>;
-    /// The file that its output goes to.
-    fn log(&self) -> PathBuf;
+    /// The file that its output goes to; none inside this program.
+    fn log(&self) -> Option<PathBuf>;
     /// `None` while it runs; once it has ended, how (for instance `exit status 3`). To be asked before each attempt to
     /// reach the server: one that ended at once may have no address of its own.
     ///
@@ -94,13 +92,23 @@ pub trait Running: Send + Sync {
     async fn stop(&self) -> Result<(), Problem>;
 }
 
+/// A server with listeners of its own.
+pub trait Listening: Running {
+    /// Where its client API (or its driver's API) listens, plain HTTP.
+    fn client(&self) -> SocketAddr;
+    /// Where its federation API listens, HTTPS.
+    fn federation(&self) -> SocketAddr;
+    /// The address its own requests come from, where that tells it from the others.
+    fn source(&self) -> Option<IpAddr>;
+}
+
 /// Hears, a line at a time, how a long preparation goes on.
 pub type Progress<'a> = dyn Fn(&str) + Send + Sync + 'a;
 
 /// Brings servers up for one run.
 #[async_trait]
 pub trait Deployer: Send + Sync {
-    /// `container` or `process`.
+    /// `container`, `process` or `embedded`.
     fn name(&self) -> &'static str;
 
     /// Makes what the run's servers stand on. Called once, before any server is started.
@@ -126,7 +134,15 @@ pub trait Deployer: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be started.
-    async fn start(&self, start: Start) -> Result<Arc<dyn Running>, Problem>;
+    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem>;
+
+    /// Makes the server `name` inside this program, for a role whose vendor is there. It reaches others by `way`.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    fn embed(&self, _role: Role, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
+        embedded::homeserver(name, way, None)
+    }
 
     /// Removes everything this deployer made: servers, network, folders of data.
     ///

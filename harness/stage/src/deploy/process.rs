@@ -36,7 +36,7 @@ use tokio::{
 };
 
 use super::{
-    Cast, Deployer, Ground, Progress, Running, Start,
+    Cast, Deployer, Ground, Listening, Progress, Running, Start,
     log::{self, Log, not_writable},
     ports::Port,
     script,
@@ -193,7 +193,7 @@ impl Deployer for ProcessDeployer {
         })
     }
 
-    async fn start(&self, start: Start) -> Result<Arc<dyn Running>, Problem> {
+    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
         let cast = &start.cast;
         let program = &cast.vendor.process()?.start;
         let number = {
@@ -310,8 +310,7 @@ impl Drop for Server {
     }
 }
 
-#[async_trait]
-impl Running for Server {
+impl Listening for Server {
     fn client(&self) -> SocketAddr {
         self.addresses[0]
     }
@@ -323,13 +322,16 @@ impl Running for Server {
     fn source(&self) -> Option<IpAddr> {
         None
     }
+}
 
+#[async_trait]
+impl Running for Server {
     fn image(&self) -> Option<String> {
         None
     }
 
-    fn log(&self) -> PathBuf {
-        self.log.clone()
+    fn log(&self) -> Option<PathBuf> {
+        Some(self.log.clone())
     }
 
     async fn ended(&self) -> Result<Option<String>, Problem> {

@@ -1,12 +1,17 @@
-//! HTTP towards a server's client API: bounded, recorded, with secrets taken out of the record.
+//! Requests to a server's client API: bounded, recorded, with secrets taken out of the record. They go over HTTP, or to a
+//! server inside this program.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Wire};
 
 use super::{CallError, Refusal};
-use crate::recorder::{self, Recorder};
+use crate::{
+    deploy::embedded::Embedded,
+    recorder::{self, Recorder},
+};
 
 /// No answer of a client API may be larger.
 pub const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -18,11 +23,18 @@ pub const CALL_BOUND: Duration = Duration::from_secs(60);
 /// A client API at its address.
 #[derive(Clone)]
 pub struct ApiClient {
-    http: reqwest::Client,
+    way: Way,
     base: String,
     to: Party,
     recorder: Recorder,
     largest: usize,
+}
+
+/// How a request gets to the server.
+#[derive(Clone)]
+enum Way {
+    Http(reqwest::Client),
+    Inside(Arc<dyn Embedded>),
 }
 
 /// A complete answer.
@@ -71,7 +83,13 @@ impl ApiClient {
             .connect_timeout(Duration::from_secs(10))
             .tcp_nodelay(true)
             .build()?;
-        Ok(Self { http, base, to, recorder, largest: LARGEST_ANSWER })
+        Ok(Self { way: Way::Http(http), base, to, recorder, largest: LARGEST_ANSWER })
+    }
+
+    /// A client of the API of a server inside this program, which is called `name`.
+    pub fn inside(server: Arc<dyn Embedded>, name: &str, to: Party, recorder: Recorder) -> Self {
+        let base = format!("http://{name}");
+        Self { way: Way::Inside(server), base, to, recorder, largest: LARGEST_ANSWER }
     }
 
     /// The API's address.
@@ -109,14 +127,11 @@ impl ApiClient {
             broken: None,
             fault: None,
         };
-        let sent = reqwest::Request::try_from(::http::Request::from_parts(parts, body));
-        let outcome = match sent {
-            Ok(request) => match crate::waiting::within(bound, self.answer(request, &mut exchange)).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(format!("no complete answer within {} s", bound.as_secs())),
-            },
-            Err(error) => Err(plain(&error)),
-        };
+        let request = ::http::Request::from_parts(parts, body);
+        let answering = self.answer(request, &mut exchange);
+        let outcome = crate::waiting::within(bound, answering)
+            .await
+            .unwrap_or_else(|_| Err(format!("no complete answer within {} s", bound.as_secs())));
         exchange.took_us = begun.took_us();
         let id = exchange.id;
         let status = exchange.status;
@@ -135,20 +150,58 @@ impl ApiClient {
         }
     }
 
-    async fn answer(&self, request: reqwest::Request, exchange: &mut Exchange) -> Result<Vec<u8>, String> {
-        let response = self.http.execute(request).await.map_err(|error| plain(&error))?;
+    async fn answer(
+        &self,
+        request: ::http::Request<Vec<u8>>,
+        exchange: &mut Exchange,
+    ) -> Result<Vec<u8>, String> {
+        match &self.way {
+            Way::Http(http) => self.answer_over_http(http, request, exchange).await,
+            Way::Inside(server) => self.answer_inside(server.as_ref(), request, exchange).await,
+        }
+    }
+
+    async fn answer_over_http(
+        &self,
+        http: &reqwest::Client,
+        request: ::http::Request<Vec<u8>>,
+        exchange: &mut Exchange,
+    ) -> Result<Vec<u8>, String> {
+        let request = reqwest::Request::try_from(request).map_err(|error| plain(&error))?;
+        let response = http.execute(request).await.map_err(|error| plain(&error))?;
         exchange.status = Some(response.status().as_u16());
         exchange.response_headers = recorder::redact_headers(&listed(response.headers()));
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|error| plain(&error))?;
-            if body.len() + chunk.len() > self.largest {
-                return Err(format!("the body is larger than {} MiB", self.largest / (1024 * 1024)));
-            }
+            self.hold(body.len() + chunk.len())?;
             body.extend_from_slice(&chunk);
         }
         Ok(body)
+    }
+
+    async fn answer_inside(
+        &self,
+        server: &dyn Embedded,
+        mut request: ::http::Request<Vec<u8>>,
+        exchange: &mut Exchange,
+    ) -> Result<Vec<u8>, String> {
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map(::http::Uri::from).unwrap_or_default();
+        let answering = AssertUnwindSafe(server.client(request.map(Bytes::from))).catch_unwind();
+        let response = answering.await.map_err(|_| "the server panicked".to_owned())?;
+        exchange.status = Some(response.status().as_u16());
+        exchange.response_headers = recorder::redact_headers(&listed(response.headers()));
+        self.hold(response.body().len())?;
+        Ok(response.into_body().into())
+    }
+
+    fn hold(&self, length: usize) -> Result<(), String> {
+        if length <= self.largest {
+            return Ok(());
+        }
+        Err(format!("the body is larger than {} MiB", self.largest / (1024 * 1024)))
     }
 
     /// As [`Self::call`], and turns a status other than 2xx into a refusal.
@@ -184,7 +237,7 @@ fn listed(headers: &::http::HeaderMap) -> Vec<(String, String)> {
 
 /// The client API is plain HTTP; the library still wants a TLS set-up, which trusts nobody.
 fn no_tls() -> rustls::ClientConfig {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     #[expect(clippy::expect_used, reason = "the provider's own defaults always fit each other")]
     rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

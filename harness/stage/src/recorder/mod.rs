@@ -7,11 +7,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use samklang_verdict::{Exchange, ExchangeId};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 pub use self::redaction::{REDACTED, redact_headers, redact_json_body, redact_path};
 use crate::waiting;

@@ -191,8 +191,12 @@ impl Stage {
         None
     }
 
-    /// Shuts listeners; the deployer removes the servers.
+    /// Shuts listeners and the servers inside this program; the deployer removes the others.
     pub async fn down(&self) {
+        for server in self.servers.values().filter(|server| server.cast.vendor.is_embedded()) {
+            // Nothing of theirs can be left behind.
+            let _ = server.running.stop().await;
+        }
         if let Some(switchboard) = &self.switchboard {
             switchboard.close().await;
         }

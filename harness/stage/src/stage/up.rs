@@ -15,7 +15,10 @@ use samklang_verdict::{Class, Party, Problem, Role, message};
 use super::{Identity, Logs, Server, Stage};
 use crate::{
     certificates::{Authority, AuthorityKey},
-    deploy::{Cast, Deployer, Ground, Progress, Running, Start},
+    deploy::{
+        Cast, Deployer, Ground, Listening, Progress, Running, Start,
+        embedded::{Federating, InProcess},
+    },
     dns::DnsResponder,
     driver::{
         CallError, Driver,
@@ -40,6 +43,25 @@ struct Names {
     hosts: Vec<(String, Ipv4Addr)>,
 }
 
+/// A server that was started, and the ways to it.
+struct Started<'a> {
+    cast: &'a Cast,
+    name: String,
+    holds_ca_key: bool,
+    running: Arc<dyn Running>,
+    api: ApiClient,
+    upstream: Upstream,
+}
+
+/// What servers are started with.
+struct Starting<'a> {
+    deployer: &'a dyn Deployer,
+    authority: &'a Authority,
+    recorder: &'a Recorder,
+    names: &'a Names,
+    logs: &'a Logs,
+}
+
 impl Stage {
     /// Brings `casts` up by `deployer`. What was made is removed by [`Deployer::clear`], also after an error.
     ///
@@ -53,72 +75,107 @@ impl Stage {
         progress: &Progress<'_>,
         logs: &Logs,
     ) -> Result<Self, Problem> {
-        for (place, cast) in casts.iter().enumerate() {
-            let same = |earlier: &Cast| {
-                earlier.vendor.name == cast.vendor.name
-                    && earlier.version == cast.version
-                    && earlier.image == cast.image
-            };
-            if !casts[..place].iter().any(same) {
-                deployer.prepare(cast, progress).await?;
-            }
+        if let Some(cast) = casts.iter().find(|cast| direct && cast.vendor.is_embedded()) {
+            let text = message!("stage.embedded-direct", vendor = cast.vendor.title);
+            return Err(Problem::configuration(text));
         }
+        prepare(deployer, casts, progress).await?;
         let ground = deployer.ground().await?;
-        let needs_key = |cast: &Cast| {
-            deployer.name() == "container" && cast.vendor.container().is_ok_and(|spec| spec.needs_ca_key)
-        };
-        let key = if casts.iter().any(needs_key) { AuthorityKey::Rsa } else { AuthorityKey::Ecdsa };
+        let needs_key = casts.iter().any(|cast| needs_ca_key(deployer, cast));
+        let key = if needs_key { AuthorityKey::Rsa } else { AuthorityKey::Ecdsa };
         let authority = Arc::new(Authority::new(key)?);
         let recorder = Recorder::new();
         let roles: Vec<_> = casts.iter().map(|cast| cast.role).collect();
         let names = name_all(deployer, ground, direct, &authority, &recorder, &roles).await?;
-        let Names { switchboard, dns, names, hosts } = names;
-        let starts = casts.iter().map(|cast| {
-            let (server_name, federation_port) = names[&cast.role].clone();
-            let holds_ca_key = needs_key(cast);
-            let (authority, hosts) = (&authority, &hosts);
-            async move {
-                let start = Start {
-                    cast: cast.clone(),
-                    leaf: authority.issue(host_part(&server_name))?,
-                    ca_pem: authority.ca_pem(),
-                    ca_key_pem: authority
-                        .ca_key_pkcs1_pem()
-                        .filter(|_| holds_ca_key)
-                        .map(|key| key.expose().to_owned()),
-                    names: hosts.clone(),
-                    federation_port,
-                    server_name: server_name.clone(),
-                };
-                let running = deployer.start(start).await?;
-                logs.note(cast.role, running.log());
-                Ok::<_, Problem>((cast, server_name, holds_ca_key, running))
-            }
-        });
-        let started = futures_util::future::try_join_all(starts).await?;
+        let starting = Starting { deployer, authority: &authority, recorder: &recorder, names: &names, logs };
+        let started = casts.iter().map(|cast| starting.start(cast));
+        let started = futures_util::future::try_join_all(started).await?;
         let mut addresses = BTreeMap::new();
-        for (cast, name, _, running) in &started {
-            let address = running.federation();
-            addresses.insert(name.clone(), address);
-            if let (None, Some(dns), IpAddr::V4(ip)) = (&switchboard, &dns, address.ip()) {
-                dns.set(name, ip);
-            }
-            if let Some(switchboard) = &switchboard {
-                let source = running.source();
-                switchboard.connect(name, Upstream::Server { role: cast.role, address, source })?;
+        for Started { name, upstream, .. } in &started {
+            if let Some(switchboard) = &names.switchboard {
+                switchboard.connect(name, upstream.clone())?;
+            } else if let Upstream::Server { address, .. } = upstream {
+                addresses.insert(name.clone(), *address);
+                if let (Some(dns), IpAddr::V4(ip)) = (&names.dns, address.ip()) {
+                    dns.set(name, ip);
+                }
             }
         }
-        let federation = match &switchboard {
+        let federation = match &names.switchboard {
             Some(switchboard) => switchboard.client(Party::Harness),
             None => FederationClient::direct(&authority, addresses)?,
         };
-        let ready = started.into_iter().map(|(cast, name, holds_ca_key, running)| {
-            ready(cast, name, holds_ca_key, running, &federation, &recorder)
-        });
+        let ready = started.into_iter().map(|started| ready(started, &federation));
         let servers = futures_util::future::try_join_all(ready).await?;
         let servers = servers.into_iter().map(|server| (server.role, Arc::new(server))).collect();
+        let Names { switchboard, dns, .. } = names;
         let (names, peers) = (AtomicU64::new(0), Mutex::default());
         Ok(Self { servers, recorder, switchboard, federation, dns, names, peers })
+    }
+}
+
+/// Has at hand what the servers run from that are not inside this program, each once.
+async fn prepare(deployer: &dyn Deployer, casts: &[Cast], progress: &Progress<'_>) -> Result<(), Problem> {
+    for (place, cast) in casts.iter().enumerate() {
+        let same = |earlier: &Cast| {
+            earlier.vendor.name == cast.vendor.name
+                && earlier.version == cast.version
+                && earlier.image == cast.image
+        };
+        if !cast.vendor.is_embedded() && !casts[..place].iter().any(same) {
+            deployer.prepare(cast, progress).await?;
+        }
+    }
+    Ok(())
+}
+
+fn needs_ca_key(deployer: &dyn Deployer, cast: &Cast) -> bool {
+    deployer.name() == "container" && cast.vendor.container().is_ok_and(|spec| spec.needs_ca_key)
+}
+
+impl Starting<'_> {
+    async fn start<'a>(&self, cast: &'a Cast) -> Result<Started<'a>, Problem> {
+        match &self.names.switchboard {
+            Some(switchboard) if cast.vendor.is_embedded() => self.embed(cast, switchboard),
+            _ => self.deploy(cast).await,
+        }
+    }
+
+    fn embed<'a>(&self, cast: &'a Cast, switchboard: &Switchboard) -> Result<Started<'a>, Problem> {
+        let role = cast.role;
+        let (name, _) = self.names.names[&role].clone();
+        let server = self.deployer.embed(role, &name, switchboard.client(Party::Server { role }))?;
+        let api =
+            ApiClient::inside(Arc::clone(&server), &name, Party::Server { role }, self.recorder.clone());
+        let running: Arc<dyn Running> = Arc::new(InProcess(Arc::clone(&server)));
+        let upstream = Upstream::Embedded { role, service: Arc::new(Federating(server)) };
+        Ok(Started { cast, name, holds_ca_key: false, running, api, upstream })
+    }
+
+    async fn deploy<'a>(&self, cast: &'a Cast) -> Result<Started<'a>, Problem> {
+        let (name, federation_port) = self.names.names[&cast.role].clone();
+        let holds_ca_key = needs_ca_key(self.deployer, cast);
+        let start = Start {
+            cast: cast.clone(),
+            leaf: self.authority.issue(host_part(&name))?,
+            ca_pem: self.authority.ca_pem(),
+            ca_key_pem: self
+                .authority
+                .ca_key_pkcs1_pem()
+                .filter(|_| holds_ca_key)
+                .map(|key| key.expose().to_owned()),
+            names: self.names.hosts.clone(),
+            federation_port,
+            server_name: name.clone(),
+        };
+        let running = self.deployer.start(start).await?;
+        if let Some(log) = running.log() {
+            self.logs.note(cast.role, log);
+        }
+        let api = client_api(cast, running.as_ref(), self.recorder)?;
+        let (address, source) = (running.federation(), running.source());
+        let upstream = Upstream::Server { role: cast.role, address, source };
+        Ok(Started { cast, name, holds_ca_key, running, api, upstream })
     }
 }
 
@@ -149,7 +206,7 @@ async fn name_all(
         // has to be answered at once all the same.
         let dns = match ground {
             Ground::Network { gateway } => open_dns(gateway).await,
-            Ground::Loopback => None,
+            Ground::Loopback | Ground::Memory => None,
         };
         return Ok(Names { switchboard: None, dns, names, hosts: vec![] });
     }
@@ -170,15 +227,8 @@ async fn open_dns(gateway: Ipv4Addr) -> Option<DnsResponder> {
     DnsResponder::open(SocketAddr::from((gateway, 53)), gateway).await.ok()
 }
 
-async fn ready(
-    cast: &Cast,
-    name: String,
-    holds_ca_key: bool,
-    running: Arc<dyn Running>,
-    federation: &FederationClient,
-    recorder: &Recorder,
-) -> Result<Server, Problem> {
-    let api = client_api(cast, running.as_ref(), recorder)?;
+async fn ready(started: Started<'_>, federation: &FederationClient) -> Result<Server, Problem> {
+    let Started { cast, name, holds_ca_key, running, api, .. } = started;
     let mut last = String::new();
     let answers = async || -> Option<Result<(), Problem>> {
         match running.ended().await {
@@ -213,7 +263,7 @@ async fn ready(
     Ok(Server { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running })
 }
 
-fn client_api(cast: &Cast, running: &dyn Running, recorder: &Recorder) -> Result<ApiClient, Problem> {
+fn client_api(cast: &Cast, running: &dyn Listening, recorder: &Recorder) -> Result<ApiClient, Problem> {
     if cast.vendor.client_api != "matrix" {
         let text = message!("stage.no-driver", vendor = cast.vendor.name, api = cast.vendor.client_api);
         return Err(Problem::configuration(text));
@@ -263,7 +313,7 @@ async fn identify(name: &str, federation: &FederationClient) -> Identity {
 
 /// The end of a server's log, for people.
 pub(super) fn log_tail(running: &dyn Running) -> Vec<String> {
-    let text = std::fs::read(running.log()).unwrap_or_default();
+    let text = running.log().and_then(|log| std::fs::read(log).ok()).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().map(|line| line.chars().take(400).collect::<String>()).collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()

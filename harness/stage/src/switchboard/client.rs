@@ -1,4 +1,5 @@
-//! Requests of the harness itself and of its peers, which go through the door like any server's.
+//! Requests of the harness itself, of its peers and of servers within the process, which go through the switchboard like
+//! any server's.
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use super::{
     Settings,
     entry::listed,
+    inside::Inside,
     pool::{Pool, Road},
     tasks::{Tasks, lock},
 };
@@ -36,6 +38,18 @@ type Addresses = dyn Fn(&str) -> Option<SocketAddr> + Send + Sync;
 /// A client of the federation API that trusts the stage's authority alone, follows no redirect, uses no proxy and
 /// bounds every answer. It sends what it is given byte for byte, so that a scenario can send what is wrong.
 pub struct FederationClient {
+    way: Way,
+}
+
+/// How requests travel.
+enum Way {
+    /// Over connections, to the door or to the servers themselves.
+    Wire(Box<Wired>),
+    /// Without any.
+    Inside(Inside),
+}
+
+struct Wired {
     road: Road,
     addresses: Box<Addresses>,
     token: Option<Secret>,
@@ -44,7 +58,12 @@ pub struct FederationClient {
 
 impl fmt::Debug for FederationClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FederationClient").field("pools", &lock(&self.pools).keys()).finish_non_exhaustive()
+        let mut shown = f.debug_struct("FederationClient");
+        match &self.way {
+            Way::Wire(wired) => shown.field("pools", &lock(&wired.pools).keys()),
+            Way::Inside(inside) => shown.field("party", &inside.party),
+        };
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -58,13 +77,23 @@ impl FederationClient {
         let settings = Settings::default();
         let road = road(authority.client_config()?, Arc::new(Tasks::new()), &settings);
         let addresses = move |name: &str| addresses.get(name).copied().or_else(|| name.parse().ok());
-        Ok(Self { road, addresses: Box::new(addresses), token: None, pools: Mutex::default() })
+        Ok(Self::wired(road, Box::new(addresses), None))
     }
 
     pub(super) fn through(road: Road, addresses: Box<Addresses>, token: String) -> Self {
-        Self { road, addresses, token: Some(Secret::new(token)), pools: Mutex::default() }
+        Self::wired(road, addresses, Some(Secret::new(token)))
     }
 
+    pub(super) fn inside(inside: Inside) -> Self {
+        Self { way: Way::Inside(inside) }
+    }
+
+    fn wired(road: Road, addresses: Box<Addresses>, token: Option<Secret>) -> Self {
+        Self { way: Way::Wire(Box::new(Wired { road, addresses, token, pools: Mutex::default() })) }
+    }
+}
+
+impl Wired {
     fn pool(&self, server_name: &str) -> Result<Arc<Pool>, NoAnswer> {
         let mut pools = lock(&self.pools);
         if let Some(pool) = pools.get(server_name) {
@@ -75,6 +104,26 @@ impl FederationClient {
         let pool = Pool::new(self.road.clone(), server_name, address)
             .map_err(|problem| NoAnswer::new(problem.to_string()))?;
         Ok(Arc::clone(pools.entry(server_name.to_owned()).or_insert(Arc::new(pool))))
+    }
+
+    async fn send(&self, server_name: &str, mut request: Request<Bytes>) -> Result<Answer, NoAnswer> {
+        if let Some(token) = &self.token
+            && let Ok(token) = HeaderValue::from_str(token.expose())
+        {
+            request.headers_mut().insert(TOKEN, token);
+        }
+        let pool = self.pool(server_name)?;
+        let mut whole = pool.send(request).await.map_err(|broken| NoAnswer::new(broken.why))?;
+
+        let text = |value: HeaderValue| value.to_str().map(str::to_owned).ok();
+        // Only the door may say these; without it, they are a server's headers like others.
+        let mut said = |name| self.token.as_ref().and(whole.parts.headers.remove(name)).and_then(text);
+        let exchange = said(EXCHANGE).and_then(|id| id.parse().ok()).map(ExchangeId);
+        if let Some(why) = said(BROKEN) {
+            return Err(NoAnswer { why, exchange });
+        }
+        let headers = listed(&whole.parts.headers);
+        Ok(Answer { status: whole.parts.status.as_u16(), headers, body: whole.body, exchange })
     }
 }
 
@@ -96,9 +145,6 @@ impl Transport for FederationClient {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        if let Some(token) = &self.token {
-            request = request.header(TOKEN, token.expose());
-        }
         let request =
             request.body(body).map_err(|error| NoAnswer::new(format!("no such request: {error}")))?;
         // `http::Uri` drops what follows a `#`; to send less than was asked for would be a lie.
@@ -106,22 +152,16 @@ impl Transport for FederationClient {
         if sent != target {
             return Err(NoAnswer::new(format!("no such request: {target} cannot be sent as it stands")));
         }
-        let pool = self.pool(server_name)?;
-        let mut whole = pool.send(request).await.map_err(|broken| NoAnswer::new(broken.why))?;
-
-        let text = |value: HeaderValue| value.to_str().map(str::to_owned).ok();
-        // Only the door may say these; without it, they are a server's headers like others.
-        let mut said = |name| self.token.as_ref().and(whole.parts.headers.remove(name)).and_then(text);
-        let exchange = said(EXCHANGE).and_then(|id| id.parse().ok()).map(ExchangeId);
-        if let Some(why) = said(BROKEN) {
-            return Err(NoAnswer { why, exchange });
+        match &self.way {
+            Way::Wire(wired) => wired.send(server_name, request).await,
+            Way::Inside(inside) => inside.send(server_name, request).await,
         }
-        let headers = listed(&whole.parts.headers);
-        Ok(Answer { status: whole.parts.status.as_u16(), headers, body: whole.body, exchange })
     }
 
     fn hang_up(&self) {
-        lock(&self.pools).clear();
+        if let Way::Wire(wired) = &self.way {
+            lock(&wired.pools).clear();
+        }
     }
 }
 

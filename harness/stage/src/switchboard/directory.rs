@@ -22,8 +22,10 @@ pub(super) struct Route {
 /// How a request gets there.
 #[derive(Clone)]
 pub(super) enum Service {
+    /// To a server of its own, by TLS.
     Server(Arc<Pool>),
-    Peer(Arc<dyn PeerService>),
+    /// To one within the process.
+    Within(Arc<dyn PeerService>),
 }
 
 /// All names of a stage. A name without a route is reserved.
@@ -64,6 +66,13 @@ impl Directory {
                 Ok(())
             }
             None => Err(Problem::harness(message!("switchboard.name-unknown", name = name))),
+        }
+    }
+
+    /// Has nobody answer for any name any longer.
+    pub(super) fn empty(&self) {
+        for route in lock(&self.names).values_mut() {
+            *route = None;
         }
     }
 

@@ -1,4 +1,4 @@
-//! The listeners: TLS, then HTTP/1.1, then [`exchange`](super::exchange).
+//! The listeners: TLS, then HTTP/1.1, then [`line`](super::line).
 
 use std::{
     net::SocketAddr,
@@ -16,9 +16,9 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::{
     Shared,
-    directory::Service,
     entry::Entry,
-    exchange::{Line, handle, party_of, stranger},
+    exchange::{party_of, stranger},
+    line::{Line, handle},
     pool::words,
     tap::{Heard, Tap},
 };
@@ -108,8 +108,7 @@ async fn serve(
         service_fn(move |request| handle(Arc::clone(&shared), Arc::clone(&line), request))
     };
     // Scenarios leave their peers behind; servers that kept connections to them open would fill the door.
-    let of_peer =
-        shared.directory.route(&line.name).is_some_and(|route| matches!(route.service, Service::Peer(_)));
+    let of_peer = matches!(party_of(&shared, &line.name), Party::Peer { .. });
     let served = http1::Builder::new()
         .keep_alive(!of_peer)
         .timer(TokioTimer::new())

@@ -1,10 +1,6 @@
-//! The way of one request through the door.
+//! The way of one request through the switchboard, whether it came to the door or from within the process.
 
-use std::{
-    net::SocketAddr,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex},
-};
+use std::panic::AssertUnwindSafe;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -13,50 +9,31 @@ use http::{
     header::{self, HeaderName},
     request,
 };
-use http_body_util::Full;
-use hyper::body::Incoming;
 use samklang_verdict::{Body, Party};
 
 use super::{
     Shared,
-    client::{BROKEN, EXCHANGE, TOKEN},
-    directory::{Route, Service, Traits, origin_of},
+    directory::{Route, Service},
     entry::Entry,
     fault::{Asked, Effect},
-    pool::{Broken, Excess, gather},
-    tap::Heard,
-    tasks::lock,
+    pool::Broken,
 };
 use crate::waiting::{let_pass, within};
 
-/// A connection to the door, as its requests see it.
-#[derive(Debug)]
-pub(super) struct Line {
-    pub(super) remote: SocketAddr,
-    /// The name it was made to, by its TLS handshake or by the listener that took it.
-    pub(super) name: String,
-    pub(super) heard: Arc<Heard>,
-    /// Who sent the last signed request on it.
-    pub(super) sender: Mutex<Option<Party>>,
+/// A request that is here as a whole, and the name that it was brought to.
+pub(super) struct Brought<'a> {
+    pub(super) name: &'a str,
+    pub(super) parts: request::Parts,
+    /// Path and query as sent.
+    pub(super) target: &'a str,
+    pub(super) body: Bytes,
 }
-
-/// The connection is to be reset.
-#[derive(Debug)]
-pub(super) struct Reset;
-
-impl std::fmt::Display for Reset {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the connection is reset")
-    }
-}
-
-impl std::error::Error for Reset {}
 
 /// What the asker gets.
-enum Said {
+pub(super) enum Said {
     /// The answer of whoever was asked.
     Answer(Response<Bytes>),
-    /// The door's own answer.
+    /// The switchboard's own answer.
     Own(StatusCode, String),
     /// Whoever was asked did not answer; the asker is told by this status, the transcript by these words.
     Nothing(StatusCode, String),
@@ -64,27 +41,18 @@ enum Said {
     Reset(Option<String>),
 }
 
-/// Answers one request.
-pub(super) async fn handle(
-    shared: Arc<Shared>,
-    line: Arc<Line>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Reset> {
-    let (mut parts, body) = request.into_parts();
-    let token = parts.headers.remove(TOKEN);
-    let caller = token.and_then(|token| shared.directory.caller(token.to_str().ok()?));
-    let target = target(&line, &parts);
-    let from = caller.clone().unwrap_or_else(|| stranger(&line.remote.ip()));
-    let mut entry = Entry::begin(&shared.recorder, parts.method.as_str(), &target, &parts.headers, from);
-    entry.exchange.to = party_of(&shared, &line.name);
-
+/// Waits for what is said, for as long as an exchange may take.
+pub(super) async fn in_time(shared: &Shared, saying: impl Future<Output = Said>) -> Said {
     let bound = shared.settings.exchange;
-    let converse = converse(&shared, &line, caller.as_ref(), (parts, body, &target), &mut entry);
-    let said = within(bound, converse).await.unwrap_or_else(|_| {
+    within(bound, saying).await.unwrap_or_else(|_| {
         Said::Nothing(StatusCode::GATEWAY_TIMEOUT, format!("no complete answer within {bound:?}"))
-    });
-    let mut answer = match said {
-        Said::Answer(answer) => answer,
+    })
+}
+
+/// Completes the record of an exchange by what was said. `None`: the connection is to be reset.
+pub(super) fn conclude(said: Said, entry: &mut Entry) -> Option<Response<Bytes>> {
+    let answer = match said {
+        Said::Answer(answer) => Some(answer),
         Said::Own(status, why) => {
             entry.exchange.status = Some(status.as_u16());
             let answer = own_answer(status, &why);
@@ -92,51 +60,26 @@ pub(super) async fn handle(
             if entry.exchange.fault.is_none() {
                 entry.exchange.broken = Some(why);
             }
-            answer
+            Some(answer)
         }
         Said::Nothing(status, why) => {
             let answer = own_answer(status, &why);
             entry.exchange.broken = Some(why);
-            answer
+            Some(answer)
         }
         Said::Reset(why) => {
             entry.exchange.broken = why;
-            entry.complete();
-            line.heard.reset();
-            return Err(Reset);
+            None
         }
     };
     entry.complete();
-    if caller.is_some() {
-        answer.headers_mut().insert(EXCHANGE, entry.exchange.id.0.into());
-        if let Some(why) = &entry.exchange.broken
-            && let Ok(why) = HeaderValue::try_from(why)
-        {
-            answer.headers_mut().insert(BROKEN, why);
-        }
-    }
-    Ok(answer.map(Full::new))
+    answer
 }
 
-async fn converse(
-    shared: &Shared,
-    line: &Line,
-    caller: Option<&Party>,
-    (parts, body, target): (request::Parts, Incoming, &str),
-    entry: &mut Entry,
-) -> Said {
-    let body = match gather(body, shared.settings.body).await {
-        Ok(body) => body,
-        Err(Excess { why, seen }) => {
-            entry.exchange.request_body = Body::of(&seen);
-            return Said::Reset(Some(format!("the request broke off: {why}")));
-        }
-    };
-    line.heard.expect_line();
-    entry.exchange.request_body = Body::of(&body);
-    entry.exchange.from = caller.cloned().unwrap_or_else(|| sender(shared, line, &parts.headers));
-
-    if let Err((status, why)) = check(shared, line, &parts, target, entry) {
+/// Has a request answered, under the faults that are in force.
+pub(super) async fn converse(shared: &Shared, brought: Brought<'_>, entry: &mut Entry) -> Said {
+    let Brought { name, parts, target, body } = brought;
+    if let Err((status, why)) = check(shared, name, &parts, target, entry) {
         return Said::Own(status, why);
     }
     let exchange = &entry.exchange;
@@ -161,8 +104,8 @@ async fn converse(
         Some(Effect::Delay(span)) => let_pass(span).await,
         Some(Effect::Duplicate) | None => {}
     }
-    let Some(route) = shared.directory.route(&line.name) else {
-        return Said::Nothing(StatusCode::BAD_GATEWAY, format!("no server is up for {}", line.name));
+    let Some(route) = shared.directory.route(name) else {
+        return Said::Nothing(StatusCode::BAD_GATEWAY, format!("no server is up for {name}"));
     };
     let request = onward(parts, body);
     match effect {
@@ -185,7 +128,7 @@ async fn converse(
 /// can be passed on as it stands.
 fn check(
     shared: &Shared,
-    line: &Line,
+    name: &str,
     parts: &request::Parts,
     target: &str,
     entry: &mut Entry,
@@ -193,8 +136,8 @@ fn check(
     let Some(host) = host(parts) else {
         return Err((StatusCode::BAD_REQUEST, "the request has not exactly one Host header".into()));
     };
-    if !is_host_of(&host, &line.name, shared.settings.port) {
-        let why = format!("Host says {host}, and the connection was made to {}", line.name);
+    if !is_host_of(&host, name, shared.settings.port) {
+        let why = format!("Host says {host}, and the connection was made to {name}");
         entry.exchange.to = Party::Stranger { name: host };
         return Err((StatusCode::MISDIRECTED_REQUEST, why));
     }
@@ -212,13 +155,13 @@ fn check(
 async fn pass_on(route: &Route, mut request: Request<Bytes>, entry: &mut Entry) -> Said {
     let is_head = request.method() == Method::HEAD;
     let (mut parts, body) = match &route.service {
-        Service::Peer(peer) => {
+        Service::Within(service) => {
             request.extensions_mut().insert(entry.exchange.id);
             request.extensions_mut().insert(entry.exchange.from.clone());
-            match AssertUnwindSafe(peer.answer(request)).catch_unwind().await {
+            match AssertUnwindSafe(service.answer(request)).catch_unwind().await {
                 Ok(answer) => answer.into_parts(),
                 Err(_) => {
-                    return Said::Nothing(StatusCode::INTERNAL_SERVER_ERROR, "the peer panicked".into());
+                    return Said::Nothing(StatusCode::INTERNAL_SERVER_ERROR, "the server panicked".into());
                 }
             }
         }
@@ -280,19 +223,6 @@ fn keep_true_length(headers: &mut HeaderMap, length: usize) {
     }
 }
 
-/// Method and target as they stood on the wire, where the tap heard them; else the target as parsed.
-fn target(line: &Line, parts: &request::Parts) -> String {
-    let parsed = parts.uri.to_string();
-    match line.heard.take_line() {
-        Some((method, target))
-            if method == parts.method.as_str() && target.split('#').next() == Some(parsed.as_str()) =>
-        {
-            target
-        }
-        _ => parsed,
-    }
-}
-
 fn host(parts: &request::Parts) -> Option<String> {
     if let Some(authority) = parts.uri.authority() {
         return Some(authority.to_string());
@@ -307,18 +237,6 @@ fn host(parts: &request::Parts) -> Option<String> {
 fn is_host_of(host: &str, name: &str, port: u16) -> bool {
     let with_port = format!("{name}:{port}");
     host.eq_ignore_ascii_case(name) || host.eq_ignore_ascii_case(&with_port)
-}
-
-fn sender(shared: &Shared, line: &Line, headers: &HeaderMap) -> Party {
-    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let origin = authorization.and_then(origin_of);
-    let before = lock(&line.sender).clone();
-    let traits = Traits { remote: line.remote, to: &line.name, origin, before: before.as_ref() };
-    let party = shared.directory.sender(traits);
-    if origin.is_some() {
-        *lock(&line.sender) = Some(party.clone());
-    }
-    party
 }
 
 /// The party that answers for `name`.

@@ -1,6 +1,6 @@
 //! The one TLS door through which all federation traffic of a stage passes: it terminates TLS with the stage's own
 //! certificates, records each request with its answer, applies network faults, and routes by name to the real server
-//! or to a peer within the process.
+//! or to one within the process. Where all of them are within the process nothing listens, and all else is the same.
 //!
 //! What passes is hostile: bodies, heads, times and connections are bounded, and what exceeds a bound breaks off on
 //! both sides and is recorded as broken. What is within them is passed on as it came, but for the headers that
@@ -12,6 +12,8 @@ mod door;
 mod entry;
 mod exchange;
 mod fault;
+mod inside;
+mod line;
 mod pool;
 mod tap;
 mod tasks;
@@ -39,6 +41,7 @@ pub use self::{
 use self::{
     directory::{Directory, Route, Service},
     fault::Faults,
+    inside::Inside,
     pool::{Pool, Road},
     tasks::Tasks,
 };
@@ -80,7 +83,14 @@ pub enum Upstream {
         /// The address its own requests come from, where that tells it from the others.
         source: Option<IpAddr>,
     },
-    /// A homeserver within the process.
+    /// A server of the constellation within the process. Its own requests go by a client of [`Switchboard::client`].
+    Embedded {
+        /// Its role.
+        role: Role,
+        /// What answers.
+        service: Arc<dyn PeerService>,
+    },
+    /// A peer.
     Peer(Arc<dyn PeerService>),
 }
 
@@ -88,6 +98,7 @@ impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server { role, address, .. } => write!(f, "Server({role} at {address})"),
+            Self::Embedded { role, .. } => write!(f, "Embedded({role})"),
             Self::Peer(_) => f.write_str("Peer"),
         }
     }
@@ -193,18 +204,18 @@ impl Switchboard {
                 }
                 Some(address)
             }
-            Ground::Loopback => None,
+            Ground::Loopback | Ground::Memory => None,
         };
         Ok(Self { shared, ground, door, upstream })
     }
 
-    /// Where all names of a container network are answered; none on loopback, where each has its own.
+    /// Where all names of a container network are answered; none on loopback, where each has its own, and in memory.
     pub fn door(&self) -> Option<SocketAddr> {
         self.door
     }
 
-    /// Makes a server name of this stage: `<label>.test` on a container network, `127.0.0.1:<port>` on loopback, whose
-    /// port is listened on from now. Requests to it are answered with 502 until something is connected to it.
+    /// Makes a server name of this stage: `<label>.test` on a container network and in memory, `127.0.0.1:<port>` on
+    /// loopback, whose port is listened on from now. Requests to it are answered with 502 until something is connected to it.
     ///
     /// # Errors
     /// When `label` is no DNS label or is taken, or no port is to be had.
@@ -217,7 +228,7 @@ impl Switchboard {
             return Err(Problem::harness(message!("switchboard.bad-name", name = label)));
         }
         match self.ground {
-            Ground::Network { .. } => {
+            Ground::Network { .. } | Ground::Memory => {
                 let name = format!("{label}.test");
                 self.shared.directory.reserve(&name)?;
                 Ok(name)
@@ -242,9 +253,12 @@ impl Switchboard {
                 let pool = Pool::new(self.upstream.clone(), name, address)?;
                 Route { party: Party::Server { role }, service: Service::Server(Arc::new(pool)), source }
             }
+            Upstream::Embedded { role, service } => {
+                Route { party: Party::Server { role }, service: Service::Within(service), source: None }
+            }
             Upstream::Peer(peer) => {
                 let party = Party::Peer { name: name.to_owned() };
-                Route { party, service: Service::Peer(peer), source: None }
+                Route { party, service: Service::Within(peer), source: None }
             }
         };
         self.shared.directory.set(name, Some(route))
@@ -263,8 +277,11 @@ impl Switchboard {
         self.shared.faults.add(fault)
     }
 
-    /// A client whose requests go through the door and are recorded as `party`'s.
+    /// A client whose requests go through the switchboard and are recorded as `party`'s.
     pub fn client(&self, party: Party) -> FederationClient {
+        if self.ground == Ground::Memory {
+            return FederationClient::inside(Inside { shared: Arc::clone(&self.shared), party });
+        }
         let token: String = std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();
         self.shared.directory.admit(token.clone(), party);
         let door = self.door;
@@ -277,12 +294,15 @@ impl Switchboard {
     /// Shuts the door: every listener and every connection is gone when this returns, and exchanges that were under way
     /// are recorded as broken.
     pub async fn close(&self) {
+        self.shared.directory.empty();
         self.shared.tasks.close().await;
     }
 }
 
 impl Drop for Switchboard {
     fn drop(&mut self) {
+        // Servers within the process hold clients of this switchboard, which hold it.
+        self.shared.directory.empty();
         self.shared.tasks.abort();
     }
 }

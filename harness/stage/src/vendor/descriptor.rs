@@ -44,6 +44,7 @@ pub(super) struct Descriptor {
     versions: VersionsSection,
     container: Option<Spanned<ContainerSection>>,
     process: Option<ProcessSection>,
+    embedded: Option<Spanned<EmbeddedSection>>,
     ready: ReadySection,
 }
 
@@ -73,6 +74,11 @@ struct ProcessSection {
     install: Spanned<String>,
     start: Spanned<String>,
 }
+
+/// That it is there says it all.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EmbeddedSection {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -153,6 +159,14 @@ impl Descriptor {
         source.hold((1..=600).contains(seconds.get_ref()), seconds.span(), "expected 1 to 600 seconds")?;
         let container = self.container.map(|section| container(section, &source, &folder)).transpose()?;
         let process = self.process.map(|section| section.checked(&source, &folder)).transpose()?;
+        if let Some(embedded) = &self.embedded {
+            let alone = container.is_none() && process.is_none();
+            source.hold(
+                alone,
+                embedded.span(),
+                "expected neither `[container]` nor `[process]` beside it",
+            )?;
+        }
         Ok(Vendor {
             name: name.to_owned(),
             title: self.title,
@@ -168,6 +182,7 @@ impl Descriptor {
             versions,
             container,
             process,
+            embedded: self.embedded.is_some(),
         })
     }
 }

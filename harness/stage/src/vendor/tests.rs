@@ -132,3 +132,16 @@ fn a_missing_section_says_which_deployer_cannot_run_it() {
     let text = Scratch::with(&without).load().unwrap().process().unwrap_err().to_string();
     assert!(text.contains("[process]"), "{text}");
 }
+
+#[test]
+fn a_server_inside_the_program_has_no_other_section() {
+    let (head, rest) = GOOD.split_once("[container]").unwrap();
+    let ready = &rest[rest.find("[ready]").unwrap()..];
+    let vendor = Scratch::with(&format!("{head}[embedded]\n{ready}")).load().unwrap();
+    assert!(vendor.is_embedded() && vendor.container().is_err() && vendor.process().is_err());
+    assert!(!Scratch::with(GOOD).load().unwrap().is_embedded());
+    let text = told("[ready]", "[embedded]\n[ready]");
+    assert!(text.contains("line 21: expected neither `[container]` nor `[process]`"), "{text}");
+    let text = told("[ready]", "[embedded]\nseed = 7\n[ready]");
+    assert!(text.contains("seed"), "{text}");
+}

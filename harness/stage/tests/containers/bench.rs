@@ -11,7 +11,7 @@ use std::{
 
 use samklang_stage::{
     certificates::Leaf,
-    deploy::{Cast, Deployer, Ground, Running, Start, container::ContainerDeployer, engine::Engine},
+    deploy::{Cast, Deployer, Ground, Listening, Start, container::ContainerDeployer, engine::Engine},
     housekeeping::{RunFolder, StateRoot, sweep},
     vendor::VendorShelf,
     waiting,
@@ -71,11 +71,11 @@ impl Bench {
         let deployer = ContainerDeployer::new(run.mark().clone(), direct);
         match deployer.ground().await? {
             Ground::Network { gateway } => Ok(Self { root, run, deployer, gateway }),
-            Ground::Loopback => panic!("containers stand on a network"),
+            Ground::Loopback | Ground::Memory => panic!("containers stand on a network"),
         }
     }
 
-    pub(crate) async fn start(&self, role: Role, version: &str) -> Result<Arc<dyn Running>, Problem> {
+    pub(crate) async fn start(&self, role: Role, version: &str) -> Result<Arc<dyn Listening>, Problem> {
         let cast = cast(role, version);
         self.deployer.prepare(&cast, &|_| {}).await?;
         let leaf = Leaf { cert_pem: "certificate".into(), key_pem: "key".into() };

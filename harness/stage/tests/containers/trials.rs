@@ -62,7 +62,7 @@ async fn starts_and_stops() {
     server.stop().await.unwrap();
     eprintln!("containers: stopped and removed in {} ms", begun.elapsed().as_millis());
     assert!(server.ended().await.unwrap().is_some());
-    let log = fs::read_to_string(server.log()).unwrap();
+    let log = fs::read_to_string(server.log().unwrap()).unwrap();
     assert!(log.contains("pebble 1.0.0 for a.test") && log.contains("told to end"), "{log}");
     server.stop().await.unwrap();
     bench.close().await;
@@ -143,7 +143,7 @@ async fn ends_at_start() {
     let ended = waiting::until(bound, async || server.ended().await.unwrap()).await;
     assert_eq!(ended.as_deref(), Ok("exit status 3"));
     server.stop().await.unwrap();
-    let log = fs::read_to_string(server.log()).unwrap();
+    let log = fs::read_to_string(server.log().unwrap()).unwrap();
     assert!(log.contains("cannot go on"), "{log}");
     bench.close().await;
 }

@@ -24,7 +24,7 @@ impl Scratch {
         Self { root, run, deployer }
     }
 
-    async fn started(&self, version: &str, federation_port: Option<u16>) -> Arc<dyn Running> {
+    async fn started(&self, version: &str, federation_port: Option<u16>) -> Arc<dyn Listening> {
         let cast = cast(version);
         self.deployer.prepare(&cast, &|_| {}).await.unwrap();
         let leaf = Leaf { cert_pem: "certificate".into(), key_pem: "key".into() };
@@ -78,7 +78,7 @@ async fn a_server_runs_on_loopback_with_a_reduced_environment_and_ends_when_told
 
     server.stop().await.unwrap();
     assert_eq!(server.ended().await.unwrap().as_deref(), Some("exit status 0"));
-    let log = fs::read_to_string(server.log()).unwrap();
+    let log = fs::read_to_string(server.log().unwrap()).unwrap();
     assert!(log.contains("pebble 1.0.0 for 127.0.0.1:1") && log.contains("told to end"), "{log}");
     server.stop().await.unwrap();
     scratch.close().await;
@@ -104,7 +104,7 @@ async fn a_server_that_ends_at_start_says_so_and_leaves_its_log() {
     let ended = waiting::until(bound, async || server.ended().await.unwrap()).await;
     assert_eq!(ended.as_deref(), Ok("exit status 3"));
     server.stop().await.unwrap();
-    assert!(fs::read_to_string(server.log()).unwrap().contains("cannot go on"));
+    assert!(fs::read_to_string(server.log().unwrap()).unwrap().contains("cannot go on"));
     scratch.close().await;
 }
 

@@ -9,13 +9,14 @@ use samklang_verdict::{Body, Party, Role};
 use tokio::net::TcpStream;
 
 use super::{
-    super::{Effect, Fault, Settings, Switchboard, Upstream},
+    super::{Effect, Fault, PeerService, Settings, Switchboard, Upstream},
     stand::{Echo, OK, Stand, get},
 };
 use crate::{deploy::Ground, recorder::Recorder, waiting::within};
 
 const A: Party = Party::Server { role: Role::A };
 const B: Party = Party::Server { role: Role::B };
+const NETWORK: Ground = Ground::Network { gateway: std::net::Ipv4Addr::LOCALHOST };
 
 #[tokio::test]
 async fn by_sni_and_byte_for_byte() {
@@ -97,8 +98,8 @@ async fn senders_by_their_address_where_servers_have_one() {
 }
 
 #[tokio::test]
-async fn peers_are_asked_and_the_harness_asks_through_the_door() {
-    for ground in [Ground::Loopback, Ground::Network { gateway: std::net::Ipv4Addr::LOCALHOST }] {
+async fn peers_are_asked_and_the_harness_asks_as_any_server_does() {
+    for ground in [NETWORK, Ground::Loopback, Ground::Memory] {
         let stand = Stand::on(ground, Settings { port: 0, https_port: 0, ..Settings::default() }).await;
         let name = stand.switchboard.reserve("mallory-17").await.unwrap();
         stand.switchboard.connect(&name, Upstream::Peer(Arc::new(Echo))).unwrap();
@@ -125,16 +126,69 @@ async fn peers_are_asked_and_the_harness_asks_through_the_door() {
         let none = client.request("GET", &a, "/v", &[], Bytes::new()).await.unwrap_err();
         assert!(none.why.contains("no server is up") && none.exchange.is_some(), "{none:?}");
         let none = client.request("GET", &name, "/panic", &[], Bytes::new()).await.unwrap_err();
-        assert_eq!(none.why, "the peer panicked");
+        assert_eq!(none.why, "the server panicked");
         assert!(
             client.request("GET", &a, "/cut#off", &[], Bytes::new()).await.unwrap_err().exchange.is_none()
         );
     }
 }
 
+/// A server within the process is one like all others to those who ask it and to those it asks.
+#[tokio::test]
+async fn a_server_within_the_process_plays_a_role_on_every_ground() {
+    for ground in [NETWORK, Ground::Loopback, Ground::Memory] {
+        let stand = Stand::on(ground, Settings { port: 0, https_port: 0, ..Settings::default() }).await;
+        let name = stand.switchboard.reserve("a").await.unwrap();
+        let service: Arc<dyn PeerService> = Arc::new(Echo);
+        let alive = Arc::downgrade(&service);
+        stand.switchboard.connect(&name, Upstream::Embedded { role: Role::A, service }).unwrap();
+        let (b, _server) = stand.server(Role::B, OK).await;
+        let (own, other) = (stand.switchboard.client(A), stand.switchboard.client(Party::Harness));
+        let asked = own.request("GET", &b, "/v", &[], Bytes::new()).await.unwrap().exchange.unwrap();
+        let asked = stand.exchange(asked.0).await;
+        assert_eq!((&asked.from, &asked.to, asked.status), (&A, &B, Some(200)));
+        let answered = other.request("PUT", &name, "/v", &[], Bytes::from_static(b"{}")).await.unwrap();
+        let answered = stand.exchange(answered.exchange.unwrap().0).await;
+        assert_eq!((&answered.from, &answered.to), (&Party::Harness, &A));
+        let headers: Vec<_> = answered.request_headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(headers, ["host", "content-length"]);
+        stand.switchboard.close().await;
+        assert!(alive.upgrade().is_none(), "{ground:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_reached_from_within_the_process_is_on_record() {
+    let stand = Stand::on(Ground::Memory, Settings { body: 10, ..Settings::default() }).await;
+    let (a, server) = stand.server(Role::A, OK).await;
+    let client = stand.switchboard.client(B);
+    let ask = async |name: &str, headers: &[(&str, &str)], body: &'static [u8]| {
+        let headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        client.request("PUT", name, "/x", &headers, Bytes::from_static(body)).await
+    };
+    let stranger = ask("else.test", &[], b"{}").await.unwrap_err();
+    let stranger = stand.exchange(stranger.exchange.unwrap().0).await;
+    assert_eq!((&stranger.from, &stranger.to), (&B, &Party::Stranger { name: "else.test".into() }));
+    assert!(stranger.broken.as_ref().unwrap().contains("no name of this run"), "{stranger:?}");
+    let large = ask(&a, &[], b"{\"a\":123456}").await.unwrap_err();
+    assert!(large.why.contains("12 bytes"), "{large:?}");
+    assert_eq!(stand.exchange(large.exchange.unwrap().0).await.to, A);
+    assert_eq!(
+        ask(&a, &[("Host", "b.test")], b"{}").await.unwrap_err().why,
+        "Host says b.test, and the connection was made to a.test"
+    );
+    assert!(server.requests().is_empty());
+    assert_eq!(ask("A.test:8448", &[], b"{}").await.unwrap().status, 200);
+}
+
 #[tokio::test]
 async fn faults_hit_the_requests_they_mean_while_they_are_in_force() {
-    let stand = Stand::network().await;
+    for ground in [NETWORK, Ground::Memory] {
+        faults_hit(Stand::on(ground, Settings { port: 0, https_port: 0, ..Settings::default() }).await).await;
+    }
+}
+
+async fn faults_hit(stand: Stand) {
     let (a, server) = stand.server(Role::A, OK).await;
     let client = stand.switchboard.client(Party::Harness);
     let ask = async |path: &str| client.request("GET", &a, path, &[], Bytes::new()).await;
@@ -174,9 +228,8 @@ async fn a_taken_port_is_a_problem_and_closing_leaves_nothing() {
     let (a, _server) = stand.server(Role::A, OK).await;
     let door = stand.switchboard.door().unwrap();
     let settings = Settings { port: door.port(), ..Settings::default() };
-    let ground = Ground::Network { gateway: std::net::Ipv4Addr::LOCALHOST };
     let again = async || {
-        Switchboard::open_with(ground, Arc::clone(&stand.authority), Recorder::new(), settings).await
+        Switchboard::open_with(NETWORK, Arc::clone(&stand.authority), Recorder::new(), settings).await
     };
     let problem = again().await.unwrap_err();
     assert_eq!(problem.message.key, "switchboard.port-taken");

@@ -1,0 +1,143 @@
+//! Servers inside this program, which need nothing of the machine: no listeners, no files, no certificates of their own.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use samklang_reference::{Fault, Homeserver};
+use samklang_verdict::{Problem, Role, message};
+
+use super::{Cast, Deployer, Ground, Listening, Progress, Running, Start};
+use crate::switchboard::{FederationClient, PeerService};
+
+/// A server inside this program.
+#[async_trait]
+pub trait Embedded: Send + Sync {
+    /// Answers what another server asks. The request is as [`PeerService::answer`] gets it.
+    ///
+    /// [`PeerService::answer`]: crate::switchboard::PeerService::answer
+    async fn federation(&self, request: Request<Bytes>) -> Response<Bytes>;
+    /// Answers what a client asks. The request's URI is path and query.
+    async fn client(&self, request: Request<Bytes>) -> Response<Bytes>;
+    /// Ends what it does by itself.
+    fn shut(&self) {}
+}
+
+struct Whole(Arc<Homeserver>);
+
+#[async_trait]
+impl Embedded for Whole {
+    async fn federation(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.0.federation(&request).await
+    }
+
+    async fn client(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.0.client(&request).await
+    }
+
+    fn shut(&self) {
+        self.0.shut();
+    }
+}
+
+/// The homeserver named `name`, with one fault or none.
+///
+/// # Errors
+/// When no key can be made.
+pub fn homeserver(
+    name: &str,
+    way: FederationClient,
+    fault: Option<Fault>,
+) -> Result<Arc<dyn Embedded>, Problem> {
+    let server = Homeserver::new(name, Box::new(way), fault)
+        .map_err(|error| Problem::harness(message!("stage.no-peer", name = name, error = error)))?;
+    Ok(Arc::new(Whole(server)))
+}
+
+/// A server inside this program as the switchboard knows it.
+pub(crate) struct Federating(pub(crate) Arc<dyn Embedded>);
+
+#[async_trait]
+impl PeerService for Federating {
+    async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.0.federation(request).await
+    }
+}
+
+/// A server inside this program as something that runs: until it is shut.
+pub(crate) struct InProcess(pub(crate) Arc<dyn Embedded>);
+
+#[async_trait]
+impl Running for InProcess {
+    fn image(&self) -> Option<String> {
+        None
+    }
+
+    fn log(&self) -> Option<PathBuf> {
+        None
+    }
+
+    async fn ended(&self) -> Result<Option<String>, Problem> {
+        Ok(None)
+    }
+
+    async fn cpu(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn stop(&self) -> Result<(), Problem> {
+        self.0.shut();
+        Ok(())
+    }
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        self.0.shut();
+    }
+}
+
+/// Deploys where all servers are inside this program.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EmbeddedDeployer {
+    fault: Option<Fault>,
+}
+
+impl EmbeddedDeployer {
+    /// A deployer whose server in role A has this fault; all others are honest.
+    pub fn new(fault: Option<Fault>) -> Self {
+        Self { fault }
+    }
+}
+
+#[async_trait]
+impl Deployer for EmbeddedDeployer {
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn ground(&self) -> Result<Ground, Problem> {
+        Ok(Ground::Memory)
+    }
+
+    async fn prepare(&self, _: &Cast, _: &Progress<'_>) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn claim_port(&self) -> Result<Option<u16>, Problem> {
+        Ok(None)
+    }
+
+    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
+        Err(start.cast.vendor.cannot_run_as(self.name()))
+    }
+
+    fn embed(&self, role: Role, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
+        homeserver(name, way, self.fault.filter(|_| role == Role::A))
+    }
+
+    async fn clear(&self) -> Result<(), Problem> {
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! The way from within the process to the switchboard where nothing listens: no connection, and else as by the door.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, header};
+use samklang_reference::{Answer, NoAnswer};
+use samklang_verdict::{Body, Party};
+
+use super::{
+    Shared,
+    entry::{Entry, listed},
+    exchange::{Brought, Said, conclude, converse, in_time, party_of, stranger},
+};
+use crate::certificates::host_of;
+
+/// A way to every name of the stage, for one party.
+pub(super) struct Inside {
+    pub(super) shared: Arc<Shared>,
+    pub(super) party: Party,
+}
+
+impl Inside {
+    /// Has `request`, whose URI is path and query, answered by whoever is called `server_name`.
+    pub(super) async fn send(&self, server_name: &str, request: Request<Bytes>) -> Result<Answer, NoAnswer> {
+        let (mut parts, body) = request.into_parts();
+        if !body.is_empty() {
+            // As the HTTP library adds it on a connection.
+            parts.headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(body.len()));
+        }
+        let name = host_of(server_name).to_ascii_lowercase();
+        let target = parts.uri.to_string();
+        let shared = &self.shared;
+        let from = self.party.clone();
+        let mut entry = Entry::begin(&shared.recorder, parts.method.as_str(), &target, &parts.headers, from);
+        entry.exchange.request_body = Body::of(&body);
+        let said = if !shared.directory.knows(&name) {
+            entry.exchange.to = stranger(&name);
+            Said::Reset(Some(format!("{name} is no name of this run")))
+        } else if body.len() > shared.settings.body {
+            entry.exchange.to = party_of(shared, &name);
+            Said::Reset(Some(format!("the request has a body of {} bytes, which is too much", body.len())))
+        } else {
+            entry.exchange.to = party_of(shared, &name);
+            let brought = Brought { name: &name, parts, target: &target, body };
+            in_time(shared, converse(shared, brought, &mut entry)).await
+        };
+        let answer = conclude(said, &mut entry);
+        let exchange = Some(entry.exchange.id);
+        let Some(answer) = answer else {
+            let why = entry.exchange.broken.clone();
+            return Err(NoAnswer { why: why.unwrap_or_else(|| "the connection was reset".into()), exchange });
+        };
+        if let Some(why) = &entry.exchange.broken {
+            return Err(NoAnswer { why: why.clone(), exchange });
+        }
+        let (parts, body) = answer.into_parts();
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            let why = "the server switched protocols, which nobody asked for".to_owned();
+            return Err(NoAnswer { why, exchange });
+        }
+        Ok(Answer { status: parts.status.as_u16(), headers: listed(&parts.headers), body, exchange })
+    }
+}
