@@ -21,8 +21,6 @@ use crate::{
 const LARGEST: usize = 50 * 1024 * 1024;
 /// What stands for itself in a header's extended value (RFC 8187).
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What parts two parts.
-const BOUNDARY: &str = "samklang-part";
 
 /// The types that browsers may show as they are (client-server API, serving inline content).
 const INLINE: [&str; 18] = [
@@ -77,15 +75,17 @@ impl File {
 
     /// As other servers get it: a JSON object and the file, in two parts.
     fn in_parts(&self) -> Said {
+        // Random, so that no file holds it.
+        let boundary: String = std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();
         let head = format!(
-            "--{BOUNDARY}\r\nContent-Type: application/json\r\n\r\n{{}}\r\n--{BOUNDARY}\r\nContent-Type: {}\r\n\
+            "--{boundary}\r\nContent-Type: application/json\r\n\r\n{{}}\r\n--{boundary}\r\nContent-Type: {}\r\n\
              Content-Disposition: {}\r\n\r\n",
             self.content_type,
             self.disposition(),
         );
-        let end = format!("\r\n--{BOUNDARY}--\r\n");
+        let end = format!("\r\n--{boundary}--\r\n");
         let body = [head.as_bytes(), &self.bytes, end.as_bytes()].concat();
-        Said::bytes(format!("multipart/mixed; boundary={BOUNDARY}"), body)
+        Said::bytes(format!("multipart/mixed; boundary={boundary}"), body)
     }
 
     /// The second part of another server's answer; none where it is not of that form.
