@@ -17,7 +17,14 @@ use samklang_verdict::ExchangeId;
 use serde_json::Value;
 use tokio::{sync::watch, task::AbortHandle};
 
-use crate::{client::Users, fault::Fault, held_room::HeldRoom, outbox::Outbox, transport::Transport};
+use crate::{
+    client::{Directory, Files, Users},
+    fault::Fault,
+    held_room::HeldRoom,
+    outbox::Outbox,
+    signals::{devices::DeviceLists, presence::Presences, receipts::Receipts, typing::Typing},
+    transport::Transport,
+};
 
 /// A place in the stream of all that changes at a server. Each change has a later one than those before it.
 pub(crate) type Position = u64;
@@ -55,6 +62,16 @@ pub struct Homeserver {
 pub(crate) struct Known {
     /// Its users.
     pub(crate) users: Users,
+    /// What it tells of rooms.
+    pub(crate) directory: Directory,
+    /// The files that it keeps.
+    pub(crate) files: Files,
+    pub(crate) typing: Typing,
+    pub(crate) receipts: Receipts,
+    pub(crate) presences: Presences,
+    pub(crate) device_lists: DeviceLists,
+    /// The messages to devices that were brought so far, by server and id.
+    pub(crate) seen_notes: BTreeSet<(String, String)>,
     /// The keys of other servers, and its own.
     pub(crate) ring: KeyRing,
     /// The rooms it takes part in, by id.

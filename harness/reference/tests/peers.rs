@@ -2,62 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, Weak},
-};
+mod common;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use samklang_matrix::{Event, KeyPublication, Outcome, Room, SigningKey, Tamper};
-use samklang_reference::{Answer, NoAnswer, Obstacle, Peer, Transport, segment};
+use common::{Air, VERSIONS};
+use samklang_matrix::{Event, KeyPublication, Outcome, SigningKey, Tamper};
+use samklang_reference::{Obstacle, Peer, segment};
 use serde_json::{Value, json};
-
-/// A network without a network: requests are handed over as they are.
-#[derive(Clone, Default)]
-struct Air(Arc<Mutex<BTreeMap<String, Weak<Peer>>>>);
-
-#[async_trait]
-impl Transport for Air {
-    async fn request(
-        &self,
-        method: &str,
-        server_name: &str,
-        target: &str,
-        headers: &[(String, String)],
-        body: Bytes,
-    ) -> Result<Answer, NoAnswer> {
-        let peer = self.0.lock().unwrap().get(server_name).and_then(Weak::upgrade);
-        let peer = peer.ok_or_else(|| NoAnswer::new("nobody is there"))?;
-        let mut request = http::Request::builder().method(method).uri(target);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let response = peer.answer(&request.body(body).unwrap()).await;
-        let status = response.status().as_u16();
-        Ok(Answer { status, headers: vec![], body: response.into_body(), exchange: None })
-    }
-}
-
-impl Air {
-    fn peer(&self, name: &str) -> Arc<Peer> {
-        let peer = Arc::new(Peer::new(name, Box::new(self.clone())).unwrap());
-        self.0.lock().unwrap().insert(name.to_owned(), Arc::downgrade(&peer));
-        peer
-    }
-
-    /// Two peers in a room of the first one's.
-    async fn two_in_a_room(&self, version: &str) -> (Arc<Peer>, Arc<Peer>, String) {
-        let [host, guest] = ["host.test", "guest.test"].map(|name| self.peer(name));
-        let room = Room::create(version, &host.user("alice"), host.key(), 1_700_000_000_000).unwrap();
-        let id = room.id().to_owned();
-        host.hold(room);
-        guest.change_membership("join", host.name(), &id, &guest.user("bob")).await.unwrap();
-        (host, guest, id)
-    }
-}
-
-const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
 
 /// An honest message of the peer's user, which its own copy holds, and the transaction that brings it.
 fn say(peer: &Peer, room: &str, user: &str, body: &str) -> (String, Value) {

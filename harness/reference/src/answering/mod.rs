@@ -56,26 +56,30 @@ pub fn decoded(text: &str) -> String {
 
 /// Reads method, path, query and body; authentication comes later.
 pub(crate) fn read<'a>(request: &'a Request<Bytes>) -> Result<Asked<'a>, Refusal> {
-    let body = if request.body().is_empty() {
-        Value::Null
-    } else {
+    let mut asked = read_head(request);
+    if !request.body().is_empty() {
         let parsed = serde_json::from_slice(request.body());
-        parsed.or_else(|error| refuse(400, "M_NOT_JSON", error.to_string()))?
-    };
+        asked.body = parsed.or_else(|error| refuse(400, "M_NOT_JSON", error.to_string()))?;
+    }
+    Ok(asked)
+}
+
+/// As [`read`], for a body that is no JSON.
+pub(crate) fn read_head<'a>(request: &'a Request<Bytes>) -> Asked<'a> {
     let segments = request.uri().path().trim_start_matches('/').split('/').map(decoded);
     let query = request.uri().query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decoded(&name.replace('+', " ")), decoded(&value.replace('+', " ")))
     };
-    Ok(Asked {
+    Asked {
         method: request.method().as_str(),
         path: segments.collect(),
         query: query.map(pair).collect(),
-        body,
+        body: Value::Null,
         origin: String::new(),
         exchange: request.extensions().get::<ExchangeId>().copied(),
-    })
+    }
 }
 
 impl Homeserver {
@@ -120,6 +124,9 @@ impl Homeserver {
             ("GET", ["key", "v2", "query", server]) => return self.notarise(&[server]).map(Said::from),
             ("POST", ["key", "v2", "query"]) => return self.notarise_many(&asked.body).map(Said::from),
             ("GET", ["federation", "v1", "version"]) => return Ok(self.version().into()),
+            ("GET", ["federation", "v1", "openid", "userinfo"]) => {
+                return self.openid_user(asked.value("access_token").unwrap_or_default()).map(Said::from);
+            }
             _ => {}
         }
         if self.has(Fault::RequestBodySignedAsWritten)
@@ -146,6 +153,7 @@ impl Homeserver {
             ("PUT", ["federation", "v1", "send_knock", room, id]) => {
                 self.take_knock(&asked, room, id).await.map(Said::from)
             }
+            ("GET", ["federation", "v1", "media", "download" | "thumbnail", id]) => self.give_file(id),
             _ => self.route(&asked, segments).map(Said::from),
         }
     }

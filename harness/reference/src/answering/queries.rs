@@ -1,17 +1,69 @@
-//! Questions about users and rooms that a peer can answer from what it is.
+//! Questions about users and rooms (server-server API, querying for information, device management).
 
 use serde_json::{Map, Value, json};
 
 use super::Asked;
 use crate::{
+    held_room::HeldRoom,
     homeserver::Homeserver,
     reply::{Refusal, Reply, refuse},
 };
 
 impl Homeserver {
-    /// Answers a question below `/federation/v1`. A peer's users have no devices, no keys, and their localpart as their
-    /// name.
+    /// Answers a question below `/federation/v1`.
     pub(super) fn answer_query(&self, asked: &Asked<'_>, method: &str, path: &[&str]) -> Reply {
+        if !self.is_live() {
+            return self.answer_by_script(asked, method, path);
+        }
+        match (method, path) {
+            ("GET", ["query", "profile"]) => {
+                let user = asked.value("user_id").unwrap_or_default();
+                self.own_user(user)?;
+                self.own_profile(user, asked.value("field"))
+            }
+            ("GET", ["query", "directory"]) => self.own_alias(asked.value("room_alias").unwrap_or_default()),
+            ("GET" | "POST", ["publicRooms"]) => {
+                let limit = asked.value("limit").and_then(|limit| limit.parse().ok());
+                let term = asked.body["filter"]["generic_search_term"].as_str();
+                Ok(self.own_public_rooms(asked.body["limit"].as_u64().or(limit), term))
+            }
+            ("GET", ["user", "devices", user]) => self.give_devices(user),
+            ("POST", ["user", "keys", "query"]) => Ok(self.own_keys(&asked.body["device_keys"])),
+            ("POST", ["user", "keys", "claim"]) => Ok(self.claim_own_keys(&asked.body["one_time_keys"])),
+            ("GET", ["hierarchy", room]) => {
+                let suggested = asked.value("suggested_only") == Some("true");
+                self.hierarchy_for_server(&asked.origin, room, suggested)
+            }
+            ("GET", ["timestamp_to_event", room]) => self.give_event_near(asked, room),
+            _ => refuse(404, "M_UNRECOGNIZED", "no such endpoint"),
+        }
+    }
+
+    fn give_devices(&self, user: &str) -> Reply {
+        match self.known().users.accounts.get(user) {
+            Some(account) => Ok(account.devices_for_servers(user)),
+            None => refuse(404, "M_NOT_FOUND", format!("{user} does not exist")),
+        }
+    }
+
+    /// The event of the room that is closest to a time, before or after it.
+    fn give_event_near(&self, asked: &Asked<'_>, room: &str) -> Reply {
+        let time: i64 = match asked.value("ts").and_then(|time| time.parse().ok()) {
+            Some(time) => time,
+            None => return refuse(400, "M_INVALID_PARAM", "ts is no time"),
+        };
+        let known = self.known();
+        let Some(held) = known.rooms.get(room).filter(|held| held.has_server(&asked.origin)) else {
+            return refuse(403, "M_FORBIDDEN", "the server is not in the room");
+        };
+        match event_near(held, time, asked.value("dir") == Some("b")) {
+            Some((id, time)) => Ok(json!({"event_id": id, "origin_server_ts": time})),
+            None => refuse(404, "M_NOT_FOUND", "there is no event there"),
+        }
+    }
+
+    /// What a scripted server is asked. Its users have no devices, no keys, and their localpart as their name.
+    fn answer_by_script(&self, asked: &Asked<'_>, method: &str, path: &[&str]) -> Reply {
         match (method, path) {
             ("GET", ["query", "profile"]) => self.profile(asked),
             ("GET", ["query", "directory"]) => refuse(404, "M_NOT_FOUND", "no such alias"),
@@ -29,8 +81,6 @@ impl Homeserver {
             ("GET", ["hierarchy" | "timestamp_to_event", ..]) => {
                 refuse(404, "M_NOT_FOUND", "the room is not known")
             }
-            ("GET", ["media", ..]) => refuse(404, "M_NOT_FOUND", "there is no such file"),
-            ("GET", ["openid", "userinfo"]) => refuse(401, "M_UNKNOWN_TOKEN", "no token was given out"),
             _ => refuse(404, "M_UNRECOGNIZED", "no such endpoint"),
         }
     }
@@ -55,4 +105,15 @@ impl Homeserver {
         let users = users.as_object().into_iter().flat_map(Map::keys);
         users.map(|user| self.own_user(user).map(|_| (user.clone(), json!({})))).collect()
     }
+}
+
+fn event_near(held: &HeldRoom, time: i64, backwards: bool) -> Option<(String, i64)> {
+    let events = held.timeline.iter().filter_map(|entry| held.event(&entry.id));
+    let times = events.map(|event| (event.origin_server_ts(), event.id().to_owned()));
+    let found = if backwards {
+        times.filter(|(at, _)| *at <= time).max()
+    } else {
+        times.filter(|(at, _)| *at >= time).min()
+    };
+    found.map(|(at, id)| (id, at))
 }

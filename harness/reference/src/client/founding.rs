@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The version of rooms whose makers name none.
-const DEFAULT_VERSION: &str = "12";
+pub(super) const DEFAULT_VERSION: &str = "12";
 
 /// A state event to be sent.
 type State = (String, String, Value);
@@ -66,8 +66,15 @@ impl Homeserver {
             create["additional_creators"] = json!(creators);
         }
         let room = self.found_room(version, &call.user, create, &self.shown_profile(&call.user))?;
+        let alias = body["room_alias_name"].as_str().map(|name| format!("#{name}:{}", self.name()));
+        if let Some(alias) = &alias {
+            self.name_room(alias, &room, &call.user)?;
+        }
         for (kind, state_key, content) in self.first_state(call, &room, preset, equals) {
             self.say(&room, &call.user, Saying::state(&kind, &state_key, content))?;
+        }
+        if is_public {
+            self.known().directory.published.insert(room.clone());
         }
         for user in invited {
             let direct = if body["is_direct"] == true { json!({"is_direct": true}) } else { json!({}) };
@@ -85,6 +92,10 @@ impl Homeserver {
         merge(&mut levels, &body["power_level_content_override"]);
         let own = |kind: &str, content: Value| (kind.to_owned(), String::new(), content);
         let mut state = vec![own("m.room.power_levels", levels)];
+        if let Some(name) = body["room_alias_name"].as_str() {
+            let alias = format!("#{name}:{}", self.name());
+            state.push(own("m.room.canonical_alias", json!({ "alias": alias })));
+        }
         let initial = || {
             body["initial_state"].as_array().into_iter().flatten().filter_map(|event| {
                 let state_key = event["state_key"].as_str().unwrap_or_default();
@@ -102,15 +113,6 @@ impl Homeserver {
             }
         }
         state
-    }
-
-    /// What of a user's profile member events show.
-    pub(super) fn shown_profile(&self, user: &str) -> Value {
-        let known = self.known();
-        let profile = known.users.accounts.get(user).map(|account| &account.profile);
-        let shown = ["displayname", "avatar_url"];
-        let field = |key: &str| Some((key.to_owned(), profile?.get(key)?.clone()));
-        Value::Object(shown.into_iter().filter_map(field).collect())
     }
 
     /// As [`Homeserver::shown_profile`], with the reason that the user gives.

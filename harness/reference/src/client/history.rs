@@ -39,7 +39,7 @@ pub(super) fn before(id: &str) -> String {
 
 impl HeldRoom {
     /// All that users may be shown, from the earliest to the latest in the graph.
-    fn whole_history(&self) -> Vec<&Event> {
+    pub(super) fn whole_history(&self) -> Vec<&Event> {
         let listed = self.timeline.iter().filter_map(|entry| self.event(&entry.id));
         let known: Vec<_> = listed.collect();
         let unlisted = |event: &&Event| !known.iter().any(|known| known.id() == event.id());

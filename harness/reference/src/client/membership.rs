@@ -23,6 +23,12 @@ impl Homeserver {
         let via: Vec<_> = via.map(str::to_owned).collect();
         match name.as_bytes().first() {
             Some(b'!') => Ok((name.to_owned(), via)),
+            Some(b'#') => {
+                let named = self.read_alias(name).await?;
+                let servers = named["servers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let via = via.into_iter().chain(servers.map(str::to_owned)).collect();
+                Ok((named["room_id"].as_str().unwrap_or_default().to_owned(), via))
+            }
             _ => not_found(format!("{name} names no room")),
         }
     }

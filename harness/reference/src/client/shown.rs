@@ -40,8 +40,18 @@ impl HeldRoom {
         self.is_in_force(id) && self.visible_to_user(id, user)
     }
 
-    /// An event as clients get it, with `room_id`.
+    /// An event as clients get it, with `room_id` and with what is told of the events about it.
     pub(super) fn client_event(&self, known: &Known, id: &str, eye: Eye<'_>) -> Option<Value> {
+        let mut shown = self.client_event_alone(known, id, eye)?;
+        let bundle = self.bundle(known, self.event(id)?, eye);
+        if !bundle.is_empty() {
+            shown["unsigned"]["m.relations"] = Value::Object(bundle);
+        }
+        Some(shown)
+    }
+
+    /// As [`HeldRoom::client_event`], without what is told of the events about it.
+    pub(super) fn client_event_alone(&self, known: &Known, id: &str, eye: Eye<'_>) -> Option<Value> {
         let event = self.event(id)?;
         let mut shown = self.plain(event)?;
         let mut unsigned = Map::new();

@@ -1,7 +1,7 @@
 //! What is new for a user, all of it or since a place in the stream (client-server API, syncing).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -9,14 +9,15 @@ use samklang_matrix::{Event, StateMap};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Call,
+    Account, Call,
     history::before,
+    keys::counted,
     shown::{Eye, stripped},
 };
 use crate::{
     held_room::{Entry, HeldRoom},
     homeserver::{Homeserver, Known, Position},
-    reply::{Reply, refusal},
+    reply::{Refusal, Reply, refusal},
     waiting::at_most,
 };
 
@@ -36,13 +37,14 @@ struct View<'a> {
 impl Homeserver {
     /// Answers at once when there is something to tell; else as soon as there is, or when the time is up.
     pub(super) async fn sync(&self, call: &Call<'_>) -> Reply {
-        let since = match call.asked.value("since") {
-            None => None,
-            Some(token) => {
-                let position = token.strip_prefix('s').and_then(|rest| rest.parse::<Position>().ok());
-                Some(position.ok_or_else(|| refusal(400, "M_INVALID_PARAM", "no such token"))?)
-            }
-        };
+        let since = call.asked.value("since").map(position_of).transpose()?;
+        // What a client has been given once it asks for what came later need not be given again.
+        if let Some(since) = since
+            && let Some(device) = self.known().users.device_mut(&call.user, &call.device)
+        {
+            device.inbox.retain(|note| note.position > since);
+        }
+        self.appears_by_syncing(&call.user, call.asked.value("set_presence"));
         let wait = call.asked.value("timeout").and_then(|wait| wait.parse().ok()).unwrap_or(0);
         let until = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
         let filter: Value =
@@ -65,6 +67,21 @@ impl Homeserver {
     }
 }
 
+fn position_of(token: &str) -> Result<Position, Refusal> {
+    let position = token.strip_prefix('s').and_then(|rest| rest.parse().ok());
+    position.ok_or_else(|| refusal(400, "M_INVALID_PARAM", "no such token"))
+}
+
+impl Homeserver {
+    /// Whose devices have changed since (client-server API, `GET /keys/changes`).
+    pub(super) fn read_changes(&self, call: &Call<'_>) -> Reply {
+        let since = position_of(call.asked.value("from").unwrap_or_default())?;
+        let known = self.known();
+        let view = View { known: &known, eye: call.eye(), since: Some(since), limit: 0 };
+        Ok(view.device_lists().unwrap_or_else(|| json!({"changed": [], "left": []})))
+    }
+}
+
 impl View<'_> {
     fn is_new(&self, position: Position) -> bool {
         self.since.is_none_or(|since| position > since)
@@ -84,9 +101,119 @@ impl View<'_> {
                 rooms.insert(name.to_owned(), Value::Object(section));
             }
         }
-        let is_news = !rooms.is_empty();
-        let answer = json!({"next_batch": format!("s{}", self.known.position()), "rooms": rooms});
+        let (account, device) = (self.account(), self.known.users.device(self.eye.user, self.eye.device));
+        let notes: Vec<_> =
+            device.into_iter().flat_map(|it| &it.inbox).map(|note| note.event.clone()).collect();
+        let (presence, data) = (self.presence(), self.account_data(""));
+        let lists = self.device_lists();
+        let is_news = !rooms.is_empty()
+            || lists.is_some()
+            || [&notes, &presence, &data].iter().any(|events| !events.is_empty());
+        let mut answer = json!({
+            "next_batch": format!("s{}", self.known.position()), "rooms": rooms, "to_device": {"events": notes},
+            "presence": {"events": presence}, "account_data": {"events": data},
+        });
+        if let Some(lists) = lists {
+            answer["device_lists"] = lists;
+        }
+        if let Some(device) = account.and(device) {
+            answer["device_one_time_keys_count"] = counted(&device.one_time_keys);
+            answer["device_unused_fallback_key_types"] = json!(device.unused_fallback_keys());
+        }
         (answer, is_news)
+    }
+
+    fn account(&self) -> Option<&Account> {
+        self.known.users.accounts.get(self.eye.user)
+    }
+
+    /// What the user's clients keep, of a room or of all.
+    fn account_data(&self, room: &str) -> Vec<Value> {
+        let data = self.account().into_iter().flat_map(|account| &account.data);
+        let new = data.filter(|((of, _), (_, position))| of == room && self.is_new(*position));
+        new.map(|((_, kind), (content, _))| json!({"type": kind, "content": content})).collect()
+    }
+
+    /// How those are there who share a room with the user, as far as that is new.
+    fn presence(&self) -> Vec<Value> {
+        let met = self.met();
+        let is_new = |user: &String, position: Position| self.is_new(position) || met.contains(user);
+        let shared = self.known.sharers(self.eye.user);
+        let known = self.known.presences.iter().filter(|(user, presence)| {
+            (shared.contains(*user) || *user == self.eye.user) && is_new(user, presence.position)
+        });
+        known
+            .map(|(user, presence)| json!({"type": "m.presence", "sender": user, "content": presence.content()}))
+            .collect()
+    }
+
+    /// The rooms that the user is in.
+    fn rooms_inside(&self) -> impl Iterator<Item = &HeldRoom> {
+        self.known.rooms.values().filter(|held| held.membership(self.eye.user) == "join")
+    }
+
+    /// Those whom the user has got to share a room with: who came, and all in a room to which the user came.
+    fn met(&self) -> BTreeSet<String> {
+        self.rooms_inside().flat_map(|held| self.met_in(held)).collect()
+    }
+
+    fn met_in(&self, held: &HeldRoom) -> BTreeSet<String> {
+        let Some(since) = self.since else { return held.members("join").into_iter().collect() };
+        if !was_in_at(held, self.eye.user, since) {
+            return held.members("join").into_iter().collect();
+        }
+        let members = held.members("join");
+        members.into_iter().filter(|user| !was_in_at_or_before(held, user, since)).collect()
+    }
+
+    /// Whose devices have changed since, and who shares no encrypted room any more.
+    fn device_lists(&self) -> Option<Value> {
+        let since = self.since?;
+        let shared = self.known.sharers(self.eye.user);
+        let is_shared = |user: &String| shared.contains(user) || user == self.eye.user;
+        let encrypted = |held: &&HeldRoom| held.state_content("m.room.encryption").is_object();
+        let changes = self.known.device_lists.changes.iter();
+        let mut changed: BTreeSet<String> = changes
+            .filter(|(user, at)| **at > since && is_shared(user))
+            .map(|(user, _)| user.clone())
+            .collect();
+        for held in self.rooms_inside().filter(encrypted) {
+            let is_switched_on = |entry: &&Entry| {
+                entry.position > since
+                    && held.event(&entry.id).is_some_and(|event| event.is_state("m.room.encryption", ""))
+            };
+            if held.timeline.iter().rev().find(is_switched_on).is_some() {
+                changed.extend(held.members("join"));
+            } else {
+                changed.extend(self.met_in(held));
+            }
+        }
+        changed.remove(self.eye.user);
+        let own = self.known.device_lists.changes.get(self.eye.user).is_some_and(|at| *at > since);
+        changed.extend(own.then(|| self.eye.user.to_owned()));
+        let left: BTreeSet<String> = self.parted(since).into_iter().filter(|user| !is_shared(user)).collect();
+        let is_news = !changed.is_empty() || !left.is_empty();
+        is_news.then(|| json!({"changed": changed, "left": left}))
+    }
+
+    /// Those who were in an encrypted room with the user and have parted since.
+    fn parted(&self, since: Position) -> BTreeSet<String> {
+        let mut parted = BTreeSet::new();
+        for held in self.known.rooms.values() {
+            if !held.state_content("m.room.encryption").is_object() || !was_in_at(held, self.eye.user, since)
+            {
+                continue;
+            }
+            if held.membership(self.eye.user) != "join" {
+                parted.extend(held.members("join"));
+            }
+            let later = held.timeline.iter().filter(|entry| entry.position > since);
+            let gone = later.filter_map(|entry| held.event(&entry.id)).filter(|event| {
+                matches!(event.membership(), Some("leave" | "ban")) && event.kind() == "m.room.member"
+            });
+            parted.extend(gone.filter_map(|event| event.state_key()).map(str::to_owned));
+        }
+        parted
     }
 
     /// The rooms that the user is in and in which something is new.
@@ -100,11 +227,17 @@ impl View<'_> {
         // Who has just come is shown everything.
         let known_so_far = self.since.filter(|since| was_in_at(held, self.eye.user, *since));
         let room = self.room(held, known_so_far, Position::MAX);
-        let is_news = ["state", "timeline"].iter().any(|list| has_events(&room[list]));
+        let mut room = room;
+        let id = held.room.id();
+        let typing = self.known.typing.since(id, known_so_far);
+        let receipts = self.known.receipts.since(id, self.eye.user, known_so_far);
+        room["ephemeral"] = json!({ "events": typing.into_iter().chain(receipts).collect::<Vec<_>>() });
+        room["account_data"] = json!({ "events": self.account_data(id) });
+        let is_news =
+            ["state", "timeline", "ephemeral", "account_data"].iter().any(|list| has_events(&room[list]));
         let joined = held.members("join").len();
         let invited = held.members("invite").len();
         is_news.then(|| {
-            let mut room = room;
             room["summary"] = json!({"m.joined_member_count": joined, "m.invited_member_count": invited});
             room["unread_notifications"] = json!({"highlight_count": 0, "notification_count": 0});
             room
@@ -219,6 +352,15 @@ fn was_in_at(held: &HeldRoom, user: &str, at: Position) -> bool {
     let own = earlier.rev().filter_map(|entry| held.event(&entry.id));
     let mut own = own.filter(|event| event.is_state("m.room.member", user));
     own.next().and_then(Event::membership) == Some("join")
+}
+
+/// Whether a user was in the room at a place in the stream, or before all of it.
+fn was_in_at_or_before(held: &HeldRoom, user: &str, at: Position) -> bool {
+    let came_later = held.timeline.iter().filter(|entry| entry.position > at).any(|entry| {
+        held.event(&entry.id)
+            .is_some_and(|event| event.is_state("m.room.member", user) && event.membership() == Some("join"))
+    });
+    !came_later || was_in_at(held, user, at)
 }
 
 /// The state that, with the timeline, makes the current one.

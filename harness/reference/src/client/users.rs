@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::Call;
 use crate::{
-    homeserver::Homeserver,
+    homeserver::{Homeserver, Position},
     reply::{Refusal, Reply, Said, refuse},
+    signals::to_device::Note,
 };
 
 /// The users of a server.
@@ -20,6 +21,8 @@ pub(crate) struct Users {
     logins: BTreeMap<String, Login>,
     /// The registrations that have been begun.
     sessions: BTreeSet<String>,
+    /// Who is behind the tokens that were given out to prove it to others (OpenID).
+    openid: BTreeMap<String, String>,
 }
 
 /// A user.
@@ -32,6 +35,12 @@ pub(crate) struct Account {
     pub(crate) devices: BTreeMap<String, Device>,
     /// The rooms that the user has left and wants to hear no more of.
     pub(crate) forgotten: BTreeSet<String>,
+    /// What clients keep here, by room (empty for all) and type, and since when.
+    pub(crate) data: BTreeMap<(String, String), (Value, Position)>,
+    /// The cross-signing keys, by `master_key`, `self_signing_key` and `user_signing_key`.
+    pub(crate) signing: BTreeMap<String, Value>,
+    /// The number of the latest change of a device.
+    pub(crate) device_stream: i64,
 }
 
 /// A device of a user's.
@@ -40,6 +49,24 @@ pub(crate) struct Device {
     pub(crate) display_name: Option<String>,
     /// What each transaction of the client's came to, by what was asked and the transaction's id.
     pub(crate) sent: BTreeMap<(String, String), String>,
+    /// The device keys, signed by the device; null where there are none.
+    pub(crate) keys: Value,
+    /// Each is given out once, by id.
+    pub(crate) one_time_keys: BTreeMap<String, Value>,
+    /// What is given out when no one-time key is left, by id.
+    pub(crate) fallback_keys: BTreeMap<String, Value>,
+    /// The algorithms whose key of that kind was given out.
+    pub(crate) used_fallback_keys: BTreeSet<String>,
+    /// What was sent to it alone and is not known to have arrived.
+    pub(crate) inbox: Vec<Note>,
+}
+
+impl Device {
+    /// The algorithms for which there is a key for when no one-time key is left, and which was not given out yet.
+    pub(crate) fn unused_fallback_keys(&self) -> BTreeSet<&str> {
+        let algorithms = self.fallback_keys.keys().map(|id| id.split(':').next().unwrap_or_default());
+        algorithms.filter(|algorithm| !self.used_fallback_keys.contains(*algorithm)).collect()
+    }
 }
 
 /// A user and the device that is used.
@@ -69,6 +96,12 @@ impl Users {
 
     pub(crate) fn device_mut(&mut self, user: &str, device: &str) -> Option<&mut Device> {
         self.accounts.get_mut(user)?.devices.get_mut(device)
+    }
+
+    /// Takes a device away; whether there was one.
+    pub(crate) fn remove_device(&mut self, user: &str, device: &str) -> bool {
+        self.logins.retain(|_, login| login.user != user || login.device != device);
+        self.accounts.get_mut(user).is_some_and(|account| account.devices.remove(device).is_some())
     }
 
     /// Has a user use a device, a new one where none is named; what the client is told.
@@ -139,12 +172,30 @@ impl Homeserver {
 
     /// Ends the use of a device, or of all of the user's.
     pub(super) fn log_out(&self, call: &Call<'_>, everywhere: bool) -> Reply {
-        let mut known = self.known();
-        let ends = |login: &Login| login.user == call.user && (everywhere || login.device == call.device);
-        known.users.logins.retain(|_, login| !ends(login));
-        if let Some(account) = known.users.account(&call.user) {
-            account.devices.retain(|id, _| !everywhere && *id != call.device);
+        let devices: Vec<_> = {
+            let known = self.known();
+            let account = known.users.accounts.get(&call.user);
+            account.into_iter().flat_map(|account| account.devices.keys().cloned()).collect()
+        };
+        let ends = |id: &String| everywhere || *id == call.device;
+        self.delete_devices(call, &devices.into_iter().filter(ends).collect::<Vec<_>>())
+    }
+
+    pub(super) fn give_openid_token(&self, call: &Call<'_>, user: &str) -> Reply {
+        call.is_of(user)?;
+        let token = random(32);
+        self.known().users.openid.insert(token.clone(), user.to_owned());
+        let name = self.name();
+        Ok(
+            json!({"access_token": token, "token_type": "Bearer", "matrix_server_name": name, "expires_in": 3600}),
+        )
+    }
+
+    /// Who was given a token to prove it to others (server-server API, OpenID).
+    pub(crate) fn openid_user(&self, token: &str) -> Reply {
+        match self.known().users.openid.get(token) {
+            Some(user) => Ok(json!({ "sub": user })),
+            None => refuse(401, "M_UNKNOWN_TOKEN", "the token was not given out"),
         }
-        Ok(json!({}))
     }
 }

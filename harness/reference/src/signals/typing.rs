@@ -1,0 +1,107 @@
+//! Who is typing (client-server API, typing notifications; server-server API, typing notifications).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    homeserver::{Homeserver, Position},
+    waiting::at_most,
+};
+
+/// How long a user of another server is taken to type who does not say that it has ended.
+const REMOTE: Duration = Duration::from_secs(30);
+
+/// Who is typing, by room.
+#[derive(Default)]
+pub(crate) struct Typing(BTreeMap<String, Writers>);
+
+/// Those who type in a room.
+#[derive(Default)]
+struct Writers {
+    /// By user, since when.
+    users: BTreeMap<String, Position>,
+    /// When that changed last.
+    position: Position,
+}
+
+impl Typing {
+    /// Who types in a room, as clients are shown it, if that has changed since.
+    pub(crate) fn since(&self, room: &str, since: Option<Position>) -> Option<Value> {
+        let writers = self.0.get(room).filter(|it| it.position > since.unwrap_or(0))?;
+        // Nobody typing is no news to who has just come.
+        if since.is_none() && writers.users.is_empty() {
+            return None;
+        }
+        Some(json!({"type": "m.typing", "content": {"user_ids": writers.users.keys().collect::<Vec<_>>()}}))
+    }
+}
+
+impl Homeserver {
+    /// Notes that a user of this server types, or no longer does, and tells the other servers of the room.
+    pub(crate) fn types(&self, room: &str, user: &str, lasting: Option<Duration>) {
+        let servers = self.known().rooms.get(room).map(|held| held.servers()).unwrap_or_default();
+        self.note_typing(room, user, lasting);
+        self.tell_typing(&servers, room, user, lasting.is_some());
+        self.announce();
+    }
+
+    fn tell_typing(&self, servers: &BTreeSet<String>, room: &str, user: &str, on: bool) {
+        self.send_edu(servers, "m.typing", &json!({"room_id": room, "user_id": user, "typing": on}));
+    }
+
+    fn note_typing(&self, room: &str, user: &str, lasting: Option<Duration>) {
+        let mut known = self.known();
+        let position = known.next_position();
+        let writers = known.typing.0.entry(room.to_owned()).or_default();
+        let changed = match lasting {
+            Some(_) => writers.users.insert(user.to_owned(), position).is_none(),
+            None => writers.users.remove(user).is_some(),
+        };
+        if changed {
+            writers.position = position;
+        }
+        drop(known);
+        if let Some(lasting) = lasting {
+            self.end_typing_after(room, user, position, lasting);
+        }
+    }
+
+    /// Who does not say again in time that they type, does not.
+    fn end_typing_after(&self, room: &str, user: &str, begun: Position, lasting: Duration) {
+        let (room, user) = (room.to_owned(), user.to_owned());
+        self.in_background(|me| async move {
+            at_most(lasting, std::future::pending::<()>()).await;
+            let is_same = me.known().typing.0.get(&room).and_then(|it| it.users.get(&user)) == Some(&begun);
+            if is_same {
+                me.stop_typing(&room, &user);
+            }
+        });
+    }
+
+    /// Notes that somebody types no longer, for whatever reason.
+    pub(crate) fn stop_typing(&self, room: &str, user: &str) {
+        if !self.known().typing.0.get(room).is_some_and(|it| it.users.contains_key(user)) {
+            return;
+        }
+        if self.is_own(user) {
+            self.types(room, user, None);
+        } else {
+            self.note_typing(room, user, None);
+            self.announce();
+        }
+    }
+
+    pub(super) fn hear_typing(&self, origin: &str, content: &Value) {
+        let (Some(room), Some(user)) = (content["room_id"].as_str(), content["user_id"].as_str()) else {
+            return;
+        };
+        let Some(on) = content["typing"].as_bool() else { return };
+        if self.known().has_say(origin, user, room) {
+            self.note_typing(room, user, on.then_some(REMOTE));
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! A network without a network, and users at the servers in it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(dead_code, reason = "each test takes what it needs")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use samklang_matrix::Room;
+use samklang_reference::{Answer, Homeserver, NoAnswer, Peer, Transport, segment};
+use serde_json::{Value, json};
+
+/// All room versions that are played.
+pub const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
+
+/// How long something may take that has to come.
+const BOUND: Duration = Duration::from_secs(20);
+
+#[derive(Clone)]
+enum Server {
+    Peer(Weak<Peer>),
+    Live(Weak<Homeserver>),
+}
+
+/// Requests are handed over as they are.
+#[derive(Clone, Default)]
+pub struct Air(Arc<Mutex<BTreeMap<String, Server>>>);
+
+#[async_trait]
+impl Transport for Air {
+    async fn request(
+        &self,
+        method: &str,
+        server_name: &str,
+        target: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Answer, NoAnswer> {
+        let mut request = Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(body).unwrap();
+        let server = self.0.lock().unwrap().get(server_name).cloned();
+        let response = match server {
+            Some(Server::Peer(peer)) => match peer.upgrade() {
+                Some(peer) => peer.answer(&request).await,
+                None => return Err(NoAnswer::new("the peer is gone")),
+            },
+            Some(Server::Live(server)) => match server.upgrade() {
+                Some(server) => server.federation(&request).await,
+                None => return Err(NoAnswer::new("the server is gone")),
+            },
+            None => return Err(NoAnswer::new("nobody is there")),
+        };
+        Ok(answer(response))
+    }
+}
+
+fn answer(response: Response<Bytes>) -> Answer {
+    let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
+    let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
+    Answer {
+        status: response.status().as_u16(),
+        headers: headers.collect(),
+        body: response.body().clone(),
+        exchange: None,
+    }
+}
+
+impl Air {
+    pub fn peer(&self, name: &str) -> Arc<Peer> {
+        let peer = Arc::new(Peer::new(name, Box::new(self.clone())).unwrap());
+        self.0.lock().unwrap().insert(name.to_owned(), Server::Peer(Arc::downgrade(&peer)));
+        peer
+    }
+
+    pub fn server(&self, name: &str) -> Arc<Homeserver> {
+        let server = Homeserver::new(name, Box::new(self.clone()), None).unwrap();
+        self.0.lock().unwrap().insert(name.to_owned(), Server::Live(Arc::downgrade(&server)));
+        server
+    }
+
+    /// Two peers in a room of the first one's.
+    pub async fn two_in_a_room(&self, version: &str) -> (Arc<Peer>, Arc<Peer>, String) {
+        let [host, guest] = ["host.test", "guest.test"].map(|name| self.peer(name));
+        let room = Room::create(version, &host.user("alice"), host.key(), 1_700_000_000_000).unwrap();
+        let id = room.id().to_owned();
+        host.hold(room);
+        guest.change_membership("join", host.name(), &id, &guest.user("bob")).await.unwrap();
+        (host, guest, id)
+    }
+
+    /// Alice at a server and Bob at another.
+    pub async fn alice_and_bob(&self) -> (User, User) {
+        let [a, b] = ["a.test", "b.test"].map(|name| self.server(name));
+        (User::new(&a, "alice").await, User::new(&b, "bob").await)
+    }
+}
+
+/// A user who is logged in, and what the user was shown so far.
+pub struct User {
+    pub server: Arc<Homeserver>,
+    pub id: String,
+    token: String,
+    since: Mutex<Option<String>>,
+    seen: Mutex<Vec<Value>>,
+    transactions: Mutex<u32>,
+}
+
+impl User {
+    pub async fn new(server: &Arc<Homeserver>, localpart: &str) -> Self {
+        let ask = async |auth: Value| {
+            let mut body = json!({"username": localpart, "password": "x"});
+            if auth.is_object() {
+                body["auth"] = auth;
+            }
+            let request = Request::post("/_matrix/client/v3/register").body(body.to_string().into());
+            answer(server.client(&request.unwrap()).await)
+        };
+        let challenge = ask(Value::Null).await;
+        assert_eq!(challenge.status, 401);
+        let answer = ask(json!({"type": "m.login.dummy", "session": challenge.json()["session"]})).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        let text = |key: &str| answer.json()[key].as_str().unwrap().to_owned();
+        Self {
+            server: Arc::clone(server),
+            id: text("user_id"),
+            token: text("access_token"),
+            since: Mutex::default(),
+            seen: Mutex::default(),
+            transactions: Mutex::default(),
+        }
+    }
+
+    /// Sends bytes; the path is below `/_matrix`.
+    pub async fn raw(&self, method: &str, path: &str, kind: &str, body: Bytes) -> Answer {
+        let request = Request::builder().method(method).uri(format!("/_matrix/{path}"));
+        let request = request.header("authorization", format!("Bearer {}", self.token));
+        let request = request.header("content-type", kind).body(body).unwrap();
+        answer(self.server.client(&request).await)
+    }
+
+    /// Asks; the path is below `/_matrix/client`.
+    pub async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
+        let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+        self.raw(method, &format!("client/{path}"), "application/json", body).await
+    }
+
+    /// Asks for what has to be granted.
+    pub async fn call(&self, method: &str, path: &str, body: Value) -> Value {
+        let answer = self.ask(method, path, body).await;
+        assert_eq!(answer.status, 200, "{} {method} {path}: {}", self.id, answer.json());
+        answer.json()
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        self.call("GET", path, Value::Null).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        self.call("POST", path, body).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Value {
+        self.call("PUT", path, body).await
+    }
+
+    /// An id for a transaction.
+    pub fn transaction(&self) -> String {
+        let mut count = self.transactions.lock().unwrap();
+        *count += 1;
+        format!("t{count}")
+    }
+
+    pub async fn room(&self, body: Value) -> String {
+        self.post("v3/createRoom", body).await["room_id"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn join(&self, room: &str, via: &User) -> Value {
+        self.post(&format!("v3/join/{}?via={}", segment(room), via.server.name()), json!({})).await
+    }
+
+    pub async fn invite(&self, room: &str, other: &User) {
+        self.post(&format!("v3/rooms/{}/invite", segment(room)), json!({"user_id": other.id})).await;
+    }
+
+    pub async fn send(&self, room: &str, kind: &str, content: Value) -> String {
+        let path = format!("v3/rooms/{}/send/{kind}/{}", segment(room), self.transaction());
+        self.put(&path, content).await["event_id"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn say(&self, room: &str, body: &str) -> String {
+        self.send(room, "m.room.message", json!({"msgtype": "m.text", "body": body})).await
+    }
+
+    pub async fn set(&self, room: &str, kind: &str, content: Value) -> String {
+        let path = format!("v3/rooms/{}/state/{kind}", segment(room));
+        self.put(&path, content).await["event_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Syncs until something of what `places` lead to in an answer is what is looked for: events in rooms as
+    /// `join/timeline`, else as `to_device`.
+    pub async fn sees(&self, place: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let found = async {
+            loop {
+                if let Some(event) = self.shown(place).into_iter().find(|event| is_it(event)) {
+                    return event;
+                }
+                self.sync(10_000).await;
+            }
+        };
+        let found = tokio::time::timeout(BOUND, found).await;
+        found.unwrap_or_else(|_| panic!("{} did not see it in {place}: {:#?}", self.id, self.shown(place)))
+    }
+
+    /// Syncs until an event is in a timeline.
+    pub async fn sees_event(&self, id: &str) -> Value {
+        self.sees("join/timeline", |event| event["event_id"] == id).await
+    }
+
+    /// All that was shown in a place so far.
+    pub fn shown(&self, place: &str) -> Vec<Value> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().flat_map(|answer| events_at(answer, place)).collect()
+    }
+
+    /// One sync, which may wait for this long; the answer.
+    pub async fn sync(&self, wait_ms: u32) -> Value {
+        let since = self.since.lock().unwrap().clone();
+        let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
+        let filter = segment(r#"{"room":{"timeline":{"limit":500}}}"#);
+        let answer = self.get(&format!("v3/sync?timeout={wait_ms}&filter={filter}{since}")).await;
+        *self.since.lock().unwrap() = Some(answer["next_batch"].as_str().unwrap().to_owned());
+        self.seen.lock().unwrap().push(answer.clone());
+        answer
+    }
+}
+
+fn events_at(answer: &Value, place: &str) -> Vec<Value> {
+    let list = |value: &Value| value["events"].as_array().cloned().unwrap_or_default();
+    match place.split_once('/') {
+        Some((membership, part)) => {
+            let rooms = answer["rooms"][membership].as_object().cloned().unwrap_or_default();
+            rooms.values().flat_map(|room| list(&room[part])).collect()
+        }
+        None if place == "device_lists" => vec![answer[place].clone()],
+        None => list(&answer[place]),
+    }
+}
