@@ -68,9 +68,9 @@ pub(super) fn selftest(args: &SelftestArgs) -> Done {
 
 fn faults(names: &[String]) -> Result<Vec<Fault>, Problem> {
     if names.is_empty() {
-        return Ok(Fault::ALL.to_vec());
+        return Ok(Fault::all());
     }
-    let known: Vec<_> = Fault::ALL.iter().map(|fault| fault.name().to_owned()).collect();
+    let known: Vec<_> = Fault::all().into_iter().map(Fault::name).collect();
     let named = |name: &String| {
         name.parse().map_err(|_: String| {
             let near = nearest(name, &known).join(", ");
@@ -101,8 +101,8 @@ fn line(showing: &Showing, place: &str) -> String {
     let green = showing.green().count();
     let (name, key, checks) = match showing.fault {
         None => (label("selftest.honest"), "selftest.all-green", green),
-        Some(fault) if red.is_empty() => (fault.name().to_owned(), "selftest.survived", 0),
-        Some(fault) => (fault.name().to_owned(), "selftest.killed", red.len()),
+        Some(fault) if red.is_empty() => (fault.name(), "selftest.survived", 0),
+        Some(fault) => (fault.name(), "selftest.killed", red.len()),
     };
     let came = label(key).replace("{checks}", &checks.to_string());
     let seconds = format!("{:.1}", showing.took.as_secs_f64());

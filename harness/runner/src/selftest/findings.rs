@@ -36,7 +36,7 @@ pub struct Evidence<'a> {
     /// The checks that count: those that were green with the honest server.
     pub scored: BTreeSet<CheckId>,
     /// The faults that were played.
-    pub faults: Vec<&'a str>,
+    pub faults: &'a [String],
     /// How many checks the suite has.
     pub checks: usize,
     /// What is let pass.
@@ -77,17 +77,14 @@ impl Findings {
         let noticed: BTreeSet<_> = known.iter().map(|kill| kill.fault.as_str()).collect();
         let excused = evidence.exceptions;
         let unproven = evidence.scored.iter().filter(|check| !proven.contains(check));
-        let survivors = evidence.faults.iter().filter(|fault| !noticed.contains(**fault));
+        let survivors = evidence.faults.iter().filter(|fault| !noticed.contains(fault.as_str()));
         let stale_checks = excused.unproven.keys().filter(|check| proven.contains(check));
         let stale_faults = excused.survivors.keys().filter(|fault| noticed.contains(fault.as_str()));
         Self {
             new: found.kills().filter(is_new).cloned().collect(),
             gone: stored.kills().filter(is_gone).cloned().collect(),
             unproven: unproven.filter(|check| !excused.unproven.contains_key(*check)).cloned().collect(),
-            survivors: survivors
-                .filter(|fault| !excused.survivors.contains_key(**fault))
-                .map(|fault| (*fault).to_owned())
-                .collect(),
+            survivors: survivors.filter(|fault| !excused.survivors.contains_key(*fault)).cloned().collect(),
             blunt: blunt(found, evidence.checks),
             stale: stale_checks.map(|check| check.as_str().to_owned()).chain(stale_faults.cloned()).collect(),
         }
@@ -157,7 +154,7 @@ mod tests {
                 complete: self.complete,
                 covers: &covers,
                 scored: ["a.x/flow", "a.x/near", "a.x/far"].map(check).into(),
-                faults: vec!["f", "g"],
+                faults: &["f".to_owned(), "g".to_owned()],
                 checks: 15,
                 exceptions: &self.exceptions,
             })

@@ -106,17 +106,17 @@ impl Selftest {
         Ok(Findings::of(&Evidence {
             stored,
             found: &played.matrix(),
-            complete: !self.quick && faults.len() == Fault::ALL.len(),
+            complete: !self.quick && faults.len() == Fault::all().len(),
             covers: &covers,
             scored: played.honest.green().cloned().collect(),
-            faults,
+            faults: &faults,
             checks: self.suite.check_ids().len(),
             exceptions,
         }))
     }
 
     /// The faults that are played, each with the scenarios and room versions of a quick test, or none for all of them.
-    fn scope(&self) -> Result<BTreeMap<&'static str, Option<BTreeMap<&'static str, u32>>>, Problem> {
+    fn scope(&self) -> Result<BTreeMap<String, Option<BTreeMap<&'static str, u32>>>, Problem> {
         let of = |fault: &Fault| {
             let newest = self.quick.then(|| play::trials(self, Some(*fault)));
             Ok((fault.name(), newest.transpose()?.map(|trials| play::newest_versions(&trials))))
@@ -156,11 +156,11 @@ impl Showing {
 
     /// What is red here and was green with the honest server, in the same play.
     fn kills(&self, honest: &Showing) -> impl Iterator<Item = Kill> {
-        let name = self.fault.map(Fault::name).unwrap_or_default();
+        let fault = self.fault.map(Fault::name).unwrap_or_default();
         self.seen.iter().filter_map(move |(place, came)| {
             let CameTo::Fail(reason) = came else { return None };
             (honest.seen.get(place) == Some(&CameTo::Pass)).then(|| Kill {
-                fault: name.to_owned(),
+                fault: fault.clone(),
                 check: place.0.clone(),
                 reason: reason.clone(),
                 room_version: place.1.room_version.clone(),
