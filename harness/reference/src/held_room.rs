@@ -94,7 +94,7 @@ impl HeldRoom {
 
     /// Whether an event is a redaction that takes nothing away, for now or for ever: users are not shown it (rooms/v3,
     /// handling redactions).
-    fn redacts_in_vain(&self, id: &str) -> bool {
+    pub(crate) fn redacts_in_vain(&self, id: &str) -> bool {
         let Some(redaction) = self.room.event(id) else { return false };
         let Some(target) = redacted_by(redaction) else { return false };
         self.event(target).is_none_or(|target| !self.room.may_redact(redaction, target))

@@ -89,7 +89,7 @@ impl Homeserver {
                 self.tell_newcomer_devices(room, user);
             }
             "leave" | "ban" => {
-                self.stop_typing(room, user);
+                self.note_typing(room, user, None);
                 self.forget_devices(user);
             }
             _ => {}

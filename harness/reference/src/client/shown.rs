@@ -1,7 +1,7 @@
 //! Events in the form in which clients get them (client-server API, room event format; redactions; event
 //! replacements; threading).
 
-use samklang_matrix::Event;
+use samklang_matrix::{Event, Outcome};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -22,8 +22,9 @@ const FIELDS: [&str; 6] = ["type", "sender", "content", "state_key", "origin_ser
 
 impl HeldRoom {
     /// Whether an event is there for users: in force, or from before this server's time.
-    fn is_in_force(&self, id: &str) -> bool {
-        self.history.contains_key(id) || self.room.outcome(id) == Some(&samklang_matrix::Outcome::Accepted)
+    fn is_there(&self, id: &str) -> bool {
+        let in_force = self.room.outcome(id) == Some(&Outcome::Accepted) && !self.redacts_in_vain(id);
+        in_force || self.history.contains_key(id)
     }
 
     /// Whether a user is or was in the room, or anybody may read it.
@@ -37,7 +38,7 @@ impl HeldRoom {
 
     /// Whether a user may read an event of the room.
     pub(super) fn shows(&self, id: &str, user: &str) -> bool {
-        self.is_in_force(id) && self.visible_to_user(id, user)
+        self.is_there(id) && self.visible_to_user(id, user)
     }
 
     /// An event as clients get it, with `room_id` and with what is told of the events about it.

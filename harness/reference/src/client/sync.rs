@@ -276,8 +276,12 @@ impl View<'_> {
     fn room(&self, held: &HeldRoom, since: Option<Position>, until: Position) -> Value {
         let user = self.eye.user;
         let all = held.timeline.iter().filter(|entry| since.is_none_or(|since| entry.position > since));
-        let seen: Vec<&Entry> =
-            all.filter(|entry| entry.position <= until && held.visible_to_user(&entry.id, user)).collect();
+        // What becomes of oneself, one may always know.
+        let is_own = |id: &str| held.event(id).is_some_and(|event| event.is_state("m.room.member", user));
+        let is_seen = |entry: &&Entry| {
+            entry.position <= until && (is_own(&entry.id) || held.visible_to_user(&entry.id, user))
+        };
+        let seen: Vec<&Entry> = all.filter(is_seen).collect();
         let shown = &seen[seen.len().saturating_sub(self.limit)..];
         let state = state_before(held, shown);
         let is_new = |id: &String| {

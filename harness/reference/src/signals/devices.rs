@@ -236,7 +236,7 @@ impl Homeserver {
     }
 
     /// The devices of another server's user: the copy that is held, or a new one, which is kept as long as the user
-    /// shares a room.
+    /// shares a room, since only then its server tells what changes.
     pub(crate) async fn copy_devices(&self, user: &str) -> Option<Copy> {
         if let Some(copy) = self.known().device_lists.copies.get(user) {
             return Some(copy.clone());

@@ -53,7 +53,8 @@ impl Homeserver {
         self.send_edu(servers, "m.typing", &json!({"room_id": room, "user_id": user, "typing": on}));
     }
 
-    fn note_typing(&self, room: &str, user: &str, lasting: Option<Duration>) {
+    /// Notes that somebody types for at most so long, or does not type.
+    pub(super) fn note_typing(&self, room: &str, user: &str, lasting: Option<Duration>) {
         let mut known = self.known();
         let position = known.next_position();
         let writers = known.typing.0.entry(room.to_owned()).or_default();
@@ -76,23 +77,13 @@ impl Homeserver {
         self.in_background(|me| async move {
             at_most(lasting, std::future::pending::<()>()).await;
             let is_same = me.known().typing.0.get(&room).and_then(|it| it.users.get(&user)) == Some(&begun);
-            if is_same {
-                me.stop_typing(&room, &user);
+            if is_same && me.is_own(&user) {
+                me.types(&room, &user, None);
+            } else if is_same {
+                me.note_typing(&room, &user, None);
+                me.announce();
             }
         });
-    }
-
-    /// Notes that somebody types no longer, for whatever reason.
-    pub(crate) fn stop_typing(&self, room: &str, user: &str) {
-        if !self.known().typing.0.get(room).is_some_and(|it| it.users.contains_key(user)) {
-            return;
-        }
-        if self.is_own(user) {
-            self.types(room, user, None);
-        } else {
-            self.note_typing(room, user, None);
-            self.announce();
-        }
     }
 
     pub(super) fn hear_typing(&self, origin: &str, content: &Value) {

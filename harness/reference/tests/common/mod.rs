@@ -17,7 +17,7 @@ use samklang_reference::{Answer, Homeserver, NoAnswer, Peer, Transport, segment}
 use serde_json::{Value, json};
 
 /// All room versions that are played.
-pub const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
+pub(crate) const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
 
 /// How long something may take that has to come.
 const BOUND: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ enum Server {
 
 /// Requests are handed over as they are.
 #[derive(Clone, Default)]
-pub struct Air(Arc<Mutex<BTreeMap<String, Server>>>);
+pub(crate) struct Air(Arc<Mutex<BTreeMap<String, Server>>>);
 
 #[async_trait]
 impl Transport for Air {
@@ -75,20 +75,20 @@ fn answer(response: Response<Bytes>) -> Answer {
 }
 
 impl Air {
-    pub fn peer(&self, name: &str) -> Arc<Peer> {
+    pub(crate) fn peer(&self, name: &str) -> Arc<Peer> {
         let peer = Arc::new(Peer::new(name, Box::new(self.clone())).unwrap());
         self.0.lock().unwrap().insert(name.to_owned(), Server::Peer(Arc::downgrade(&peer)));
         peer
     }
 
-    pub fn server(&self, name: &str) -> Arc<Homeserver> {
+    pub(crate) fn server(&self, name: &str) -> Arc<Homeserver> {
         let server = Homeserver::new(name, Box::new(self.clone()), None).unwrap();
         self.0.lock().unwrap().insert(name.to_owned(), Server::Live(Arc::downgrade(&server)));
         server
     }
 
     /// Two peers in a room of the first one's.
-    pub async fn two_in_a_room(&self, version: &str) -> (Arc<Peer>, Arc<Peer>, String) {
+    pub(crate) async fn two_in_a_room(&self, version: &str) -> (Arc<Peer>, Arc<Peer>, String) {
         let [host, guest] = ["host.test", "guest.test"].map(|name| self.peer(name));
         let room = Room::create(version, &host.user("alice"), host.key(), 1_700_000_000_000).unwrap();
         let id = room.id().to_owned();
@@ -98,16 +98,16 @@ impl Air {
     }
 
     /// Alice at a server and Bob at another.
-    pub async fn alice_and_bob(&self) -> (User, User) {
+    pub(crate) async fn alice_and_bob(&self) -> (User, User) {
         let [a, b] = ["a.test", "b.test"].map(|name| self.server(name));
         (User::new(&a, "alice").await, User::new(&b, "bob").await)
     }
 }
 
 /// A user who is logged in, and what the user was shown so far.
-pub struct User {
-    pub server: Arc<Homeserver>,
-    pub id: String,
+pub(crate) struct User {
+    pub(crate) server: Arc<Homeserver>,
+    pub(crate) id: String,
     token: String,
     since: Mutex<Option<String>>,
     seen: Mutex<Vec<Value>>,
@@ -115,7 +115,7 @@ pub struct User {
 }
 
 impl User {
-    pub async fn new(server: &Arc<Homeserver>, localpart: &str) -> Self {
+    pub(crate) async fn new(server: &Arc<Homeserver>, localpart: &str) -> Self {
         let ask = async |auth: Value| {
             let mut body = json!({"username": localpart, "password": "x"});
             if auth.is_object() {
@@ -140,7 +140,7 @@ impl User {
     }
 
     /// Sends bytes; the path is below `/_matrix`.
-    pub async fn raw(&self, method: &str, path: &str, kind: &str, body: Bytes) -> Answer {
+    pub(crate) async fn raw(&self, method: &str, path: &str, kind: &str, body: Bytes) -> Answer {
         let request = Request::builder().method(method).uri(format!("/_matrix/{path}"));
         let request = request.header("authorization", format!("Bearer {}", self.token));
         let request = request.header("content-type", kind).body(body).unwrap();
@@ -148,66 +148,66 @@ impl User {
     }
 
     /// Asks; the path is below `/_matrix/client`.
-    pub async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
         let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
         self.raw(method, &format!("client/{path}"), "application/json", body).await
     }
 
     /// Asks for what has to be granted.
-    pub async fn call(&self, method: &str, path: &str, body: Value) -> Value {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Value {
         let answer = self.ask(method, path, body).await;
         assert_eq!(answer.status, 200, "{} {method} {path}: {}", self.id, answer.json());
         answer.json()
     }
 
-    pub async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         self.call("GET", path, Value::Null).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         self.call("POST", path, body).await
     }
 
-    pub async fn put(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Value {
         self.call("PUT", path, body).await
     }
 
     /// An id for a transaction.
-    pub fn transaction(&self) -> String {
+    pub(crate) fn transaction(&self) -> String {
         let mut count = self.transactions.lock().unwrap();
         *count += 1;
         format!("t{count}")
     }
 
-    pub async fn room(&self, body: Value) -> String {
+    pub(crate) async fn room(&self, body: Value) -> String {
         self.post("v3/createRoom", body).await["room_id"].as_str().unwrap().to_owned()
     }
 
-    pub async fn join(&self, room: &str, via: &User) -> Value {
+    pub(crate) async fn join(&self, room: &str, via: &User) -> Value {
         self.post(&format!("v3/join/{}?via={}", segment(room), via.server.name()), json!({})).await
     }
 
-    pub async fn invite(&self, room: &str, other: &User) {
+    pub(crate) async fn invite(&self, room: &str, other: &User) {
         self.post(&format!("v3/rooms/{}/invite", segment(room)), json!({"user_id": other.id})).await;
     }
 
-    pub async fn send(&self, room: &str, kind: &str, content: Value) -> String {
+    pub(crate) async fn send(&self, room: &str, kind: &str, content: Value) -> String {
         let path = format!("v3/rooms/{}/send/{kind}/{}", segment(room), self.transaction());
         self.put(&path, content).await["event_id"].as_str().unwrap().to_owned()
     }
 
-    pub async fn say(&self, room: &str, body: &str) -> String {
+    pub(crate) async fn say(&self, room: &str, body: &str) -> String {
         self.send(room, "m.room.message", json!({"msgtype": "m.text", "body": body})).await
     }
 
-    pub async fn set(&self, room: &str, kind: &str, content: Value) -> String {
+    pub(crate) async fn set(&self, room: &str, kind: &str, content: Value) -> String {
         let path = format!("v3/rooms/{}/state/{kind}", segment(room));
         self.put(&path, content).await["event_id"].as_str().unwrap().to_owned()
     }
 
     /// Syncs until something of what `places` lead to in an answer is what is looked for: events in rooms as
     /// `join/timeline`, else as `to_device`.
-    pub async fn sees(&self, place: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn sees(&self, place: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let found = async {
             loop {
                 if let Some(event) = self.shown(place).into_iter().find(|event| is_it(event)) {
@@ -221,18 +221,18 @@ impl User {
     }
 
     /// Syncs until an event is in a timeline.
-    pub async fn sees_event(&self, id: &str) -> Value {
+    pub(crate) async fn sees_event(&self, id: &str) -> Value {
         self.sees("join/timeline", |event| event["event_id"] == id).await
     }
 
     /// All that was shown in a place so far.
-    pub fn shown(&self, place: &str) -> Vec<Value> {
+    pub(crate) fn shown(&self, place: &str) -> Vec<Value> {
         let seen = self.seen.lock().unwrap();
         seen.iter().flat_map(|answer| events_at(answer, place)).collect()
     }
 
     /// One sync, which may wait for this long; the answer.
-    pub async fn sync(&self, wait_ms: u32) -> Value {
+    pub(crate) async fn sync(&self, wait_ms: u32) -> Value {
         let since = self.since.lock().unwrap().clone();
         let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
         let filter = segment(r#"{"room":{"timeline":{"limit":500}}}"#);
