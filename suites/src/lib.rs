@@ -21,6 +21,7 @@ use std::path::Path;
 use samklang_runner::{
     expectation::Expectations,
     scenario::Scenario,
+    selftest::matrix::KillMatrix,
     suite::{Profile, Requirements, Suite, read_catalogue},
 };
 use samklang_verdict::Problem;
@@ -47,6 +48,9 @@ pub fn scenarios() -> Vec<&'static Scenario> {
 /// The folder that the program was built from.
 pub const BUILT_FROM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// Where the kill matrix lies in the suite's data.
+pub const KILL_MATRIX: &str = "kill-matrix.tsv";
+
 /// The suite with its data from the project folder `root`.
 ///
 /// # Errors
@@ -60,5 +64,6 @@ pub fn suite(root: &Path) -> Result<Suite, Problem> {
         catalogue: read_catalogue(&data.join("profiles/catalogue.tsv"))?,
         profile: Profile::read(&data.join("profiles/esam.toml"))?,
         expectations: Expectations::in_folder(data.join("expectations")),
+        kill_matrix: KillMatrix::read(&data.join(KILL_MATRIX))?,
     })
 }

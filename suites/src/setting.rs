@@ -15,6 +15,7 @@ use samklang_stage::{
     },
     housekeeping::{Report, RunFolder, StateRoot, run_id, sweep},
     vendor::{Vendor, VendorShelf},
+    waiting,
 };
 use samklang_verdict::{Deviation, DeviationFile, Problem, Role, message};
 
@@ -89,11 +90,10 @@ pub fn all_embedded(casts: &[Cast]) -> bool {
 /// # Errors
 /// When the program cannot start its threads.
 pub fn runtime(casts: &[Cast]) -> Result<tokio::runtime::Runtime, Problem> {
-    use tokio::runtime::Builder;
     let built = if all_embedded(casts) {
-        Builder::new_current_thread().enable_all().start_paused(true).build()
+        waiting::runtime_of_its_own_time()
     } else {
-        Builder::new_multi_thread().enable_all().build()
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()
     };
     built.map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))
 }

@@ -1,19 +1,18 @@
 //! Server ACLs (client-server API, m.room.server_acl): which servers have no say in a room.
 
+use samklang_matrix::Quirk;
 use serde_json::Value;
 
-use crate::{fault::Fault, held_room::HeldRoom, homeserver::Homeserver};
+use crate::held_room::HeldRoom;
 
-impl Homeserver {
-    /// Whether a room's ACL admits a server. A room without one admits all.
-    pub(crate) fn admits(&self, held: &HeldRoom, server: &str) -> bool {
-        let content = held.state_content("m.room.server_acl");
-        if content.is_null() || self.has(Fault::AclIgnored) {
-            return true;
-        }
-        let fold = if self.has(Fault::AclCaseMatters) { str::to_owned } else { str::to_ascii_lowercase };
-        admitted_by(&content, server, fold)
+/// Whether a room's ACL admits a server. A room without one admits all.
+pub(crate) fn admits(held: &HeldRoom, server: &str) -> bool {
+    let content = held.state_content("m.room.server_acl");
+    if content.is_null() || held.room.has(Quirk::IgnoresAcl) {
+        return true;
     }
+    let fold = if held.room.has(Quirk::AclCaseMatters) { str::to_owned } else { str::to_ascii_lowercase };
+    admitted_by(&content, server, fold)
 }
 
 /// `fold` makes texts alike that differ in case alone.

@@ -345,6 +345,8 @@ impl Fault {
             Self::SoftFailureSkipped => Quirk::NoSoftFailure,
             Self::RejectedInState => Quirk::RejectedChangeState,
             Self::RejectedFollowed => Quirk::FollowsAll,
+            Self::AclIgnored => Quirk::IgnoresAcl,
+            Self::AclCaseMatters => Quirk::AclCaseMatters,
             Self::RedactionByAnybody => Quirk::RedactsByAnybody,
             Self::RedactionBySenderAlone => Quirk::RedactsBySenderAlone,
             _ => return None,

@@ -14,6 +14,7 @@ pub mod run;
 pub mod scenario;
 pub mod scene;
 pub mod schedule;
+pub mod selftest;
 pub mod suite;
 pub mod tally;
 pub mod traffic;

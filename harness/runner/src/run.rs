@@ -187,6 +187,7 @@ fn blank(
             version: suite.version.clone(),
             expectations_sha256: suite.expectations.digest()?,
             requirements_sha256: suite.requirements.sha256().to_owned(),
+            kill_matrix_sha256: suite.kill_matrix.sha256(),
             profile: format!("{} {}", suite.profile.name, suite.profile.version),
         },
         participants: order.casts.iter().map(|cast| cast_only(cast, order)).collect(),

@@ -11,7 +11,7 @@ use samklang_verdict::{CheckId, Problem, ScenarioId, Weight, message};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::{expectation::Expectations, scenario::Scenario};
+use crate::{expectation::Expectations, scenario::Scenario, selftest::matrix::KillMatrix};
 
 /// Scenarios with the data they are judged by.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct Suite {
     pub profile: Profile,
     /// The stored expectations.
     pub expectations: Expectations,
+    /// Which faults prove which checks.
+    pub kill_matrix: KillMatrix,
 }
 
 /// One testable sentence of the specification.

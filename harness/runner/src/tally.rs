@@ -83,6 +83,8 @@ fn checks_of(
         for (again, attempt) in attempts.iter_mut().enumerate() {
             attempt.transcript = Some(evidence::transcript_path(&name, again));
         }
+        let proofs = suite.kill_matrix.proofs_of(id.as_str());
+        let proven_by = proofs.into_iter().map(str::to_owned).collect();
         let relevant = relevant(records, &verdict);
         let judged = dispose(&relevant, &id, &played.trial.play, "", &verdict, sha256, &order.today);
         let flaky = attempts.iter().any(|attempt| attempt.verdict == "pass");
@@ -95,6 +97,7 @@ fn checks_of(
             requirements: requirements.iter().map(|id| (*id).to_owned()).collect(),
             spec: specs(&suite.requirements, requirements),
             catalogue: scenario.catalogue.iter().map(|row| (*row).to_owned()).collect(),
+            proven_by,
             verdict,
             disposition: judged.disposition,
             deviation: judged.deviation,

@@ -68,6 +68,15 @@ pub async fn within<F: Future>(bound: Duration, future: F) -> Result<F::Output, 
     tokio::time::timeout(bound, future).await.map_err(|_| BoundPassed { bound })
 }
 
+/// A runtime for work that waits for nothing outside it: on one thread, with a clock that goes on at once to the next bound
+/// or pause whenever everybody waits. A bound of thirty seconds costs no time there.
+///
+/// # Errors
+/// When the system refuses what a runtime needs.
+pub fn runtime_of_its_own_time() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()
+}
+
 /// Keeps the network fault "delay" honest: lets `span` pass. For the switchboard alone.
 pub(crate) async fn let_pass(span: Duration) {
     #[expect(clippy::disallowed_methods, reason = "this is the waiting module")]
@@ -77,6 +86,16 @@ pub(crate) async fn let_pass(span: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nobody_acts_a_bound_passes_at_once() {
+        let begun = std::time::Instant::now();
+        let bound = Duration::from_secs(600);
+        let runtime = runtime_of_its_own_time().unwrap();
+        let passed = runtime.block_on(until(bound, async || None::<()>));
+        assert_eq!(passed, Err(BoundPassed { bound }));
+        assert!(begun.elapsed() < Duration::from_secs(60));
+    }
 
     #[tokio::test]
     async fn a_wait_ends_when_the_predicate_holds_and_when_the_bound_passes() {

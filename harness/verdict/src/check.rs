@@ -77,6 +77,9 @@ pub struct CheckResult {
     pub spec: Vec<String>,
     /// The catalogue rows its scenario covers.
     pub catalogue: Vec<String>,
+    /// The faults that are known to turn it red, by name: proof that it can fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proven_by: Vec<String>,
     /// What was found out.
     #[serde(flatten)]
     pub verdict: Verdict,

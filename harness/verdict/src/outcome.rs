@@ -157,6 +157,7 @@ mod tests {
             requirements: vec![],
             spec: vec![],
             catalogue: vec![],
+            proven_by: vec![],
             verdict,
             disposition,
             deviation: None,

@@ -51,7 +51,7 @@ pub struct RunInfo {
     pub duration_ms: u64,
     /// The seed of everything random in it.
     pub seed: u64,
-    /// `container` or `process`.
+    /// `container`, `process` or `embedded`.
     pub deployer: String,
     /// Whether servers met without the switchboard, so that nothing on the wire was recorded.
     pub direct: bool,
@@ -86,6 +86,9 @@ pub struct SuiteInfo {
     pub expectations_sha256: String,
     /// SHA-256 over the requirement registry.
     pub requirements_sha256: String,
+    /// SHA-256 over the kill matrix: which faults prove which checks.
+    #[serde(default)]
+    pub kill_matrix_sha256: String,
     /// The profile whose bounds held.
     pub profile: String,
 }

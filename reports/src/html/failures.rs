@@ -53,6 +53,10 @@ pub(super) fn article(page: &Page<'_>, group: &Group<'_>, id: &str, number: Opti
             dl.look {
                 dt { (page.label("field.requirements")) }
                 dd { (requirements(page, check)) }
+                @if !check.proven_by.is_empty() {
+                    dt { (page.label("field.proven-by")) }
+                    dd { (proofs(check)) }
+                }
                 dt { (page.label("field.reason")) }
                 dd { code { (fail.reason.as_str()) } }
                 dt { (page.label("field.look-at")) }
@@ -141,6 +145,16 @@ fn difference(page: &Page<'_>, fail: &Fail) -> Markup {
         }
     };
     page.within_budget(markup).unwrap_or_default()
+}
+
+/// The faults that are known to turn the check red.
+pub(super) fn proofs(check: &CheckResult) -> Markup {
+    html! {
+        @for (i, fault) in check.proven_by.iter().enumerate() {
+            @if i > 0 { ", " }
+            code { (Shown(fault)) }
+        }
+    }
 }
 
 /// Ids with the sections they stand in, linked where the section is one of the specification.

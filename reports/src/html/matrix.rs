@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, PreEscaped, Render, html};
 use samklang_verdict::{CheckResult, Role};
 
-use super::{DETAILED, Page};
+use super::{DETAILED, Page, failures};
 use crate::{
     fails::{self, Group},
     text::{Shown, isolated, shown_line},
@@ -149,12 +149,28 @@ impl Tables<'_> {
         let title = row.values().next().map_or("", |check| check.title.as_str());
         html! {
             tr {
-                th scope="row" { (isolated(crate::text::head(title, 300))) " " small { (name) } }
+                th scope="row" {
+                    (isolated(crate::text::head(title, 300))) " " small { (name) }
+                    (self.proofs(row))
+                }
                 @for column in columns {
                     @match row.get(column) {
                         Some(check) => (self.cell(check)),
                         None => td { },
                     }
+                }
+            }
+        }
+    }
+
+    /// Which faults prove the check, folded.
+    fn proofs(&self, row: &Row<'_>) -> Markup {
+        let proven = row.values().find(|check| !check.proven_by.is_empty());
+        html! {
+            @if let Some(check) = proven {
+                details {
+                    summary.quiet { (self.page.words.count("list.proven-by", check.proven_by.len() as u64, &[])) }
+                    (failures::proofs(check))
                 }
             }
         }

@@ -44,6 +44,8 @@ pub(super) enum Command {
     },
     /// Look at the expectations that runs propose, and accept or reject them
     Review(ReviewArgs),
+    /// Show that every check can fail: play the homeserver inside this program with one fault after another
+    Selftest(SelftestArgs),
     /// Remove what runs that ended without tidying have left
     Sweep,
     /// Print the JSON Schema of result.json
@@ -74,6 +76,25 @@ pub(super) struct ReviewArgs {
     /// Reject all proposals without asking
     #[arg(long)]
     pub(super) reject: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SelftestArgs {
+    /// Play only this fault; may be repeated
+    #[arg(long = "fault", value_name = "NAME")]
+    pub(super) faults: Vec<String>,
+    /// Play only the scenarios of a fault's areas, each in one room version
+    #[arg(long)]
+    pub(super) quick: bool,
+    /// How many servers play at a time; as many as there are cores, when nothing is said
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) jobs: Option<u16>,
+    /// The seed of everything random
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Write the kill matrix anew
+    #[arg(long, conflicts_with_all = ["faults", "quick"])]
+    pub(super) write: bool,
 }
 
 /// How a run is told while it goes on.

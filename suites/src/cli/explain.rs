@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use samklang_reference::Fault;
 use samklang_runner::{
     plan::{Selection, select},
     scenario::Scenario,
@@ -59,6 +60,10 @@ fn about(suite: &Suite, scenario: &Scenario) -> String {
                 let weight = format!("{:?}", requirement.weight).to_uppercase();
                 let _ = writeln!(text, "    {id} {weight} ({}): {}", requirement.spec, requirement.statement);
             }
+        }
+        for fault in suite.kill_matrix.proofs_of(&format!("{}/{name}", scenario.id)) {
+            let sentence = fault.parse().map(Fault::sentence).unwrap_or_default();
+            let _ = writeln!(text, "    {} {fault}: {sentence}", label("explain.proven-by"));
         }
     }
     text.push('\n');

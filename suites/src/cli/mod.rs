@@ -12,6 +12,7 @@ mod record;
 mod report;
 mod repro;
 mod review;
+mod selftest;
 mod show;
 mod tidy;
 
@@ -44,6 +45,7 @@ pub fn main() -> u8 {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Report { result, output } => report::report(&result, output.as_deref()),
         Command::Review(args) => review::review(&args),
+        Command::Selftest(args) => selftest::selftest(&args),
         Command::Sweep => tidy::sweep_now(),
         Command::Schema => print(&format!("{:#}\n", samklang_verdict::result_schema())),
     };

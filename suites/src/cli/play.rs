@@ -23,7 +23,7 @@ use super::{Done, args::RunArgs, interrupt::Interrupts, progress::Teller};
 use crate::setting::{self, Deploy, Deployment};
 
 /// Who plays when no vendor is named: the homeserver inside this program, against itself.
-const OUR_OWN: &str = "reference";
+pub(super) const OUR_OWN: &str = "reference";
 
 /// How a run ended.
 pub(super) struct Ended {

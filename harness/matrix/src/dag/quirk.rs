@@ -23,6 +23,10 @@ pub enum Quirk {
     KeepsChangedContent,
     /// An event whose content hash does not match is dropped.
     DropsChangedContent,
+    /// Server ACLs have no say.
+    IgnoresAcl,
+    /// Server ACLs tell upper from lower case.
+    AclCaseMatters,
     /// Anybody may redact anything.
     RedactsByAnybody,
     /// Nobody may redact what somebody else sent.
@@ -37,7 +41,8 @@ impl Room {
         self
     }
 
-    pub(super) fn has(&self, quirk: Quirk) -> bool {
+    /// Whether it is judged with this mistake.
+    pub fn has(&self, quirk: Quirk) -> bool {
         self.quirk == Some(quirk)
     }
 

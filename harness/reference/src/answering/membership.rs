@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Asked;
 use crate::{
+    acl,
     fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, Invite},
@@ -42,7 +43,7 @@ impl Homeserver {
         if !held.has_server(self.name()) {
             return refuse(404, "M_NOT_FOUND", "this server is not in the room any more");
         }
-        if !self.admits(held, &asked.origin) {
+        if !acl::admits(held, &asked.origin) {
             return refuse(403, "M_FORBIDDEN", "the room's server ACL denies the asking server");
         }
         Ok(held)
@@ -260,7 +261,7 @@ impl Homeserver {
         }
         let known = self.known();
         let room = invite.room_id().and_then(|room| known.rooms.get(room));
-        if room.is_some_and(|held| !self.admits(held, &asked.origin)) {
+        if room.is_some_and(|held| !acl::admits(held, &asked.origin)) {
             return refuse(403, "M_FORBIDDEN", "the room's server ACL denies the inviting server");
         }
         Ok(())

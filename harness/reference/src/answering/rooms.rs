@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Asked;
 use crate::{
+    acl,
     fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, now_ms},
@@ -48,7 +49,7 @@ impl Homeserver {
         if !held.has_server(server) && !self.has(careless) {
             return refuse(403, "M_FORBIDDEN", "the server is not in the room");
         }
-        if !self.admits(held, server) {
+        if !acl::admits(held, server) {
             return refuse(403, "M_FORBIDDEN", "the room's server ACL denies the asking server");
         }
         Ok(())

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Asked;
 use crate::{
+    acl,
     fault::Fault,
     homeserver::{Homeserver, Received},
     outbox::{MOST_EDUS, MOST_PDUS},
@@ -81,7 +82,7 @@ impl Homeserver {
         if gossip && self.has(Fault::GossipRefused) {
             return Some((event.id().to_owned(), json!({"error": "the event is another server's"})));
         }
-        if self.known().rooms.get(room).is_some_and(|held| !self.admits(held, &asked.origin)) {
+        if self.known().rooms.get(room).is_some_and(|held| !acl::admits(held, &asked.origin)) {
             let refused = json!({"error": "the room's server ACL denies the server that brings this"});
             return Some((event.id().to_owned(), refused));
         }

@@ -20,6 +20,7 @@ use samklang_runner::{
     scenario::{CheckPlan, Need, Scenario},
     scene::Scene,
     schedule::Schedule,
+    selftest::matrix::KillMatrix,
     suite::{Profile, Requirements, Suite},
     tally,
 };
@@ -170,6 +171,7 @@ impl Bench {
             catalogue: BTreeMap::new(),
             profile,
             expectations: Expectations::in_folder(&folder),
+            kill_matrix: KillMatrix::default(),
         };
         let casts = vec![world::cast(Role::A), world::cast(Role::B)];
         let order = Order {

@@ -1,7 +1,6 @@
 //! Two servers that are nothing but a list of events in memory, and can be told to misbehave.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -81,20 +80,11 @@ struct NotRunning;
 
 #[async_trait]
 impl Running for NotRunning {
-    fn client(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 9))
-    }
-    fn federation(&self) -> SocketAddr {
-        self.client()
-    }
-    fn source(&self) -> Option<std::net::IpAddr> {
-        None
-    }
     fn image(&self) -> Option<String> {
         None
     }
-    fn log(&self) -> PathBuf {
-        PathBuf::new()
+    fn log(&self) -> Option<PathBuf> {
+        None
     }
     async fn ended(&self) -> Result<Option<String>, Problem> {
         Ok(None)

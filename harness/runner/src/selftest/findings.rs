@@ -1,0 +1,216 @@
+//! What a selftest says about the suite, held against the stored matrix and the list of exceptions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use samklang_verdict::CheckId;
+
+use super::{
+    exceptions::Exceptions,
+    matrix::{Kill, KillMatrix},
+};
+
+/// A fault that turns more than one check in so many red is blunt: it says little about any of them.
+const BLUNT: usize = 10;
+
+/// What a test says about a stored kill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Covered {
+    /// It has to be found again.
+    Surely,
+    /// It may be found again: it depends on what else is played.
+    Perhaps,
+    /// It was not looked for.
+    Not,
+}
+
+/// What is held against what.
+pub struct Evidence<'a> {
+    /// The matrix on file.
+    pub stored: &'a KillMatrix,
+    /// What this test found.
+    pub found: &'a KillMatrix,
+    /// Whether it looked for everything: all faults, all scenarios, all room versions.
+    pub complete: bool,
+    /// What it says about a stored kill.
+    pub covers: &'a dyn Fn(&Kill) -> Covered,
+    /// The checks that count: those that were green with the honest server.
+    pub scored: BTreeSet<CheckId>,
+    /// The faults that were played.
+    pub faults: &'a [String],
+    /// How many checks the suite has.
+    pub checks: usize,
+    /// What is let pass.
+    pub exceptions: &'a Exceptions,
+}
+
+/// What a selftest found out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Kills that are not on file.
+    pub new: Vec<Kill>,
+    /// Kills on file that were not found again.
+    pub gone: Vec<Kill>,
+    /// Scored checks that no fault turns red, without those that are let pass.
+    pub unproven: Vec<CheckId>,
+    /// Faults that no check notices, without those that are let pass.
+    pub survivors: Vec<String>,
+    /// Faults that turn more than a tenth of all checks red, and how many.
+    pub blunt: Vec<(String, usize)>,
+    /// Exceptions that are none any more.
+    pub stale: Vec<String>,
+}
+
+impl Findings {
+    /// What `evidence` comes to.
+    pub fn of(evidence: &Evidence<'_>) -> Self {
+        let (stored, found) = (evidence.stored, evidence.found);
+        let on_file: BTreeSet<_> = stored.kills().map(key).collect();
+        let seen: BTreeSet<_> = found.kills().map(key).collect();
+        let is_new = |kill: &&Kill| {
+            !on_file.contains(&key(kill)) || (evidence.complete && stored.kills().all(|known| known != *kill))
+        };
+        let is_gone = |kill: &&Kill| (evidence.covers)(kill) == Covered::Surely && !seen.contains(&key(kill));
+        // Where not everything was looked for, what is on file counts as well.
+        let elsewhere = stored.kills().filter(|_| !evidence.complete);
+        let known: Vec<_> = found.kills().chain(elsewhere).collect();
+        let proven: BTreeSet<_> = known.iter().map(|kill| &kill.check).collect();
+        let noticed: BTreeSet<_> = known.iter().map(|kill| kill.fault.as_str()).collect();
+        let excused = evidence.exceptions;
+        let unproven = evidence.scored.iter().filter(|check| !proven.contains(check));
+        let survivors = evidence.faults.iter().filter(|fault| !noticed.contains(fault.as_str()));
+        let stale_checks = excused.unproven.keys().filter(|check| proven.contains(check));
+        let stale_faults = excused.survivors.keys().filter(|fault| noticed.contains(fault.as_str()));
+        Self {
+            new: found.kills().filter(is_new).cloned().collect(),
+            gone: stored.kills().filter(is_gone).cloned().collect(),
+            unproven: unproven.filter(|check| !excused.unproven.contains_key(*check)).cloned().collect(),
+            survivors: survivors.filter(|fault| !excused.survivors.contains_key(*fault)).cloned().collect(),
+            blunt: blunt(found, evidence.checks),
+            stale: stale_checks.map(|check| check.as_str().to_owned()).chain(stale_faults.cloned()).collect(),
+        }
+    }
+
+    /// Whether the matrix on file is what was found.
+    pub fn is_unchanged(&self) -> bool {
+        self.new.is_empty() && self.gone.is_empty()
+    }
+
+    /// Whether nothing has to be done but, perhaps, to write the matrix. Blunt faults are shown, and fail nothing.
+    pub fn is_sound(&self) -> bool {
+        self.unproven.is_empty() && self.survivors.is_empty() && self.stale.is_empty()
+    }
+}
+
+/// A kill whatever the room version.
+fn key(kill: &Kill) -> (&str, &CheckId, &str) {
+    (&kill.fault, &kill.check, kill.reason.as_str())
+}
+
+fn blunt(found: &KillMatrix, checks: usize) -> Vec<(String, usize)> {
+    let mut red: BTreeMap<&str, BTreeSet<&CheckId>> = BTreeMap::new();
+    for kill in found.kills() {
+        red.entry(&kill.fault).or_default().insert(&kill.check);
+    }
+    let is_blunt = |(_, checks_red): &(&str, BTreeSet<&CheckId>)| checks_red.len() * BLUNT > checks;
+    red.into_iter().filter(is_blunt).map(|(fault, red)| (fault.to_owned(), red.len())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use samklang_verdict::ReasonCode;
+
+    fn check(id: &str) -> CheckId {
+        CheckId::new(id).unwrap()
+    }
+
+    fn kill(fault: &str, id: &str, version: &str) -> Kill {
+        let reason = ReasonCode::new("pdu.shown").unwrap();
+        Kill { fault: fault.to_owned(), check: check(id), reason, room_version: version.to_owned() }
+    }
+
+    fn matrix(kills: &[(&str, &str, &str)]) -> KillMatrix {
+        kills.iter().map(|(fault, id, version)| kill(fault, id, version)).collect()
+    }
+
+    struct Case {
+        stored: KillMatrix,
+        found: KillMatrix,
+        complete: bool,
+        exceptions: Exceptions,
+    }
+
+    impl Case {
+        fn findings(&self) -> Findings {
+            let covers = |kill: &Kill| match kill.check.as_str() {
+                _ if self.complete => Covered::Surely,
+                "a.x/far" => Covered::Not,
+                "w.x/flow" => Covered::Perhaps,
+                _ => Covered::Surely,
+            };
+            Findings::of(&Evidence {
+                stored: &self.stored,
+                found: &self.found,
+                complete: self.complete,
+                covers: &covers,
+                scored: ["a.x/flow", "a.x/near", "a.x/far"].map(check).into(),
+                faults: &["f".to_owned(), "g".to_owned()],
+                checks: 15,
+                exceptions: &self.exceptions,
+            })
+        }
+    }
+
+    const ALL: [(&str, &str, &str); 4] =
+        [("f", "a.x/flow", "12"), ("f", "a.x/near", "12"), ("g", "a.x/far", "11"), ("g", "w.x/flow", "12")];
+
+    fn case(stored: &[(&str, &str, &str)], found: &[(&str, &str, &str)], complete: bool) -> Case {
+        let exceptions = Exceptions::default();
+        Case { stored: matrix(stored), found: matrix(found), complete, exceptions }
+    }
+
+    #[test]
+    fn what_is_on_file_and_found_again_is_sound() {
+        let findings = case(&ALL, &ALL, true).findings();
+        assert!(findings.is_sound() && findings.is_unchanged(), "{findings:?}");
+        assert_eq!(findings.blunt, [("f".to_owned(), 2), ("g".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn every_difference_to_the_file_is_told() {
+        let fewer = case(&ALL, &ALL[1..], true).findings();
+        assert_eq!(
+            (fewer.gone, fewer.unproven),
+            (vec![kill("f", "a.x/flow", "12")], vec![check("a.x/flow")])
+        );
+        let more = case(&ALL[1..], &ALL, true).findings();
+        assert_eq!((more.new.len(), more.gone.len(), more.unproven.len()), (1, 0, 0));
+        let mut moved = ALL;
+        moved[0].2 = "11";
+        assert!(!case(&ALL, &moved, true).findings().is_unchanged());
+    }
+
+    #[test]
+    fn a_part_is_held_against_the_part_of_the_file_that_it_covers() {
+        // What lies outside is known from the file, and what depends on other plays may be missing.
+        let findings = case(&ALL, &ALL[..2], false).findings();
+        assert!(findings.is_sound() && findings.is_unchanged(), "{findings:?}");
+        let findings = case(&ALL, &ALL[1..2], false).findings();
+        assert_eq!(findings.gone, [kill("f", "a.x/flow", "12")]);
+        let findings = case(&[], &ALL[..2], false).findings();
+        assert_eq!((findings.new.len(), findings.survivors), (2, vec!["g".to_owned()]));
+        assert_eq!(findings.unproven, [check("a.x/far")]);
+    }
+
+    #[test]
+    fn an_exception_covers_what_it_names_until_it_is_none() {
+        let mut case = case(&ALL[..2], &ALL[..2], true);
+        let findings = case.findings();
+        assert_eq!((findings.unproven.len(), findings.survivors.len()), (1, 1));
+        case.exceptions.survivors.insert("g".into(), "x".into());
+        case.exceptions.unproven.insert(check("a.x/far"), "x".into());
+        assert!(case.findings().is_sound(), "{:?}", case.findings());
+        (case.stored, case.found) = (matrix(&ALL), matrix(&ALL));
+        assert_eq!(case.findings().stale, ["a.x/far", "g"]);
+    }
+}

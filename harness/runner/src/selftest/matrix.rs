@@ -1,0 +1,175 @@
+//! The kill matrix: which check notices which fault, and by what it says so. A file of tab-separated lines, sorted.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use samklang_verdict::{CheckId, Problem, ReasonCode, message};
+use sha2::{Digest, Sha256};
+
+/// The file's first line.
+const HEADER: &str = "fault\tcheck\treason\troom_version";
+
+/// A check that turns red, for a reason, by a fault.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kill {
+    /// The fault's name.
+    pub fault: String,
+    /// The check.
+    pub check: CheckId,
+    /// What it says.
+    pub reason: ReasonCode,
+    /// The newest room version in which it says so.
+    pub room_version: String,
+}
+
+/// All kills.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KillMatrix {
+    kills: BTreeSet<Kill>,
+}
+
+impl FromIterator<Kill> for KillMatrix {
+    /// Of several kills that differ in the room version alone, the newest one counts.
+    fn from_iter<T: IntoIterator<Item = Kill>>(kills: T) -> Self {
+        let number = |kill: &Kill| kill.room_version.parse::<u32>().unwrap_or(0);
+        let mut newest: BTreeMap<_, Kill> = BTreeMap::new();
+        for kill in kills {
+            let key = (kill.fault.clone(), kill.check.clone(), kill.reason.clone());
+            match newest.get(&key) {
+                Some(known) if number(known) >= number(&kill) => {}
+                _ => {
+                    newest.insert(key, kill);
+                }
+            }
+        }
+        Self { kills: newest.into_values().collect() }
+    }
+}
+
+impl KillMatrix {
+    /// Reads the file at `path`; an empty matrix where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a line is not of the file's shape.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let malformed = |line: usize, error: &dyn std::fmt::Display| {
+            let text = message!("suite.bad-registry", path = path.display(), line = line, error = error);
+            Problem::configuration(text)
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| malformed(0, &error))?;
+        Self::parse(&text).map_err(|(line, error)| malformed(line, &error))
+    }
+
+    /// The matrix that `text` holds, or the line that is wrong, and why.
+    fn parse(text: &str) -> Result<Self, (usize, String)> {
+        let mut lines = text.lines().enumerate().map(|(place, line)| (place + 1, line));
+        match lines.next() {
+            Some((_, HEADER)) => {}
+            _ => return Err((1, format!("expected {HEADER:?}"))),
+        }
+        let mut kills = BTreeSet::new();
+        for (number, line) in lines {
+            let [fault, check, reason, version] = line.split('\t').collect::<Vec<_>>()[..] else {
+                return Err((number, "expected four columns".to_owned()));
+            };
+            let wrong = |error: &dyn std::fmt::Display| (number, error.to_string());
+            let kill = Kill {
+                fault: fault.to_owned(),
+                check: CheckId::new(check).map_err(|error| wrong(&error))?,
+                reason: ReasonCode::new(reason).map_err(|error| wrong(&error))?,
+                room_version: version.to_owned(),
+            };
+            if kills.last().is_some_and(|last| *last >= kill) {
+                return Err((number, "out of order, or twice".to_owned()));
+            }
+            kills.insert(kill);
+        }
+        Ok(Self { kills })
+    }
+
+    /// The file's text.
+    pub fn to_text(&self) -> String {
+        let line =
+            |kill: &Kill| format!("{}\t{}\t{}\t{}\n", kill.fault, kill.check, kill.reason, kill.room_version);
+        std::iter::once(format!("{HEADER}\n")).chain(self.kills.iter().map(line)).collect()
+    }
+
+    /// SHA-256 over the file's text, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        Sha256::digest(self.to_text()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// All kills, sorted.
+    pub fn kills(&self) -> impl Iterator<Item = &Kill> {
+        self.kills.iter()
+    }
+
+    /// The faults that turn this check red, sorted.
+    pub fn proofs_of(&self, check: &str) -> Vec<&str> {
+        let faults: BTreeSet<_> = self
+            .kills
+            .iter()
+            .filter(|kill| kill.check.as_str() == check)
+            .map(|kill| kill.fault.as_str())
+            .collect();
+        faults.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn kill(fault: &str, check: &str, version: &str) -> Kill {
+        Kill {
+            fault: fault.to_owned(),
+            check: CheckId::new(check).unwrap(),
+            reason: ReasonCode::new("pdu.shown").unwrap(),
+            room_version: version.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_matrix_is_read_as_it_was_written() {
+        let matrix: KillMatrix = [
+            kill("b", "events.x/flow", "11"),
+            kill("a", "events.x/flow", "9"),
+            kill("a", "events.x/flow", "10"),
+            kill("a", "rooms.y/flow", "12"),
+        ]
+        .into_iter()
+        .collect();
+        let text = matrix.to_text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert_eq!(lines[1], "a\tevents.x/flow\tpdu.shown\t10");
+        assert_eq!(KillMatrix::parse(&text), Ok(matrix.clone()));
+        assert_eq!(matrix.proofs_of("events.x/flow"), ["a", "b"]);
+        assert_eq!(matrix.proofs_of("events.x/other"), [""; 0]);
+        assert_ne!(matrix.sha256(), KillMatrix::default().sha256());
+    }
+
+    #[test]
+    fn a_file_of_another_shape_is_refused_with_its_line() {
+        let table = [
+            ("", 1, "expected"),
+            ("fault\n", 1, "expected"),
+            ("a\tevents.x/flow\tpdu.shown\n", 2, "four columns"),
+            ("a\tEvents/flow\tpdu.shown\t11\n", 2, "check id"),
+            ("a\tevents.x/flow\tshown\t11\n", 2, "reason code"),
+            ("b\tevents.x/flow\tpdu.shown\t11\na\tevents.x/flow\tpdu.shown\t11\n", 3, "order"),
+            ("b\tevents.x/flow\tpdu.shown\t11\nb\tevents.x/flow\tpdu.shown\t11\n", 3, "twice"),
+        ];
+        for (text, line, error) in table {
+            let text = if line == 1 { text.to_owned() } else { format!("{HEADER}\n{text}") };
+            let (at, why) = KillMatrix::parse(&text).unwrap_err();
+            assert_eq!(at, line, "{text}: {why}");
+            assert!(why.contains(error), "{text}: {why}");
+        }
+    }
+}

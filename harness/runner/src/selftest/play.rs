@@ -1,0 +1,134 @@
+//! Plays servers with faults: each on a stage, a clock and a thread of its own.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use samklang_reference::Fault;
+use samklang_stage::{
+    deploy::embedded::EmbeddedDeployer,
+    stage::{Logs, Stage},
+    waiting,
+};
+use samklang_verdict::{CheckId, Problem, Role, ScenarioId, Verdict, message};
+use tokio::sync::watch;
+
+use super::{CameTo, Selftest, Showing};
+use crate::{
+    plan::{Selection, Trial, plan},
+    schedule::{Played, Schedule},
+};
+
+/// How many scenarios share a stage at a time: they wait for each other's servers, which costs no time here.
+const SIDE_BY_SIDE: usize = 6;
+
+/// Plays each server, as many at a time as there are jobs, and answers in the order in which they are given.
+pub(super) fn side_by_side(
+    test: &Selftest,
+    servers: Vec<Option<Fault>>,
+    heard: &(dyn Fn(&Showing) + Sync),
+) -> Result<Vec<Showing>, Problem> {
+    let next = AtomicUsize::new(0);
+    let ended: Mutex<BTreeMap<usize, Result<Showing, Problem>>> = Mutex::default();
+    let work = || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(fault) = servers.get(place) else { return };
+            let showing = show(test, *fault);
+            if let Ok(showing) = &showing {
+                heard(showing);
+            }
+            ended.lock().unwrap_or_else(PoisonError::into_inner).insert(place, showing);
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..test.jobs.clamp(1, servers.len().max(1))).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join())
+    })
+    .map_err(|_| Problem::harness(message!("selftest.panicked")))?;
+    ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+}
+
+/// Plays one server.
+fn show(test: &Selftest, fault: Option<Fault>) -> Result<Showing, Problem> {
+    let begun = Instant::now();
+    // What is random here follows the seed, whichever thread it comes to.
+    fastrand::seed(test.seed);
+    let runtime = waiting::runtime_of_its_own_time()
+        .map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))?;
+    let seen = runtime.block_on(async {
+        let deployer = EmbeddedDeployer::new(fault);
+        let stage = Stage::up(&deployer, &test.casts, false, &|_: &str| {}, &Logs::default()).await?;
+        let (_asked, stop) = watch::channel(false);
+        let schedule = Schedule {
+            suite: Arc::clone(&test.suite),
+            stage: Arc::new(stage),
+            subjects: vec![Role::A],
+            side_by_side: SIDE_BY_SIDE,
+            seed: test.seed,
+            stop,
+        };
+        let ending = schedule.play_all(trials(test, fault)?, &|_: &Played| {}).await;
+        schedule.stage.down().await;
+        if let Some(problem) = ending.casualty {
+            return Err(problem);
+        }
+        Ok(ending.played.iter().flat_map(of_play).collect())
+    })?;
+    Ok(Showing { fault, seen, took: begun.elapsed() })
+}
+
+/// What a server with this fault plays: everything, or in a quick test what its areas hold, each scenario in the newest
+/// room version that it is played in. The honest server plays all that any other does.
+pub(super) fn trials(test: &Selftest, fault: Option<Fault>) -> Result<Vec<Trial>, Problem> {
+    let mut selection = Selection::default();
+    if test.quick {
+        let areas = match &fault {
+            Some(fault) => fault.areas().to_vec(),
+            None => test.faults.iter().flat_map(|fault| fault.areas()).copied().collect(),
+        };
+        selection.terms = areas.into_iter().map(str::to_owned).collect();
+    }
+    let mut trials = plan(&test.suite, &selection, &test.casts, &[Role::A], false)?;
+    if test.quick {
+        let newest = newest_versions(&trials);
+        trials.retain(|trial| newest.get(trial.scenario.id) == Some(&number(trial)));
+    }
+    Ok(trials)
+}
+
+fn number(trial: &Trial) -> u32 {
+    trial.play.room_version.parse().unwrap_or(0)
+}
+
+/// The newest room version in which each scenario is really played.
+pub(super) fn newest_versions(trials: &[Trial]) -> BTreeMap<&'static str, u32> {
+    let mut newest = BTreeMap::new();
+    for trial in trials.iter().filter(|trial| trial.obstacle.is_none()) {
+        let known = newest.entry(trial.scenario.id).or_insert(0);
+        *known = number(trial).max(*known);
+    }
+    newest
+}
+
+fn of_play(played: &Played) -> impl Iterator<Item = ((CheckId, samklang_verdict::Play), CameTo)> {
+    let scenario = ScenarioId::new(played.trial.scenario.id).ok();
+    played.checks.iter().filter_map(move |(name, outcome)| {
+        let id = CheckId::of(scenario.as_ref()?, name).ok()?;
+        let came = match &outcome.verdict {
+            Verdict::Pass { .. } => CameTo::Pass,
+            Verdict::Fail(fail) => CameTo::Fail(fail.reason.clone()),
+            Verdict::NotApplicable { .. } => CameTo::NotApplicable,
+            Verdict::Inconclusive { message, .. }
+            | Verdict::Error { message, .. }
+            | Verdict::NotRun { message } => CameTo::Unjudged(message.to_string()),
+        };
+        Some(((id, played.trial.play.clone()), came))
+    })
+}

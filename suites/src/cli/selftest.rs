@@ -1,0 +1,159 @@
+//! `samklang selftest`. Exit codes: 70 when the honest server is not green, 1 when a check that counts is unproven, a fault
+//! survives that is not on the list, an entry of the list is out of date, or the kill matrix is not what was found.
+
+use std::{
+    fmt::{Display, Write},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use samklang_reference::Fault;
+use samklang_runner::{
+    evidence::write_whole,
+    expectation::forced_update,
+    selftest::{CameTo, Played, Selftest, Showing, exceptions::Exceptions, findings::Findings, matrix::Kill},
+    suite::project_root,
+};
+use samklang_stage::vendor::nearest;
+use samklang_verdict::{Catalogue, Message, Problem, exit, message};
+
+use super::{Done, args::SelftestArgs, play::OUR_OWN, print};
+use crate::{KILL_MATRIX, setting};
+
+/// The list of exceptions in the suite's data.
+const EXCEPTIONS: &str = "kill-exceptions.toml";
+
+/// Plays what `args` asks for, and says what it shows about the suite.
+pub(super) fn selftest(args: &SelftestArgs) -> Done {
+    if let Some(forced) = forced_update() {
+        return Err(Problem::configuration(message!("run.forced-update", setting = forced)));
+    }
+    let root = project_root(crate::BUILT_FROM)?;
+    let mut suite = crate::suite(&root)?;
+    suite.expectations = suite.expectations.without_proposals();
+    let exceptions = Exceptions::read(&root.join("suites").join(EXCEPTIONS))?;
+    let casts = setting::casts(&setting::shelf(&root, &[]), OUR_OWN, None, None)?;
+    let faults = faults(&args.faults)?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.map_or_else(cores, usize::from);
+    let stored = suite.kill_matrix.clone();
+    let test = Selftest { suite: Arc::new(suite), casts, faults, quick: args.quick, jobs, seed: args.seed };
+    let (total, ended) = (test.faults.len() + 1, AtomicUsize::new(0));
+    let played = test.play(&|showing| {
+        let place = format!("{}/{total}", ended.fetch_add(1, Ordering::Relaxed) + 1);
+        // A reader that has gone away does not stop the test.
+        let _ = print(&line(showing, &place));
+    })?;
+    if played.honest.troubles().next().is_some() {
+        print(&not_green(&played.honest))?;
+        return Ok(exit::HARNESS_ERROR);
+    }
+    let findings = test.findings(&played, &stored, &exceptions)?;
+    print(&told(&test, &played, &findings))?;
+    let sound = if findings.is_sound() { exit::AS_EXPECTED } else { exit::UNEXPECTED_FAIL };
+    let matrix = root.join("suites").join(KILL_MATRIX);
+    let matrix_code = match (findings.is_unchanged(), args.write) {
+        (_, true) => write(&matrix, &played)?,
+        (true, false) => exit::AS_EXPECTED,
+        (false, false) => {
+            super::complain(&Problem::configuration(message!("selftest.changed", path = matrix.display())));
+            exit::UNEXPECTED_FAIL
+        }
+    };
+    Ok(exit::worst([sound, matrix_code]))
+}
+
+fn faults(names: &[String]) -> Result<Vec<Fault>, Problem> {
+    if names.is_empty() {
+        return Ok(Fault::all());
+    }
+    let known: Vec<_> = Fault::all().into_iter().map(Fault::name).collect();
+    let named = |name: &String| {
+        name.parse().map_err(|_: String| {
+            let near = nearest(name, &known).join(", ");
+            Problem::configuration(message!("selftest.unknown-fault", name = name, near = near))
+        })
+    };
+    names.iter().map(named).collect()
+}
+
+fn write(path: &Path, played: &Played) -> Done {
+    write_whole(path, played.matrix().to_text().as_bytes())?;
+    print(&say(&message!("selftest.written", path = path.display())))
+}
+
+fn label(key: &str) -> String {
+    Catalogue::english().label(key)
+}
+
+fn say(message: &Message) -> String {
+    Catalogue::english().render(message).in_one_line() + "\n"
+}
+
+/// What one server came to.
+fn line(showing: &Showing, place: &str) -> String {
+    let red = showing.seen.iter().filter(|(_, came)| matches!(came, CameTo::Fail(_)));
+    let mut red: Vec<_> = red.map(|((check, _), _)| check).collect();
+    red.dedup();
+    let green = showing.green().count();
+    let (name, key, checks) = match showing.fault {
+        None => (label("selftest.honest"), "selftest.all-green", green),
+        Some(fault) if red.is_empty() => (fault.name(), "selftest.survived", 0),
+        Some(fault) => (fault.name(), "selftest.killed", red.len()),
+    };
+    let came = label(key).replace("{checks}", &checks.to_string());
+    let seconds = format!("{:.1}", showing.took.as_secs_f64());
+    say(&message!("selftest.line", place = place, name = name, came = came, seconds = seconds))
+}
+
+/// What is not green although it has to be.
+fn not_green(honest: &Showing) -> String {
+    let troubles = honest.troubles().map(|(check, play, came)| {
+        let why = match came {
+            CameTo::Fail(reason) => reason.to_string(),
+            CameTo::Unjudged(why) => why.clone(),
+            CameTo::Pass | CameTo::NotApplicable => String::new(),
+        };
+        format!("{check} v{} host {}: {why}", play.room_version, play.host)
+    });
+    list("selftest.head-honest", troubles)
+}
+
+fn told(test: &Selftest, played: &Played, findings: &Findings) -> String {
+    let kill = |kill: &Kill| format!("{} {} {}", kill.fault, kill.check, kill.reason);
+    let blunt = |(fault, checks): &(String, usize)| {
+        say(&message!("selftest.blunt", fault = fault, checks = checks)).trim_end().to_owned()
+    };
+    let mut scored: Vec<_> = played.honest.green().collect();
+    scored.dedup();
+    let (scored, faults) = (scored.len(), test.faults.len());
+    let summary = message!(
+        "selftest.summary",
+        proven = scored - findings.unproven.len().min(scored),
+        scored = scored,
+        noticed = faults - findings.survivors.len().min(faults),
+        faults = faults
+    );
+    [
+        list("selftest.head-new", findings.new.iter().map(kill)),
+        list("selftest.head-gone", findings.gone.iter().map(kill)),
+        list("selftest.head-unproven", &findings.unproven),
+        list("selftest.head-survivors", &findings.survivors),
+        list("selftest.head-blunt", findings.blunt.iter().map(blunt)),
+        list("selftest.head-stale", &findings.stale),
+        say(&summary),
+    ]
+    .concat()
+}
+
+/// A heading with what stands below it; nothing, where nothing does.
+fn list(heading: &str, entries: impl IntoIterator<Item = impl Display>) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        let _ = writeln!(text, "  {entry}");
+    }
+    if text.is_empty() { text } else { format!("{}\n{text}\n", label(heading)) }
+}
