@@ -13,9 +13,19 @@ use std::collections::BTreeSet;
 use samklang_matrix::{Event, server_of};
 use serde_json::Value;
 
-use crate::homeserver::{Homeserver, Known};
+use crate::{
+    acl,
+    homeserver::{Homeserver, Known},
+};
 
 impl Known {
+    /// Whether a user has something to say in a room, brought by `origin`: it is the user's own server, the user is in
+    /// the room, and the room's ACL does not deny the server.
+    pub(crate) fn has_say(&self, origin: &str, user: &str, room: &str) -> bool {
+        let may = |held| acl::admits(held, origin) && held.membership(user) == "join";
+        server_of(user) == Some(origin) && self.rooms.get(room).is_some_and(may)
+    }
+
     /// Those who share a room with a user, beside the user.
     pub(crate) fn sharers(&self, user: &str) -> BTreeSet<String> {
         let rooms = self.rooms.values().map(|held| held.members("join"));
@@ -52,13 +62,6 @@ impl Known {
 }
 
 impl Homeserver {
-    /// Whether a user has something to say in a room, brought by `origin`: it is the user's own server, the user is in
-    /// the room, and the room's ACL does not deny the server.
-    pub(crate) fn has_say(&self, known: &Known, origin: &str, user: &str, room: &str) -> bool {
-        let may = |held| self.admits(held, origin) && held.membership(user) == "join";
-        server_of(user) == Some(origin) && known.rooms.get(room).is_some_and(may)
-    }
-
     /// Takes a signal that `origin` sends. What is malformed, or not the sender's to say, changes nothing.
     pub(crate) fn hear_signal(&self, origin: &str, edu: &Value) {
         if !self.is_live() {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Call, directory::listed, not_found};
 use crate::{
+    acl,
     held_room::HeldRoom,
     homeserver::{Homeserver, Rooms},
     joining::segment,
@@ -77,7 +78,7 @@ impl Homeserver {
         let of_server = |user: &str| server_of(user) == Some(server);
         let tells = |held: &&HeldRoom| {
             held.has_server(self.name())
-                && self.admits(held, server)
+                && acl::admits(held, server)
                 && is_known_to(&known.rooms, held, &of_server)
         };
         let Some(held) = known.rooms.get(room).filter(tells) else {

@@ -89,7 +89,7 @@ impl Homeserver {
                 let event = receipt["event_ids"].as_array().and_then(|ids| ids.last()?.as_str());
                 let (Some(event), true) = (event, receipt["data"]["ts"].is_u64()) else { continue };
                 let mut known = self.known();
-                if !self.has_say(&known, origin, user, room) {
+                if !known.has_say(origin, user, room) {
                     continue;
                 }
                 let thread = receipt["data"]["thread_id"].as_str().map(str::to_owned);

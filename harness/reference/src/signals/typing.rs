@@ -91,7 +91,7 @@ impl Homeserver {
             return;
         };
         let Some(on) = content["typing"].as_bool() else { return };
-        let has_say = self.has_say(&self.known(), origin, user, room);
+        let has_say = self.known().has_say(origin, user, room);
         if has_say {
             self.note_typing(room, user, on.then_some(REMOTE));
         }
