@@ -9,7 +9,10 @@ mod tamper;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use serde_json::Value;
 
@@ -74,12 +77,15 @@ pub struct Room {
     id: String,
     events: BTreeMap<String, Held>,
     quirk: Option<Quirk>,
+    /// The current state, once somebody has asked for it.
+    current: OnceLock<StateMap>,
 }
 
 impl Room {
     /// A room that nothing is known of yet.
     pub fn empty(version: &RoomVersion, id: &str) -> Self {
-        Self { version: version.clone(), id: id.to_owned(), events: BTreeMap::new(), quirk: None }
+        let events = BTreeMap::new();
+        Self { version: version.clone(), id: id.to_owned(), events, quirk: None, current: OnceLock::new() }
     }
 
     /// The room's id.
@@ -127,12 +133,20 @@ impl Room {
     /// # Errors
     /// When it cannot be resolved.
     pub fn state(&self) -> Result<StateMap, RoomError> {
-        self.state_at(&self.extremities())
+        self.current().cloned()
+    }
+
+    fn current(&self) -> Result<&StateMap, RoomError> {
+        if let Some(state) = self.current.get() {
+            return Ok(state);
+        }
+        let state = self.state_at(&self.extremities())?;
+        Ok(self.current.get_or_init(|| state))
     }
 
     /// The event of the current state with this type and state key.
     pub fn state_event(&self, kind: &str, state_key: &str) -> Option<&Event> {
-        let state = self.state().ok()?;
+        let state = self.current().ok()?;
         self.event(state.get(&(kind.to_owned(), state_key.to_owned()))?)
     }
 
@@ -141,7 +155,10 @@ impl Room {
     /// # Errors
     /// When it cannot be resolved.
     pub fn state_at(&self, prev_events: &[String]) -> Result<StateMap, RoomError> {
-        let states: Vec<_> = prev_events.iter().filter_map(|id| self.state_after(id)).collect();
+        let mut states: Vec<_> = prev_events.iter().filter_map(|id| self.state_after(id)).collect();
+        if states.len() == 1 {
+            return Ok(states.remove(0));
+        }
         Ok(resolve(&self.version, &states, &self.pool())?)
     }
 
@@ -204,6 +221,7 @@ impl Room {
             self.judge_softly(id, &pending);
             pending.remove(id);
         }
+        self.current = OnceLock::new();
     }
 
     /// Fixes whether the state on arrival authorises an event that is accepted at its place. `pending` are it and others

@@ -1,6 +1,8 @@
 //! Mistakes that a server may make in judging events, for servers that are to make one. A room without a quirk is judged
 //! as the specification has it.
 
+use std::sync::OnceLock;
+
 use super::Room;
 use crate::{Breach, BreachReason, Rule};
 
@@ -38,6 +40,7 @@ impl Room {
     #[must_use]
     pub fn with_quirk(mut self, quirk: Option<Quirk>) -> Self {
         self.quirk = quirk;
+        self.current = OnceLock::new();
         self
     }
 

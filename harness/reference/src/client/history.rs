@@ -1,5 +1,7 @@
 //! A room's history, page by page (client-server API, getting events for a room; event context).
 
+use std::collections::BTreeSet;
+
 use samklang_matrix::Event;
 use serde_json::{Value, json};
 
@@ -38,12 +40,16 @@ pub(super) fn before(id: &str) -> String {
 }
 
 impl HeldRoom {
+    /// All that users may be shown, in no order.
+    pub(super) fn all_shown(&self) -> impl Iterator<Item = &Event> {
+        let listed: BTreeSet<_> = self.timeline.iter().map(|entry| entry.id.as_str()).collect();
+        let earlier = self.history.values().filter(move |event| !listed.contains(event.id()));
+        earlier.chain(self.timeline.iter().filter_map(|entry| self.event(&entry.id)))
+    }
+
     /// All that users may be shown, from the earliest to the latest in the graph.
     pub(super) fn whole_history(&self) -> Vec<&Event> {
-        let listed = self.timeline.iter().filter_map(|entry| self.event(&entry.id));
-        let known: Vec<_> = listed.collect();
-        let unlisted = |event: &&Event| !known.iter().any(|known| known.id() == event.id());
-        let mut all: Vec<_> = self.history.values().filter(unlisted).chain(known.iter().copied()).collect();
+        let mut all: Vec<_> = self.all_shown().collect();
         all.sort_by_key(|event| (event.depth(), event.origin_server_ts(), event.id()));
         all
     }

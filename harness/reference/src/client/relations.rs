@@ -15,61 +15,67 @@ use crate::{
 const LARGEST_PAGE: usize = 100;
 
 /// An event's relation to another: the other's id and the relation's type.
-fn relation(content: &Value) -> Option<(&str, &str)> {
-    let relation = &content["m.relates_to"];
+fn relation(content: &Map<String, Value>) -> Option<(&str, &str)> {
+    let relation = content.get("m.relates_to")?;
     Some((relation["event_id"].as_str()?, relation["rel_type"].as_str()?))
 }
 
 impl HeldRoom {
     /// The events about another that a user may see, the latest last. What was redacted is about nothing any more.
-    fn about<'a>(&'a self, id: &'a str, user: &'a str) -> impl Iterator<Item = (&'a Event, Value)> {
-        self.whole_history().into_iter().filter_map(move |event| {
-            let content = self.pdu(event.id())?["content"].clone();
-            (relation(&content)?.0 == id && self.shows(event.id(), user)).then_some((event, content))
-        })
+    fn about(&self, id: &str, user: &str) -> Vec<&Event> {
+        let is_about = |event: &&Event| relation(event.content()).is_some_and(|(target, _)| target == id);
+        let is_shown =
+            |event: &&Event| self.redaction_of(event.id()).is_none() && self.shows(event.id(), user);
+        let mut about: Vec<_> = self.all_shown().filter(is_about).filter(is_shown).collect();
+        about.sort_by_key(|event| (event.depth(), event.origin_server_ts(), event.id()));
+        about
     }
 
     /// What clients are told with an event of those about it (aggregations of child events).
     pub(super) fn bundle(&self, known: &Known, event: &Event, eye: Eye<'_>) -> Map<String, Value> {
         let mut bundle = Map::new();
-        let is_of = |content: &Value, kind: &str| relation(content).is_some_and(|(_, it)| it == kind);
-        let all: Vec<_> = self.about(event.id(), eye.user).collect();
-        let replaces = |(other, content): &&(&Event, Value)| {
-            is_of(content, "m.replace")
-                && other.sender() == event.sender()
-                && other.kind() == event.kind()
-                && other.state_key().is_none()
-                && content["m.new_content"].is_object()
-        };
-        let is_replaceable = event.state_key().is_none()
-            && !is_of(&Value::Object(event.content().clone()), "m.replace")
-            && self.redaction_of(event.id()).is_none();
-        let latest =
-            all.iter().filter(replaces).max_by_key(|(other, _)| (other.origin_server_ts(), other.id()));
-        if let Some((latest, _)) = latest.filter(|_| is_replaceable)
+        let all = self.about(event.id(), eye.user);
+        let of_kind = |kind| all.iter().filter(move |other| is_of(other, kind));
+        let replacements = of_kind("m.replace").filter(|other| self.replaces(other, event));
+        if let Some(latest) = replacements.max_by_key(|other| (other.origin_server_ts(), other.id()))
             && let Some(shown) = self.client_event_alone(known, latest.id(), eye)
         {
             bundle.insert("m.replace".into(), shown);
         }
-        let thread: Vec<_> = all.iter().filter(|(_, content)| is_of(content, "m.thread")).collect();
-        if let Some((last, _)) = thread.last() {
+        if let Some(last) = of_kind("m.thread").next_back() {
             let took_part =
-                event.sender() == eye.user || thread.iter().any(|(it, _)| it.sender() == eye.user);
+                event.sender() == eye.user || of_kind("m.thread").any(|it| it.sender() == eye.user);
             bundle.insert(
                 "m.thread".into(),
                 json!({
-                    "latest_event": self.client_event_alone(known, last.id(), eye), "count": thread.len(),
-                    "current_user_participated": took_part,
+                    "latest_event": self.client_event_alone(known, last.id(), eye),
+                    "count": of_kind("m.thread").count(), "current_user_participated": took_part,
                 }),
             );
         }
-        let references: Vec<_> = all.iter().filter(|(_, content)| is_of(content, "m.reference")).collect();
+        let references: Vec<_> =
+            of_kind("m.reference").map(|event| json!({"event_id": event.id()})).collect();
         if !references.is_empty() {
-            let chunk: Vec<_> = references.iter().map(|(event, _)| json!({"event_id": event.id()})).collect();
-            bundle.insert("m.reference".into(), json!({ "chunk": chunk }));
+            bundle.insert("m.reference".into(), json!({ "chunk": references }));
         }
         bundle
     }
+
+    /// Whether an event is a valid replacement of another (validity of replacement events).
+    fn replaces(&self, other: &Event, event: &Event) -> bool {
+        let is_replaceable = event.state_key().is_none()
+            && !is_of(event, "m.replace")
+            && self.redaction_of(event.id()).is_none();
+        is_replaceable
+            && other.state_key().is_none()
+            && other.sender() == event.sender()
+            && other.kind() == event.kind()
+            && other.content().get("m.new_content").is_some_and(Value::is_object)
+    }
+}
+
+fn is_of(event: &Event, kind: &str) -> bool {
+    relation(event.content()).is_some_and(|(_, it)| it == kind)
 }
 
 impl Homeserver {
@@ -80,17 +86,17 @@ impl Homeserver {
             if held.event(id).is_none_or(|_| !held.shows(id, &call.user)) {
                 return not_found("the event is not known, or one may not see it");
             }
-            let is_wanted = |(event, content): &(&Event, Value)| {
-                wanted.first().is_none_or(|kind| relation(content).is_some_and(|(_, it)| it == *kind))
+            let is_wanted = |event: &&Event| {
+                wanted.first().is_none_or(|kind| is_of(event, kind))
                     && wanted.get(1).is_none_or(|kind| event.kind() == *kind)
             };
-            let mut found: Vec<_> = held.about(id, &call.user).filter(is_wanted).collect();
+            let mut found: Vec<_> = held.about(id, &call.user).into_iter().filter(is_wanted).collect();
             if call.asked.value("dir") != Some("f") {
                 found.reverse();
             }
             let shown = found.iter().take(LARGEST_PAGE.min(limit));
             let chunk: Vec<_> =
-                shown.filter_map(|(event, _)| held.client_event(known, event.id(), call.eye())).collect();
+                shown.filter_map(|event| held.client_event(known, event.id(), call.eye())).collect();
             Ok(json!({ "chunk": chunk }))
         })
     }
@@ -103,8 +109,8 @@ impl Homeserver {
             }
             let mut roots: Vec<String> = Vec::new();
             for event in held.whole_history().iter().rev() {
-                let content = held.pdu(event.id()).map(|pdu| pdu["content"].clone()).unwrap_or_default();
-                if let Some((root, "m.thread")) = relation(&content)
+                if let Some((root, "m.thread")) = relation(event.content())
+                    && held.redaction_of(event.id()).is_none()
                     && held.shows(event.id(), &call.user)
                     && !roots.iter().any(|known| known == root)
                 {

@@ -34,6 +34,12 @@ struct Receipt {
 }
 
 impl Receipts {
+    /// When the latest receipt of a room came; 0 where there is none.
+    pub(crate) fn position(&self, room: &str) -> Position {
+        let receipts = self.0.get(room).into_iter().flatten();
+        receipts.map(|(_, receipt)| receipt.position).max().unwrap_or(0)
+    }
+
     fn note(&mut self, room: &str, reading: Reading, event: &str, data: Value, position: Position) {
         let receipt = Receipt { event: event.to_owned(), data, position };
         self.0.entry(room.to_owned()).or_default().insert(reading, receipt);

@@ -29,6 +29,11 @@ struct Writers {
 }
 
 impl Typing {
+    /// When it changed last who types in a room; 0 for never.
+    pub(crate) fn position(&self, room: &str) -> Position {
+        self.0.get(room).map_or(0, |writers| writers.position)
+    }
+
     /// Who types in a room, as clients are shown it, if that has changed since.
     pub(crate) fn since(&self, room: &str, since: Option<Position>) -> Option<Value> {
         let writers = self.0.get(room).filter(|it| it.position > since.unwrap_or(0))?;
