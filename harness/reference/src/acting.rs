@@ -197,7 +197,8 @@ impl Homeserver {
         via: &[String],
         more: &Value,
     ) -> Result<(), Refusal> {
-        if self.is_in(room) {
+        // An invite that another server brought may be here before the room's other servers have passed it on.
+        if self.is_in(room) && !self.is_invited_from_elsewhere(room, user) {
             let mut content = json!({ "membership": "join" });
             merge(&mut content, more);
             let authorised = {
@@ -334,7 +335,7 @@ impl Homeserver {
         if !matches!(receipt, Receipt::Held { outcome: Outcome::Accepted, .. }) {
             return refuse(403, "M_FORBIDDEN", format!("the invite was not accepted: {receipt:?}"));
         }
-        self.pass_on(room, &signed, server);
+        self.pass_on(room, &signed, self.name());
         Ok(())
     }
 
@@ -349,6 +350,13 @@ impl Homeserver {
     /// Whether this server has a user in the room.
     pub(crate) fn is_in(&self, room: &str) -> bool {
         self.known().rooms.get(room).is_some_and(|held| held.has_server(self.name()))
+    }
+
+    /// Whether a user holds an invite that the copy of the room does not know yet.
+    fn is_invited_from_elsewhere(&self, room: &str, user: &str) -> bool {
+        let known = self.known();
+        let invited = known.invites.contains_key(&(room.to_owned(), user.to_owned()));
+        invited && known.rooms.get(room).is_some_and(|held| held.membership(user) != "invite")
     }
 
     fn others_in(&self, room: &str) -> BTreeSet<String> {

@@ -246,15 +246,15 @@ impl Homeserver {
         }
         let foreign = server_of(invite.sender()) != Some(asked.origin.as_str());
         if foreign && !self.has(Fault::InviteSenderUnchecked) {
-            return refuse(403, "M_FORBIDDEN", "the invite is of another server's user");
+            return refuse(400, "M_INVALID_PARAM", "the invite is of another server's user");
         }
         match verify_event(invite, &self.known().ring) {
             Ok(Verified::All) => {}
             _ if foreign || self.has(Fault::InviteSignatureUnchecked) => {}
             Ok(Verified::ContentHashMismatch) => {
-                return refuse(403, "M_FORBIDDEN", "the invite's content is not what its hash says");
+                return refuse(400, "M_INVALID_PARAM", "the invite's content is not what its hash says");
             }
-            Err(fault) => return refuse(403, "M_FORBIDDEN", fault.to_string()),
+            Err(fault) => return refuse(400, "M_INVALID_PARAM", fault.to_string()),
         }
         if !self.has_user(user) && self.is_own(user) {
             return refuse(404, "M_NOT_FOUND", format!("{user} does not exist"));
