@@ -23,7 +23,8 @@ pub use receive::{Receipt, RoomError};
 pub use tamper::Tamper;
 
 use crate::{
-    Event, EventPool, Refusal, RoomVersion, Rule, Snapshot, StateMap, check_auth_events, check_state, resolve,
+    Cited, Event, EventPool, Refusal, RoomVersion, Rule, Snapshot, StateMap, check_auth_events, check_state,
+    resolve,
 };
 
 /// What became of an event (server-server API, checks performed on receipt of a PDU).
@@ -155,10 +156,7 @@ impl Room {
     /// # Errors
     /// When it cannot be resolved.
     pub fn state_at(&self, prev_events: &[String]) -> Result<StateMap, RoomError> {
-        let mut states: Vec<_> = prev_events.iter().filter_map(|id| self.state_after(id)).collect();
-        if states.len() == 1 {
-            return Ok(states.remove(0));
-        }
+        let states: Vec<_> = prev_events.iter().filter_map(|id| self.state_after(id)).collect();
         Ok(resolve(&self.version, &states, &self.pool())?)
     }
 
@@ -193,8 +191,11 @@ impl Room {
     }
 
     pub(crate) fn pool(&self) -> EventPool<'_> {
-        let rejected = |held: &Held| matches!(held.outcome, Outcome::Rejected(_));
-        EventPool::of(self.events.values().map(|held| (&held.event, rejected(held))))
+        EventPool::by(|id| {
+            let held = self.events.get(id)?;
+            let rejected = matches!(held.outcome, Outcome::Rejected(_));
+            Some(Cited { event: &held.event, rejected })
+        })
     }
 
     /// Holds an event and judges it, and all that waited for it. Signatures are not looked at. An event that is held and

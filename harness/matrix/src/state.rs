@@ -34,18 +34,27 @@ pub enum ResolveError {
 }
 
 /// The events that resolution may look at, by id.
-#[derive(Debug, Clone, Default)]
-pub struct EventPool<'a>(BTreeMap<&'a str, Cited<'a>>);
+pub struct EventPool<'a>(Box<Lookup<'a>>);
+
+/// Finds an event, and what became of it.
+type Lookup<'a> = dyn Fn(&str) -> Option<Cited<'a>> + 'a;
 
 impl<'a> EventPool<'a> {
     /// A pool of events, each with whether it was rejected.
     pub fn of(events: impl IntoIterator<Item = (&'a Event, bool)>) -> Self {
-        Self(events.into_iter().map(|(event, rejected)| (event.id(), Cited { event, rejected })).collect())
+        let entry = |(event, rejected): (&'a Event, bool)| (event.id(), Cited { event, rejected });
+        let events: BTreeMap<_, _> = events.into_iter().map(entry).collect();
+        Self::by(move |id| events.get(id).copied())
+    }
+
+    /// A pool of the events that `find` finds.
+    pub fn by(find: impl Fn(&str) -> Option<Cited<'a>> + 'a) -> Self {
+        Self(Box::new(find))
     }
 
     /// The event with this id, and what became of it.
     pub fn cited(&self, id: &str) -> Option<Cited<'a>> {
-        self.0.get(id).copied()
+        (self.0)(id)
     }
 
     fn get(&self, id: &str) -> Option<&'a Event> {
@@ -99,6 +108,9 @@ pub fn resolve(
     states: &[StateMap],
     pool: &EventPool<'_>,
 ) -> Result<StateMap, ResolveError> {
+    if let [only] = states {
+        return Ok(only.clone());
+    }
     let (unconflicted, conflicted) = conflict::split(states);
     if conflicted.is_empty() {
         return Ok(unconflicted);
