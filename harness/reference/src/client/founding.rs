@@ -66,9 +66,8 @@ impl Homeserver {
             create["additional_creators"] = json!(creators);
         }
         let room = self.found_room(version, &call.user, create, &self.shown_profile(&call.user))?;
-        let alias = body["room_alias_name"].as_str().map(|name| format!("#{name}:{}", self.name()));
-        if let Some(alias) = &alias {
-            self.name_room(alias, &room, &call.user)?;
+        if let Some(alias) = self.wanted_alias(call) {
+            self.name_room(&alias, &room, &call.user)?;
         }
         for (kind, state_key, content) in self.first_state(call, &room, preset, equals) {
             self.say(&room, &call.user, Saying::state(&kind, &state_key, content))?;
@@ -84,6 +83,11 @@ impl Homeserver {
         Ok(json!({ "room_id": room }))
     }
 
+    fn wanted_alias(&self, call: &Call<'_>) -> Option<String> {
+        let name = call.body()["room_alias_name"].as_str()?;
+        Some(format!("#{name}:{}", self.name()))
+    }
+
     /// The state of a new room after its creator's join, in the order of the specification.
     fn first_state(&self, call: &Call<'_>, room: &str, named: &str, equals: &[&str]) -> Vec<State> {
         let body = call.body();
@@ -92,8 +96,7 @@ impl Homeserver {
         merge(&mut levels, &body["power_level_content_override"]);
         let own = |kind: &str, content: Value| (kind.to_owned(), String::new(), content);
         let mut state = vec![own("m.room.power_levels", levels)];
-        if let Some(name) = body["room_alias_name"].as_str() {
-            let alias = format!("#{name}:{}", self.name());
+        if let Some(alias) = self.wanted_alias(call) {
             state.push(own("m.room.canonical_alias", json!({ "alias": alias })));
         }
         let initial = || {

@@ -44,7 +44,7 @@ impl Account {
         let shown = devices.map(|(id, device)| {
             let mut keys = device.keys.clone();
             if let Some(name) = &device.display_name {
-                keys["unsigned"]["device_display_name"] = json!(name);
+                keys["unsigned"] = json!({ "device_display_name": name });
             }
             (id.clone(), keys)
         });
@@ -217,7 +217,7 @@ impl Homeserver {
         let mut of_user = false;
         if let Some(account) = self.known().users.account(&call.user) {
             for (id, signed) in call.body()[&call.user].as_object().into_iter().flatten() {
-                if let Some(device) = account.devices.get_mut(id) {
+                if let Some(device) = account.devices.get_mut(id).filter(|device| device.keys.is_object()) {
                     add(&mut device.keys["signatures"], &signed["signatures"]);
                     changed.push(id.clone());
                     continue;
@@ -241,17 +241,16 @@ impl Homeserver {
     }
 }
 
-/// Adds objects to objects, at every depth.
+/// Adds objects to objects, at every depth. What is no object gives way to what is added.
 fn add(to: &mut Value, more: &Value) {
-    match more {
-        Value::Object(more) => {
-            for (key, value) in more {
-                add(&mut to[key], value);
-            }
-            if to.is_null() {
-                *to = json!({});
-            }
-        }
-        other => *to = other.clone(),
+    let Some(more) = more.as_object() else {
+        *to = more.clone();
+        return;
+    };
+    if !to.is_object() {
+        *to = json!({});
+    }
+    for (key, value) in more {
+        add(&mut to[key], value);
     }
 }

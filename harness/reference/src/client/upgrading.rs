@@ -146,7 +146,9 @@ fn taken_over(levels: &Value, version: &RoomVersion, user: &str, creators: &Valu
         for creator in also.chain([user]) {
             users.remove(creator);
         }
-        levels["events"][TOMBSTONE] = json!(150);
+        let mut events = levels["events"].as_object().cloned().unwrap_or_default();
+        events.insert(TOMBSTONE.to_owned(), json!(150));
+        levels["events"] = Value::Object(events);
     } else if users.get(user).and_then(Value::as_i64).unwrap_or(0) < 100 {
         users.insert(user.to_owned(), json!(100));
     }

@@ -3,10 +3,11 @@
 mod people;
 mod rooms;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use samklang_matrix::Event;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::{Account, Call, keys::counted, shown::Eye};
 use crate::{
