@@ -111,9 +111,12 @@ impl Peer {
                 (status, json!({"errcode": errcode, "error": error}))
             }
         };
-        let inner = self.inner();
+        let mut inner = self.inner();
         let lies = inner.lies.iter().filter(|lie| request.uri().path().contains(&lie.path));
-        let body = lies.fold(body, |body, lie| (lie.tell)(body));
+        let (body, lied) = lies.fold((body, false), |(body, _), lie| ((lie.tell)(body), true));
+        if let Some(exchange) = request.extensions().get::<ExchangeId>().filter(|_| lied) {
+            inner.forged.insert(exchange.to_string());
+        }
         let mut response = Response::new(Bytes::from(body.to_string()));
         *response.status_mut() = status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
