@@ -58,7 +58,7 @@ fn keys(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let ed25519 = listed(said).filter(|(id, _)| id.starts_with("ed25519:"));
     first_wrong(ed25519, |(id, key)| {
         let bytes = key.as_str().and_then(|key| STANDARD_NO_PAD.decode(key).ok());
-        (!bytes.is_some_and(|bytes| bytes.len() == 32)).then(|| format!("{id} is {key}"))
+        bytes.is_none_or(|bytes| bytes.len() != 32).then(|| format!("{id} is {key}"))
     })
 }
 

@@ -120,7 +120,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("wire.signals/presence", "11", |world, right| {
         signal(world, right, "m.presence", presence(ALICE), |edu| {
-            edu["push"][0]["presence"] = json!("asleep")
+            edu["push"][0]["presence"] = json!("asleep");
         })
     }),
     ("wire.signals/own-users", "11", |world, right| {
@@ -139,7 +139,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("wire.to-device/id-length", "11", |world, right| {
         signal(world, right, "m.direct_to_device", to_device(), |edu| {
-            edu["message_id"] = json!("å".repeat(33))
+            edu["message_id"] = json!("å".repeat(33));
         })
     }),
     ("wire.device-lists/form", "11", |world, right| {
@@ -151,7 +151,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("wire.device-lists/unnamed", "11", |world, right| {
         signal(world, right, "m.device_list_update", device("D", 5), |edu| {
-            edu["device_display_name"] = Value::Null
+            edu["device_display_name"] = Value::Null;
         })
     }),
     ("wire.device-list-chain/chained", "11", |world, right| {
@@ -161,7 +161,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("wire.cross-signing/form", "11", |world, right| {
         signal(world, right, "m.signing_key_update", json!({"user_id": ALICE}), |edu| {
-            edu["device_id"] = json!("D")
+            edu["device_id"] = json!("D");
         })
     }),
     ("wire.cross-signing/keys", "11", |world, right| {
