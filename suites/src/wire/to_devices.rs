@@ -196,6 +196,7 @@ fn cross_signing(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
 fn no_user_signing_key(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let (_, path) = endpoint(said)?;
     let concerns = path.first() == Some(&"user") && said.status == Some(200);
-    let held = ["user_signing_key", "user_signing_keys"].iter().find(|name| said.answer.get(name).is_some());
+    let holds = |name: &&&str| said.answer[**name].as_object().is_some_and(|keys| !keys.is_empty());
+    let held = ["user_signing_key", "user_signing_keys"].iter().find(holds);
     concerns.then(|| Finding::of(held.map(|name| format!("the answer holds {name}"))))
 }

@@ -173,7 +173,7 @@ pub(super) const CASES: &[Case] = &[
     ("wire.cross-signing/no-user-signing-key", "11", |world, right| {
         let mut answer = json!({"device_keys": {}, "master_keys": {}});
         if !right {
-            answer["user_signing_keys"] = json!({});
+            answer["user_signing_keys"] = json!({ALICE: {"keys": {"ed25519:abc": "abc"}}});
         }
         vec![world.answers("POST", "/_matrix/federation/v1/user/keys/query", 200, &answer)]
     }),
