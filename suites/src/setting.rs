@@ -98,6 +98,25 @@ pub fn subjects(against_itself: bool) -> Vec<Role> {
     if against_itself { vec![Role::A, Role::B] } else { vec![Role::A] }
 }
 
+/// A name that a vendor lists as made by its adapter has to be one of the suite's.
+fn adapter_made_is_known(suite: &Suite, vendor: &Vendor) -> Result<(), Problem> {
+    let known = |name: &String| {
+        let is = |area: &str, id: &str| name == area || name == id;
+        suite.scenarios.iter().any(|scenario| {
+            is(scenario.area(), scenario.id)
+                || scenario.all_checks().any(|(check, ..)| *name == format!("{}/{check}", scenario.id))
+        })
+    };
+    match vendor.adapter_made.iter().find(|name| !known(name)) {
+        Some(name) => Err(Problem::configuration(message!(
+            "run.bad-adapter-made",
+            vendor = vendor.name,
+            name = name
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// What is recorded of the vendors who take part. A record that names no check of the suite is an error.
 ///
 /// # Errors
@@ -106,6 +125,7 @@ pub fn deviations(suite: &Suite, casts: &[Cast]) -> Result<BTreeMap<String, Vec<
     let known = suite.check_ids();
     let mut all = BTreeMap::new();
     for cast in casts {
+        adapter_made_is_known(suite, &cast.vendor)?;
         let path = cast.vendor.folder.join("deviations.toml");
         if !path.exists() {
             continue;

@@ -13,6 +13,7 @@ use samklang_stage::{
     stage::{Server, Stage},
     switchboard::{Fault, FaultGuard},
     user::{Bounds, Failure, Ledger, Observed, User, Wrong},
+    vendor::Vendor,
 };
 use samklang_verdict::{
     Blame, CheckId, Exchange, ExchangeId, Observation, Observations, Party, Play, Problem, ReasonCode, Role,
@@ -392,7 +393,29 @@ impl Scene {
         let stray = judged.keys().find(|name| self.title(name).is_none() || *name == FLOW).cloned();
         let stray = stray.and_then(|name| judged.remove(&name));
         judged.insert(FLOW.to_owned(), stray.unwrap_or(flow));
+        for (name, outcome) in &mut judged {
+            if let Some(vendor) = self.behind_adapter(name, &outcome.verdict) {
+                let message = message!("plan.adapter-made", vendor = vendor.title);
+                outcome.verdict = Verdict::NotApplicable { message };
+            }
+        }
         judged
+    }
+
+    /// The vendor that this verdict would speak of, where it declares that an adapter makes what the check looks at.
+    fn behind_adapter(&self, check: &str, verdict: &Verdict) -> Option<&Vendor> {
+        let about = match verdict {
+            Verdict::Error { .. } | Verdict::NotRun { .. } | Verdict::NotApplicable { .. } => return None,
+            Verdict::Fail(fail) => match &fail.blame {
+                Blame::Server { role, .. } => vec![*role],
+                _ => self.stage.servers().map(|server| server.role).collect(),
+            },
+            Verdict::Pass { .. } | Verdict::Inconclusive { .. } => self.subjects.clone(),
+        };
+        let alone = self.scenario.kind == Kind::Peer;
+        let here = about.into_iter().filter(|role| !alone || *role == self.play.host);
+        let mut vendors = here.filter_map(|role| Some(self.stage.server(role)?.cast.vendor.as_ref()));
+        vendors.find(|vendor| vendor.is_adapters(self.scenario.id, check))
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use regex_lite::Regex;
-use samklang_verdict::{Problem, message};
+use samklang_verdict::{Message, Problem, message};
 
 use self::descriptor::Descriptor;
 
@@ -33,12 +33,16 @@ pub struct Vendor {
     pub default_version: String,
     /// The product's licence, as an SPDX expression where there is one.
     pub licence: String,
-    /// The driver through which its users act, for instance `matrix`.
-    pub client_api: String,
+    /// The driver through which its users act.
+    pub client_api: ClientApi,
     /// The room versions it declares to support.
     pub room_versions: Vec<String>,
     /// The room version it gives a room when none is asked for; one of `room_versions`.
     pub default_room_version: String,
+    /// The room versions in which its users can make rooms; some of `room_versions`.
+    pub creates_room_versions: Vec<String>,
+    /// Checks, scenarios and areas about something that an adapter around the product makes, and not the product.
+    pub adapter_made: Vec<String>,
     /// What it declares to be capable of, in the words of the contract.
     pub features: Vec<String>,
     /// The vendor's folder.
@@ -50,6 +54,16 @@ pub struct Vendor {
     versions: Regex,
     container: Option<ContainerSpec>,
     process: Option<ProcessSpec>,
+}
+
+/// The API through which users act at a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientApi {
+    /// The Matrix client-server API.
+    Matrix,
+    /// The harness's own driver protocol, `docker/DRIVER.md`.
+    Driver,
 }
 
 /// How a vendor runs as a container.
@@ -128,6 +142,18 @@ impl Vendor {
     /// When its descriptor has no such section.
     pub fn process(&self) -> Result<&ProcessSpec, Problem> {
         self.process.as_ref().ok_or_else(|| self.cannot_run_as("process"))
+    }
+
+    /// Whether an adapter around the product makes what this check of `scenario` looks at.
+    pub fn is_adapters(&self, scenario: &str, check: &str) -> bool {
+        let area = scenario.split_once('.').map_or(scenario, |(area, _)| area);
+        let whole = format!("{scenario}/{check}");
+        self.adapter_made.iter().any(|name| [area, scenario, whole.as_str()].contains(&name.as_str()))
+    }
+
+    /// Says that its users make no rooms of this version.
+    pub fn creates_no(&self, room_version: &str) -> Message {
+        message!("plan.version-not-created", vendor = self.title, version = room_version)
     }
 
     fn cannot_run_as(&self, section: &str) -> Problem {

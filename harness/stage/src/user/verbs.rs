@@ -17,9 +17,12 @@ impl User {
     /// Makes a room of the version that is played.
     ///
     /// # Errors
-    /// When the server refuses.
+    /// When the server refuses; not applicable where its users make no rooms of that version.
     pub async fn create_room(&self, plan: RoomPlan) -> Result<Room, Failure> {
         let version = self.ledger().room_version.clone();
+        if !self.inner.vendor.creates_room_versions.contains(&version) {
+            return Err(Failure::NotApplicable(self.inner.vendor.creates_no(&version)));
+        }
         let room = NewRoom {
             version: version.clone(),
             join_rule: plan.join_rule,
