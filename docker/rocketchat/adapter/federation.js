@@ -64,7 +64,7 @@ function routes(vendor) {
   const version = () => ({ server: { name: 'Rocket.Chat federation-sdk', version: sdk.getConfig('version') } });
 
   return [
-    ['GET', '/.well-known/matrix/server', ANYBODY, () => sdk.getWellKnownHostData()],
+    // The SDK has an answer for .well-known, port 443 always, where the product stands; this server is at 8448.
     ['GET', '/_matrix/key/v2/server', ANYBODY, () => sdk.getSignedServerKey()],
     ['GET', `${V1}/version`, ANYBODY, version],
     ['PUT', `${V2}/invite/:room/:event`, SERVER, invite],

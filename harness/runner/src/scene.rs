@@ -403,7 +403,7 @@ impl Scene {
     }
 
     /// The vendor that this verdict would speak of, where it declares that an adapter makes what the check looks at.
-    fn behind_adapter(&self, check: &str, verdict: &Verdict) -> Option<&Vendor> {
+    fn behind_adapter(&self, check: &str, verdict: &Verdict) -> Option<Arc<Vendor>> {
         let about = match verdict {
             Verdict::Error { .. } | Verdict::NotRun { .. } | Verdict::NotApplicable { .. } => return None,
             Verdict::Fail(fail) => match &fail.blame {
@@ -414,7 +414,7 @@ impl Scene {
         };
         let alone = self.scenario.kind == Kind::Peer;
         let here = about.into_iter().filter(|role| !alone || *role == self.play.host);
-        let mut vendors = here.filter_map(|role| Some(self.stage.server(role)?.cast.vendor.as_ref()));
+        let mut vendors = here.filter_map(|role| Some(Arc::clone(&self.stage.server(role)?.cast.vendor)));
         vendors.find(|vendor| vendor.is_adapters(self.scenario.id, check))
     }
 }
