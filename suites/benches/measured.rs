@@ -94,7 +94,7 @@ async fn time_requests(
     direct: bool,
 ) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
     let root = project_root(samklang_suites::BUILT_FROM)?;
-    let casts = setting::casts(&setting::shelf(&root, &[]), vendor, None, None)?;
+    let casts = setting::casts(&setting::shelf(&root, &[]), Some(vendor), None, None)?;
     let Deployment { folder, deployer, .. } = Deployment::choose(Deploy::Process, direct).await?;
     let stage = Stage::up(deployer.as_ref(), &casts, direct, &|_: &str| {}, &Logs::default()).await?;
     let server = stage.servers().next().ok_or("the stage is empty")?.name.clone();

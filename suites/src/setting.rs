@@ -73,24 +73,28 @@ pub fn shelf(root: &Path, further: &[PathBuf]) -> VendorShelf {
     VendorShelf::new(std::iter::once(root.join("docker")).chain(further.iter().cloned()))
 }
 
-/// Casts the vendor `subject` against `other`, or against itself. Specs are `name` or `name@version`.
+/// Casts the vendor `subject` against `other`, or against itself. Specs are `name` or `name@version`; without one `image`
+/// itself is the subject.
 ///
 /// # Errors
 /// When a vendor or a version is not known.
 pub fn casts(
     shelf: &VendorShelf,
-    subject: &str,
+    subject: Option<&str>,
     other: Option<&str>,
     image: Option<&str>,
 ) -> Result<Vec<Cast>, Problem> {
-    let cast = |role: Role, spec: &str, image: Option<&str>| {
-        let (name, version) = Vendor::parse_spec(spec);
-        let vendor = shelf.load(name)?;
+    let cast = |role: Role, spec: Option<&str>, image: Option<&str>| {
+        let (name, version) = spec.map_or((Vendor::IMAGE, None), Vendor::parse_spec);
+        let vendor = match (spec, image) {
+            (None, Some(image)) => Vendor::of_image(image)?,
+            _ => shelf.load(name)?,
+        };
         let version = vendor.version(version)?;
         Ok::<_, Problem>(Cast { role, vendor: Arc::new(vendor), version, image: image.map(str::to_owned) })
     };
     let other_image = image.filter(|_| other.is_none());
-    Ok(vec![cast(Role::A, subject, image)?, cast(Role::B, other.unwrap_or(subject), other_image)?])
+    Ok(vec![cast(Role::A, subject, image)?, cast(Role::B, other.or(subject), other_image)?])
 }
 
 /// The roles that are judged: with one vendor both its servers, against another the first alone.

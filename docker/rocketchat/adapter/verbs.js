@@ -65,6 +65,8 @@ function verbs({ sdk, feed, accounts }) {
     return {};
   };
 
+  const invite = async (me, room, user) => done((await sdk.inviteUserToRoom(user, room, me)).event);
+
   const leave = async (me, { room_id: room }) => {
     if (feed.rooms.of(room).membership(me) === 'invite') done(await sdk.rejectInvite(room, me));
     else await doneById(await sdk.leaveRoom(room, me));
@@ -91,7 +93,13 @@ function verbs({ sdk, feed, accounts }) {
     const { timeline } = feed.rooms.of(room);
     const end = from === undefined ? timeline.length : Number(from);
     const start = Math.max(0, end - limit);
-    return { events: timeline.slice(start, end).reverse(), ...(start > 0 && { end: String(start) }) };
+    // What the SDK has made of them since they came, a redaction for instance.
+    const now = async (event) => {
+      const kept = event.event_id && (await sdk.getEventById(event.event_id));
+      return kept ? { ...kept.event, event_id: event.event_id } : event;
+    };
+    const events = await Promise.all(timeline.slice(start, end).reverse().map(now));
+    return { events, ...(start > 0 && { end: String(start) }) };
   };
 
   return {
@@ -102,8 +110,7 @@ function verbs({ sdk, feed, accounts }) {
     profile,
     set_profile: setProfile,
     invite: async (me, { room_id: room, user_id: user }) => {
-      const invited = await sdk.inviteUserToRoom(user, room, me);
-      done(invited.event);
+      await invite(me, room, user);
       return {};
     },
     kick: async (me, { room_id: room, user_id: user, reason }) => {
@@ -123,7 +130,8 @@ function verbs({ sdk, feed, accounts }) {
     set_state: async (me, { room_id: room, type, state_key: key, content }) => {
       if (type === 'm.room.name') return { event_id: done(await sdk.updateRoomName(room, content.name, me)) };
       if (type === 'm.room.topic') return { event_id: done(await sdk.setRoomTopic(room, me, content.topic)) };
-      return { event_id: await setState(me, room, type, key, content) };
+      const invites = type === 'm.room.member' && content.membership === 'invite';
+      return { event_id: invites ? await invite(me, room, key) : await setState(me, room, type, key, content) };
     },
     // The SDK takes neither a sender nor a reason: who redacts is who wrote.
     redact: async (me, { room_id: room, event_id: event }) => ({ event_id: await doneById(await sdk.redactMessage(room, event)) }),

@@ -77,6 +77,11 @@ impl Host {
         User::register(&self.server, name, Arc::clone(&self.ledger)).await
     }
 
+    /// Whether the product declares this feature.
+    pub fn declares(&self, feature: &str) -> bool {
+        self.server.cast.vendor.features.iter().any(|declared| declared == feature)
+    }
+
     /// The server's role in the constellation.
     pub fn role(&self) -> Role {
         self.server.role

@@ -102,6 +102,24 @@ pub struct ProcessSpec {
 }
 
 impl Vendor {
+    /// The name of a vendor that is nothing but an image.
+    pub const IMAGE: &str = "image";
+
+    /// The vendor of a published image that keeps Complement's contract and of which nothing more is known.
+    ///
+    /// # Errors
+    /// When `name` is no name of an image.
+    pub fn of_image(name: &str) -> Result<Self, Problem> {
+        const ANY: &str = include_str!("vendor/any_image.toml");
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(Problem::configuration(message!("vendor.no-image-name", name = name)));
+        }
+        let any = Descriptor::parse(ANY, Path::new("any_image.toml"))?;
+        let mut vendor = any.check(ANY, Self::IMAGE, PathBuf::new(), None)?;
+        vendor.title = name.to_owned();
+        Ok(vendor)
+    }
+
     /// Splits `acme@2.4.0` into a name and, where one is asked for, a version.
     pub fn parse_spec(spec: &str) -> (&str, Option<&str>) {
         match spec.split_once('@') {

@@ -57,6 +57,15 @@ impl User {
         Ok(self.settle("invite", &[&room.id, user.id()], call)?.1)
     }
 
+    /// Invites somebody who is no user of the constellation, by the full id.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn invite_by_id(&self, room: &Room, user: &str) -> Result<Done, Failure> {
+        let call = self.session().invite(&room.id, user).await;
+        Ok(self.settle("invite", &[&room.id, user], call)?.1)
+    }
+
     /// Joins the room, by way of the server that made it.
     ///
     /// # Errors
