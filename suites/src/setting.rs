@@ -112,11 +112,9 @@ fn adapter_made_is_known(suite: &Suite, vendor: &Vendor) -> Result<(), Problem> 
         })
     };
     match vendor.adapter_made.iter().find(|name| !known(name)) {
-        Some(name) => Err(Problem::configuration(message!(
-            "run.bad-adapter-made",
-            vendor = vendor.name,
-            name = name
-        ))),
+        Some(name) => {
+            Err(Problem::configuration(message!("run.bad-adapter-made", vendor = vendor.name, name = name)))
+        }
         None => Ok(()),
     }
 }

@@ -1,15 +1,20 @@
 'use strict';
 // The driver protocol (docker/DRIVER.md): every verb is one POST, and everybody but who registers says who they are.
 
+const { FederationRequestError } = require('@rocket.chat/federation-sdk');
 const { Refusal } = require('./http');
 const { verbs, notOffered } = require('./verbs');
 
 const ROOT = '/samklang/driver/v1/';
 
-/** What the SDK throws when it does not authorise an event that one of its own users wants. */
+/** The refusal in what the SDK throws, where it is one: its own rules say no, or the other server does. */
 function refused(error) {
-  const unauthorised = error.name === 'StateResolverAuthorizationError' || error.rejectedEvent || error.code === 'auth_error';
-  return unauthorised ? new Refusal(403, 'M_FORBIDDEN', error.message) : error;
+  if (error.name === 'StateResolverAuthorizationError') return new Refusal(403, 'M_FORBIDDEN', error.message);
+  const status = error instanceof FederationRequestError ? error.response.status : undefined;
+  if (status >= 400 && status < 500) {
+    return new Refusal(status, status === 403 ? 'M_FORBIDDEN' : 'M_UNKNOWN', error.message);
+  }
+  return error;
 }
 
 function driver(world) {

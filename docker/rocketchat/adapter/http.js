@@ -14,13 +14,13 @@ class Refusal extends Error {
 /** The answer to an error that the SDK threw: its own code where it has one. */
 function answerTo(error) {
   if (error instanceof Refusal) return error.answer;
-  if (typeof error.getStatus === 'function') {
-    const status = error.getStatus();
-    return { status, body: { errcode: status === 403 ? 'M_FORBIDDEN' : 'M_UNKNOWN', error: error.message } };
-  }
-  if (error.errcode) {
+  const { status = 400, errcode } = error;
+  if (errcode) {
     const version = error.roomVersion ? { room_version: error.roomVersion } : {};
-    return { status: error.status ?? 400, body: { errcode: error.errcode, error: error.message, ...version } };
+    return { status, body: { errcode, error: error.message, ...version } };
+  }
+  if (Number.isInteger(error.status)) {
+    return { status, body: { errcode: status === 403 ? 'M_FORBIDDEN' : 'M_UNKNOWN', error: error.message } };
   }
   return { status: 500, body: { errcode: 'M_UNKNOWN', error: String(error.message ?? error) } };
 }

@@ -51,7 +51,8 @@ async fn run_async(args: &RunArgs) -> Result<Ended, Problem> {
         suite.expectations = suite.expectations.without_proposals();
     }
     let shelf = setting::shelf(&root, &options.vendors);
-    let casts = setting::casts(&shelf, args.vendor.as_deref(), options.vs.as_deref(), options.image.as_deref())?;
+    let casts =
+        setting::casts(&shelf, args.vendor.as_deref(), options.vs.as_deref(), options.image.as_deref())?;
     let deviations = setting::deviations(&suite, &casts)?;
     // From here on a run has things to tidy up, so Ctrl-C must not simply end it.
     let interrupts =

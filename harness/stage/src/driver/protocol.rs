@@ -263,8 +263,10 @@ impl Session for ProtocolSession {
     async fn download(&self, address: &str) -> Call<File> {
         let answer = self.ask("download", json!({ "address": address })).await?;
         let bytes = BASE64_STANDARD.decode(answer.text("bytes")?);
-        let bytes = bytes.map_err(|error| answer.malformed(format_args!("its bytes are no base64: {error}")))?;
-        let file = File { bytes, content_type: answer.optional("content_type"), name: answer.optional("name") };
+        let bytes =
+            bytes.map_err(|error| answer.malformed(format_args!("its bytes are no base64: {error}")))?;
+        let file =
+            File { bytes, content_type: answer.optional("content_type"), name: answer.optional("name") };
         Ok(answer.with(file))
     }
 

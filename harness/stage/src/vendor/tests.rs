@@ -111,7 +111,12 @@ fn a_malformed_descriptor_is_told_with_file_line_and_what_was_expected() {
         ("seconds = 5", "seconds = ", 22, ""),
         ("\"matrix\"", "\"telepathy\"", 6, "`driver`"),
         ("features = [\"knock\"]", "creates_room_versions = [\"9\"]", 9, "some of `room_versions`"),
-        ("features = [\"knock\"]", "creates_room_versions = [\"10\"]", 9, "`default_room_version` among them"),
+        (
+            "features = [\"knock\"]",
+            "creates_room_versions = [\"10\"]",
+            9,
+            "`default_room_version` among them",
+        ),
     ] {
         let text = told(from, to);
         assert!(text.contains(&format!("vendor.toml, line {line}:")), "{to}: {text}");

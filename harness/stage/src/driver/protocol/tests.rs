@@ -21,7 +21,8 @@ async fn server(answers: &'static [(&'static str, u16, &'static str)]) -> (Proto
                 let (_, status, body) =
                     answers.iter().find(|(name, ..)| *name == verb).copied().unwrap_or(not_offered);
                 let length = body.len();
-                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                let head =
+                    format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
                 let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
             });
         }
@@ -49,7 +50,8 @@ async fn whole_request(stream: &mut tokio::net::TcpStream) -> String {
     }
 }
 
-const WELCOME: (&str, u16, &str) = ("register", 200, r#"{"user_id":"@a:a.test","access_token":"secret-token"}"#);
+const WELCOME: (&str, u16, &str) =
+    ("register", 200, r#"{"user_id":"@a:a.test","access_token":"secret-token"}"#);
 
 async fn alice(answers: &'static [(&'static str, u16, &'static str)]) -> Box<dyn Session> {
     server(answers).await.0.register("a", "alice").await.unwrap().value
@@ -75,7 +77,10 @@ async fn verbs_send_their_arguments_with_the_token_and_the_record_has_no_token()
     assert_eq!(made.value, "!r:a.test");
     let exchange = recorder.by_id(made.exchange).unwrap();
     let recorded = serde_json::to_string(&*exchange).unwrap();
-    assert!(recorded.contains("/samklang/driver/v1/create_room") && recorded.contains("invite"), "{recorded}");
+    assert!(
+        recorded.contains("/samklang/driver/v1/create_room") && recorded.contains("invite"),
+        "{recorded}"
+    );
     assert!(!recorded.contains("topic"), "what is not given is left out: {recorded}");
     assert!(recorded.contains("Bearer <redacted>"), "{recorded}");
     let all = recorder.by_id(samklang_verdict::ExchangeId(made.exchange.0 - 1)).unwrap();
@@ -99,7 +104,10 @@ async fn a_refusal_keeps_its_code() {
     let alice = alice(&[WELCOME, ("invite", 403, r#"{"errcode":"M_FORBIDDEN","error":"no"}"#)]).await;
     let invite = alice.invite("!r:a.test", "@b:b.test").await;
     let Err(CallError::Refused(refusal)) = invite else { panic!("{invite:?}") };
-    assert_eq!((refusal.status, refusal.errcode.as_str(), refusal.error.as_str()), (403, "M_FORBIDDEN", "no"));
+    assert_eq!(
+        (refusal.status, refusal.errcode.as_str(), refusal.error.as_str()),
+        (403, "M_FORBIDDEN", "no")
+    );
 }
 
 #[tokio::test]
@@ -166,4 +174,48 @@ async fn a_sync_shows_what_has_its_form_and_passes_over_the_rest() {
         .collect();
     let timeline = (Place::Timeline, Some("!r:a.test"), "t");
     assert_eq!(seen, [timeline, (Place::Presence, None, "p"), (Place::ToDevice, None, "d")]);
+}
+
+#[tokio::test]
+async fn the_published_description_names_exactly_the_verbs_that_are_asked_for() {
+    let alice = alice(&[WELCOME]).await;
+    let (room, user, event) = ("!r:a.test", "@b:b.test", "$e");
+    let file = File { bytes: vec![1], content_type: None, name: None };
+    let errors = [
+        alice.create_room(&plan()).await.err(),
+        alice.invite(room, user).await.err(),
+        alice.join(room, &[]).await.err(),
+        alice.knock(room, &[]).await.err(),
+        alice.leave(room).await.err(),
+        alice.kick(room, user, None).await.err(),
+        alice.ban(room, user, None).await.err(),
+        alice.unban(room, user).await.err(),
+        alice.send(room, "m.room.message", &json!({})).await.err(),
+        alice.set_state(room, "m.room.name", "", &json!({})).await.err(),
+        alice.redact(room, event, None).await.err(),
+        alice.upgrade(room, "11").await.err(),
+        alice.typing(room, true).await.err(),
+        alice.receipt(room, event, ReceiptKind::Public, None).await.err(),
+        alice.set_presence("online", None).await.err(),
+        alice.set_profile("displayname", "x").await.err(),
+        alice.profile(user).await.err(),
+        alice.device_keys(user).await.err(),
+        alice.upload(&file).await.err(),
+        alice.download("mxc://a.test/m").await.err(),
+        alice.state(room).await.err(),
+        alice.event(room, event).await.err(),
+        alice.history(room, None, 1).await.err(),
+        alice.sync(None, 0).await.err(),
+    ];
+    let asked = errors.into_iter().map(|error| match error {
+        Some(CallError::NotOffered { verb }) => verb.to_owned(),
+        other => panic!("{other:?}"),
+    });
+    let asked: std::collections::BTreeSet<_> = asked.chain(["register".to_owned()]).collect();
+
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docker/driver-openapi.json");
+    let described: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let paths = described["paths"].as_object().unwrap().keys();
+    let described = paths.map(|path| path.rsplit('/').next().unwrap().to_owned()).collect();
+    assert_eq!(asked, described);
 }
