@@ -82,6 +82,20 @@ fn a_good_descriptor_is_read_in_full() {
 }
 
 #[test]
+fn an_image_alone_is_a_vendor_that_declares_what_is_obligatory() {
+    let vendor = Vendor::of_image("acme/complement-homeserver:2.4.0").unwrap();
+    assert_eq!(
+        (vendor.title.as_str(), vendor.client_api),
+        ("acme/complement-homeserver:2.4.0", ClientApi::Matrix)
+    );
+    assert!(vendor.container().unwrap().needs_ca_key && vendor.process().is_err());
+    assert_eq!(vendor.features, ["uninvited-joins"]);
+    for odd in ["", "two words"] {
+        assert_eq!(Vendor::of_image(odd).unwrap_err().class, Class::Configuration, "{odd:?}");
+    }
+}
+
+#[test]
 fn what_an_adapter_makes_is_named_by_area_scenario_or_check() {
     let with = GOOD.replace("features =", "adapter_made = [\"one\", \"two.a\", \"three.a/b\"]\nfeatures =");
     let vendor = Scratch::with(&with).load().unwrap();
