@@ -320,6 +320,10 @@ impl Scene {
         let shown_by = observed.observations.all()[0].by;
         let shown = |role| Blame::Server { role, because: message!("blame.shown") };
         let id = observed.value["event_id"].as_str();
+        if id.is_none() && observed.observations.all().iter().any(|seen| seen.by != shown_by) {
+            // What several servers show, put together: the difference does not tell which of them is wrong.
+            return (Blame::Undecided { because: message!("blame.several-show") }, None);
+        }
         let (Some(wire), Some(id)) = (self.wire_view(), id) else { return (shown(shown_by), None) };
         for server in self.stage.servers().filter(|server| server.role != shown_by) {
             if let Some((content, exchange)) = wire.content_on_wire(id, server.role) {
