@@ -115,7 +115,7 @@ async fn time_requests(
     direct: bool,
 ) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
     let root = project_root(samklang_suites::BUILT_FROM)?;
-    let casts = setting::casts(&setting::shelf(&root, &[]), vendor, None, None)?;
+    let casts = setting::casts(&setting::shelf(&root, &[]), Some(vendor), None, None)?;
     let deployment = Deployment::choose(&casts, Deploy::Process, direct).await?;
     let deployer = deployment.deployer.as_ref();
     let stage = Stage::up(deployer, &casts, direct, &|_: &str| {}, &Logs::default()).await?;

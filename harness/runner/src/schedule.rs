@@ -1,4 +1,4 @@
-//! Plays trials: side by side on a shared stage, then those alone that need the whole stage.
+//! Plays trials: side by side on a shared stage, then those alone that need the whole stage, then what nothing may follow.
 
 use std::{
     collections::BTreeMap,
@@ -102,7 +102,7 @@ impl Schedule {
         let total = trials.len();
         let mut results: Vec<Option<Played>> = Vec::with_capacity(total);
         results.resize_with(total, || None);
-        let (mut shared, mut alone, mut passive) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut shared, mut alone, mut last, mut passive) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut heard_of = Heard::new();
         for (place, trial) in trials.into_iter().enumerate() {
             if trial.obstacle.is_some() {
@@ -110,6 +110,8 @@ impl Schedule {
                     Some(Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stopped") }));
             } else if trial.scenario.kind == Kind::Passive {
                 passive.push((place, trial));
+            } else if trial.scenario.needs.contains(&Need::LastOfAll) {
+                last.push((place, trial));
             } else if trial.scenario.needs.contains(&Need::WholeStage) {
                 alone.push((place, trial));
             } else {
@@ -117,7 +119,7 @@ impl Schedule {
             }
         }
         let over = AtomicBool::new(false);
-        for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1)] {
+        for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1), (last, 1)] {
             let over = &over;
             let plays = batch
                 .into_iter()
