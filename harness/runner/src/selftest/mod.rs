@@ -14,7 +14,7 @@ use std::{
 };
 
 use samklang_reference::Fault;
-use samklang_stage::deploy::Cast;
+use samklang_stage::deploy::{Cast, Deployer};
 use samklang_verdict::{CheckId, Play, Problem, ReasonCode};
 
 use self::{
@@ -73,6 +73,14 @@ pub struct Played {
 }
 
 impl Selftest {
+    /// Plays one server, which `deployer` brings up in role A, as the honest one is played.
+    ///
+    /// # Errors
+    /// When the stage does not come up.
+    pub fn show(&self, deployer: &dyn Deployer) -> Result<Showing, Problem> {
+        play::show(self, None, deployer)
+    }
+
     /// Plays the honest server, and where all is green, those with faults. `heard` is told of each as it ends.
     ///
     /// # Errors
