@@ -24,8 +24,10 @@ use samklang_stage::{
 };
 use samklang_suites::setting;
 use samklang_verdict::{Problem, Role};
+use serde_json::{Value, json};
 
-/// What a control does with every request, but for the question whether it is up.
+/// What a control does with every request, but for those that every scenario begins with: whether it is up, and the
+/// making of accounts. Without these it would be found out before the scenarios have begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Control {
     /// It answers 200 `{}`.
@@ -40,11 +42,9 @@ enum Control {
 
 impl Control {
     async fn answer(self, request: Request<Bytes>) -> Response<Bytes> {
-        let is_question = request.uri().path() == "/_matrix/client/versions";
         let (status, body) = match self {
-            _ if is_question => (200, Bytes::from_static(br#"{"versions":["v1.13"]}"#)),
             Self::Agrees => (200, Bytes::from_static(b"{}")),
-            Self::Denies => (404, Bytes::from_static(br#"{"errcode":"M_NOT_FOUND","error":"No"}"#)),
+            Self::Denies => (404, Bytes::new()),
             Self::Hangs => std::future::pending().await,
             Self::Echoes => (200, request.into_body()),
         };
@@ -53,14 +53,29 @@ impl Control {
     }
 }
 
+/// A control as a server of that name.
+struct Server {
+    control: Control,
+    name: String,
+}
+
 #[async_trait]
-impl Embedded for Control {
+impl Embedded for Server {
     async fn federation(&self, request: Request<Bytes>) -> Response<Bytes> {
-        self.answer(request).await
+        self.control.answer(request).await
     }
 
     async fn client(&self, request: Request<Bytes>) -> Response<Bytes> {
-        self.answer(request).await
+        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let answer = match request.uri().path() {
+            "/_matrix/client/versions" => json!({"versions": ["v1.13"]}),
+            "/_matrix/client/v3/register" => {
+                let user = format!("@{}:{}", body["username"].as_str().unwrap_or_default(), self.name);
+                json!({"user_id": user, "access_token": "token"})
+            }
+            _ => return self.control.answer(request).await,
+        };
+        Response::new(answer.to_string().into())
     }
 }
 
@@ -91,7 +106,7 @@ impl Deployer for Controlled {
 
     fn embed(&self, role: Role, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
         match role {
-            Role::A => Ok(Arc::new(self.0)),
+            Role::A => Ok(Arc::new(Server { control: self.0, name: name.to_owned() })),
             _ => EmbeddedDeployer::default().embed(role, name, way),
         }
     }
