@@ -1,6 +1,5 @@
 //! Users at two servers: what one does, the other is shown.
 
-
 mod common;
 
 use common::{Air, User, VERSIONS};

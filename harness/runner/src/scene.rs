@@ -435,7 +435,8 @@ impl Scene {
 impl Scene {
     /// The flow of a scenario that judges what others put on the wire: that there was something to judge.
     fn all_heard(&self) -> Verdict {
-        let heard = self.traffic().into_iter().flat_map(|traffic| &traffic.exchanges);
+        let heard = self.traffic().into_iter();
+        let heard = heard.flat_map(|traffic| traffic.exchanges.iter().filter(|it| traffic.is_sound(it)));
         let sent = heard.filter_map(|exchange| {
             let by = crate::wire::role_of(&exchange.from).filter(|role| self.judges(*role))?;
             Some(Observation { by, exchange: exchange.id })
