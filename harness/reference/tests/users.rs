@@ -1,7 +1,5 @@
 //! Users at two servers: what one does, the other is shown.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 mod common;
 
 use common::{Air, User, VERSIONS};

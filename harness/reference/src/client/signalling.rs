@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Call, done, not_found};
+use super::{Call, not_found};
 use crate::{
     homeserver::Homeserver,
     reply::{Refusal, Reply, refuse},
@@ -132,7 +132,8 @@ impl Homeserver {
     pub(super) fn account_data(&self, call: &Call<'_>, user: &str, room: Option<&str>, kind: &str) -> Reply {
         call.is_of(user)?;
         if call.asked.method == "PUT" {
-            return Ok(done(self.set_account_data(user, room, kind, call.body().clone())));
+            self.set_account_data(user, room, kind, call.body().clone());
+            return Ok(json!({}));
         }
         let known = self.known();
         let place = (room.unwrap_or_default().to_owned(), kind.to_owned());

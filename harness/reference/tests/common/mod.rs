@@ -1,7 +1,7 @@
 //! A network without a network, and users at the servers in it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![expect(dead_code, reason = "each test takes what it needs")]
 
 use std::{
     collections::BTreeMap,
@@ -59,11 +59,11 @@ impl Transport for Air {
             },
             None => return Err(NoAnswer::new("nobody is there")),
         };
-        Ok(answer(response))
+        Ok(answer(&response))
     }
 }
 
-fn answer(response: Response<Bytes>) -> Answer {
+fn answer(response: &Response<Bytes>) -> Answer {
     let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
     let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
     Answer {
@@ -122,7 +122,7 @@ impl User {
                 body["auth"] = auth;
             }
             let request = Request::post("/_matrix/client/v3/register").body(body.to_string().into());
-            answer(server.client(&request.unwrap()).await)
+            answer(&server.client(&request.unwrap()).await)
         };
         let challenge = ask(Value::Null).await;
         assert_eq!(challenge.status, 401);
@@ -144,7 +144,7 @@ impl User {
         let request = Request::builder().method(method).uri(format!("/_matrix/{path}"));
         let request = request.header("authorization", format!("Bearer {}", self.token));
         let request = request.header("content-type", kind).body(body).unwrap();
-        answer(self.server.client(&request).await)
+        answer(&self.server.client(&request).await)
     }
 
     /// Asks; the path is below `/_matrix/client`.
