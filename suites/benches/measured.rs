@@ -1,9 +1,12 @@
 //! How long things take, as a table: stage up, the whole suite and where its time goes, whether run after run comes to
-//! the same verdicts, and what the switchboard adds to a request. Run by `just bench`.
+//! the same verdicts, what the switchboard adds to a request, and what peers cost. Run by `just bench`.
 //!
 //! `SAMKLANG_BENCH_RUNS` says how often the suite is played (default 10), `SAMKLANG_BENCH_DEPLOY` how servers are
 //! brought up (default `process`), `SAMKLANG_VENDOR` who plays (default `synapse`). Nothing here passes or fails: it
 //! measures. It ends with 1 only when it could not measure.
+
+#[path = "measured/peers.rs"]
+mod peers;
 
 use std::{
     fs,
@@ -30,7 +33,8 @@ fn main() -> ExitCode {
     let vendor = by_environment("SAMKLANG_VENDOR", "synapse");
     let deploy = by_environment("SAMKLANG_BENCH_DEPLOY", "process");
     let runs = by_environment("SAMKLANG_BENCH_RUNS", "10").parse().unwrap_or(10);
-    let measured = suite(&vendor, &deploy, runs).and_then(|()| switchboard(&vendor));
+    let measured =
+        suite(&vendor, &deploy, runs).and_then(|()| switchboard(&vendor)).and_then(|()| crowds(&vendor));
     match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -87,6 +91,23 @@ fn switchboard(vendor: &str) -> Measured {
     }
     println!("\nthe switchboard adds {:.2} ms to the median\n", medians[1] - medians[0]);
     Ok(())
+}
+
+/// How many peers there can be at once, and what each costs.
+fn crowds(vendor: &str) -> Measured {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let root = project_root(samklang_suites::BUILT_FROM)?;
+        let casts = setting::casts(&setting::shelf(&root, &[]), vendor, None, None)?;
+        let Deployment { folder, deployer, .. } = Deployment::choose(Deploy::Process, false).await?;
+        let stage = Stage::up(deployer.as_ref(), &casts, false, &|_: &str| {}, &Logs::default()).await?;
+        let cost = peers::own_cost(&stage).await;
+        let crowd = peers::crowd(&stage).await;
+        stage.down().await;
+        deployer.clear().await?;
+        folder.close()?;
+        cost.and(crowd)
+    })
 }
 
 async fn time_requests(

@@ -201,3 +201,30 @@ fn the_homeserver_inside_the_program_has_its_version() {
     assert!(vendor.is_embedded());
     assert_eq!(vendor.default_version, env!("CARGO_PKG_VERSION"));
 }
+
+/// What only recorded traffic can show is held against it, or it is said why it cannot be.
+#[test]
+fn every_passive_requirement_has_a_check_or_a_reason() {
+    let table = |name: &str| {
+        let text = fs::read_to_string(project().join("suites/requirements").join(name)).unwrap();
+        let rows = text.lines().skip(1).map(|row| row.split('\t').map(str::to_owned).collect::<Vec<_>>());
+        rows.collect::<Vec<_>>()
+    };
+    let passive: BTreeSet<_> = table("requirements.tsv")
+        .into_iter()
+        .filter(|row| row[5].starts_with("passive"))
+        .map(|row| row[0].clone())
+        .collect();
+    assert_eq!(passive.len(), 93);
+    let checked: BTreeSet<_> = samklang_suites::scenarios()
+        .into_iter()
+        .flat_map(|scenario| scenario.all_checks().flat_map(|(_, _, requirements)| requirements))
+        .map(|id| (*id).to_owned())
+        .collect();
+    let unheard = table("unheard.tsv");
+    let without: Vec<_> = unheard.iter().filter(|row| row.len() != 2 || row[1].is_empty()).collect();
+    assert!(without.is_empty(), "rows without a reason: {without:?}");
+    let excused: BTreeSet<_> = unheard.into_iter().map(|row| row[0].clone()).collect();
+    let left = |ids: &BTreeSet<String>| passive.difference(ids).cloned().collect::<BTreeSet<_>>();
+    assert_eq!(left(&checked), excused, "rows without a check, and those that have a reason");
+}

@@ -146,11 +146,13 @@ impl Peer {
                 exchange: request.extensions().get().copied(),
             });
         }
-        let script = self.script();
-        let mut lies = script.lies.iter().filter(|lie| request.uri().path().contains(&lie.path)).peekable();
+        let mut script = self.script();
+        let Script { lies, forged, .. } = &mut *script;
+        let mut lies = lies.iter().filter(|lie| request.uri().path().contains(&lie.path)).peekable();
         if lies.peek().is_none() {
             return response;
         }
+        forged.extend(request.extensions().get::<ExchangeId>().map(ToString::to_string));
         let (parts, body) = response.into_parts();
         let told = lies.fold(serde_json::from_slice(&body).unwrap_or_default(), |body, lie| (lie.tell)(body));
         Response::from_parts(parts, Bytes::from(told.to_string()))

@@ -32,6 +32,8 @@ pub enum Event {
         trials: usize,
         /// How many will not.
         set_aside: usize,
+        /// Whether what servers send is held against the rules about all traffic.
+        judges_traffic: bool,
     },
     /// A trial has ended.
     Played {

@@ -1,8 +1,13 @@
 //! Judging what was recorded anyway: a rule is held against every exchange that it concerns.
 
+use std::{ops::Deref, sync::Arc};
+
+use samklang_matrix::Event;
+use samklang_stage::user::Failure;
 use samklang_verdict::{
     Blame, Class, Exchange, ExchangeId, Observation, Observations, Party, Role, Verdict, message,
 };
+use serde_json::Value;
 
 use crate::{
     judge,
@@ -19,8 +24,19 @@ pub enum Finding {
     Breaks(String),
 }
 
-/// A rule about one exchange; none where it does not concern that exchange.
-pub type WireRule = fn(&Traffic, &Heard) -> Option<Finding>;
+/// A rule about what one side says in an exchange; none where it does not concern that.
+pub type WireRule = fn(&Traffic, &Said<'_>) -> Option<Finding>;
+
+/// A rule, whom it binds, and the reason code of a fail.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The side that it binds.
+    pub side: Side,
+    /// The reason code.
+    pub reason: &'static str,
+    /// What it says.
+    pub judge: WireRule,
+}
 
 /// The side of an exchange that a rule binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +45,53 @@ pub enum Side {
     Asking,
     /// Who answers.
     Answering,
+    /// Both, each for its own half.
+    Either,
+}
+
+/// What one side says in an exchange.
+pub struct Said<'a> {
+    exchange: &'a Heard,
+    /// Who says it.
+    pub by: &'a Party,
+    /// The other side.
+    pub to: &'a Party,
+    /// The body that holds it.
+    pub body: &'a Value,
+    /// The events that it holds, whoever made them.
+    pub events: &'a [Arc<Event>],
+}
+
+impl Deref for Said<'_> {
+    type Target = Heard;
+
+    fn deref(&self) -> &Heard {
+        self.exchange
+    }
+}
+
+impl Side {
+    /// The halves of an exchange that are of this side.
+    fn halves(self, exchange: &Heard) -> impl Iterator<Item = Said<'_>> {
+        let (from, to) = (&exchange.from, &exchange.to);
+        let request = Said { exchange, by: from, to, body: &exchange.request, events: &exchange.asked_with };
+        let answer =
+            Said { exchange, by: to, to: from, body: &exchange.answer, events: &exchange.answered_with };
+        let asking = (self != Self::Answering).then_some(request);
+        asking.into_iter().chain((self != Self::Asking).then_some(answer))
+    }
+}
+
+impl Rule {
+    /// What the rule says of an exchange, once for each side that it concerns.
+    pub fn findings<'a>(
+        self,
+        traffic: &'a Traffic,
+        exchange: &'a Heard,
+    ) -> impl Iterator<Item = (&'a Party, Finding)> {
+        let halves = self.side.halves(exchange);
+        halves.filter_map(move |said| Some((said.by, (self.judge)(traffic, &said)?)))
+    }
 }
 
 /// The breaches that a fail names as evidence.
@@ -42,40 +105,51 @@ impl Finding {
 }
 
 impl Scene {
-    /// Holds every exchange of the plays before this one against a rule. The servers under test are judged; where one of
-    /// the harness's own peers breaks the rule without having been told to, nobody is, since the harness is then wrong.
-    pub fn judge_wire(&self, check: &str, reason: &str, side: Side, rule: WireRule) {
-        let none = || Verdict::NotApplicable { message: message!("judging.nothing-of-the-kind") };
-        let Some(traffic) = self.traffic() else { return self.settle(check, none().into()) };
-        let end = |exchange: &Heard| match side {
-            Side::Asking => exchange.from.clone(),
-            Side::Answering => exchange.to.clone(),
-        };
-        let (mut kept, mut broken) = (Vec::new(), Vec::new());
-        for exchange in &traffic.exchanges {
-            let by = end(exchange);
-            match (rule(traffic, exchange), role_of(&by)) {
-                // One of each server is enough: the transcript has them all.
-                (Some(Finding::Keeps), Some(role))
-                    if self.judges(role) && kept.iter().all(|seen: &Observation| seen.by != role) =>
-                {
-                    kept.push(Observation { by: role, exchange: exchange.id });
-                }
-                (Some(Finding::Breaks(what)), Some(role)) if self.judges(role) => {
-                    broken.push((role, exchange.id, what));
-                }
-                (Some(Finding::Breaks(what)), None) if is_our_own(traffic, &by, exchange) => {
-                    return self.settle(check, own_breach(exchange, &what).into());
-                }
-                _ => {}
+    /// Holds every exchange of the plays before this one against the rules of this scenario's checks.
+    ///
+    /// # Errors
+    /// None: what is wrong stands in the checks.
+    pub async fn judge_traffic(&self) -> Result<(), Failure> {
+        for check in self.scenario().checks {
+            // A check without a rule is not judged, which closing the scene finds out.
+            if let Some(rule) = check.rule {
+                let verdict = self.judge_by(rule);
+                self.settle(check.name, verdict.into());
             }
         }
-        let verdict = match (broken.first(), Observations::from_all(kept)) {
-            (Some((role, _, what)), _) => breach(reason, *role, what, &broken),
+        Ok(())
+    }
+
+    /// The servers under test are judged; where one of the harness's own peers breaks the rule without having been told
+    /// to, nobody is, since the harness is then wrong.
+    fn judge_by(&self, rule: Rule) -> Verdict {
+        let none = || Verdict::NotApplicable { message: message!("judging.nothing-of-the-kind") };
+        let Some(traffic) = self.traffic() else { return none() };
+        let (mut kept, mut broken) = (Vec::new(), Vec::new());
+        for exchange in &traffic.exchanges {
+            for (by, finding) in rule.findings(traffic, exchange) {
+                match (finding, role_of(by)) {
+                    // One of each server is enough: the transcript has them all.
+                    (Finding::Keeps, Some(role))
+                        if self.judges(role) && kept.iter().all(|seen: &Observation| seen.by != role) =>
+                    {
+                        kept.push(Observation { by: role, exchange: exchange.id });
+                    }
+                    (Finding::Breaks(what), Some(role)) if self.judges(role) => {
+                        broken.push((role, exchange.id, what));
+                    }
+                    (Finding::Breaks(what), None) if is_our_own(traffic, by, exchange) => {
+                        return own_breach(exchange, &what);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        match (broken.first(), Observations::from_all(kept)) {
+            (Some((role, _, what)), _) => breach(rule.reason, *role, what, &broken),
             (None, Some(observations)) => Verdict::Pass { observations },
             (None, None) => none(),
-        };
-        self.settle(check, verdict.into());
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     evidence,
     order::Order,
     plan::{Trial, plan},
+    scenario::Kind,
     schedule::{Ending, Played, Schedule},
     suite::Suite,
     tally,
@@ -140,7 +141,8 @@ async fn play(
     stop: watch::Receiver<bool>,
 ) -> Ending {
     let set_aside = trials.iter().filter(|trial| trial.obstacle.is_some()).count();
-    observer.hear(&Event::Planned { trials: trials.len() - set_aside, set_aside });
+    let judges_traffic = trials.iter().any(|trial| trial.scenario.kind == Kind::Passive);
+    observer.hear(&Event::Planned { trials: trials.len() - set_aside, set_aside, judges_traffic });
     let schedule = Schedule {
         suite: Arc::clone(suite),
         stage: Arc::clone(stage),

@@ -6,7 +6,10 @@ use samklang_stage::user::Failure;
 use samklang_verdict::{Problem, Weight, message};
 use serde::Serialize;
 
-use crate::scene::Scene;
+use crate::{
+    passive::{Rule, Side, WireRule},
+    scene::Scene,
+};
 
 /// Who plays in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -73,18 +76,43 @@ pub struct CheckPlan {
     pub title: &'static str,
     /// The requirements it tests; the scenario's, when none is named.
     pub requirements: &'static [&'static str],
+    /// What recorded traffic is held against, where that is the check.
+    pub rule: Option<Rule>,
 }
 
 impl CheckPlan {
     /// A check that tests what its scenario tests.
     pub const fn new(name: &'static str, title: &'static str) -> Self {
-        Self { name, title, requirements: &[] }
+        Self { name, title, requirements: &[], rule: None }
     }
 
     /// A check of particular requirements.
     #[must_use]
     pub const fn of(mut self, requirements: &'static [&'static str]) -> Self {
         self.requirements = requirements;
+        self
+    }
+
+    /// A rule for those who ask; `reason` is the code of a fail.
+    #[must_use]
+    pub const fn asking(self, reason: &'static str, rule: WireRule) -> Self {
+        self.held_against(Side::Asking, reason, rule)
+    }
+
+    /// A rule for those who answer.
+    #[must_use]
+    pub const fn answering(self, reason: &'static str, rule: WireRule) -> Self {
+        self.held_against(Side::Answering, reason, rule)
+    }
+
+    /// A rule for all who say something, be it in requests or in answers.
+    #[must_use]
+    pub const fn saying(self, reason: &'static str, rule: WireRule) -> Self {
+        self.held_against(Side::Either, reason, rule)
+    }
+
+    const fn held_against(mut self, side: Side, reason: &'static str, rule: WireRule) -> Self {
+        self.rule = Some(Rule { side, reason, judge: rule });
         self
     }
 }
@@ -140,8 +168,13 @@ impl Scenario {
     /// as [`Scenario::PAIR`].
     pub const PEER: Self = Self { kind: Kind::Peer, needs: &[Need::Wire], ..Self::PAIR };
 
-    /// What scenarios have in common that judge what others put on the wire.
-    pub const PASSIVE: Self = Self { kind: Kind::Passive, needs: &[Need::Wire], ..Self::PAIR };
+    /// What scenarios have in common that judge what others put on the wire: they are played by the rules of their checks.
+    pub const PASSIVE: Self = Self {
+        kind: Kind::Passive,
+        needs: &[Need::Wire],
+        play: |scene| Box::pin(scene.judge_traffic()),
+        ..Self::PAIR
+    };
 
     /// The area: what stands before the dot.
     pub fn area(&self) -> &'static str {

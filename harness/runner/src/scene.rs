@@ -169,6 +169,10 @@ impl Scene {
         Ok(peer)
     }
 
+    pub(crate) fn scenario(&self) -> &'static Scenario {
+        self.scenario
+    }
+
     /// The room version that is played.
     pub fn room_version(&self) -> &str {
         &self.play.room_version

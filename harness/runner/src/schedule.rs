@@ -134,7 +134,7 @@ impl Schedule {
         for (place, trial) in passive {
             let of_play = traffic.entry(trial.play.clone()).or_insert_with(|| {
                 let exchanges = heard_of.remove(&trial.play).unwrap_or_default().into_values().collect();
-                Arc::new(Traffic::of(&self.stage, exchanges, &trial.play.room_version))
+                Arc::new(Traffic::on(&self.stage, exchanges, &trial.play.room_version))
             });
             let of_play = Some(Arc::clone(of_play));
             let played = self.play_after(place, trial, &over, of_play).await;

@@ -13,6 +13,9 @@ use samklang_stage::stage::Stage;
 use samklang_verdict::{Body, Exchange, Party, Role, Wire};
 use serde_json::Value;
 
+/// Where bodies list events.
+const LISTS: [&str; 6] = ["pdus", "state", "auth_chain", "events", "invite_room_state", "knock_room_state"];
+
 /// Recorded traffic between servers.
 pub struct Traffic {
     /// The exchanges between servers, in order; those that never reached anybody or were never answered left out.
@@ -24,7 +27,7 @@ pub struct Traffic {
     played: Option<RoomVersion>,
     admitted: BTreeSet<String>,
     /// Every event that went over the wire, by id.
-    events: BTreeMap<String, Event>,
+    events: BTreeMap<String, Arc<Event>>,
 }
 
 /// An exchange with its bodies read, once for all who look at it.
@@ -34,6 +37,10 @@ pub struct Heard {
     pub request: Value,
     /// The answer's body; null where it is no JSON or none.
     pub answer: Value,
+    /// The events that the request holds, whoever made them.
+    pub asked_with: Vec<Arc<Event>>,
+    /// The events that the answer holds, whoever made them.
+    pub answered_with: Vec<Arc<Event>>,
 }
 
 impl Deref for Heard {
@@ -44,38 +51,59 @@ impl Deref for Heard {
     }
 }
 
-impl Heard {
-    fn of(exchange: Arc<Exchange>) -> Self {
-        let read = |body: &Body| body.json().unwrap_or_default();
-        let (request, answer) = (read(&exchange.request_body), read(&exchange.response_body));
-        Self { exchange, request, answer }
-    }
+/// Who took part in traffic, and what is known of it beforehand.
+#[derive(Debug, Clone, Default)]
+pub struct Company {
+    /// The servers' names, by role.
+    pub names: BTreeMap<Role, String>,
+    /// What peers have admitted to be lies: ids of events and exchanges, and their own names.
+    pub admitted: BTreeSet<String>,
+    /// The room version that was played.
+    pub played: String,
 }
 
 impl Traffic {
     /// What `exchanges` show, of plays in room version `played` on `stage`.
-    pub fn of(stage: &Stage, exchanges: Vec<Arc<Exchange>>, played: &str) -> Self {
-        let all = stage.recorder().all();
-        let names = stage.servers().map(|server| (server.role, server.name.clone())).collect();
+    pub fn on(stage: &Stage, exchanges: Vec<Arc<Exchange>>, played: &str) -> Self {
+        let company = Company {
+            names: stage.servers().map(|server| (server.role, server.name.clone())).collect(),
+            admitted: stage.peers().iter().flat_map(|peer| peer.forged()).collect(),
+            played: played.to_owned(),
+        };
+        Self::of(company, &stage.recorder().all(), exchanges)
+    }
+
+    /// What `exchanges` show, where `all` is everything that was recorded beside them. Of that, what no scenario can call
+    /// its own belongs to them too: key documents, and requests to names that nobody has.
+    pub fn of(company: Company, all: &[Arc<Exchange>], exchanges: Vec<Arc<Exchange>>) -> Self {
         let mut traffic = Self {
             exchanges: Vec::new(),
             keys: KeyRing::new(),
-            names,
+            names: company.names,
             versions: BTreeMap::new(),
-            played: RoomVersion::new(played).ok(),
+            played: RoomVersion::new(&company.played).ok(),
             events: BTreeMap::new(),
-            admitted: stage.peers().iter().flat_map(|peer| peer.forged()).collect(),
+            admitted: company.admitted,
         };
-        for exchange in &all {
+        for exchange in all {
             traffic.learn_keys(exchange);
             traffic.learn_version(exchange);
         }
-        for exchange in exchanges.into_iter().filter(|exchange| is_whole(exchange)) {
-            let heard = Heard::of(exchange);
-            traffic.learn_events(&heard);
+        let common = all.iter().filter(|exchange| is_common(exchange)).cloned();
+        let exchanges: BTreeMap<_, _> =
+            exchanges.into_iter().chain(common).map(|exchange| (exchange.id, exchange)).collect();
+        for exchange in exchanges.into_values().filter(|exchange| is_whole(exchange)) {
+            let heard = traffic.hear(exchange);
             traffic.exchanges.push(heard);
         }
         traffic
+    }
+
+    fn hear(&mut self, exchange: Arc<Exchange>) -> Heard {
+        let read = |body: &Body| body.json().unwrap_or_default();
+        let (request, answer) = (read(&exchange.request_body), read(&exchange.response_body));
+        let (asked_with, answered_with) = (self.learn_events(&request), self.learn_events(&answer));
+        Heard { exchange, request, answer, asked_with, answered_with }
     }
 
     fn learn_keys(&mut self, exchange: &Exchange) {
@@ -116,21 +144,22 @@ impl Traffic {
         }
     }
 
-    fn learn_events(&mut self, heard: &Heard) {
-        let lists = ["pdus", "state", "auth_chain", "events"];
-        for body in [&heard.request, &heard.answer] {
-            let listed = lists.iter().filter_map(|list| body[list].as_array()).flatten();
-            for json in listed.chain([body, &body["event"]]).filter(|json| json["hashes"].is_object()) {
-                if let Some(event) = self.read(json) {
-                    self.events.insert(event.id().to_owned(), event);
-                }
-            }
-        }
+    fn learn_events(&mut self, body: &Value) -> Vec<Arc<Event>> {
+        let listed = LISTS.iter().filter_map(|list| body[list].as_array()).flatten();
+        let held = listed.chain([body, &body["event"]]).filter(|json| json["hashes"].is_object());
+        let read: Vec<_> = held.filter_map(|json| self.read(json)).map(Arc::new).collect();
+        self.events.extend(read.iter().map(|event| (event.id().to_owned(), Arc::clone(event))));
+        read
     }
 
     /// An event that went over the wire in one of these plays.
     pub fn event(&self, id: &str) -> Option<&Event> {
-        self.events.get(id)
+        self.events.get(id).map(AsRef::as_ref)
+    }
+
+    /// All events that went over the wire in these plays, by id.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.values().map(AsRef::as_ref)
     }
 
     /// The name of the server that a party is.
@@ -152,6 +181,11 @@ impl Traffic {
         let known = json["room_id"].as_str().and_then(|room| self.versions.get(room));
         Event::read(json, known.or(self.played.as_ref())?).ok()
     }
+}
+
+/// Whether an exchange belongs to no scenario, but to all.
+fn is_common(exchange: &Exchange) -> bool {
+    exchange.path_only().starts_with("/_matrix/key/") || matches!(exchange.to, Party::Stranger { .. })
 }
 
 /// Whether an exchange between servers took place, undisturbed by a fault of the scenario's.

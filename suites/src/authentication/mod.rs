@@ -1,12 +1,13 @@
 //! Who asks, and how a server knows (server-server API, request authentication, retrieving server keys).
 
+mod key_outage;
 mod server_keys;
 mod x_matrix;
 
 use crate::prelude::*;
 
 /// The scenarios of this area, by topic.
-pub const SCENARIOS: &[&[Scenario]] = &[server_keys::SCENARIOS, x_matrix::SCENARIOS];
+pub const SCENARIOS: &[&[Scenario]] = &[key_outage::SCENARIOS, server_keys::SCENARIOS, x_matrix::SCENARIOS];
 
 /// The server acted on a request in due form.
 fn believed(user: &User, reply: &Reply) -> Result<Observations, Failure> {

@@ -137,11 +137,14 @@ impl Observer for Teller {
                 let servers = servers.join(", ");
                 self.line(&say(&message!("progress.stage-up", ms = took_ms, servers = servers)));
             }
-            Event::Planned { trials, set_aside } => {
+            Event::Planned { trials, set_aside, judges_traffic } => {
                 let mut count = self.count();
                 count.planned = *trials;
                 count.since = Instant::now();
                 self.line(&say(&message!("progress.planned", trials = trials, aside = set_aside)));
+                if !judges_traffic {
+                    self.line(&say(&message!("progress.traffic-not-judged")));
+                }
             }
             Event::Played { trial, counts, troubles, took_ms } => {
                 self.played(trial, troubles, *counts, *took_ms);

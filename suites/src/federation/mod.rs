@@ -1,5 +1,6 @@
 //! What servers say to each other.
 
+mod acls;
 mod gaps;
 mod invites_by_peers;
 mod inviting;
@@ -18,6 +19,7 @@ use crate::prelude::*;
 
 /// The scenarios of this area, by topic.
 pub const SCENARIOS: &[&[Scenario]] = &[
+    acls::SCENARIOS,
     gaps::SCENARIOS,
     invites_by_peers::SCENARIOS,
     inviting::SCENARIOS,

@@ -5,7 +5,7 @@
 
 use samklang_matrix::Event;
 use samklang_reference::send_target;
-use samklang_runner::peer::{Invitation, Reply};
+use samklang_runner::peer::Reply;
 
 use crate::{
     peer_answers::{not_signed, signed},
@@ -122,7 +122,9 @@ impl Submission<'_> {
             Wrong::Room => send_target(self.membership, &self.other.id, &id),
             Wrong::Id => send_target(self.membership, &self.room.id, &odd_id(&id)),
         };
-        visit.mallory.ask(host, "PUT", &target, Some(&event)).await
+        let reply = visit.mallory.ask(host, "PUT", &target, Some(&event)).await?;
+        peer.admit(&reply.observation.exchange.to_string());
+        Ok(reply)
     }
 
     /// In neither room is the user what the event says.
@@ -156,10 +158,11 @@ async fn invite_wrongly(visit: &Visit<'_>, wrong: Wrong) -> Result<Observations,
     let (room, copy) = mallory.found(&visit.host, "mallory").await?;
     let event = copy.member("invite of Alice", alice.id(), "invite")?;
     let honest = copy.invitation(&event);
-    let bent = match wrong {
-        Wrong::Room => Invitation { room: other.room, ..honest.clone() },
-        Wrong::Id => Invitation { event_id: odd_id(&honest.event_id), ..honest.clone() },
-    };
+    let mut bent = honest.clone();
+    match wrong {
+        Wrong::Room => bent.room = other.room,
+        Wrong::Id => bent.event_id = odd_id(&honest.event_id),
+    }
     let reply = mallory.bring(&visit.host, &bent).await?;
     let outcome = not_signed(alice, "an invite under a path that does not fit it", &reply);
     let taken = mallory.bring(&visit.host, &honest).await?;

@@ -1,5 +1,6 @@
 //! What rooms hold is for those who are in them.
 
+mod devices;
 mod entitled;
 mod visibility;
 
@@ -8,7 +9,7 @@ use samklang_runner::peer::Reply;
 use crate::{peer_answers::granted, prelude::*};
 
 /// The scenarios of this area, by topic.
-pub const SCENARIOS: &[&[Scenario]] = &[entitled::SCENARIOS, visibility::SCENARIOS];
+pub const SCENARIOS: &[&[Scenario]] = &[devices::SCENARIOS, entitled::SCENARIOS, visibility::SCENARIOS];
 
 /// What nobody outside may read: it is in a message, in the topic and in Alice's member event, and redaction takes it out
 /// of each of them. So it tells a disclosure from a redacted copy, which a server may hand out.

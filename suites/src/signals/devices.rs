@@ -41,13 +41,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// The device that is announced for everybody.
-const DEVICE: &str = "FORGED";
+pub(crate) const DEVICE: &str = "FORGED";
 
 /// What is announced of a user: the signal, and the keys in it.
 type Announcement = fn(&Keys, user: &str) -> Value;
 
 /// The keys that Mallory's server announces for anybody.
-struct Keys(SigningKey);
+pub(crate) struct Keys(pub(crate) SigningKey);
 
 impl Keys {
     fn signed(&self, user: &str, mut object: Value) -> Value {
@@ -151,7 +151,7 @@ async fn announced_by_another(
 }
 
 /// Mallory's own server says of him what it announces, whichever way it is asked.
-fn publish(mallory: &ScriptedPeer, keys: &Keys, user: &str) {
+pub(crate) fn publish(mallory: &ScriptedPeer, keys: &Keys, user: &str) {
     let (device, master) = (keys.device(user), keys.master(user));
     let (id, of_device, of_master) = (user.to_owned(), device.clone(), master.clone());
     mallory.peer().lie("/user/devices/", move |_| {

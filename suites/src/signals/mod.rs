@@ -1,7 +1,7 @@
 //! What servers make of the signals (EDUs) that others send them (server-server API, EDUs).
 
 mod delivery;
-mod devices;
+pub(crate) mod devices;
 pub(crate) mod edu;
 mod ownership;
 

@@ -1,12 +1,12 @@
-//! Events that a server makes (server-server API, PDUs; rooms).
+//! The form of events that a server makes (server-server API, PDUs; rooms).
 
-use samklang_matrix::{Event, Verified, auth_types, format_breaches, verify_event};
+use samklang_matrix::{Event, Verified, format_breaches, verify_event};
 use samklang_runner::{
-    passive::{Finding, Side},
-    traffic::{Heard, Traffic},
+    passive::{Finding, Said},
+    traffic::Traffic,
 };
 
-use super::{first_wrong, own_events};
+use super::{endpoint, first_wrong, own_events, version_of};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -17,24 +17,42 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-PDU-043"],
         checks: &[
             CheckPlan::new("format", "The event is in the format of its room version, within all limits.")
-                .of(&["SS-PDU-007", "SS-PDU-008"]),
-            CheckPlan::new("signature", "The server's signature holds.").of(&["SS-PDU-044", "SS-CJSON-017"]),
-            CheckPlan::new("content-hash", "The content hash is that of the content.").of(&["SS-PDU-043"]),
+                .of(&["SS-PDU-007"])
+                .saying("pdu.malformed", format),
+            CheckPlan::new("no-event-id", "The event does not carry its own id.")
+                .of(&["SS-PDU-008"])
+                .saying("pdu.event_id", no_event_id),
+            CheckPlan::new("signature", "The server's signature holds.")
+                .of(&["SS-PDU-044", "SS-KEYS-035"])
+                .saying("pdu.bad_signature", signature),
+            CheckPlan::new("content-hash", "The content hash is that of the content.")
+                .of(&["SS-PDU-043"])
+                .asking("pdu.bad_content_hash", content_hash),
+            CheckPlan::new("unpadded", "Hashes and signatures are base64 without padding.")
+                .of(&["SS-CJSON-014"])
+                .saying("pdu.padded", unpadded),
+            CheckPlan::new("key-ids", "Signatures stand below servers, and by the ids of keys.")
+                .of(&["SS-CJSON-017"])
+                .saying("pdu.odd_key_id", key_ids),
+            CheckPlan::new("depth", "Its depth is one more than the greatest of those it follows.")
+                .of(&["SS-PDU-015"])
+                .asking("pdu.odd_depth", depth),
         ],
-        play: play!(own_events_in_form),
         ..Scenario::PASSIVE
     },
     Scenario {
-        id: "wire.authority",
-        title: "What a server makes cites what the specification selects as its authority, and nothing else.",
-        catalogue: &["SH-10"],
-        requirements: &["SS-PDU-025"],
+        id: "wire.given-events",
+        title: "An event that is asked for is given so that it can be verified.",
+        catalogue: &["FC-09"],
+        requirements: &["SS-STATEQ-010"],
         checks: &[
-            CheckPlan::new("nothing-else", "No event cites what is outside the selection for it.")
-                .of(&["SS-PDU-025", "SS-PDU-026"]),
-            CheckPlan::new("create", "Create events cite nothing.").of(&["SS-PDU-031"]),
+            CheckPlan::new("asked-for", "It is the event whose id was asked for.")
+                .of(&["SS-STATEQ-010", "SS-PDU-011"])
+                .answering("pdu.other_event", asked_for),
+            CheckPlan::new("verifiable", "The signatures of its sender's server hold.")
+                .of(&["SS-STATEQ-010"])
+                .answering("pdu.bad_signature", verifiable),
         ],
-        play: play!(authority),
         ..Scenario::PASSIVE
     },
     Scenario {
@@ -43,84 +61,103 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["MS-09"],
         requirements: &["SS-REDACT-020"],
         checks: &[CheckPlan::new("target", "In the content from version 11 on, at the top level before.")
-            .of(&["SS-REDACT-020", "SS-REDACT-023"])],
-        play: play!(redactions),
+            .of(&["SS-REDACT-020", "SS-REDACT-023"])
+            .asking("redaction.no_target", target)],
         ..Scenario::PASSIVE
     },
 ];
 
-async fn own_events_in_form(scene: &Scene) -> Result<(), Failure> {
-    scene.judge_wire("format", "pdu.malformed", Side::Asking, format);
-    scene.judge_wire("signature", "pdu.bad_signature", Side::Asking, signature);
-    scene.judge_wire("content-hash", "pdu.bad_content_hash", Side::Asking, content_hash);
-    Ok(())
-}
-
-async fn authority(scene: &Scene) -> Result<(), Failure> {
-    scene.judge_wire("nothing-else", "pdu.cites_too_much", Side::Asking, nothing_else);
-    scene.judge_wire("create", "pdu.create_cites", Side::Asking, create);
-    Ok(())
-}
-
-async fn redactions(scene: &Scene) -> Result<(), Failure> {
-    scene.judge_wire("target", "redaction.no_target", Side::Asking, target);
-    Ok(())
-}
-
-/// The events that the asking server made, read, but for admitted lies.
-fn read(traffic: &Traffic, exchange: &Heard) -> Vec<Event> {
-    let events = own_events(traffic, exchange);
-    let read = events.iter().filter_map(|event| traffic.read(event));
-    read.filter(|event| !traffic.is_admitted(event.id())).collect()
-}
-
-fn format(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    first_wrong(read(traffic, exchange), |event| {
+fn format(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(own_events(traffic, said), |event| {
         let json = Value::Object(event.json().clone());
         let breach = format_breaches(&json, event.version()).into_iter().next()?;
-        Some(format!("{}: {breach:?}", event.kind()))
+        Some(format!("{}: {breach}", event.kind()))
     })
 }
 
-fn signature(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    first_wrong(read(traffic, exchange), |event| {
-        let fault = verify_event(&event, &traffic.keys).err()?;
+fn no_event_id(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let events = own_events(traffic, said).filter(|event| version_of(event) >= 3);
+    first_wrong(events, |event| {
+        event.json().contains_key("event_id").then(|| format!("{} carries an event_id", event.kind()))
+    })
+}
+
+fn signature(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(own_events(traffic, said), |event| {
+        let fault = verify_event(event, &traffic.keys).err()?;
         Some(format!("{}: {fault}", event.kind()))
     })
 }
 
-fn content_hash(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    first_wrong(read(traffic, exchange), |event| {
-        let mismatch = verify_event(&event, &traffic.keys) == Ok(Verified::ContentHashMismatch);
+fn content_hash(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(own_events(traffic, said), |event| {
+        let mismatch = verify_event(event, &traffic.keys) == Ok(Verified::ContentHashMismatch);
         mismatch.then(|| format!("{}: the content hash is not that of the content", event.kind()))
     })
 }
 
-/// How many events the selection for this one comes to at most: one for each type and state key.
-fn nothing_else(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let events = read(traffic, exchange).into_iter().filter(|event| event.kind() != "m.room.create");
-    first_wrong(events, |event| {
-        let cited = event.auth_events();
-        let known: Vec<_> = cited.iter().filter_map(|id| traffic.event(id)).collect();
-        let selected = auth_types(&event);
-        let stray = known.iter().find(|cited| !selected.iter().any(|(kind, key)| cited.is_state(kind, key)));
-        let stray = stray.map(|cited| format!("{} cites {}", event.kind(), cited.kind()));
-        let many = || cited.len() > selected.len();
-        stray.or_else(|| many().then(|| format!("{} cites {} events", event.kind(), cited.len())))
+/// The signatures on an event: server, key id, signature.
+fn signatures(event: &Event) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let servers = event.json().get("signatures").and_then(Value::as_object).into_iter().flatten();
+    servers.flat_map(|(server, keys)| {
+        let keys = keys.as_object().into_iter().flatten();
+        keys.map(move |(id, signature)| (server.as_str(), id.as_str(), signature))
     })
 }
 
-fn create(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let creates = read(traffic, exchange).into_iter().filter(|event| event.kind() == "m.room.create");
-    first_wrong(creates, |event| {
-        (!event.auth_events().is_empty()).then(|| "a create event cites something".to_owned())
+fn unpadded(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(own_events(traffic, said), |event| {
+        let hash = event.json().get("hashes").map(|hashes| &hashes["sha256"]);
+        let mut encoded = hash.into_iter().chain(signatures(event).map(|(.., signature)| signature));
+        let padded = encoded.any(|text| text.as_str().is_some_and(|text| text.ends_with('=')));
+        padded.then(|| format!("{}: base64 ends with padding", event.kind()))
     })
 }
 
-fn target(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let redactions = read(traffic, exchange).into_iter().filter(|event| event.kind() == "m.room.redaction");
+fn key_ids(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(own_events(traffic, said), |event| {
+        let odd = signatures(event)
+            .find(|(server, id, _)| !samklang_matrix::is_server_name(server) || !super::keys::is_key_id(id));
+        odd.map(|(server, id, _)| format!("{}: a signature of {server} by {id}", event.kind()))
+    })
+}
+
+fn depth(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    // Those whose predecessors did not all go over the wire say nothing.
+    let events = own_events(traffic, said).filter_map(|event| {
+        let prev: Option<Vec<_>> = event.prev_events().iter().map(|id| traffic.event(id)).collect();
+        let deepest = prev?.iter().map(|event| event.depth()).max()?;
+        Some((event, deepest))
+    });
+    first_wrong(events, |(event, deepest)| {
+        let right = event.depth() == deepest + 1 || deepest >= samklang_matrix::MAX_INTEGER;
+        (!right).then(|| format!("{} has depth {} after {deepest}", event.kind(), event.depth()))
+    })
+}
+
+/// The event that `GET /event` is answered with, and the id that was asked for.
+fn given<'a>(said: &'a Said<'_>) -> Option<(&'a Event, String)> {
+    let (_, path) = endpoint(said)?;
+    let ["event", id] = path.as_slice() else { return None };
+    let id = samklang_reference::decoded(id);
+    (said.status == Some(200)).then(|| Some((said.events.first()?.as_ref(), id)))?
+}
+
+fn asked_for(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let (event, id) = given(said)?;
+    Some(Finding::of((event.id() != id).then(|| format!("{id} is answered with {}", event.id()))))
+}
+
+fn verifiable(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let (event, _) = given(said).filter(|(event, _)| !traffic.is_admitted(event.id()))?;
+    let fault = verify_event(event, &traffic.keys).err();
+    Some(Finding::of(fault.map(|fault| format!("{}: {fault}", event.kind()))))
+}
+
+fn target(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let redactions = own_events(traffic, said).filter(|event| event.kind() == "m.room.redaction");
     first_wrong(redactions, |event| {
-        let in_content = event.version().id().parse::<u32>().is_ok_and(|number| number >= 11);
+        let in_content = version_of(event) >= 11;
         let place = if in_content { event.content().get("redacts") } else { event.json().get("redacts") };
         (!place.is_some_and(Value::is_string))
             .then(|| "a redaction names no target where its room version looks for it".to_owned())

@@ -1,30 +1,49 @@
 //! What every exchange between servers has to keep to, whichever scenario it belongs to. Nothing is asked of the servers
-//! here: what they sent in the plays before is judged.
+//! here: what they sent in the plays before is judged, each check by its rule.
 
 mod answers;
+mod authority;
+mod endpoints;
 mod events;
+mod forms;
+mod identifiers;
+mod keys;
+mod memberships;
 mod requests;
+mod rooms;
 mod signals;
+#[cfg(test)]
+mod tests;
+mod to_devices;
 mod transactions;
 
+use samklang_matrix::{Event, server_of};
 use samklang_runner::{
+    passive::{Finding, Said},
     scenario::Scenario,
-    traffic::{Heard, Traffic},
+    traffic::Traffic,
 };
 use serde_json::Value;
 
 /// The scenarios of this area, by topic.
 pub const SCENARIOS: &[&[Scenario]] = &[
     answers::SCENARIOS,
+    authority::SCENARIOS,
+    endpoints::SCENARIOS,
     events::SCENARIOS,
+    identifiers::SCENARIOS,
+    keys::SCENARIOS,
+    memberships::SCENARIOS,
     requests::SCENARIOS,
+    rooms::SCENARIOS,
     signals::SCENARIOS,
+    to_devices::SCENARIOS,
     transactions::SCENARIOS,
 ];
 
 /// The path's segments below `/_matrix/federation`, without the version, and that version; none for other paths.
-fn endpoint(exchange: &Heard) -> Option<(&str, Vec<&str>)> {
-    let rest = exchange.path_only().strip_prefix("/_matrix/federation/")?;
+fn endpoint<'a>(said: &'a Said<'_>) -> Option<(&'a str, Vec<&'a str>)> {
+    let rest = said.path_only().strip_prefix("/_matrix/federation/")?;
     let (version, rest) = rest.split_once('/')?;
     Some((version, rest.split('/').collect()))
 }
@@ -35,39 +54,35 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// The body of a transaction.
-fn transaction(exchange: &Heard) -> Option<Value> {
-    let (_, path) = endpoint(exchange)?;
-    let is_transaction = path.first() == Some(&"send") && exchange.method == "PUT";
-    is_transaction.then(|| exchange.request.clone())
+fn transaction<'a>(said: &'a Said<'_>) -> Option<&'a Value> {
+    let (_, path) = endpoint(said)?;
+    let is_transaction = path.first() == Some(&"send") && said.method == "PUT";
+    is_transaction.then_some(&said.request)
 }
 
-/// The events that the asking server itself made and sends: those of its own users, in transactions, joins, leaves,
-/// knocks and invites.
-fn own_events(traffic: &Traffic, exchange: &Heard) -> Vec<Value> {
-    let Some((_, path)) = endpoint(exchange) else { return Vec::new() };
-    let body = exchange.request.clone();
-    let events = match path.first() {
-        Some(&"send") => body["pdus"].as_array().cloned().unwrap_or_default(),
-        Some(&("send_join" | "send_leave" | "send_knock")) => vec![body],
-        Some(&"invite") => vec![body["event"].clone()],
-        _ => Vec::new(),
-    };
-    let sender = traffic.name(&exchange.from);
-    let is_own = |event: &Value| event["sender"].as_str().and_then(samklang_matrix::server_of) == sender;
-    events.into_iter().filter(is_own).collect()
+/// The events that a side itself made and says here: those of its own users, but for admitted lies.
+fn own_events<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
+    let maker = traffic.name(said.by);
+    let events = said.events.iter().map(AsRef::as_ref);
+    events.filter(move |event| server_of(event.sender()) == maker && !traffic.is_admitted(event.id()))
 }
 
 /// The first of several findings that is wrong; none where there are none to look at.
 fn first_wrong<T>(
     items: impl IntoIterator<Item = T>,
     wrong: impl Fn(T) -> Option<String>,
-) -> Option<samklang_runner::passive::Finding> {
+) -> Option<Finding> {
     let mut any = false;
     for item in items {
         any = true;
         if let Some(what) = wrong(item) {
-            return Some(samklang_runner::passive::Finding::Breaks(what));
+            return Some(Finding::Breaks(what));
         }
     }
-    any.then_some(samklang_runner::passive::Finding::Keeps)
+    any.then_some(Finding::Keeps)
+}
+
+/// The number of an event's room version; 0 where it is none.
+fn version_of(event: &Event) -> u32 {
+    event.version().id().parse().unwrap_or_default()
 }

@@ -2,8 +2,8 @@
 
 use samklang_matrix::{Credentials, verify_request};
 use samklang_runner::{
-    passive::{Finding, Side},
-    traffic::{Heard, Traffic},
+    passive::{Finding, Said},
+    traffic::Traffic,
 };
 
 use super::header;
@@ -17,13 +17,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-AUTH-001"],
         checks: &[
             CheckPlan::new("credentials", "Every request carries X-Matrix credentials.")
-                .of(&["SS-AUTH-001", "SS-AUTH-019"]),
-            CheckPlan::new("destination", "The credentials name the destination.").of(&["SS-AUTH-016"]),
+                .of(&["SS-AUTH-001", "SS-AUTH-019"])
+                .asking("request.no_credentials", credentials),
+            CheckPlan::new("destination", "The credentials name the destination.")
+                .of(&["SS-AUTH-016"])
+                .asking("request.no_destination", destination),
             CheckPlan::new("signature", "The signature is over the request as sent, by a published key.")
-                .of(&["SS-AUTH-005", "SS-AUTH-006", "SS-AUTH-012", "SS-AUTH-020", "SS-KEYS-035"]),
-            CheckPlan::new("quotes", "Values that are no plain tokens stand in quotes.").of(&["SS-AUTH-028"]),
+                .of(&["SS-AUTH-005", "SS-AUTH-006", "SS-AUTH-012", "SS-AUTH-020", "SS-KEYS-035"])
+                .asking("request.bad_signature", signature),
+            CheckPlan::new("quotes", "Values that are no plain tokens stand in quotes.")
+                .of(&["SS-AUTH-028"])
+                .asking("request.no_quotes", quotes),
         ],
-        play: play!(signed_requests),
         ..Scenario::PASSIVE
     },
     Scenario {
@@ -37,12 +42,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 "names",
                 "One space follows X-Matrix, and the parameters' names are in lower case.",
             )
-            .of(&["SS-AUTH-029"]),
+            .of(&["SS-AUTH-029"])
+            .asking("request.odd_header", names),
             CheckPlan::new("plain", "No white space stands around commas, and no backslash in values.")
-                .of(&["SS-AUTH-030"]),
-            CheckPlan::new("media-type", "Requests that carry JSON say so.").of(&["SS-HTTP-002"]),
+                .of(&["SS-AUTH-030"])
+                .asking("request.odd_header", plain),
+            CheckPlan::new("media-type", "Requests that carry JSON say so.")
+                .of(&["SS-HTTP-002"])
+                .asking("request.no_media_type", media_type),
         ],
-        play: play!(request_style),
         ..Scenario::PASSIVE
     },
     Scenario {
@@ -50,70 +58,60 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "Every PUT and POST between servers has a JSON object as its body.",
         requirements: &["SS-HTTP-004"],
         catalogue: &["FC-09"],
-        checks: &[CheckPlan::new("object", "The body is a JSON object.").of(&["SS-HTTP-004", "SS-HTTP-006"])],
-        play: play!(request_bodies),
+        checks: &[CheckPlan::new("object", "The body is a JSON object.")
+            .of(&["SS-HTTP-004", "SS-HTTP-006"])
+            .asking("request.no_object", object)],
+        ..Scenario::PASSIVE
+    },
+    Scenario {
+        id: "wire.names",
+        title: "Servers ask nobody but those who take part in a run.",
+        catalogue: &["FC-01"],
+        requirements: &["SS-AUTH-015"],
+        checks: &[CheckPlan::new("of-the-run", "Every request goes to a name of the run.")
+            .asking("request.to_a_stranger", of_the_run)],
         ..Scenario::PASSIVE
     },
 ];
 
-async fn signed_requests(scene: &Scene) -> Result<(), Failure> {
-    scene.judge_wire("credentials", "request.no_credentials", Side::Asking, credentials);
-    scene.judge_wire("destination", "request.no_destination", Side::Asking, destination);
-    scene.judge_wire("signature", "request.bad_signature", Side::Asking, signature);
-    scene.judge_wire("quotes", "request.no_quotes", Side::Asking, quotes);
-    Ok(())
-}
-
-async fn request_style(scene: &Scene) -> Result<(), Failure> {
-    scene.judge_wire("names", "request.odd_header", Side::Asking, names);
-    scene.judge_wire("plain", "request.odd_header", Side::Asking, plain);
-    scene.judge_wire("media-type", "request.no_media_type", Side::Asking, media_type);
-    Ok(())
-}
-
-async fn request_bodies(scene: &Scene) -> Result<(), Failure> {
-    scene.judge_wire("object", "request.no_object", Side::Asking, object);
-    Ok(())
-}
-
 /// Whether a request takes credentials (server-server API: all but keys, version, OpenID and well-known).
-fn takes_credentials(exchange: &Heard) -> bool {
-    let path = exchange.path_only();
+fn takes_credentials(said: &Said<'_>) -> bool {
+    let path = said.path_only();
     let open = ["/_matrix/federation/v1/version", "/_matrix/federation/v1/openid/"];
     path.starts_with("/_matrix/federation/") && !open.iter().any(|open| path.starts_with(open))
 }
 
 /// The credentials of a request that takes some.
-fn authorization(exchange: &Heard) -> Option<&str> {
-    takes_credentials(exchange).then(|| header(&exchange.request_headers, "authorization")).flatten()
+fn authorization<'a>(said: &'a Said<'_>) -> Option<&'a str> {
+    takes_credentials(said).then(|| header(&said.request_headers, "authorization")).flatten()
 }
 
-fn credentials(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    takes_credentials(exchange).then(|| match authorization(exchange) {
+fn credentials(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    takes_credentials(said).then(|| match authorization(said) {
         Some(value) => Finding::of(Credentials::parse(value).err().map(|error| error.to_string())),
         None => Finding::Breaks("a request has no Authorization header".into()),
     })
 }
 
-fn destination(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let credentials = Credentials::parse(authorization(exchange)?).ok()?;
+fn destination(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let credentials = Credentials::parse(authorization(said)?).ok()?;
     let missing = credentials.destination.is_none();
     Some(Finding::of(missing.then(|| "the credentials name no destination".into())))
 }
 
-fn signature(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let value = authorization(exchange)?;
-    let to = traffic.name(&exchange.to)?;
-    let body = match &exchange.request_body {
+fn signature(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let value = authorization(said)?;
+    let to = traffic.name(said.to)?;
+    let body = match &said.request_body {
         samklang_verdict::Body::Empty => None,
         // What was not kept whole cannot be verified here.
-        _ if exchange.request.is_null() => return None,
-        _ => Some(&exchange.request),
+        _ if said.request.is_null() => return None,
+        _ => Some(&said.request),
     };
     let now = now_ms();
-    let (method, path) = (exchange.method.as_str(), exchange.path.as_str());
+    let (method, path) = (said.method.as_str(), said.path.as_str());
     let verified = verify_request(value, method, path, body, to, &traffic.keys, now);
-    Some(match (verified, traffic.name(&exchange.from)) {
+    Some(match (verified, traffic.name(said.by)) {
         (Ok(claims), Some(from)) if claims.origin == from => Finding::Keeps,
         (Ok(claims), _) => Finding::Breaks(format!("a request is signed in the name of {}", claims.origin)),
         (Err(error), _) => Finding::Breaks(error.to_string()),
@@ -126,8 +124,8 @@ fn parameters(value: &str) -> impl Iterator<Item = (&str, &str)> {
     rest.split(',').filter_map(|parameter| parameter.split_once('='))
 }
 
-fn quotes(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let value = authorization(exchange)?;
+fn quotes(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let value = authorization(said)?;
     let is_token = |text: &str| {
         text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
     };
@@ -136,36 +134,40 @@ fn quotes(_: &Traffic, exchange: &Heard) -> Option<Finding> {
     Some(Finding::of(bare.map(|(name, _)| format!("the value of {} stands without quotes", name.trim()))))
 }
 
-fn names(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let value = authorization(exchange)?;
+fn names(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let value = authorization(said)?;
     let odd = parameters(value).find(|(name, _)| name.trim().chars().any(char::is_uppercase));
     let wrong = odd.map(|(name, _)| format!("the parameter {name} is not in lower case"));
     let spaced = !value.starts_with("X-Matrix ") || value.starts_with("X-Matrix  ");
     Some(Finding::of(wrong.or_else(|| spaced.then(|| "not exactly one space follows X-Matrix".into()))))
 }
 
-fn plain(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let value = authorization(exchange)?;
+fn plain(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let value = authorization(said)?;
     let rest = value.split_once(' ').map_or("", |(_, rest)| rest);
     let odd = rest.contains([' ', '\t', '\\']);
     Some(Finding::of(odd.then(|| "white space or a backslash stands in the credentials".into())))
 }
 
-fn media_type(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    if exchange.request.is_null() {
+fn media_type(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    if said.request.is_null() {
         return None;
     }
-    let said = header(&exchange.request_headers, "content-type").unwrap_or("nothing");
+    let kind = header(&said.request_headers, "content-type").unwrap_or("nothing");
     let is_json =
-        said.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-    Some(Finding::of((!is_json).then(|| format!("the content type of a JSON body is {said}"))))
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    Some(Finding::of((!is_json).then(|| format!("the content type of a JSON body is {kind}"))))
 }
 
-fn object(_: &Traffic, exchange: &Heard) -> Option<Finding> {
+fn object(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     // What is too long to be kept whole cannot be judged here.
-    let is_kept = !matches!(exchange.request_body, samklang_verdict::Body::Bytes { .. });
-    let carries =
-        matches!(exchange.method.as_str(), "PUT" | "POST") && takes_credentials(exchange) && is_kept;
-    let is_object = || exchange.request.is_object();
+    let is_kept = !matches!(said.request_body, samklang_verdict::Body::Bytes { .. });
+    let carries = matches!(said.method.as_str(), "PUT" | "POST") && takes_credentials(said) && is_kept;
+    let is_object = || said.request.is_object();
     carries.then(|| Finding::of((!is_object()).then(|| "the body is no JSON object".into())))
+}
+
+fn of_the_run(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let known = traffic.name(said.to).is_some();
+    Some(Finding::of((!known).then(|| format!("{} {} goes to {:?}", said.method, said.path_only(), said.to))))
 }

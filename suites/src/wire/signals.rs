@@ -2,147 +2,130 @@
 
 use samklang_matrix::server_of;
 use samklang_runner::{
-    passive::{Finding, Side},
-    traffic::{Heard, Traffic},
+    passive::{Finding, Said},
+    traffic::Traffic,
     wire::role_of,
 };
 
-use super::{first_wrong, transaction};
+use super::{
+    first_wrong,
+    forms::{Field, flag, integer, lacking, text},
+    transaction,
+};
 use crate::prelude::*;
 
-pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
-    id: "wire.signals",
-    title: "Typing, receipts, presence and devices are told in their form, for one's own users alone.",
-    catalogue: &["SH-06"],
-    requirements: &["SS-TYPING-001"],
-    checks: &[
-        CheckPlan::new("typing", "m.typing names room and user and says whether it is so.")
-            .of(&["SS-TYPING-001"]),
-        CheckPlan::new("receipts", "Each receipt names one event and its time.")
-            .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"]),
-        CheckPlan::new("presence", "Presence names user, presence and last activity.")
-            .of(&["SS-PRESENCE-002"]),
-        CheckPlan::new("own-users", "Only users of the sending server are told of.").of(&["SS-PRESENCE-003"]),
-        CheckPlan::new("devices", "A device list update names user, device and stream.")
-            .of(&["SS-DEVLIST-010"]),
-        CheckPlan::new("no-user-signing-key", "The user-signing key never leaves its server.")
-            .of(&["SS-XSIGN-003"]),
-    ],
-    play: play!(signals),
-    ..Scenario::PASSIVE
-}];
-
-async fn signals(scene: &Scene) -> Result<(), Failure> {
-    scene.judge_wire("typing", "edu.malformed", Side::Asking, typing_form);
-    scene.judge_wire("receipts", "edu.malformed", Side::Asking, receipts);
-    scene.judge_wire("presence", "edu.malformed", Side::Asking, presence_form);
-    scene.judge_wire("own-users", "edu.foreign_user", Side::Asking, own_users);
-    scene.judge_wire("devices", "edu.malformed", Side::Asking, devices);
-    scene.judge_wire("no-user-signing-key", "edu.user_signing_key", Side::Asking, no_user_signing_key);
-    Ok(())
-}
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "wire.signals",
+        title: "Typing, receipts, presence and devices are told in their form, for one's own users alone.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-TYPING-001"],
+        checks: &[
+            CheckPlan::new("typing", "m.typing names room and user and says whether it is so.")
+                .of(&["SS-TYPING-001"])
+                .asking("edu.malformed", typing_form),
+            CheckPlan::new("receipts", "Each receipt names one event and its time.")
+                .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"])
+                .asking("edu.malformed", receipts),
+            CheckPlan::new("presence", "Presence names user, presence and last activity.")
+                .of(&["SS-PRESENCE-002"])
+                .asking("edu.malformed", presence_form),
+            CheckPlan::new("own-users", "Only users of the sending server are told of.")
+                .of(&["SS-PRESENCE-003"])
+                .asking("edu.foreign_user", own_users),
+            CheckPlan::new("no-user-signing-key", "The user-signing key never leaves its server.")
+                .of(&["SS-XSIGN-003"])
+                .asking("edu.user_signing_key", no_user_signing_key),
+        ],
+        ..Scenario::PASSIVE
+    },
+    Scenario {
+        id: "wire.receipt-types",
+        title: "Of receipts, only those for all to see are told to other servers.",
+        weight: Weight::Should,
+        catalogue: &["SH-06"],
+        requirements: &["SS-RECEIPT-009"],
+        checks: &[
+            CheckPlan::new("read", "Every receipt is an m.read.").asking("edu.other_receipt", only_read)
+        ],
+        ..Scenario::PASSIVE
+    },
+];
 
 /// The contents of the EDUs of a type in a transaction.
-fn contents(exchange: &Heard, kind: &str) -> Vec<Value> {
-    let body = transaction(exchange).unwrap_or_default();
-    let edus = body["edus"].as_array().into_iter().flatten();
-    edus.filter(|edu| edu["edu_type"] == *kind).map(|edu| edu["content"].clone()).collect()
+pub(super) fn contents<'a>(said: &'a Said<'_>, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    let asking = std::ptr::eq(said.body, &raw const said.request);
+    let body = transaction(said).filter(|_| asking);
+    let edus = body.and_then(|body| body["edus"].as_array()).into_iter().flatten();
+    edus.filter(move |edu| edu["edu_type"] == *kind).map(|edu| &edu["content"])
 }
 
-fn lacks(what: &str, fields: &[(&str, bool)]) -> Option<String> {
-    let missing = fields.iter().find(|(_, right)| !right);
-    missing.map(|(name, _)| format!("{what} has no right {name}"))
+const TYPING: &[Field] = &[text("room_id"), text("user_id"), flag("typing")];
+const PRESENCE: &[Field] = &[text("user_id"), text("presence"), integer("last_active_ago")];
+
+fn typing_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(contents(said, "m.typing"), |typing| lacking("m.typing", typing, TYPING))
 }
 
-fn typing_form(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    first_wrong(contents(exchange, "m.typing"), |typing| {
-        let fields = [
-            ("room_id", typing["room_id"].is_string()),
-            ("user_id", typing["user_id"].is_string()),
-            ("typing", typing["typing"].is_boolean()),
-        ];
-        lacks("m.typing", &fields)
-    })
-}
-
-/// Each reader's receipts in an `m.receipt`.
-fn readers(receipts: &Value) -> Vec<(String, Value)> {
+/// The receipts of an `m.receipt`: type, reader and receipt.
+fn told(receipts: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let rooms = receipts.as_object().into_iter().flat_map(serde_json::Map::values);
-    let kinds = rooms.filter_map(Value::as_object).flat_map(serde_json::Map::values);
-    let users = kinds.filter_map(Value::as_object).flatten();
-    users.map(|(user, receipt)| (user.clone(), receipt.clone())).collect()
-}
-
-fn receipts(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let all = contents(exchange, "m.receipt");
-    first_wrong(all.iter().flat_map(readers), |(_, receipt)| {
-        let fields = [
-            ("event_ids", receipt["event_ids"].as_array().is_some_and(|ids| ids.len() == 1)),
-            ("data.ts", receipt["data"]["ts"].is_i64()),
-        ];
-        lacks("a receipt", &fields)
+    let kinds = rooms.filter_map(Value::as_object).flatten();
+    kinds.flat_map(|(kind, users)| {
+        let users = users.as_object().into_iter().flatten();
+        users.map(move |(user, receipt)| (kind.as_str(), user.as_str(), receipt))
     })
 }
 
-fn pushed(exchange: &Heard) -> Vec<Value> {
-    let all = contents(exchange, "m.presence");
-    all.iter().flat_map(|presence| presence["push"].as_array().cloned().unwrap_or_default()).collect()
+fn receipts(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(contents(said, "m.receipt").flat_map(told), |(.., receipt)| {
+        let one = receipt["event_ids"].as_array().is_some_and(|ids| ids.len() == 1 && ids[0].is_string());
+        let timed = receipt["data"]["ts"].is_i64();
+        (!one || !timed).then(|| format!("a receipt is {receipt}"))
+    })
 }
 
-fn presence_form(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    first_wrong(pushed(exchange), |push| {
-        let states = ["online", "unavailable", "offline"];
-        let fields = [
-            ("user_id", push["user_id"].is_string()),
-            ("presence", push["presence"].as_str().is_some_and(|state| states.contains(&state))),
-            ("last_active_ago", push["last_active_ago"].is_i64()),
-        ];
-        lacks("m.presence", &fields)
+fn only_read(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(contents(said, "m.receipt").flat_map(told), |(kind, ..)| {
+        (kind != "m.read").then(|| format!("a receipt is of the type {kind}"))
+    })
+}
+
+fn pushed<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a Value> {
+    contents(said, "m.presence").flat_map(|presence| presence["push"].as_array().into_iter().flatten())
+}
+
+fn presence_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(pushed(said), |push| {
+        let known = ["online", "unavailable", "offline"].iter().any(|state| push["presence"] == **state);
+        let odd = (!known).then(|| format!("the presence is {}", push["presence"]));
+        lacking("m.presence", push, PRESENCE).or(odd)
     })
 }
 
 /// Everybody whom the EDUs of a transaction speak for.
-fn spoken_for(exchange: &Heard) -> Vec<String> {
-    let text = |value: &Value, key: &str| value[key].as_str().map(str::to_owned);
-    let typing = contents(exchange, "m.typing");
-    let devices = contents(exchange, "m.device_list_update");
-    let to_device = contents(exchange, "m.direct_to_device");
-    let receipts = contents(exchange, "m.receipt");
-    let users = typing.iter().chain(&devices).filter_map(|content| text(content, "user_id"));
-    let senders = to_device.iter().filter_map(|content| text(content, "sender"));
-    let pushed = pushed(exchange);
-    let present = pushed.iter().filter_map(|push| text(push, "user_id"));
-    let readers = receipts.iter().flat_map(readers).map(|(user, _)| user);
-    users.chain(senders).chain(present).chain(readers).collect()
+fn spoken_for<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a str> {
+    let named = |kind: &'static str, key: &'static str| {
+        contents(said, kind).filter_map(move |content| content[key].as_str())
+    };
+    let users = named("m.typing", "user_id").chain(named("m.device_list_update", "user_id"));
+    let senders = named("m.direct_to_device", "sender").chain(named("m.signing_key_update", "user_id"));
+    let present = pushed(said).filter_map(|push| push["user_id"].as_str());
+    let readers = contents(said, "m.receipt").flat_map(told).map(|(_, user, _)| user);
+    users.chain(senders).chain(present).chain(readers)
 }
 
-fn own_users(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
+fn own_users(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     // What peers were told to say of others is admitted by the scenarios that have them say it.
-    let own = traffic.name(&exchange.from)?;
-    role_of(&exchange.from).is_some().then(|| {
-        first_wrong(spoken_for(exchange), |user| {
-            (server_of(&user) != Some(own)).then(|| format!("a signal speaks for {user}"))
-        })
-    })?
-}
-
-fn devices(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    first_wrong(contents(exchange, "m.device_list_update"), |update| {
-        let fields = [
-            ("user_id", update["user_id"].is_string()),
-            ("device_id", update["device_id"].is_string()),
-            ("stream_id", update["stream_id"].is_i64()),
-        ];
-        lacks("m.device_list_update", &fields)
+    let own = traffic.name(said.by).filter(|_| role_of(said.by).is_some())?;
+    first_wrong(spoken_for(said), |user| {
+        (server_of(user) != Some(own)).then(|| format!("a signal speaks for {user}"))
     })
 }
 
-fn no_user_signing_key(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let updates = contents(exchange, "m.signing_key_update");
-    first_wrong(updates, |update| {
-        update
-            .get("user_signing_key")
-            .is_some()
-            .then(|| "m.signing_key_update holds a user-signing key".to_owned())
+fn no_user_signing_key(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(contents(said, "m.signing_key_update"), |update| {
+        let held = update.get("user_signing_key").is_some();
+        held.then(|| "m.signing_key_update holds a user-signing key".to_owned())
     })
 }

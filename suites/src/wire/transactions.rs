@@ -1,8 +1,8 @@
 //! Transactions (server-server API, transactions).
 
 use samklang_runner::{
-    passive::{Finding, Side},
-    traffic::{Heard, Traffic},
+    passive::{Finding, Said},
+    traffic::Traffic,
 };
 
 use super::{first_wrong, transaction};
@@ -15,25 +15,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     requirements: &["SS-TXN-001"],
     checks: &[
         CheckPlan::new("whole", "A transaction names its origin and its time and has a list of PDUs.")
-            .of(&["SS-TXN-001"]),
-        CheckPlan::new("limits", "A transaction holds at most 50 PDUs and 100 EDUs.").of(&["SS-TXN-002"]),
-        CheckPlan::new("edus", "Each EDU has a type and a content.").of(&["SS-TXN-017"]),
+            .of(&["SS-TXN-001"])
+            .asking("transaction.incomplete", whole),
+        CheckPlan::new("limits", "A transaction holds at most 50 PDUs and 100 EDUs.")
+            .of(&["SS-TXN-002"])
+            .asking("transaction.too_large", limits),
+        CheckPlan::new("edus", "Each EDU has a type and a content.")
+            .of(&["SS-TXN-017"])
+            .asking("edu.malformed", edus),
+        CheckPlan::new(
+            "results",
+            "What a transaction comes to is told by the ids that follow from its events.",
+        )
+        .of(&["SS-PDU-011", "SS-REDACT-001", "SS-REDACT-007"])
+        .answering("transaction.other_id", results),
     ],
-    play: play!(transactions),
     ..Scenario::PASSIVE
 }];
 
-async fn transactions(scene: &Scene) -> Result<(), Failure> {
-    scene.judge_wire("whole", "transaction.incomplete", Side::Asking, whole);
-    scene.judge_wire("limits", "transaction.too_large", Side::Asking, limits);
-    scene.judge_wire("edus", "edu.malformed", Side::Asking, edus);
-    Ok(())
-}
-
-fn whole(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let body = transaction(exchange)?;
+fn whole(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let body = transaction(said)?;
     let right = [
-        ("origin", body["origin"].as_str() == traffic.name(&exchange.from)),
+        ("origin", body["origin"].as_str() == traffic.name(&said.from)),
         ("origin_server_ts", body["origin_server_ts"].is_i64()),
         ("pdus", body["pdus"].is_array()),
     ];
@@ -41,19 +44,31 @@ fn whole(traffic: &Traffic, exchange: &Heard) -> Option<Finding> {
     Some(Finding::of(wrong.map(|(name, _)| format!("a transaction has no right {name}"))))
 }
 
-fn limits(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let body = transaction(exchange)?;
+fn limits(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let body = transaction(said)?;
     let over = [("pdus", 50), ("edus", 100)]
         .into_iter()
         .find(|(list, most)| body[list].as_array().is_some_and(|list| list.len() > *most));
     Some(Finding::of(over.map(|(list, most)| format!("a transaction holds more than {most} {list}"))))
 }
 
-fn edus(_: &Traffic, exchange: &Heard) -> Option<Finding> {
-    let body = transaction(exchange)?;
+fn edus(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let body = transaction(said)?;
     let edus = body["edus"].as_array().cloned().unwrap_or_default();
     first_wrong(edus, |edu| {
         let right = edu["edu_type"].is_string() && edu["content"].is_object();
         (!right).then(|| "an EDU lacks its type or its content".to_owned())
+    })
+}
+
+fn results(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let body = transaction(said)?;
+    let results = said.answer["pdus"].as_object().filter(|_| said.status == Some(200))?;
+    // The ids of what cannot be read are not known here either.
+    let all_read = body["pdus"].as_array().is_some_and(|pdus| pdus.len() == said.asked_with.len());
+    let is_sent = |id: &str| said.asked_with.iter().any(|event| event.id() == id);
+    (all_read && !results.is_empty()).then(|| {
+        let stray = results.keys().find(|id| !is_sent(id));
+        Finding::of(stray.map(|id| format!("there is a result for {id}, which was not sent")))
     })
 }

@@ -22,6 +22,8 @@ pub struct Invitation {
     pub event_id: String,
     /// The body: `room_version`, `event`, `invite_room_state`.
     pub body: Value,
+    /// All of this as it was made.
+    honest: (String, String, Value),
 }
 
 impl RoomCopy {
@@ -46,19 +48,24 @@ impl RoomCopy {
         let body = json!({
             "room_version": version, "event": event.json(), "invite_room_state": shown.unwrap_or_default(),
         });
-        Invitation { room: self.room.clone(), event_id: event.id.clone(), body }
+        let (room, event_id) = (self.room.clone(), event.id.clone());
+        let honest = (room.clone(), event_id.clone(), body.clone());
+        Invitation { room, event_id, body, honest }
     }
 }
 
 impl ScriptedPeer {
-    /// Brings an invite to `host`, whatever the answer.
+    /// Brings an invite to `host`, whatever the answer. What was changed in it is admitted.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
     pub async fn bring(&self, host: &Host, invitation: &Invitation) -> Result<Reply, Failure> {
         let (room, id) = (segment(&invitation.room), segment(&invitation.event_id));
         let target = format!("/_matrix/federation/v2/invite/{room}/{id}");
-        self.ask(host, "PUT", &target, Some(&invitation.body)).await
+        let reply = self.ask(host, "PUT", &target, Some(&invitation.body)).await?;
+        let Invitation { room, event_id, body, honest } = invitation;
+        let is_honest = (room, event_id, body) == (&honest.0, &honest.1, &honest.2);
+        Ok(if is_honest { reply } else { self.admitting(reply) })
     }
 
     /// Has `user`, its own, leave a room by way of `host`, as `make_leave` and `send_leave` have it.

@@ -1,0 +1,79 @@
+//! What peers cost, and how many of them there can be at once.
+
+use std::{sync::Arc, time::Instant};
+
+use samklang_matrix::Room;
+use samklang_reference::{Peer, now_ms, segment};
+use samklang_stage::stage::Stage;
+use serde_json::json;
+
+use crate::{Measured, ms};
+
+/// How many ask at once.
+const CROWD: usize = 500;
+/// How often a peer's own part is timed.
+const PLAYS: usize = 100;
+
+async fn peer(stage: &Stage, label: &str) -> Result<Arc<Peer>, Box<dyn std::error::Error>> {
+    Ok(stage.peer(label).await?.ok_or("there is no switchboard")?)
+}
+
+/// Peers whom the server has never heard of ask it something, all at once: it has to fetch the keys of each, and to
+/// authenticate each.
+pub(crate) async fn crowd(stage: &Stage) -> Measured {
+    let server = stage.servers().next().ok_or("the stage is empty")?.name.clone();
+    let user = segment(&format!("@nobody:{server}"));
+    let target = format!("/_matrix/federation/v1/query/profile?user_id={user}");
+    let mut peers = Vec::with_capacity(CROWD);
+    for _ in 0..CROWD {
+        peers.push(peer(stage, "crowd").await?);
+    }
+    let begun = Instant::now();
+    let asked = peers.iter().map(|peer| peer.ask("GET", &server, &target, None));
+    let answers = futures_util::future::join_all(asked).await;
+    let took = begun.elapsed();
+    // Nobody of that name is there, which only those learn who were believed.
+    let believed = answers.iter().flatten().filter(|answer| answer.status == 404).count();
+    let silent = answers.iter().filter(|answer| answer.is_err()).count();
+    println!(
+        "\n{believed} of {CROWD} peers at once were believed, {silent} got no answer; {:.1} s",
+        took.as_secs_f64()
+    );
+    Ok(())
+}
+
+/// A peer founds a room, another joins it by way of the switchboard, says something and fetches it: what a peer scenario
+/// costs without the subject, and rather more, since here peers do the subject's part as well.
+pub(crate) async fn own_cost(stage: &Stage) -> Measured {
+    let mut times = Vec::with_capacity(PLAYS);
+    for play in 0..PLAYS {
+        let begun = Instant::now();
+        let (host, guest) = (peer(stage, "host").await?, peer(stage, "guest").await?);
+        let at = i64::try_from(now_ms())? + i64::try_from(play)?;
+        let room = Room::create("11", &host.user("alice"), host.key(), at)?;
+        let id = room.id().to_owned();
+        host.hold(room);
+        let bob = guest.user("bob");
+        let joined = guest.change_membership("join", host.name(), &id, &bob).await;
+        joined.map_err(|obstacle| format!("{obstacle:?}"))?;
+        let said = guest.with_room(&id, |room| {
+            room.draft("m.room.message", &bob).content(json!({"body": "hej"})).sign(guest.key())
+        });
+        let said = said.ok_or("the guest has no room")?;
+        let body = json!({"origin": guest.name(), "origin_server_ts": at, "pdus": [said.json], "edus": []});
+        let target = format!("/_matrix/federation/v1/send/{}", guest.transaction_id());
+        guest.ask("PUT", host.name(), &target, Some(&body)).await?;
+        let event = format!("/_matrix/federation/v1/event/{}", segment(&said.id));
+        if !guest.ask("GET", host.name(), &event, None).await?.is_success() {
+            return Err("what was said is not held".into());
+        }
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    println!(
+        "\na play of two peers, both sides: {:.2} ms median, {:.2} ms at the 95th percentile\n",
+        ms(times[PLAYS / 2]),
+        ms(times[PLAYS * 95 / 100])
+    );
+    Ok(())
+}

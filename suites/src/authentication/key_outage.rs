@@ -1,0 +1,84 @@
+//! A server whose keys cannot be fetched for a while (server-server API, retrieving server keys).
+//!
+//!   join ── by the known key ─┬─ by a new key ─────────┬─ by the known key ── by the new key
+//!           (keys fetched)    └ (keys out of reach) ───┘   (in reach again)
+
+use samklang_matrix::{HeaderForge, KeyPublication, RequestSignature};
+use samklang_runner::peer::draft_message;
+use samklang_stage::switchboard::{Asked, Effect, Fault};
+use samklang_verdict::Party;
+
+use super::{believed, disbelieved};
+use crate::{prelude::*, visit::Visit};
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "authentication.keys-out-of-reach",
+    title: "While a server's keys cannot be fetched, those that are known count and no others; then the others do.",
+    catalogue: &["FC-06"],
+    requirements: &["SS-KEYS-018"],
+    checks: &[
+        CheckPlan::new("known-key", "An event that is signed by a key fetched before is taken meanwhile."),
+        CheckPlan::new(
+            "new-key-event",
+            "An event that is signed by a key that cannot be fetched is not shown.",
+        )
+        .of(&["SS-PDU-020"]),
+        CheckPlan::new("new-key-request", "A request that is signed by such a key is refused.")
+            .of(&["SS-AUTH-004"]),
+        CheckPlan::new("recovers", "Once the keys can be fetched again, the new key counts.")
+            .of(&["SS-KEYS-018"]),
+    ],
+    play: play!(keys_out_of_reach),
+    ..Scenario::PEER
+}];
+
+const HOUR_MS: u64 = 60 * 60 * 1000;
+
+async fn keys_out_of_reach(scene: &Scene) -> Result<(), Failure> {
+    let visit = visit(scene).await?;
+    let (alice, mallory) = (&visit.alice, &visit.mallory);
+    visit.sentinel("before").await?;
+    let fresh = new_key("fresh")?;
+    let of_peer = Party::Peer { name: mallory.name().to_owned() };
+    let asks_for_keys = |asked: &Asked<'_>| asked.path.contains("/key/v2/");
+    let outage = scene.fault(Fault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
+    let both = KeyPublication::new(mallory.name(), now_ms() + HOUR_MS).current(mallory.peer().key());
+    mallory.peer().publish(both.current(&fresh).build());
+
+    let unverifiable = signed_by(&visit, &fresh, "by a new key")?;
+    mallory.offer(&visit.host, &[&unverifiable]).await?;
+    let request = asked_with(&visit, &fresh).await?;
+    let known = visit.sentinel("by the known key").await;
+    let (known, seen) = match known {
+        Ok(sentinel) => (Ok(Observations::from(&sentinel.sighting)), Some(sentinel)),
+        Err(failure) => (Err(failure), None),
+    };
+    scene.check("known-key", known);
+    scene.check("new-key-request", disbelieved(alice, &request, "keys.unverifiable_request"));
+    let Some(seen) = seen else { return Ok(()) };
+    scene.check("new-key-event", alice.never_saw(&unverifiable, &seen.sighting));
+    drop(outage);
+
+    // Whoever hears from a server knows that it can be reached.
+    visit.sentinel("in reach again").await?;
+    let late = signed_by(&visit, &fresh, "by the new key, in reach")?;
+    mallory.transmit(&visit.host, &[&late]).await?;
+    scene.check("recovers", alice.sees(&late).await.map(|sighting| Observations::from(&sighting)));
+    believed(alice, &asked_with(&visit, &fresh).await?)?;
+    Ok(())
+}
+
+/// A message that is signed by another key of the peer's, in due form.
+fn signed_by(visit: &Visit<'_>, key: &SigningKey, what: &str) -> Result<Planted, Failure> {
+    let id = Tamper::KeyId(key.id().to_owned());
+    visit.copy.forge(what, Tamper::Key(key), |room, user| draft_message(room, user, what).tampered(id))
+}
+
+/// A request for Alice's profile that is signed by another key of the peer's.
+async fn asked_with(visit: &Visit<'_>, key: &SigningKey) -> Result<Reply, Failure> {
+    let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(visit.alice.id()));
+    let (origin, destination) = (visit.mallory.name(), visit.host.name());
+    let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };
+    let header = HeaderForge::honest(&request, key).build();
+    visit.mallory.ask_with(&visit.host, "GET", &target, None, &[header]).await
+}

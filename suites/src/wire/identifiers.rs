@@ -1,0 +1,57 @@
+//! Identifiers that a server issues (appendices, identifier grammar).
+
+use samklang_matrix::server_of;
+use samklang_runner::{
+    passive::{Finding, Said},
+    traffic::Traffic,
+};
+
+use super::{endpoint, first_wrong, own_events, version_of};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "wire.identifiers",
+    title: "What a server names itself keeps to the grammar of names.",
+    catalogue: &["FC-09"],
+    requirements: &["SS-IDENT-004"],
+    checks: &[
+        CheckPlan::new("users", "The local part of a user's id has only letters and signs that are allowed.")
+            .of(&["SS-IDENT-004"])
+            .saying("id.odd_user", users),
+        CheckPlan::new("rooms", "A room's id names the server that made it, and has at most 255 bytes.")
+            .of(&["SS-IDENT-008"])
+            .saying("id.odd_room", rooms),
+        CheckPlan::new("media", "The id of a file has only letters, digits, underscores and hyphens.")
+            .of(&["SS-MEDIA-023"])
+            .answering("id.odd_media", media),
+    ],
+    ..Scenario::PASSIVE
+}];
+
+fn users(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let sign = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte);
+    first_wrong(own_events(traffic, said), |event| {
+        let localpart = event.sender().strip_prefix('@').and_then(|rest| rest.split(':').next());
+        let right = localpart.is_some_and(|part| !part.is_empty() && part.bytes().all(sign));
+        (!right).then(|| format!("a user is called {}", event.sender()))
+    })
+}
+
+/// From version 12 on the create event names the room, not its server.
+fn rooms(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let creates =
+        own_events(traffic, said).filter(|event| event.kind() == "m.room.create" && version_of(event) < 12);
+    first_wrong(creates, |event| {
+        let id = event.room_id().unwrap_or_default();
+        let right = server_of(id) == traffic.name(said.by) && id.len() <= 255;
+        (!right).then(|| format!("a room is called {id}"))
+    })
+}
+
+fn media(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let (_, path) = endpoint(said)?;
+    let ["media", _, id] = path.as_slice() else { return None };
+    let sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let right = !id.is_empty() && id.bytes().all(sign);
+    (said.status == Some(200)).then(|| Finding::of((!right).then(|| format!("a file is called {id}"))))
+}

@@ -1,0 +1,71 @@
+//! Key documents (server-server API, publishing keys).
+
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use samklang_runner::{
+    passive::{Finding, Said},
+    traffic::Traffic,
+};
+
+use super::first_wrong;
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "wire.key-documents",
+    title: "Every key document that a server publishes has keys in due form.",
+    catalogue: &["FC-04"],
+    requirements: &["SS-KEYS-003"],
+    checks: &[
+        CheckPlan::new("ids", "The id of a key is algorithm, colon and version.")
+            .of(&["SS-KEYS-003"])
+            .answering("keys.odd_id", ids),
+        CheckPlan::new("keys", "A key is unpadded base64 of 32 bytes.")
+            .of(&["SS-KEYS-004", "SS-CJSON-014"])
+            .answering("keys.odd_key", keys),
+        CheckPlan::new("unpadded", "The signatures on it are base64 without padding.")
+            .of(&["SS-CJSON-014"])
+            .answering("keys.padded", unpadded),
+    ],
+    ..Scenario::PASSIVE
+}];
+
+/// Whether a text is algorithm, colon and version (server-server API, publishing keys).
+pub(super) fn is_key_id(id: &str) -> bool {
+    let word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    id.split_once(':').is_some_and(|(algorithm, version)| word(algorithm) && word(version))
+}
+
+/// The key document of the answering server.
+fn document<'a>(said: &'a Said<'_>) -> Option<&'a Value> {
+    let is_one = said.status == Some(200) && said.path_only().starts_with("/_matrix/key/v2/server");
+    is_one.then_some(said.body)
+}
+
+/// The keys in a document: id and key.
+fn listed<'a>(said: &'a Said<'_>) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let document = document(said);
+    let lists = ["verify_keys", "old_verify_keys"].map(|list| document.map(|document| &document[list]));
+    let keys = lists.into_iter().flatten().filter_map(Value::as_object).flatten();
+    keys.map(|(id, key)| (id.as_str(), &key["key"]))
+}
+
+fn ids(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(listed(said), |(id, _)| (!is_key_id(id)).then(|| format!("a key has the id {id:?}")))
+}
+
+fn keys(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let ed25519 = listed(said).filter(|(id, _)| id.starts_with("ed25519:"));
+    first_wrong(ed25519, |(id, key)| {
+        let bytes = key.as_str().and_then(|key| STANDARD_NO_PAD.decode(key).ok());
+        bytes.is_none_or(|bytes| bytes.len() != 32).then(|| format!("{id} is {key}"))
+    })
+}
+
+fn unpadded(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let servers = document(said)?["signatures"].as_object().into_iter().flat_map(serde_json::Map::values);
+    let signatures = servers.filter_map(Value::as_object).flat_map(serde_json::Map::values);
+    first_wrong(signatures.filter_map(Value::as_str), |signature| {
+        signature.ends_with('=').then(|| "a signature ends with padding".to_owned())
+    })
+}

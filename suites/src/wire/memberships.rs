@@ -1,0 +1,132 @@
+//! Joins, knocks and invites that a server brings to another (server-server API, joining, knocking, inviting).
+
+use samklang_matrix::{Event, format_breaches, server_of};
+use samklang_runner::{
+    passive::{Finding, Said},
+    traffic::Traffic,
+};
+
+use super::{endpoint, first_wrong, own_events, transaction};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "wire.memberships",
+        title: "What is brought to another server for a membership is the event that the path names.",
+        catalogue: &["FC-10"],
+        requirements: &["SS-JOIN-021"],
+        checks: &[
+            CheckPlan::new("path", "The event has the id in the path.")
+                .of(&["SS-JOIN-021", "SS-PDU-011"])
+                .asking("membership.other_id", path),
+            CheckPlan::new("version-2", "Joins, leaves and invites go to version 2 of their endpoints.")
+                .of(&["SS-JOIN-048"])
+                .asking("membership.old_endpoint", version_2),
+        ],
+        ..Scenario::PASSIVE
+    },
+    Scenario {
+        id: "wire.invites",
+        title: "An invite shows the room, and goes to it with the signatures of both servers.",
+        catalogue: &["FC-12"],
+        requirements: &["SS-INVITE-005"],
+        checks: &[
+            CheckPlan::new("create", "What an invite shows of the room has the create event.")
+                .of(&["SS-INVITE-005"])
+                .asking("invite.no_create", shows_create),
+            CheckPlan::new("complete", "What an invite shows of the room are complete events.")
+                .of(&["SS-INVITE-006"])
+                .asking("invite.stripped", shows_complete),
+            CheckPlan::new("both-sign", "An invite that is sent to the room is signed by both servers.")
+                .of(&["SS-INVITE-007"])
+                .asking("invite.one_signature", both_sign),
+        ],
+        ..Scenario::PASSIVE
+    },
+    Scenario {
+        id: "wire.profile-changes",
+        title: "A change of profile does not claim anew who authorised the join.",
+        weight: Weight::Should,
+        catalogue: &["RM-10"],
+        requirements: &["SS-RESTR-019"],
+        checks: &[CheckPlan::new("no-authoriser", "A member event after a join names no authorising user.")
+            .of(&["SS-RESTR-019"])
+            .saying("member.copied_authoriser", no_authoriser)],
+        ..Scenario::PASSIVE
+    },
+];
+
+/// The events by name that have a path of their own, and the id in it.
+fn submitted(said: &Said<'_>) -> Option<String> {
+    let (_, path) = endpoint(said)?;
+    match path.as_slice() {
+        ["send_join" | "send_leave" | "send_knock" | "invite", _, id] => {
+            Some(samklang_reference::decoded(id))
+        }
+        _ => None,
+    }
+}
+
+fn path(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let id = submitted(said)?;
+    let event = if said.request["event"].is_object() { &said.request["event"] } else { &said.request };
+    let event = traffic.read(event).filter(|event| !traffic.is_admitted(event.id()))?;
+    Some(Finding::of((event.id() != id).then(|| format!("{} is sent as {id}", event.id()))))
+}
+
+fn version_2(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let (version, path) = endpoint(said)?;
+    let concerns = matches!(path.first(), Some(&("send_join" | "send_leave" | "invite")));
+    concerns.then(|| Finding::of((version != "v2").then(|| format!("{} is sent to {version}", path[0]))))
+}
+
+/// The entries of `invite_room_state` of an invite.
+fn shown<'a>(said: &'a Said<'_>) -> Option<&'a Vec<Value>> {
+    let (_, path) = endpoint(said)?;
+    let is_invite = path.first() == Some(&"invite");
+    is_invite.then(|| said.request["invite_room_state"].as_array())?
+}
+
+fn shows_create(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let found = shown(said)?.iter().any(|entry| entry["type"] == "m.room.create");
+    Some(Finding::of((!found).then(|| "an invite shows no create event".to_owned())))
+}
+
+fn shows_complete(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(shown(said)?, |entry| {
+        let complete = |event: Event| format_breaches(entry, event.version()).is_empty();
+        let right = entry["hashes"].is_object() && traffic.read(entry).is_some_and(complete);
+        (!right).then(|| format!("an invite shows a {} that is no complete event", entry["type"]))
+    })
+}
+
+fn both_sign(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    transaction(said)?;
+    let invites = own_events(traffic, said).filter(|event| event.membership() == Some("invite"));
+    let foreign = invites.filter_map(|event| {
+        let invited = server_of(event.state_key()?)?;
+        // Redeemed third-party invites are signed by others.
+        let concerns =
+            Some(invited) != server_of(event.sender()) && !event.content().contains_key("third_party_invite");
+        concerns.then_some((event, invited))
+    });
+    first_wrong(foreign, |(event, invited)| {
+        let signed = event.json().get("signatures").is_some_and(|by| by[invited].is_object());
+        (!signed).then(|| format!("an invite goes out without the signature of {invited}"))
+    })
+}
+
+fn no_authoriser(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let is_join = |event: &Event| event.kind() == "m.room.member" && event.membership() == Some("join");
+    let changes = own_events(traffic, said).filter(|event| {
+        let user = event.state_key().unwrap_or_default();
+        let cited = event.auth_events();
+        let cited = cited.iter().filter_map(|id| traffic.event(id));
+        is_join(event)
+            && cited.into_iter().any(|cited| cited.is_state("m.room.member", user) && is_join(cited))
+    });
+    first_wrong(changes, |event| {
+        let copied = event.content().contains_key("join_authorised_via_users_server");
+        copied.then(|| "a member event after a join names who authorised it".to_owned())
+    })
+}

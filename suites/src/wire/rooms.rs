@@ -1,0 +1,182 @@
+//! How the rooms that a server makes begin (rooms; client-server API, creation and upgrades).
+
+use samklang_matrix::Event;
+use samklang_runner::{
+    passive::{Finding, Said},
+    traffic::Traffic,
+};
+
+use super::{endpoint, first_wrong, own_events, version_of};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "wire.create-events",
+        title: "The create events that a server makes are those of their room version.",
+        catalogue: &["RM-01"],
+        requirements: &["SS-ROOMV-005"],
+        checks: &[
+            CheckPlan::new("creator", "Up to version 10 the creator is named and is the sender.")
+                .of(&["SS-ROOMV-005"])
+                .saying("create.odd_creator", creator),
+            CheckPlan::new("no-creator", "From version 11 on no creator is named.")
+                .of(&["SS-ROOMV-006"])
+                .saying("create.creator", no_creator),
+            CheckPlan::new("no-room-id", "From version 12 on a create event names no room.")
+                .of(&["SS-ROOMV-014"])
+                .saying("create.room_id", no_room_id),
+            CheckPlan::new("names-the-room", "From version 12 on the create event's id makes the room's id.")
+                .of(&["SS-ROOMV-015"])
+                .saying("create.other_room", names_the_room),
+            CheckPlan::new("predecessor", "The create event of an upgraded room names the old room.")
+                .of(&["SS-UPGRADE-002"])
+                .saying("create.no_predecessor", predecessor),
+        ],
+        ..Scenario::PASSIVE
+    },
+    Scenario {
+        id: "wire.power-levels",
+        title: "The power levels that a server makes are those of their room version.",
+        catalogue: &["RM-01"],
+        requirements: &["SS-ROOMV-011"],
+        checks: &[
+            CheckPlan::new("integers", "Every level is an integer.")
+                .of(&["SS-ROOMV-011"])
+                .saying("levels.no_integer", integers),
+            CheckPlan::new("no-creators", "From version 12 on creators are not listed.")
+                .of(&["SS-ROOMV-019"])
+                .saying("levels.creator", no_creators),
+            CheckPlan::new("tombstone", "From version 12 on to end a room takes more than to change it.")
+                .of(&["SS-ROOMV-020"])
+                .saying("levels.tombstone", tombstone),
+        ],
+        ..Scenario::PASSIVE
+    },
+    Scenario {
+        id: "wire.first-events",
+        title: "A room begins with the create event, the creator's join and the power levels.",
+        catalogue: &["RM-01"],
+        requirements: &["SS-ROOMV-021"],
+        checks: &[CheckPlan::new(
+            "order",
+            "The power levels follow the creator's join, and that the create event.",
+        )
+        .of(&["SS-ROOMV-021"])
+        .saying("room.odd_beginning", order)],
+        ..Scenario::PASSIVE
+    },
+];
+
+/// The create events that a side made.
+fn creates<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
+    own_events(traffic, said).filter(|event| event.kind() == "m.room.create")
+}
+
+fn creator(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(creates(traffic, said).filter(|event| version_of(event) < 11), |event| {
+        let named = event.content().get("creator").and_then(Value::as_str);
+        (named != Some(event.sender())).then(|| format!("{} is named as creator", named.unwrap_or("nobody")))
+    })
+}
+
+fn no_creator(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(creates(traffic, said).filter(|event| version_of(event) >= 11), |event| {
+        event.content().contains_key("creator").then(|| "a create event names a creator".to_owned())
+    })
+}
+
+fn no_room_id(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(creates(traffic, said).filter(|event| version_of(event) >= 12), |event| {
+        event.json().contains_key("room_id").then(|| "a create event names a room".to_owned())
+    })
+}
+
+/// What a room's path and a create event that is said there make of each other.
+fn names_the_room(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let (_, path) = endpoint(said)?;
+    let ["send_join" | "invite" | "state" | "event_auth", room, ..] = path.as_slice() else { return None };
+    let room = samklang_reference::decoded(room);
+    first_wrong(creates(traffic, said).filter(|event| version_of(event) >= 12), |event| {
+        (event.room_id() != Some(&room)).then(|| format!("{} is the create event of {room}", event.id()))
+    })
+}
+
+fn predecessor(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let upgraded = own_events(traffic, said).filter_map(|end| {
+        let new = end.content().get("replacement_room").filter(|_| end.is_state("m.room.tombstone", ""))?;
+        let is_made_for_it = |event: &&Event| {
+            event.kind() == "m.room.create"
+                && event.room_id() == new.as_str()
+                && event.sender() == end.sender()
+        };
+        Some((end, traffic.events().find(is_made_for_it)?))
+    });
+    first_wrong(upgraded, |(end, create)| {
+        let named = create.content().get("predecessor").and_then(|old| old["room_id"].as_str());
+        (named != end.room_id()).then(|| format!("{} is named as the old room", named.unwrap_or("nothing")))
+    })
+}
+
+/// The power levels that a side made.
+fn levels<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
+    own_events(traffic, said).filter(|event| event.is_state("m.room.power_levels", ""))
+}
+
+fn integers(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(levels(traffic, said), |event| {
+        let values = event.content().values();
+        let all =
+            values.flat_map(|value| value.as_object().map_or(vec![value], |map| map.values().collect()));
+        let odd = all.into_iter().find(|level| !level.is_i64());
+        odd.map(|level| format!("a level is {level}"))
+    })
+}
+
+/// The create event of an event's room.
+fn create_of<'a>(traffic: &'a Traffic, event: &Event) -> Option<&'a Event> {
+    traffic.event(&format!("${}", event.room_id()?.strip_prefix('!')?))
+}
+
+fn no_creators(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let known = levels(traffic, said)
+        .filter(|event| version_of(event) >= 12)
+        .filter_map(|event| Some((event, create_of(traffic, event)?)));
+    first_wrong(known, |(event, create)| {
+        let further = create.content().get("additional_creators").and_then(Value::as_array);
+        let further = further.into_iter().flatten().filter_map(Value::as_str);
+        let users = event.content().get("users")?;
+        let listed = further.chain([create.sender()]).find(|user| users.get(user).is_some());
+        listed.map(|user| format!("the power levels list {user}, who is a creator"))
+    })
+}
+
+/// Whether these are the first power levels of their room.
+fn is_first(traffic: &Traffic, event: &Event) -> bool {
+    let cited: Option<Vec<_>> = event.auth_events().iter().map(|id| traffic.event(id)).collect();
+    cited.is_some_and(|cited| !cited.iter().any(|event| event.kind() == "m.room.power_levels"))
+}
+
+fn tombstone(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let first = levels(traffic, said).filter(|event| version_of(event) >= 12 && is_first(traffic, event));
+    first_wrong(first, |event| {
+        let content = event.content();
+        let state = content.get("state_default").map_or(Some(50), Value::as_i64);
+        let tombstone = content.get("events").and_then(|events| events["m.room.tombstone"].as_i64());
+        (tombstone <= state).then(|| format!("a tombstone takes {tombstone:?}, any change {state:?}"))
+    })
+}
+
+fn order(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let only = |event: &Event| match event.prev_events().as_slice() {
+        [id] => traffic.event(id),
+        _ => None,
+    };
+    let first = levels(traffic, said).filter(|event| is_first(traffic, event)).filter_map(|event| {
+        Some((event, event.prev_events().iter().map(|id| traffic.event(id)).collect::<Option<Vec<_>>>()?))
+    });
+    first_wrong(first, |(event, _)| {
+        let join = only(event).filter(|join| join.is_state("m.room.member", event.sender()));
+        let create = join.and_then(only).filter(|create| create.kind() == "m.room.create");
+        create.is_none().then(|| "the first power levels do not follow the creator's join".to_owned())
+    })
+}

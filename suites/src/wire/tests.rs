@@ -1,0 +1,94 @@
+//! Each rule is shown traffic that keeps to it and traffic, one step away, that breaks it.
+
+mod bodies;
+mod graphs;
+mod world;
+
+use std::collections::BTreeSet;
+
+use samklang_runner::{
+    passive::{Finding, Rule},
+    scenario::CheckPlan,
+    traffic::{Company, Traffic},
+};
+use samklang_verdict::{Exchange, Party, Role};
+
+use self::world::World;
+use super::endpoints;
+
+/// A check, the room version of its traffic, and that traffic: right, or wrong in one thing.
+type Case = (&'static str, &'static str, fn(&World, bool) -> Vec<Exchange>);
+
+/// Every check of this area, by its full name.
+fn checks() -> impl Iterator<Item = (String, &'static CheckPlan)> {
+    let scenarios = super::SCENARIOS.iter().flat_map(|topic| topic.iter());
+    scenarios.flat_map(|scenario| {
+        scenario.checks.iter().map(move |check| (format!("{}/{}", scenario.id, check.name), check))
+    })
+}
+
+fn rule(check: &str) -> Rule {
+    let (_, plan) = checks().find(|(name, _)| name == check).expect(check);
+    plan.rule.expect(check)
+}
+
+/// What a rule says of what a.test said: how often it kept to it, and how it broke it.
+fn judged(rule: Rule, world: &World, exchanges: Vec<Exchange>) -> (usize, Vec<String>) {
+    let exchanges = world.numbered(exchanges);
+    let company = Company { names: world.names(), played: world.version.clone(), ..Company::default() };
+    let all: Vec<_> = world.key_documents().into_iter().chain(exchanges.iter().cloned()).collect();
+    let traffic = Traffic::of(company, &all, exchanges);
+    let (mut kept, mut broken) = (0, Vec::new());
+    for exchange in &traffic.exchanges {
+        for (by, finding) in rule.findings(&traffic, exchange) {
+            match finding {
+                _ if *by != (Party::Server { role: Role::A }) => {}
+                Finding::Keeps => kept += 1,
+                Finding::Breaks(what) => broken.push(what),
+            }
+        }
+    }
+    (kept, broken)
+}
+
+#[test]
+fn every_rule_tells_right_from_wrong() {
+    for (check, version, traffic) in bodies::CASES.iter().chain(graphs::CASES) {
+        let world = World::new(version);
+        let (kept, broken) = judged(rule(check), &world, traffic(&world, true));
+        assert!(kept > 0 && broken.is_empty(), "{check}: what is right: kept {kept}, broken {broken:?}");
+        let (_, broken) = judged(rule(check), &world, traffic(&world, false));
+        assert!(!broken.is_empty(), "{check}: what is wrong is not found");
+    }
+}
+
+/// The forms of endpoints are data, and so are their cases: each field is left out and given another type in turn.
+#[test]
+fn every_field_of_every_endpoint_is_missed() {
+    let world = World::new("11");
+    for (scenario, is_request) in [("wire.request-forms", true), ("wire.answer-forms", false)] {
+        for (name, endpoint) in endpoints::ALL {
+            let check = format!("{scenario}/{name}");
+            if !checks().any(|(known, _)| known == check) {
+                continue;
+            }
+            let rule = rule(&check);
+            let (right, wrong) = world.forms(endpoint, is_request);
+            let (kept, broken) = judged(rule, &world, vec![right]);
+            assert!(kept > 0 && broken.is_empty(), "{check}: {broken:?}");
+            assert!(!wrong.is_empty(), "{check} cannot fail");
+            for (what, exchange) in wrong {
+                assert_eq!(judged(rule, &world, vec![exchange]).1.len(), 1, "{check}: {what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let forms =
+        |name: &String| name.starts_with("wire.request-forms/") || name.starts_with("wire.answer-forms/");
+    let rules: BTreeSet<_> = checks().map(|(name, _)| name).filter(|name| !forms(name)).collect();
+    let cases = bodies::CASES.iter().chain(graphs::CASES).map(|(check, ..)| (*check).to_owned());
+    assert_eq!(rules, cases.collect::<BTreeSet<_>>());
+}

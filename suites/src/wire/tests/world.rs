@@ -1,0 +1,232 @@
+//! Made-up traffic: a.test speaks, b.test listens.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use samklang_matrix::{
+    Draft, Founding, KeyPublication, RequestSignature, Room, RoomVersion, SigningKey, add_content_hash,
+    sign_event, sign_request,
+};
+use samklang_reference::{now_ms, segment};
+use samklang_verdict::{Body, Exchange, ExchangeId, Party, Role, Wire};
+use serde_json::{Value, json};
+
+use crate::wire::{
+    endpoints::Endpoint,
+    forms::{Field, Form},
+};
+
+pub(super) const ALICE: &str = "@alice:a.test";
+pub(super) const BOB: &str = "@bob:a.test";
+
+pub(super) struct World {
+    pub(super) version: String,
+    pub(super) key: SigningKey,
+}
+
+impl World {
+    pub(super) fn new(version: &str) -> Self {
+        Self { version: version.to_owned(), key: SigningKey::from_seed(&[1; 32], "1").unwrap() }
+    }
+
+    pub(super) fn names(&self) -> BTreeMap<Role, String> {
+        BTreeMap::from([(Role::A, "a.test".to_owned()), (Role::B, "b.test".to_owned())])
+    }
+
+    /// In the order in which they were made.
+    pub(super) fn numbered(&self, exchanges: Vec<Exchange>) -> Vec<Arc<Exchange>> {
+        let number = |(id, exchange)| Arc::new(Exchange { id: ExchangeId(id), ..exchange });
+        (100..).zip(exchanges).map(number).collect()
+    }
+
+    pub(super) fn key_documents(&self) -> Vec<Arc<Exchange>> {
+        vec![Arc::new(self.answers("GET", "/_matrix/key/v2/server", 200, &self.key_document()))]
+    }
+
+    pub(super) fn key_document(&self) -> Value {
+        KeyPublication::new("a.test", now_ms() + 3_600_000).current(&self.key).build()
+    }
+
+    fn exchange(&self, from: Role, to: Role, method: &str, path: &str) -> Exchange {
+        Exchange {
+            id: ExchangeId(1),
+            wire: Wire::Federation,
+            at_us: 0,
+            took_us: 1,
+            from: Party::Server { role: from },
+            to: Party::Server { role: to },
+            method: method.to_owned(),
+            path: path.to_owned(),
+            request_headers: vec![],
+            request_body: Body::Empty,
+            status: Some(200),
+            response_headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            response_body: Body::of(b"{}"),
+            broken: None,
+            fault: None,
+        }
+    }
+
+    /// a.test asks b.test, in due form.
+    pub(super) fn asks(&self, method: &str, path: &str, body: &Value) -> Exchange {
+        let content = (!body.is_null()).then_some(body);
+        let request =
+            RequestSignature { origin: "a.test", destination: "b.test", method, uri: path, content };
+        let header = sign_request(&request, &self.key).unwrap();
+        let mut exchange = self.exchange(Role::A, Role::B, method, path);
+        exchange.request_headers.push(("authorization".to_owned(), header));
+        if let Some(content) = content {
+            exchange.request_headers.push(("content-type".to_owned(), "application/json".to_owned()));
+            exchange.request_body = Body::of(content.to_string().as_bytes());
+        }
+        exchange
+    }
+
+    /// a.test answers b.test.
+    pub(super) fn answers(&self, method: &str, path: &str, status: u16, body: &Value) -> Exchange {
+        let mut exchange = self.exchange(Role::B, Role::A, method, path);
+        exchange.status = Some(status);
+        exchange.response_body = Body::of(body.to_string().as_bytes());
+        exchange
+    }
+
+    /// a.test sends events.
+    pub(super) fn sends(&self, pdus: &[Value]) -> Exchange {
+        self.transaction(&json!({"origin": "a.test", "origin_server_ts": 1, "pdus": pdus}))
+    }
+
+    /// a.test sends a signal.
+    pub(super) fn signals(&self, kind: &str, content: &Value) -> Exchange {
+        let edus = [json!({"edu_type": kind, "content": content})];
+        self.transaction(&json!({"origin": "a.test", "origin_server_ts": 1, "pdus": [], "edus": edus}))
+    }
+
+    pub(super) fn transaction(&self, body: &Value) -> Exchange {
+        self.asks("PUT", "/_matrix/federation/v1/send/1", body)
+    }
+
+    /// a.test answers with everything of a room.
+    pub(super) fn tells(&self, room: &Room) -> Exchange {
+        self.tells_events(room.id(), &pdus(room))
+    }
+
+    pub(super) fn tells_events(&self, room: &str, pdus: &[Value]) -> Exchange {
+        let path = format!("/_matrix/federation/v1/state/{}?event_id=%24x", segment(room));
+        self.answers("GET", &path, 200, &json!({"pdus": pdus, "auth_chain": []}))
+    }
+
+    /// A public room of Alice's.
+    pub(super) fn room(&self) -> Room {
+        self.founded(|founding| founding)
+    }
+
+    pub(super) fn founded(&self, plan: impl FnOnce(Founding) -> Founding) -> Room {
+        plan(Founding::new(&self.version, ALICE, 1_000).unwrap()).found(&self.key).unwrap()
+    }
+
+    /// With Bob in it.
+    pub(super) fn room_with_bob(&self) -> Room {
+        let mut room = self.room();
+        let join = room.draft_member(BOB, BOB, "join").sign(&self.key).json;
+        room.add(&join).unwrap();
+        room
+    }
+
+    pub(super) fn message<'a>(&self, room: &'a Room) -> Draft<'a> {
+        room.draft("m.room.message", ALICE).content(json!({"body": "hej", "msgtype": "m.text"}))
+    }
+
+    /// The event with a change, hashed and signed anew.
+    pub(super) fn anew(&self, pdu: &Value, change: impl FnOnce(&mut Value)) -> Value {
+        let mut pdu = pdu.clone();
+        change(&mut pdu);
+        let object = pdu.as_object_mut().unwrap();
+        object.remove("signatures");
+        add_content_hash(object);
+        sign_event(object, "a.test", &self.key, &RoomVersion::new(&self.version).unwrap());
+        pdu
+    }
+
+    /// What keeps to an endpoint's form, and what does not, by what is wrong with it.
+    pub(super) fn forms(&self, endpoint: &Endpoint, asks: bool) -> (Exchange, Vec<(String, Exchange)>) {
+        let fields = if asks { endpoint.request } else { endpoint.answer };
+        let path = endpoint.path.replace("{}", "x");
+        let query: Vec<_> = endpoint.query.iter().map(|name| format!("{name}=1")).collect();
+        let full = format!("{path}?{}", query.join("&"));
+        let exchange = |path: &str, body: &Value| match (asks, endpoint.method) {
+            (false, method) => self.answers(method, path, 200, body),
+            (true, "GET") => self.asks("GET", path, &Value::Null),
+            (true, method) => self.asks(method, path, body),
+        };
+        let right = sample(fields);
+        let mut wrong = Vec::new();
+        for name in endpoint.query.iter().filter(|_| asks) {
+            let others: Vec<_> = query.iter().filter(|pair| !pair.starts_with(name)).cloned().collect();
+            wrong.push((format!("no {name}"), exchange(&format!("{path}?{}", others.join("&")), &right)));
+        }
+        for field in fields {
+            let mut without = right.clone();
+            remove(&mut without, field.place);
+            if field.needed && !field.place.ends_with('*') {
+                wrong.push((format!("no {}", field.place), exchange(&full, &without)));
+            }
+            let mut other = right.clone();
+            set(&mut other, field.place, json!(1.5));
+            wrong.push((format!("{} is 1.5", field.place), exchange(&full, &other)));
+        }
+        (exchange(&full, &right), wrong)
+    }
+}
+
+/// All events of a room.
+pub(super) fn pdus(room: &Room) -> Vec<Value> {
+    let mut events: Vec<_> = room.ids().filter_map(|id| room.event(id)).collect();
+    events.sort_by_key(|event| event.depth());
+    events.iter().map(|event| Value::Object(event.json().clone())).collect()
+}
+
+/// A body with all fields.
+fn sample(fields: &[Field]) -> Value {
+    let mut body = json!({});
+    for field in fields {
+        let value = match field.form {
+            Form::Text => json!("text"),
+            Form::Integer => json!(1),
+            Form::Flag => json!(true),
+            Form::Object => json!({}),
+            Form::Texts => json!(["text"]),
+            Form::Objects => json!([{}]),
+        };
+        set(&mut body, field.place, value);
+    }
+    body
+}
+
+/// Puts a value in each place that a field stands for.
+fn set(body: &mut Value, place: &str, value: Value) {
+    match place.split_once('/') {
+        None if place == "*" => entries(body).into_iter().for_each(|entry| *entry = value.clone()),
+        None => body[place] = value,
+        Some(("*", rest)) => entries(body).into_iter().for_each(|entry| set(entry, rest, value.clone())),
+        Some((name, rest)) => set(&mut body[name], rest, value),
+    }
+}
+
+fn remove(body: &mut Value, place: &str) {
+    match place.split_once('/') {
+        None => drop(body.as_object_mut().map(|map| map.remove(place))),
+        Some(("*", rest)) => entries(body).into_iter().for_each(|entry| remove(entry, rest)),
+        Some((name, rest)) => remove(&mut body[name], rest),
+    }
+}
+
+/// The entries of a list or an object, of which there is at least one.
+fn entries(body: &mut Value) -> Vec<&mut Value> {
+    if let Some(map) = body.as_object_mut().filter(|map| map.is_empty()) {
+        map.insert("entry".to_owned(), json!({}));
+    }
+    match body {
+        Value::Array(list) => list.iter_mut().collect(),
+        Value::Object(map) => map.values_mut().collect(),
+        _ => Vec::new(),
+    }
+}

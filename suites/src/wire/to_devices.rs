@@ -1,0 +1,202 @@
+//! What concerns devices and their keys (server-server API, send-to-device messaging, device management, end-to-end
+//! encryption).
+
+use samklang_runner::{
+    passive::{Finding, Said},
+    traffic::Traffic,
+};
+
+use super::{
+    endpoint, first_wrong,
+    forms::{Field, integer, lacking, object, optional, text, texts},
+    signals::contents,
+};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "wire.to-device",
+        title: "Messages to devices are in their form.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-TODEV-002"],
+        checks: &[
+            CheckPlan::new(
+                "form",
+                "m.direct_to_device names sender, type, id and messages by user and device.",
+            )
+            .of(&["SS-TODEV-002"])
+            .asking("edu.malformed", to_device),
+            CheckPlan::new("id-length", "The id of the message has at most 32 characters.")
+                .of(&["SS-TODEV-003"])
+                .asking("edu.long_id", id_length),
+        ],
+        ..Scenario::PASSIVE
+    },
+    Scenario {
+        id: "wire.device-lists",
+        title: "Changes of devices are told so that others can keep up.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-DEVLIST-005"],
+        checks: &[
+            CheckPlan::new("form", "A device list update names user, device and stream.")
+                .of(&["SS-DEVLIST-010"])
+                .asking("edu.malformed", devices),
+            CheckPlan::new("unique", "No two updates of a user have the same stream id.")
+                .of(&["SS-DEVLIST-005"])
+                .asking("devices.stream_id_twice", unique),
+            CheckPlan::new("unnamed", "A device without a name has none in the update.")
+                .of(&["SS-DEVLIST-015"])
+                .asking("devices.empty_name", unnamed),
+        ],
+        ..Scenario::PASSIVE
+    },
+    Scenario {
+        id: "wire.device-list-chain",
+        title: "Each change of devices names the one before it.",
+        weight: Weight::Should,
+        catalogue: &["SH-06"],
+        requirements: &["SS-DEVLIST-006"],
+        checks: &[CheckPlan::new("chained", "An update that is not a user's first names others before it.")
+            .asking("devices.not_chained", chained)],
+        ..Scenario::PASSIVE
+    },
+    Scenario {
+        id: "wire.cross-signing",
+        title: "Cross-signing keys are told in their form, and never the user-signing key.",
+        catalogue: &["SH-06"],
+        requirements: &["SS-XSIGN-002"],
+        checks: &[
+            CheckPlan::new(
+                "form",
+                "m.signing_key_update names the user, and holds the two public keys alone.",
+            )
+            .of(&["SS-XSIGN-002"])
+            .asking("edu.malformed", signing_keys),
+            CheckPlan::new("keys", "A cross-signing key is one key, whose id holds it.")
+                .of(&["SS-XSIGN-009"])
+                .saying("keys.odd_cross_signing", cross_signing),
+            CheckPlan::new("no-user-signing-key", "No answer holds a user-signing key.")
+                .of(&["SS-XSIGN-003"])
+                .answering("keys.user_signing_key", no_user_signing_key),
+        ],
+        ..Scenario::PASSIVE
+    },
+];
+
+const TO_DEVICE: &[Field] =
+    &[text("sender"), text("type"), text("message_id"), object("messages"), object("messages/*/*")];
+const DEVICES: &[Field] = &[
+    text("user_id"),
+    text("device_id"),
+    integer("stream_id"),
+    optional(object("keys")),
+    optional(texts("keys/algorithms")),
+];
+
+fn to_device(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(contents(said, "m.direct_to_device"), |edu| lacking("m.direct_to_device", edu, TO_DEVICE))
+}
+
+fn id_length(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(contents(said, "m.direct_to_device"), |edu| {
+        let length = edu["message_id"].as_str().map_or(0, |id| id.chars().count());
+        (length > 32).then(|| format!("a message_id has {length} characters"))
+    })
+}
+
+fn devices(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(updates(said), |update| lacking("m.device_list_update", update, DEVICES))
+}
+
+fn updates<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a Value> {
+    contents(said, "m.device_list_update")
+}
+
+/// What a side told of a user's devices until then, to whomever.
+fn told_before<'a>(
+    traffic: &'a Traffic,
+    said: &'a Said<'_>,
+) -> impl Iterator<Item = (&'a samklang_verdict::Party, &'a Value)> {
+    let before = traffic.exchanges.iter().take_while(|exchange| exchange.id < said.id);
+    let own = before.filter(|exchange| exchange.from == *said.by && exchange.status == Some(200));
+    own.flat_map(|exchange| {
+        let edus = exchange.request["edus"].as_array().into_iter().flatten();
+        let updates = edus.filter(|edu| edu["edu_type"] == "m.device_list_update");
+        updates.map(|edu| (&exchange.to, &edu["content"]))
+    })
+}
+
+/// The same update goes to many servers, and again to one that did not take it.
+fn unique(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let stream = |update: &Value| (update["user_id"].clone(), update["stream_id"].clone());
+    first_wrong(updates(said), |update| {
+        let mut same = told_before(traffic, said).filter(|(_, other)| stream(other) == stream(update));
+        let other = same.any(|(_, other)| other["device_id"] != update["device_id"]);
+        other.then(|| format!("two updates have the stream id {}", update["stream_id"]))
+    })
+}
+
+fn unnamed(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(updates(said), |update| {
+        let name = update.get("device_display_name");
+        (name == Some(&Value::Null)).then(|| "an update has null for a name".to_owned())
+    })
+}
+
+fn chained(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let further = updates(said).filter(|update| {
+        let user = &update["user_id"];
+        let earlier = |(to, other): (&samklang_verdict::Party, &Value)| {
+            to == said.to
+                && other["user_id"] == *user
+                && other["stream_id"].as_i64() < update["stream_id"].as_i64()
+        };
+        told_before(traffic, said).any(earlier)
+    });
+    first_wrong(further, |update| {
+        let named = update["prev_id"].as_array().is_some_and(|ids| !ids.is_empty());
+        (!named).then(|| format!("the update {} names none before it", update["stream_id"]))
+    })
+}
+
+fn signing_keys(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    const FORM: &[Field] =
+        &[text("user_id"), optional(object("master_key")), optional(object("self_signing_key"))];
+    first_wrong(contents(said, "m.signing_key_update"), |update| {
+        let known = |name: &str| FORM.iter().any(|field| field.place == name);
+        let stray = update.as_object().into_iter().flat_map(|map| map.keys()).find(|name| !known(name));
+        let stray = stray.map(|name| format!("m.signing_key_update holds {name}"));
+        stray.or_else(|| lacking("m.signing_key_update", update, FORM))
+    })
+}
+
+/// The cross-signing keys in a body, wherever it has them.
+fn cross_signing_keys<'a>(said: &'a Said<'_>) -> Vec<&'a Value> {
+    let of_user = ["master_key", "self_signing_key"].map(|name| &said.body[name]);
+    let listed = ["master_keys", "self_signing_keys"].map(|name| &said.body[name]);
+    let listed = listed.into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::values);
+    let told = contents(said, "m.signing_key_update");
+    let told = told.flat_map(|update| [&update["master_key"], &update["self_signing_key"]]);
+    of_user.into_iter().chain(listed).chain(told).filter(|key| key.is_object()).collect()
+}
+
+fn cross_signing(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(cross_signing_keys(said), |key| {
+        let keys: Vec<_> = key["keys"].as_object().into_iter().flatten().collect();
+        let right = match keys.as_slice() {
+            [(id, key)] => {
+                key.as_str().is_some_and(|key| id.split_once(':').is_some_and(|(_, tail)| tail == key))
+            }
+            _ => false,
+        };
+        (!right).then(|| format!("a cross-signing key has the keys {}", key["keys"]))
+    })
+}
+
+fn no_user_signing_key(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let (_, path) = endpoint(said)?;
+    let concerns = path.first() == Some(&"user") && said.status == Some(200);
+    let holds = |name: &&&str| said.answer[**name].as_object().is_some_and(|keys| !keys.is_empty());
+    let held = ["user_signing_key", "user_signing_keys"].iter().find(holds);
+    concerns.then(|| Finding::of(held.map(|name| format!("the answer holds {name}"))))
+}
