@@ -62,6 +62,8 @@ pub struct Homeserver {
 pub(crate) struct Known {
     /// Its users.
     pub(crate) users: Users,
+    /// The rooms that its users are or were in, by user: where to look for what they are in.
+    pub(crate) visited: BTreeMap<String, BTreeSet<String>>,
     /// What it tells of rooms.
     pub(crate) directory: Directory,
     /// The files that it keeps.

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::{
     acl,
+    held_room::HeldRoom,
     homeserver::{Homeserver, Known},
 };
 
@@ -26,38 +27,37 @@ impl Known {
         server_of(user) == Some(origin) && self.rooms.get(room).is_some_and(may)
     }
 
-    /// Those who share a room with a user, beside the user.
+    /// The rooms that a user of this server is in.
+    pub(crate) fn rooms_of(&self, user: &str) -> impl Iterator<Item = &HeldRoom> {
+        let visited = self.visited.get(user).into_iter().flatten().filter_map(|room| self.rooms.get(room));
+        visited.filter(move |held| held.membership(user) == "join")
+    }
+
+    /// Those who share a room with a user of this server, and the user.
     pub(crate) fn sharers(&self, user: &str) -> BTreeSet<String> {
-        let rooms = self.rooms.values().map(|held| held.members("join"));
-        let shared = rooms.filter(|members| members.iter().any(|member| member == user));
-        shared.flatten().filter(|member| member != user).collect()
+        self.rooms_of(user).flat_map(|held| held.members("join")).chain([user.to_owned()]).collect()
     }
 
-    /// Whether two users share a room.
-    pub(crate) fn share_a_room(&self, one: &str, other: &str) -> bool {
-        one == other
-            || self
-                .rooms
-                .values()
-                .any(|held| held.membership(one) == "join" && held.membership(other) == "join")
+    /// Whether a user of this server shares a room with another user.
+    pub(crate) fn share_a_room(&self, own: &str, other: &str) -> bool {
+        own == other || self.rooms_of(own).any(|held| held.membership(other) == "join")
     }
 
-    /// The other servers that share a room with a user.
+    /// The other servers that share a room with a user of this server.
     pub(crate) fn servers_with(&self, user: &str) -> BTreeSet<String> {
-        let own = server_of(user);
-        let others = self.sharers(user);
-        others
-            .iter()
-            .filter_map(|user| server_of(user))
-            .filter(|it| Some(*it) != own)
-            .map(str::to_owned)
-            .collect()
+        let mut servers: BTreeSet<_> = self.rooms_of(user).flat_map(HeldRoom::servers).collect();
+        servers.retain(|server| Some(server.as_str()) != server_of(user));
+        servers
     }
 
-    /// Whether a user of `origin`'s is in a room with a user of this server's, `name`.
+    /// Whether a user of another server shares a room with one of this server, `name`.
+    pub(crate) fn is_met(&self, user: &str, name: &str) -> bool {
+        self.rooms.values().any(|held| held.membership(user) == "join" && held.has_server(name))
+    }
+
+    /// Whether what `origin` tells of a user is its to tell, and somebody's here to know.
     fn concerns(&self, origin: &str, user: &str, name: &str) -> bool {
-        server_of(user) == Some(origin)
-            && self.sharers(user).iter().any(|other| server_of(other) == Some(name))
+        server_of(user) == Some(origin) && self.is_met(user, name)
     }
 }
 

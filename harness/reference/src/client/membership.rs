@@ -10,11 +10,9 @@ use crate::{
 };
 
 impl Homeserver {
-    /// The rooms that a user is in.
+    /// The ids of the rooms that a user is in.
     pub(super) fn rooms_of(&self, user: &str) -> Vec<String> {
-        let known = self.known();
-        let rooms = known.rooms.iter().filter(|(_, held)| held.membership(user) == "join");
-        rooms.map(|(id, _)| id.clone()).collect()
+        self.known().rooms_of(user).map(|held| held.room.id().to_owned()).collect()
     }
 
     /// The room that an id or an alias names, and the servers by way of which one may get there.

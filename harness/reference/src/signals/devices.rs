@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     client::Account,
+    held_room::HeldRoom,
     homeserver::{Homeserver, Known, Position},
     joining::segment,
 };
@@ -137,9 +138,8 @@ impl Homeserver {
         let (servers, contents) = {
             let known = self.known();
             let Some(held) = known.rooms.get(room) else { return };
-            let elsewhere =
-                known.rooms.iter().filter(|(id, other)| *id != room && other.membership(user) == "join");
-            let told: BTreeSet<_> = elsewhere.flat_map(|(_, held)| held.servers()).collect();
+            let elsewhere = known.rooms_of(user).filter(|other| other.room.id() != room);
+            let told: BTreeSet<_> = elsewhere.flat_map(HeldRoom::servers).collect();
             let servers: BTreeSet<_> = held.servers().difference(&told).cloned().collect();
             let account = known.users.accounts.get(user);
             let contents: Vec<_> = account
@@ -172,8 +172,7 @@ impl Homeserver {
             vec![user.to_owned()]
         };
         for user in gone {
-            let is_met = known.sharers(&user).iter().any(|other| self.is_own(other));
-            if !is_met {
+            if !known.is_met(&user, self.name()) {
                 known.device_lists.copies.remove(&user);
             }
         }
@@ -245,8 +244,7 @@ impl Homeserver {
         let answer = self.ask("GET", server_of(user)?, &target, None).await.ok()?;
         let copy = Copy::read(&answer.json()).filter(|_| answer.is_success())?;
         let mut known = self.known();
-        let is_met = known.sharers(user).iter().any(|other| self.is_own(other));
-        if is_met {
+        if known.is_met(user, self.name()) {
             known.device_lists.copies.insert(user.to_owned(), copy.clone());
         }
         Some(copy)

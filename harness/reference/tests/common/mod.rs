@@ -1,7 +1,7 @@
 //! A network without a network, and users at the servers in it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![expect(dead_code, reason = "each test takes what it needs")]
 
 use std::{
     collections::BTreeMap,

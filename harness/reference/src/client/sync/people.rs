@@ -9,8 +9,12 @@ use super::{View, was_in_at};
 use crate::{held_room::HeldRoom, homeserver::Position};
 
 impl View<'_> {
-    fn share_a_room(&self, user: &str) -> bool {
-        self.known.share_a_room(self.eye.user, user)
+    /// Of these users, those who share a room with the user.
+    fn shared(&self, users: BTreeSet<String>) -> BTreeSet<String> {
+        match users.len() {
+            0 => users,
+            _ => users.intersection(&self.known.sharers(self.eye.user)).cloned().collect(),
+        }
     }
 
     /// How those are there who share a room with the user, as far as that is new.
@@ -18,15 +22,16 @@ impl View<'_> {
         let met = self.met();
         let presences = self.known.presences.iter();
         let new = presences.filter(|(user, it)| self.is_new(it.position) || met.contains(*user));
-        new.filter(|(user, _)| self.share_a_room(user))
-            .map(|(user, presence)| json!({"type": "m.presence", "sender": user, "content": presence.content()}))
+        let shared = self.shared(new.map(|(user, _)| user.clone()).collect());
+        let known = shared.iter().filter_map(|user| Some((user, self.known.presences.get(user)?.content())));
+        known
+            .map(|(user, content)| json!({"type": "m.presence", "sender": user, "content": content}))
             .collect()
     }
 
     /// The rooms that the user is in and whose timeline has grown.
     fn grown(&self) -> impl Iterator<Item = &HeldRoom> {
-        let rooms = self.known.rooms.values().filter(|held| self.has_grown(held));
-        rooms.filter(|held| held.membership(self.eye.user) == "join")
+        self.known.rooms_of(self.eye.user).filter(|held| self.has_grown(held))
     }
 
     /// Those whom the user has got to share a room with.
@@ -48,8 +53,7 @@ impl View<'_> {
     pub(super) fn device_lists(&self) -> Option<Value> {
         let since = self.since?;
         let changes = self.known.device_lists.changes.iter().filter(|(_, at)| **at > since);
-        let mut changed: BTreeSet<String> = changes.map(|(user, _)| user.clone()).collect();
-        changed.retain(|user| self.share_a_room(user));
+        let mut changed = self.shared(changes.map(|(user, _)| user.clone()).collect());
         for held in self.grown().filter(|held| is_encrypted(held)) {
             let met = if was_encrypted_since(held, since) {
                 held.members("join").into_iter().collect()
@@ -58,8 +62,8 @@ impl View<'_> {
             };
             changed.extend(met.into_iter().filter(|user| user != self.eye.user));
         }
-        let mut left = self.parted(since);
-        left.retain(|user| !self.share_a_room(user));
+        let parted = self.parted(since);
+        let left: BTreeSet<_> = parted.difference(&self.shared(parted.clone())).cloned().collect();
         let is_news = !changed.is_empty() || !left.is_empty();
         is_news.then(|| json!({"changed": changed, "left": left}))
     }
@@ -67,7 +71,9 @@ impl View<'_> {
     /// Those who were in an encrypted room with the user and have parted since.
     fn parted(&self, since: Position) -> BTreeSet<String> {
         let mut parted = BTreeSet::new();
-        let grown = self.known.rooms.values().filter(|held| self.has_grown(held) && is_encrypted(held));
+        let visited = self.known.visited.get(self.eye.user).into_iter().flatten();
+        let rooms = visited.filter_map(|room| self.known.rooms.get(room));
+        let grown = rooms.filter(|held| self.has_grown(held) && is_encrypted(held));
         for held in grown.filter(|held| was_in_at(held, self.eye.user, since)) {
             if held.membership(self.eye.user) != "join" {
                 parted.extend(held.members("join"));

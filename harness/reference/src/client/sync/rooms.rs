@@ -16,9 +16,8 @@ use crate::{
 impl View<'_> {
     /// The rooms that the user is in and in which something is new.
     pub(super) fn joined(&self) -> Map<String, Value> {
-        let is_it = |held: &HeldRoom| self.has_news(held) && held.membership(self.eye.user) == "join";
-        let rooms = self.known.rooms.iter().filter(|(_, held)| is_it(held));
-        rooms.filter_map(|(id, held)| Some((id.clone(), self.joined_room(held)?))).collect()
+        let rooms = self.known.rooms_of(self.eye.user).filter(|held| self.has_news(held));
+        rooms.filter_map(|held| Some((held.room.id().to_owned(), self.joined_room(held)?))).collect()
     }
 
     /// Whether something of a room is new, for whomever.
