@@ -122,7 +122,7 @@ fn test(scenarios: Option<Vec<&'static Scenario>>) -> Selftest {
     let mut suite = samklang_suites::suite(&root).unwrap();
     suite.expectations = suite.expectations.without_proposals();
     suite.scenarios = scenarios.unwrap_or(suite.scenarios);
-    let casts = setting::casts(&setting::shelf(&root, &[]), "reference", None, None).unwrap();
+    let casts = setting::casts(&setting::shelf(&root, &[]), Some("reference"), None, None).unwrap();
     Selftest { suite: Arc::new(suite), casts, faults: vec![], quick: true, jobs: 1, seed: 1 }
 }
 
