@@ -20,6 +20,10 @@ test:
 process:
     cargo run --locked -- run synapse --deploy process --format plain
 
+# Does the suite notice what it is there to notice?
+selftest *args:
+    cargo run --release --locked -- selftest {{args}}
+
 # How long things take, as a table
 bench:
     cargo bench --locked -p samklang
