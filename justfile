@@ -9,7 +9,7 @@ ci: lint test
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    shellcheck docker/engine docker/base-image docker/synapse/start .ci/run
+    shellcheck docker/engine docker/base-image docker/synapse/start docker/rocketchat/start .ci/run
     .ci/licences
 
 # The project's own tests, and the whole suite on real servers

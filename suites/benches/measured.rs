@@ -98,14 +98,15 @@ fn crowds(vendor: &str) -> Measured {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let root = project_root(samklang_suites::BUILT_FROM)?;
-        let casts = setting::casts(&setting::shelf(&root, &[]), vendor, None, None)?;
-        let Deployment { folder, deployer, .. } = Deployment::choose(Deploy::Process, false).await?;
-        let stage = Stage::up(deployer.as_ref(), &casts, false, &|_: &str| {}, &Logs::default()).await?;
+        let casts = setting::casts(&setting::shelf(&root, &[]), Some(vendor), None, None)?;
+        let deployment = Deployment::choose(&casts, Deploy::Process, false).await?;
+        let deployer = deployment.deployer.as_ref();
+        let stage = Stage::up(deployer, &casts, false, &|_: &str| {}, &Logs::default()).await?;
         let cost = peers::own_cost(&stage).await;
         let crowd = peers::crowd(&stage).await;
         stage.down().await;
         deployer.clear().await?;
-        folder.close()?;
+        deployment.close()?;
         cost.and(crowd)
     })
 }
@@ -115,7 +116,7 @@ async fn time_requests(
     direct: bool,
 ) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
     let root = project_root(samklang_suites::BUILT_FROM)?;
-    let casts = setting::casts(&setting::shelf(&root, &[]), vendor, None, None)?;
+    let casts = setting::casts(&setting::shelf(&root, &[]), Some(vendor), None, None)?;
     let deployment = Deployment::choose(&casts, Deploy::Process, direct).await?;
     let deployer = deployment.deployer.as_ref();
     let stage = Stage::up(deployer, &casts, direct, &|_: &str| {}, &Logs::default()).await?;

@@ -112,19 +112,23 @@ pub fn shelf(root: &Path, further: &[PathBuf]) -> VendorShelf {
     VendorShelf::new(std::iter::once(root.join("docker")).chain(further.iter().cloned()))
 }
 
-/// Casts the vendor `subject` against `other`, or against itself. Specs are `name` or `name@version`.
+/// Casts the vendor `subject` against `other`, or against itself. Specs are `name` or `name@version`; without one `image`
+/// itself is the subject.
 ///
 /// # Errors
 /// When a vendor or a version is not known.
 pub fn casts(
     shelf: &VendorShelf,
-    subject: &str,
+    subject: Option<&str>,
     other: Option<&str>,
     image: Option<&str>,
 ) -> Result<Vec<Cast>, Problem> {
-    let cast = |role: Role, spec: &str, image: Option<&str>| {
-        let (name, version) = Vendor::parse_spec(spec);
-        let vendor = shelf.load(name)?;
+    let cast = |role: Role, spec: Option<&str>, image: Option<&str>| {
+        let (name, version) = spec.map_or((Vendor::IMAGE, None), Vendor::parse_spec);
+        let vendor = match (spec, image) {
+            (None, Some(image)) => Vendor::of_image(image)?,
+            _ => shelf.load(name)?,
+        };
         let version = vendor.version(version)?;
         if image.is_some() && vendor.is_embedded() {
             let text = message!("vendor.embedded-image", vendor = vendor.title);
@@ -133,12 +137,29 @@ pub fn casts(
         Ok::<_, Problem>(Cast { role, vendor: Arc::new(vendor), version, image: image.map(str::to_owned) })
     };
     let other_image = image.filter(|_| other.is_none());
-    Ok(vec![cast(Role::A, subject, image)?, cast(Role::B, other.unwrap_or(subject), other_image)?])
+    Ok(vec![cast(Role::A, subject, image)?, cast(Role::B, other.or(subject), other_image)?])
 }
 
 /// The roles that are judged: with one vendor both its servers, against another the first alone.
 pub fn subjects(against_itself: bool) -> Vec<Role> {
     if against_itself { vec![Role::A, Role::B] } else { vec![Role::A] }
+}
+
+/// A name that a vendor lists as made by its adapter has to be one of the suite's.
+fn adapter_made_is_known(suite: &Suite, vendor: &Vendor) -> Result<(), Problem> {
+    let known = |name: &String| {
+        let is = |area: &str, id: &str| name == area || name == id;
+        suite.scenarios.iter().any(|scenario| {
+            is(scenario.area(), scenario.id)
+                || scenario.all_checks().any(|(check, ..)| *name == format!("{}/{check}", scenario.id))
+        })
+    };
+    match vendor.adapter_made.iter().find(|name| !known(name)) {
+        Some(name) => {
+            Err(Problem::configuration(message!("run.bad-adapter-made", vendor = vendor.name, name = name)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What is recorded of the vendors who take part. A record that names no check of the suite is an error.
@@ -149,8 +170,10 @@ pub fn deviations(suite: &Suite, casts: &[Cast]) -> Result<BTreeMap<String, Vec<
     let known = suite.check_ids();
     let mut all = BTreeMap::new();
     for cast in casts {
+        adapter_made_is_known(suite, &cast.vendor)?;
         let path = cast.vendor.folder.join("deviations.toml");
-        if !path.exists() {
+        // An image without a descriptor has no folder, and this one's files are not its.
+        if cast.vendor.name == Vendor::IMAGE || !path.exists() {
             continue;
         }
         let bad = |error: &dyn std::fmt::Display| {

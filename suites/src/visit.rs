@@ -27,9 +27,23 @@ pub(crate) async fn visit_to(scene: &Scene, plan: RoomPlan) -> Result<Visit<'_>,
     let alice = host.register("alice").await?;
     let room = alice.create_room(plan).await?;
     let mallory = scene.peer("mallory").await?;
-    let copy = mallory.join(&host, &room, "mallory").await?;
+    let copy = let_in(&alice, &host, &room, &mallory, "mallory").await?;
     alice.sees(state(&room, "m.room.member", &copy.user)).await?;
     Ok(Visit { scene, host, alice, room, mallory, copy })
+}
+
+/// A user of a peer's joins a public room of Alice's; by invite where her server declares that nobody comes without one.
+pub(crate) async fn let_in(
+    alice: &User,
+    host: &Host,
+    room: &Room,
+    peer: &ScriptedPeer,
+    name: &str,
+) -> Result<RoomCopy, Failure> {
+    if !host.declares("uninvited-joins") {
+        alice.invite_by_id(room, &peer.user(name)).await?;
+    }
+    peer.join(host, room, name).await
 }
 
 /// Alice joins a public room that lives at Mallory's server, and they talk.
@@ -73,7 +87,8 @@ impl Visit<'_> {
 
     /// Another peer's user joins as well; Alice sees it.
     pub(crate) async fn another(&self, name: &str) -> Result<RoomCopy, Failure> {
-        let copy = self.scene.peer(name).await?.join(&self.host, &self.room, name).await?;
+        let peer = self.scene.peer(name).await?;
+        let copy = let_in(&self.alice, &self.host, &self.room, &peer, name).await?;
         self.alice.sees(state(&self.room, "m.room.member", &copy.user)).await?;
         Ok(copy)
     }

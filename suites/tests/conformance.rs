@@ -30,7 +30,7 @@ fn conformance(arguments: Arguments) -> Result<ExitCode, Problem> {
     let suite = samklang_suites::suite(&root)?;
     let vendor = by_environment("SAMKLANG_VENDOR").unwrap_or_else(|| "synapse".to_owned());
     let other = by_environment("SAMKLANG_VS");
-    let casts = setting::casts(&setting::shelf(&root, &[]), &vendor, other.as_deref(), None)?;
+    let casts = setting::casts(&setting::shelf(&root, &[]), Some(&vendor), other.as_deref(), None)?;
     let deviations = setting::deviations(&suite, &casts)?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))?;

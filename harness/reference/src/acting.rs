@@ -115,6 +115,7 @@ impl Homeserver {
     }
 
     /// As [`Homeserver::say`], for users who are not in the room yet.
+    #[expect(clippy::needless_pass_by_value, reason = "what is said is made for this one act")]
     fn say_unchecked(&self, room: &str, sender: &str, saying: Saying<'_>) -> Result<String, Refusal> {
         let mut known = self.known();
         let held =

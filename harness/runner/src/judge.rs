@@ -54,6 +54,7 @@ pub fn verdict_of(failure: &Failure, wire: Option<&WireView>) -> Verdict {
         Failure::Inconclusive(message) => {
             Verdict::Inconclusive { message: message.clone(), blocked_by: None, bound_ms: None }
         }
+        Failure::NotApplicable(message) => Verdict::NotApplicable { message: message.clone() },
         Failure::Problem(problem) => {
             Verdict::Error { class: problem.class, message: problem.message.clone() }
         }

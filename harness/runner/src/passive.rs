@@ -125,10 +125,13 @@ impl Scene {
     fn judge_by(&self, rule: Rule) -> Verdict {
         let none = || Verdict::NotApplicable { message: message!("judging.nothing-of-the-kind") };
         let Some(traffic) = self.traffic() else { return none() };
-        let (mut kept, mut broken) = (Vec::new(), Vec::new());
+        let (mut kept, mut broken, mut in_doubt) = (Vec::new(), Vec::new(), false);
         for exchange in &traffic.exchanges {
             for (by, finding) in rule.findings(traffic, exchange) {
                 match (finding, role_of(by)) {
+                    (Finding::Keeps, Some(role)) if self.judges(role) && !traffic.is_sound(exchange) => {
+                        in_doubt = true;
+                    }
                     // One of each server is enough: the transcript has them all.
                     (Finding::Keeps, Some(role))
                         if self.judges(role) && kept.iter().all(|seen: &Observation| seen.by != role) =>
@@ -148,6 +151,11 @@ impl Scene {
         match (broken.first(), Observations::from_all(kept)) {
             (Some((role, _, what)), _) => breach(rule.reason, *role, what, &broken),
             (None, Some(observations)) => Verdict::Pass { observations },
+            (None, None) if in_doubt => Verdict::Inconclusive {
+                message: message!("judging.nothing-sound"),
+                blocked_by: None,
+                bound_ms: None,
+            },
             (None, None) => none(),
         }
     }

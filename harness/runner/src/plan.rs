@@ -129,7 +129,7 @@ pub fn plan(
             for &host in hosts.iter().filter(|host| !alone || is_judged_alone(**host, casts, subjects)) {
                 let casts = if alone { of_role(host, casts) } else { casts };
                 let play = Play { room_version: version.clone(), host };
-                let obstacle = obstacle(scenario, version, casts, direct);
+                let obstacle = obstacle(scenario, &play, casts, direct);
                 trials.push(Trial { scenario, play, obstacle });
             }
         }
@@ -166,14 +166,19 @@ fn room_versions(suite: &Suite, selection: &Selection) -> Result<Vec<String>, Pr
     Ok(selection.room_versions.clone())
 }
 
-fn obstacle(scenario: &Scenario, version: &str, casts: &[Cast], direct: bool) -> Option<Obstacle> {
+fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> Option<Obstacle> {
     let needed = scenario.needs.iter().filter_map(|need| match need {
         Need::RoomVersion(version) => Some(*version),
         _ => None,
     });
-    let versions: Vec<_> = std::iter::once(version).chain(needed).collect();
+    let versions: Vec<_> = std::iter::once(play.room_version.as_str()).chain(needed).collect();
     for cast in casts {
         let vendor = &cast.vendor;
+        // With peers a room may be theirs; who makes it shows when it is played.
+        let makes_the_room = cast.role == play.host && matches!(scenario.kind, Kind::Pair | Kind::Fault);
+        if makes_the_room && !vendor.creates_room_versions.contains(&play.room_version) {
+            return Some(Obstacle::NotApplicable(vendor.creates_no(&play.room_version)));
+        }
         for version in &versions {
             if !vendor.room_versions.iter().any(|known| known == version) {
                 let text = message!("plan.version-not-declared", vendor = vendor.title, version = version);

@@ -35,6 +35,8 @@ pub enum Need {
     Wire,
     /// Nobody else on the stage while it plays: it breaks something that all share.
     WholeStage,
+    /// Nobody after it: a server that fails it may never again be able to talk to the others.
+    LastOfAll,
     /// A room version that both vendors declare, beside the one that is played.
     #[serde(untagged, serialize_with = "room_version")]
     RoomVersion(&'static str),

@@ -13,6 +13,7 @@ use samklang_stage::{
     stage::{Server, Stage},
     switchboard::{Fault, FaultGuard},
     user::{Bounds, Failure, Ledger, Observed, User, Wrong},
+    vendor::Vendor,
 };
 use samklang_verdict::{
     Blame, CheckId, Exchange, ExchangeId, Observation, Observations, Party, Play, Problem, ReasonCode, Role,
@@ -74,6 +75,11 @@ impl Host {
     /// When the server does not register the user.
     pub async fn register(&self, name: &str) -> Result<User, Failure> {
         User::register(&self.server, name, Arc::clone(&self.ledger)).await
+    }
+
+    /// Whether the product declares this feature.
+    pub fn declares(&self, feature: &str) -> bool {
+        self.server.cast.vendor.features.iter().any(|declared| declared == feature)
     }
 
     /// The server's role in the constellation.
@@ -318,6 +324,10 @@ impl Scene {
         let shown_by = observed.observations.all()[0].by;
         let shown = |role| Blame::Server { role, because: message!("blame.shown") };
         let id = observed.value["event_id"].as_str();
+        if id.is_none() && observed.observations.all().iter().any(|seen| seen.by != shown_by) {
+            // What several servers show, put together: the difference does not tell which of them is wrong.
+            return (Blame::Undecided { because: message!("blame.several-show") }, None);
+        }
         let (Some(wire), Some(id)) = (self.wire_view(), id) else { return (shown(shown_by), None) };
         for server in self.stage.servers().filter(|server| server.role != shown_by) {
             if let Some((content, exchange)) = wire.content_on_wire(id, server.role) {
@@ -396,14 +406,37 @@ impl Scene {
         let stray = judged.keys().find(|name| self.title(name).is_none() || *name == FLOW).cloned();
         let stray = stray.and_then(|name| judged.remove(&name));
         judged.insert(FLOW.to_owned(), stray.unwrap_or(flow));
+        for (name, outcome) in &mut judged {
+            if let Some(vendor) = self.behind_adapter(name, &outcome.verdict) {
+                let message = message!("plan.adapter-made", vendor = vendor.title);
+                outcome.verdict = Verdict::NotApplicable { message };
+            }
+        }
         judged
+    }
+
+    /// The vendor that this verdict would speak of, where it declares that an adapter makes what the check looks at.
+    fn behind_adapter(&self, check: &str, verdict: &Verdict) -> Option<Arc<Vendor>> {
+        let about = match verdict {
+            Verdict::Error { .. } | Verdict::NotRun { .. } | Verdict::NotApplicable { .. } => return None,
+            Verdict::Fail(fail) => match &fail.blame {
+                Blame::Server { role, .. } => vec![*role],
+                _ => self.stage.servers().map(|server| server.role).collect(),
+            },
+            Verdict::Pass { .. } | Verdict::Inconclusive { .. } => self.subjects.clone(),
+        };
+        let alone = self.scenario.kind == Kind::Peer;
+        let here = about.into_iter().filter(|role| !alone || *role == self.play.host);
+        let mut vendors = here.filter_map(|role| Some(Arc::clone(&self.stage.server(role)?.cast.vendor)));
+        vendors.find(|vendor| vendor.is_adapters(self.scenario.id, check))
     }
 }
 
 impl Scene {
     /// The flow of a scenario that judges what others put on the wire: that there was something to judge.
     fn all_heard(&self) -> Verdict {
-        let heard = self.traffic().into_iter().flat_map(|traffic| &traffic.exchanges);
+        let heard = self.traffic().into_iter();
+        let heard = heard.flat_map(|traffic| traffic.exchanges.iter().filter(|it| traffic.is_sound(it)));
         let sent = heard.filter_map(|exchange| {
             let by = crate::wire::role_of(&exchange.from).filter(|role| self.judges(*role))?;
             Some(Observation { by, exchange: exchange.id })

@@ -1,7 +1,7 @@
-//! Plays trials: side by side on a shared stage, then those alone that need the whole stage.
+//! Plays trials: side by side on a shared stage, then those alone that need the whole stage, then what nothing may follow.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -86,7 +86,25 @@ pub struct Schedule {
 }
 
 /// What was recorded in all plays of a room version and direction.
-type Heard = BTreeMap<Play, BTreeMap<ExchangeId, Arc<Exchange>>>;
+#[derive(Default)]
+struct Heard {
+    exchanges: BTreeMap<ExchangeId, Arc<Exchange>>,
+    /// Those of plays that went well.
+    sound: BTreeSet<ExchangeId>,
+}
+
+impl Heard {
+    fn hear(&mut self, played: &Played) {
+        let went_well =
+            played.checks.get(FLOW).is_some_and(|flow| matches!(flow.verdict, Verdict::Pass { .. }));
+        for exchange in &played.transcript {
+            self.exchanges.insert(exchange.id, Arc::clone(exchange));
+            if went_well {
+                self.sound.insert(exchange.id);
+            }
+        }
+    }
+}
 
 /// How a schedule ended.
 pub struct Ending {
@@ -102,14 +120,16 @@ impl Schedule {
         let total = trials.len();
         let mut results: Vec<Option<Played>> = Vec::with_capacity(total);
         results.resize_with(total, || None);
-        let (mut shared, mut alone, mut passive) = (Vec::new(), Vec::new(), Vec::new());
-        let mut heard_of = Heard::new();
+        let (mut shared, mut alone, mut last, mut passive) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut heard_of: BTreeMap<Play, Heard> = BTreeMap::new();
         for (place, trial) in trials.into_iter().enumerate() {
             if trial.obstacle.is_some() {
                 results[place] =
                     Some(Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stopped") }));
             } else if trial.scenario.kind == Kind::Passive {
                 passive.push((place, trial));
+            } else if trial.scenario.needs.contains(&Need::LastOfAll) {
+                last.push((place, trial));
             } else if trial.scenario.needs.contains(&Need::WholeStage) {
                 alone.push((place, trial));
             } else {
@@ -117,7 +137,7 @@ impl Schedule {
             }
         }
         let over = AtomicBool::new(false);
-        for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1)] {
+        for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1), (last, 1)] {
             let over = &over;
             let plays = batch
                 .into_iter()
@@ -125,16 +145,16 @@ impl Schedule {
             let mut ended = futures_util::stream::iter(plays).buffer_unordered(width);
             while let Some((place, played)) = ended.next().await {
                 heard(&played);
-                let exchanges = played.transcript.iter().map(|exchange| (exchange.id, Arc::clone(exchange)));
-                heard_of.entry(played.trial.play.clone()).or_default().extend(exchanges);
+                heard_of.entry(played.trial.play.clone()).or_default().hear(&played);
                 results[place] = Some(played);
             }
         }
         let mut traffic = BTreeMap::new();
         for (place, trial) in passive {
             let of_play = traffic.entry(trial.play.clone()).or_insert_with(|| {
-                let exchanges = heard_of.remove(&trial.play).unwrap_or_default().into_values().collect();
-                Arc::new(Traffic::on(&self.stage, exchanges, &trial.play.room_version))
+                let Heard { exchanges, sound } = heard_of.remove(&trial.play).unwrap_or_default();
+                let exchanges = exchanges.into_values().collect();
+                Arc::new(Traffic::on(&self.stage, exchanges, &trial.play.room_version, &sound))
             });
             let of_play = Some(Arc::clone(of_play));
             let played = self.play_after(place, trial, &over, of_play).await;
@@ -303,7 +323,6 @@ fn nonce(seed: u64, place: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn no_two_places_share_a_nonce() {

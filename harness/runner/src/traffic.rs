@@ -10,7 +10,7 @@ use std::{
 use samklang_matrix::{Event, KeyDocument, KeyRing, RoomVersion};
 use samklang_reference::now_ms;
 use samklang_stage::stage::Stage;
-use samklang_verdict::{Body, Exchange, Party, Role, Wire};
+use samklang_verdict::{Body, Exchange, ExchangeId, Party, Role, Wire};
 use serde_json::Value;
 
 /// Where bodies list events.
@@ -26,6 +26,7 @@ pub struct Traffic {
     versions: BTreeMap<String, RoomVersion>,
     played: Option<RoomVersion>,
     admitted: BTreeSet<String>,
+    doubtful: BTreeSet<ExchangeId>,
     /// Every event that went over the wire, by id.
     events: BTreeMap<String, Arc<Event>>,
 }
@@ -60,17 +61,29 @@ pub struct Company {
     pub admitted: BTreeSet<String>,
     /// The room version that was played.
     pub played: String,
+    /// Exchanges of plays that did not go well: what breaks a rule there counts, and no pass rests on them.
+    pub doubtful: BTreeSet<ExchangeId>,
 }
 
 impl Traffic {
-    /// What `exchanges` show, of plays in room version `played` on `stage`.
-    pub fn on(stage: &Stage, exchanges: Vec<Arc<Exchange>>, played: &str) -> Self {
+    /// What `exchanges` show, of plays in room version `played` on `stage`. `sound` are those of plays that went well; where
+    /// there is none, all is in doubt.
+    pub fn on(
+        stage: &Stage,
+        exchanges: Vec<Arc<Exchange>>,
+        played: &str,
+        sound: &BTreeSet<ExchangeId>,
+    ) -> Self {
+        let all = stage.recorder().all();
+        let in_doubt = if sound.is_empty() { &all } else { &exchanges };
+        let in_doubt = in_doubt.iter().map(|exchange| exchange.id).filter(|id| !sound.contains(id));
         let company = Company {
             names: stage.servers().map(|server| (server.role, server.name.clone())).collect(),
             admitted: stage.peers().iter().flat_map(|peer| peer.forged()).collect(),
             played: played.to_owned(),
+            doubtful: in_doubt.collect(),
         };
-        Self::of(company, &stage.recorder().all(), exchanges)
+        Self::of(company, &all, exchanges)
     }
 
     /// What `exchanges` show, where `all` is everything that was recorded beside them. Of that, what no scenario can call
@@ -84,6 +97,7 @@ impl Traffic {
             played: RoomVersion::new(&company.played).ok(),
             events: BTreeMap::new(),
             admitted: company.admitted,
+            doubtful: company.doubtful,
         };
         for exchange in all {
             traffic.learn_keys(exchange);
@@ -169,6 +183,11 @@ impl Traffic {
             Party::Peer { name } => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether a pass may rest on an exchange.
+    pub fn is_sound(&self, exchange: &Exchange) -> bool {
+        !self.doubtful.contains(&exchange.id)
     }
 
     /// Whether a peer has admitted that what has this id, or this very text, is a lie.

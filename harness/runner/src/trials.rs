@@ -98,7 +98,8 @@ fn one(conformance: &Arc<Conformance>, place: usize, trial: Trial) -> Offered {
 
 impl Conformance {
     fn play(&self, place: usize, trial: Trial) -> Result<(), Failed> {
-        let alone = trial.scenario.needs.contains(&Need::WholeStage);
+        let alone =
+            trial.scenario.needs.iter().any(|need| matches!(need, Need::WholeStage | Need::LastOfAll));
         let (_shared, _whole);
         // A trial that panicked while it held the lock has left nothing half done behind it.
         if alone {

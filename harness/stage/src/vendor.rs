@@ -12,7 +12,7 @@ use std::{
 };
 
 use regex_lite::Regex;
-use samklang_verdict::{Problem, message};
+use samklang_verdict::{Message, Problem, message};
 
 use self::descriptor::Descriptor;
 
@@ -33,12 +33,16 @@ pub struct Vendor {
     pub default_version: String,
     /// The product's licence, as an SPDX expression where there is one.
     pub licence: String,
-    /// The driver through which its users act, for instance `matrix`.
-    pub client_api: String,
+    /// The driver through which its users act.
+    pub client_api: ClientApi,
     /// The room versions it declares to support.
     pub room_versions: Vec<String>,
     /// The room version it gives a room when none is asked for; one of `room_versions`.
     pub default_room_version: String,
+    /// The room versions in which its users can make rooms; some of `room_versions`.
+    pub creates_room_versions: Vec<String>,
+    /// Checks, scenarios and areas about something that an adapter around the product makes, and not the product.
+    pub adapter_made: Vec<String>,
     /// What it declares to be capable of, in the words of the contract.
     pub features: Vec<String>,
     /// The vendor's folder.
@@ -51,6 +55,16 @@ pub struct Vendor {
     container: Option<ContainerSpec>,
     process: Option<ProcessSpec>,
     embedded: bool,
+}
+
+/// The API through which users act at a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientApi {
+    /// The Matrix client-server API.
+    Matrix,
+    /// The harness's own driver protocol, `docker/DRIVER.md`.
+    Driver,
 }
 
 /// How a vendor runs as a container.
@@ -89,6 +103,24 @@ pub struct ProcessSpec {
 }
 
 impl Vendor {
+    /// The name of a vendor that is nothing but an image.
+    pub const IMAGE: &str = "image";
+
+    /// The vendor of a published image that keeps Complement's contract and of which nothing more is known.
+    ///
+    /// # Errors
+    /// When `name` is no name of an image.
+    pub fn of_image(name: &str) -> Result<Self, Problem> {
+        const ANY: &str = include_str!("vendor/any_image.toml");
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(Problem::configuration(message!("vendor.no-image-name", name = name)));
+        }
+        let any = Descriptor::parse(ANY, Path::new("any_image.toml"))?;
+        let mut vendor = any.check(ANY, Self::IMAGE, PathBuf::new(), None)?;
+        vendor.title = name.to_owned();
+        Ok(vendor)
+    }
+
     /// Splits `acme@2.4.0` into a name and, where one is asked for, a version.
     pub fn parse_spec(spec: &str) -> (&str, Option<&str>) {
         match spec.split_once('@') {
@@ -134,6 +166,18 @@ impl Vendor {
     /// Whether it is no product but the homeserver inside this program.
     pub fn is_embedded(&self) -> bool {
         self.embedded
+    }
+
+    /// Whether an adapter around the product makes what this check of `scenario` looks at.
+    pub fn is_adapters(&self, scenario: &str, check: &str) -> bool {
+        let area = scenario.split_once('.').map_or(scenario, |(area, _)| area);
+        let whole = format!("{scenario}/{check}");
+        self.adapter_made.iter().any(|name| [area, scenario, whole.as_str()].contains(&name.as_str()))
+    }
+
+    /// Says that its users make no rooms of this version.
+    pub fn creates_no(&self, room_version: &str) -> Message {
+        message!("plan.version-not-created", vendor = self.title, version = room_version)
     }
 
     pub(crate) fn cannot_run_as(&self, section: &str) -> Problem {

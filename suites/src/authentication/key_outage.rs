@@ -8,7 +8,7 @@ use samklang_runner::peer::draft_message;
 use samklang_stage::switchboard::{Asked, Effect, Fault};
 use samklang_verdict::Party;
 
-use super::{believed, disbelieved};
+use super::{CALLED, believed, disbelieved};
 use crate::{prelude::*, visit::Visit};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -37,6 +37,7 @@ const HOUR_MS: u64 = 60 * 60 * 1000;
 async fn keys_out_of_reach(scene: &Scene) -> Result<(), Failure> {
     let visit = visit(scene).await?;
     let (alice, mallory) = (&visit.alice, &visit.mallory);
+    alice.set_display_name(CALLED).await?;
     visit.sentinel("before").await?;
     let fresh = new_key("fresh")?;
     let of_peer = Party::Peer { name: mallory.name().to_owned() };

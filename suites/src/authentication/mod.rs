@@ -9,9 +9,24 @@ use crate::prelude::*;
 /// The scenarios of this area, by topic.
 pub const SCENARIOS: &[&[Scenario]] = &[key_outage::SCENARIOS, server_keys::SCENARIOS, x_matrix::SCENARIOS];
 
-/// The server acted on a request in due form.
+/// What Alice is called. It shows that a request for her profile was not only let in, but answered.
+const CALLED: &str = "Alice Andersson";
+
+/// Alice, whose profile peers ask for.
+async fn alice_at(host: &Host) -> Result<User, Failure> {
+    let alice = host.register("alice").await?;
+    alice.set_display_name(CALLED).await?;
+    Ok(alice)
+}
+
+/// The server answered a request for Alice's profile that is in due form.
 fn believed(user: &User, reply: &Reply) -> Result<Observations, Failure> {
-    if reply.is_success() {
+    acted_on(user, reply, reply.body["displayname"] == CALLED)
+}
+
+/// The server acted on a request in due form, as `shown` by its answer.
+fn acted_on(user: &User, reply: &Reply, shown: bool) -> Result<Observations, Failure> {
+    if reply.is_success() && shown {
         return Ok(reply.clone().into());
     }
     let text = message!("fail.not-believed", answer = reply.in_words());

@@ -4,7 +4,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use samklang_matrix::{HeaderForge, KeyDocument, KeyPublication, RequestSignature};
 
-use super::{believed, disbelieved};
+use super::{alice_at, believed, disbelieved};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -86,7 +86,12 @@ async fn document(scene: &Scene) -> Result<(User, Reply), Failure> {
     let alice = host.register("alice").await?;
     let peer = scene.peer("asker").await?;
     let reply = peer.ask_with(&host, "GET", DOCUMENT, None, &[]).await?;
-    Ok((alice, reply))
+    if reply.is_success() && entries(&reply.body, "verify_keys").next().is_some() {
+        return Ok((alice, reply));
+    }
+    let what = format!("no verify_keys, but {}", reply.in_words());
+    let text = message!("fail.key-document", what = what);
+    Err(alice.wrong("keys.no_document", text, std::slice::from_ref(&reply.observation)))
 }
 
 /// Passes where nothing is wrong.
@@ -112,7 +117,6 @@ async fn published_keys(scene: &Scene) -> Result<(), Failure> {
     };
     let lacks = [
         ("server_name", document["server_name"] == *alice.server_name()),
-        ("verify_keys", entries(document, "verify_keys").next().is_some()),
         ("signatures", document["signatures"].is_object()),
         ("valid_until_ts", document["valid_until_ts"].is_u64()),
     ];
@@ -170,7 +174,7 @@ fn refused(alice: &User, reply: &Reply) -> Result<Observations, Failure> {
     disbelieved(alice, reply, "keys.forged_key_believed")
 }
 
-/// The twin: a peer with an honest document is believed.
+/// The twin of what forgers ask: a peer with an honest document is believed.
 async fn honest_asker(scene: &Scene, host: &Host, alice: &User) -> Result<(), Failure> {
     believed(alice, &asked_by(&scene.peer("honest").await?, host, alice).await?)?;
     Ok(())
@@ -179,7 +183,8 @@ async fn honest_asker(scene: &Scene, host: &Host, alice: &User) -> Result<(), Fa
 /// Each document is published by a peer of its own, which nobody has asked for its keys before.
 async fn forged_keys(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
-    let alice = host.register("alice").await?;
+    let alice = alice_at(&host).await?;
+    honest_asker(scene, &host, &alice).await?;
     let stranger = stranger_key()?;
     let until = now_ms() + HOUR_MS;
     for check in ["not-self-signed", "unsigned", "altered", "other-name"] {
@@ -200,24 +205,24 @@ async fn forged_keys(scene: &Scene) -> Result<(), Failure> {
         let outcome = asked_by(&peer, &host, &alice).await;
         scene.check(check, outcome.and_then(|reply| refused(&alice, &reply)));
     }
-    honest_asker(scene, &host, &alice).await
+    Ok(())
 }
 
 /// The peer's own key is retired before anybody has seen it; another is in use.
 async fn retired_keys(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
-    let alice = host.register("alice").await?;
+    let alice = alice_at(&host).await?;
     let peer = scene.peer("rotated").await?;
     let fresh = new_key("fresh")?;
     let document = KeyPublication::new(peer.name(), now_ms() + HOUR_MS).current(&fresh);
     peer.peer().publish(document.old(peer.peer().key(), now_ms() - HOUR_MS).build());
-    let outcome = asked_by(&peer, &host, &alice).await;
-    scene.check("refused", outcome.and_then(|reply| refused(&alice, &reply)));
+    let retired = asked_by(&peer, &host, &alice).await;
 
     let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
     let (origin, destination) = (peer.name(), host.name());
     let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };
     let header = HeaderForge::honest(&request, &fresh).build();
     believed(&alice, &peer.ask_with(&host, "GET", &target, None, &[header]).await?)?;
+    scene.check("refused", retired.and_then(|reply| refused(&alice, &reply)));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use samklang_matrix::{HeaderForge, Quoting, RequestSignature};
 
-use super::{believed, disbelieved};
+use super::{acted_on, alice_at, believed, disbelieved};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -113,7 +113,7 @@ struct Asking {
 
 async fn asking(scene: &Scene) -> Result<Asking, Failure> {
     let [host] = scene.servers()?;
-    let alice = host.register("alice").await?;
+    let alice = alice_at(&host).await?;
     let peer = scene.peer("asker").await?;
     let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
     let asking = Asking { host, alice, peer, target };
@@ -224,7 +224,8 @@ async fn changed_body(scene: &Scene) -> Result<(), Failure> {
         "{{ \"pdus\" : [ ],\n\t\"edus\":[], \"origin_server_ts\": 1, \"\\u006frigin\": \"{name}\" }}"
     );
     let outcome = send(Some(&body), rewritten).await;
-    scene.check("rewritten", outcome.and_then(|reply| asking.believed(&reply)));
+    let taken = |reply: Reply| acted_on(&asking.alice, &reply, reply.body["pdus"].is_object());
+    scene.check("rewritten", outcome.and_then(taken));
     Ok(())
 }
 

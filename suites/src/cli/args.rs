@@ -111,7 +111,7 @@ pub(super) enum Format {
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
     /// The vendor to judge, with a version if not its default: synapse, synapse@1.140.0. The homeserver inside this
-    /// program, when none is named
+    /// program, when none is named; none, too, for an image without a descriptor
     pub(super) vendor: Option<String>,
     /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
     #[arg(long = "scenario", short = 's', value_name = "NAME")]
@@ -126,7 +126,7 @@ pub(super) struct RunOptions {
     /// The vendor that it is paired with; the same one, when none is named
     #[arg(long, value_name = "VENDOR")]
     pub(super) vs: Option<String>,
-    /// A published image of the vendor to run instead of building one
+    /// A published image of the vendor to run instead of its own; any that keeps Complement's contract, without a vendor
     #[arg(long, value_name = "NAME")]
     pub(super) image: Option<String>,
     /// How servers are brought up; auto, when nothing is said

@@ -50,7 +50,7 @@ pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
         suite.expectations = suite.expectations.without_proposals();
     }
     let shelf = setting::shelf(&root, &options.vendors);
-    let vendor = args.vendor.as_deref().unwrap_or(OUR_OWN);
+    let vendor = args.vendor.as_deref().or(options.image.is_none().then_some(OUR_OWN));
     let casts = setting::casts(&shelf, vendor, options.vs.as_deref(), options.image.as_deref())?;
     setting::runtime(&casts)?.block_on(run_async(args, suite, casts))
 }

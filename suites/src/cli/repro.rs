@@ -1,5 +1,6 @@
 //! `samklang repro`.
 
+use samklang_stage::vendor::Vendor;
 use samklang_verdict::{Catalogue, Participant, Problem, ResultFile, Role, message};
 
 use super::{
@@ -72,7 +73,9 @@ fn as_before(
         "container" => Some(Deploy::Container),
         _ => None,
     });
-    RunArgs { vendor: vendor.or(Some(subject)), scenarios: vec![scenario], options }
+    let image_alone = options.image.is_some() && subject.starts_with(&format!("{}@", Vendor::IMAGE));
+    let vendor = vendor.or(Some(subject).filter(|_| !image_alone));
+    RunArgs { vendor, scenarios: vec![scenario], options }
 }
 
 /// Where a run's logs and reports lie.

@@ -35,7 +35,7 @@ pub(super) fn selftest(args: &SelftestArgs) -> Done {
     let mut suite = crate::suite(&root)?;
     suite.expectations = suite.expectations.without_proposals();
     let exceptions = Exceptions::read(&root.join("suites").join(EXCEPTIONS))?;
-    let casts = setting::casts(&setting::shelf(&root, &[]), OUR_OWN, None, None)?;
+    let casts = setting::casts(&setting::shelf(&root, &[]), Some(OUR_OWN), None, None)?;
     let faults = faults(&args.faults)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or_else(cores, usize::from);

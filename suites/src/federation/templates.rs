@@ -8,6 +8,7 @@ use samklang_runner::peer::Reply;
 use crate::{
     peer_answers::{granted, refused, refused_with},
     prelude::*,
+    visit::let_in,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -71,6 +72,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("foreign-user", "No server gets a template for another server's user.")
                 .of(&["SS-KNOCK-006"]),
         ],
+        needs: &[Need::Wire, Need::Feature("knock")],
         play: play!(knock_templates),
         ..Scenario::PEER
     },
@@ -194,7 +196,7 @@ async fn leave_templates(scene: &Scene) -> Result<(), Failure> {
     let desk = Desk::open(scene, "leave").await?;
     let (alice, mallory) = (&desk.alice, &desk.mallory);
     let room = alice.create_room(Public).await?;
-    let copy = mallory.join(&desk.host, &room, "mallory").await?;
+    let copy = let_in(alice, &desk.host, &room, mallory, "mallory").await?;
     alice.sees(state(&room, "m.room.member", &copy.user)).await?;
     let [carol, eve] = ["carol", "eve"].map(|name| mallory.user(name));
     alice.set_state(&room, "m.room.member", &carol, json!({"membership": "invite"})).await?;

@@ -72,6 +72,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             plan(MEMBERSHIP, &["SS-KNOCK-008"]),
             plan(ROOM, &["SS-KNOCK-007"]),
         ],
+        needs: &[Need::Wire, Need::Feature("knock")],
         play: play!(knock_traps),
         ..Scenario::PEER
     },

@@ -78,6 +78,10 @@ async fn name_given(from: &User, to: &User, name: &str) -> Result<Observed, Fail
     };
     let media = from.upload(&file).await?;
     let (fetched, done) = to.download(&media).await?;
+    if fetched.bytes != file.bytes {
+        let text = message!("fail.media-differs", file = name, user = to.name());
+        return Err(to.wrong("media.bytes_differ", text, done.observations.all()));
+    }
     Ok(Observed::new(fetched.name.into(), done.observations))
 }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use samklang_reference::Fault;
-use samklang_stage::deploy::Cast;
+use samklang_stage::deploy::{Cast, Deployer};
 use samklang_verdict::{CheckId, Play, Problem, ReasonCode};
 
 use self::{
@@ -73,17 +73,28 @@ pub struct Played {
 }
 
 impl Selftest {
+    /// Plays one server, which `deployer` brings up in role A, as the honest one is played.
+    ///
+    /// # Errors
+    /// When the stage does not come up.
+    pub fn show(&self, deployer: &dyn Deployer) -> Result<Showing, Problem> {
+        play::show(self, None, deployer)
+    }
+
     /// Plays the honest server, and where all is green, those with faults. `heard` is told of each as it ends.
     ///
     /// # Errors
     /// When a stage does not come up.
     pub fn play(&self, heard: &(dyn Fn(&Showing) + Sync)) -> Result<Played, Problem> {
-        let honest = play::side_by_side(self, vec![None], heard)?.remove(0);
+        let honest = play::side_by_side(self, &[None], heard)?.remove(0);
         let faults = if honest.troubles().next().is_some() { vec![] } else { self.faults.clone() };
-        let faulty = play::side_by_side(self, faults.into_iter().map(Some).collect(), heard)?;
+        let faulty = play::side_by_side(self, &faults.into_iter().map(Some).collect::<Vec<_>>(), heard)?;
         Ok(Played { honest, faulty })
     }
 }
+
+/// The scenarios and the room version of each that are played for a fault; none for all of them.
+type Scope = BTreeMap<String, Option<BTreeMap<&'static str, u32>>>;
 
 impl Selftest {
     /// What `played` says about the suite, held against what is on file.
@@ -116,7 +127,7 @@ impl Selftest {
     }
 
     /// The faults that are played, each with the scenarios and room versions of a quick test, or none for all of them.
-    fn scope(&self) -> Result<BTreeMap<String, Option<BTreeMap<&'static str, u32>>>, Problem> {
+    fn scope(&self) -> Result<Scope, Problem> {
         let of = |fault: &Fault| {
             let newest = self.quick.then(|| play::trials(self, Some(*fault)));
             Ok((fault.name(), newest.transpose()?.map(|trials| play::newest_versions(&trials))))

@@ -11,7 +11,7 @@ use std::{
 
 use samklang_reference::Fault;
 use samklang_stage::{
-    deploy::embedded::EmbeddedDeployer,
+    deploy::{Deployer, embedded::EmbeddedDeployer},
     stage::{Logs, Stage},
     waiting,
 };
@@ -30,7 +30,7 @@ const SIDE_BY_SIDE: usize = 6;
 /// Plays each server, as many at a time as there are jobs, and answers in the order in which they are given.
 pub(super) fn side_by_side(
     test: &Selftest,
-    servers: Vec<Option<Fault>>,
+    servers: &[Option<Fault>],
     heard: &(dyn Fn(&Showing) + Sync),
 ) -> Result<Vec<Showing>, Problem> {
     let next = AtomicUsize::new(0);
@@ -39,7 +39,7 @@ pub(super) fn side_by_side(
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(fault) = servers.get(place) else { return };
-            let showing = show(test, *fault);
+            let showing = show(test, *fault, &EmbeddedDeployer::new(*fault));
             if let Ok(showing) = &showing {
                 heard(showing);
             }
@@ -55,16 +55,19 @@ pub(super) fn side_by_side(
     ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
-/// Plays one server.
-fn show(test: &Selftest, fault: Option<Fault>) -> Result<Showing, Problem> {
+/// Plays one server, which `deployer` brings up in role A.
+pub(super) fn show(
+    test: &Selftest,
+    fault: Option<Fault>,
+    deployer: &dyn Deployer,
+) -> Result<Showing, Problem> {
     let begun = Instant::now();
     // What is random here follows the seed, whichever thread it comes to.
     fastrand::seed(test.seed);
     let runtime = waiting::runtime_of_its_own_time()
         .map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))?;
     let seen = runtime.block_on(async {
-        let deployer = EmbeddedDeployer::new(fault);
-        let stage = Stage::up(&deployer, &test.casts, false, &|_: &str| {}, &Logs::default()).await?;
+        let stage = Stage::up(deployer, &test.casts, false, &|_: &str| {}, &Logs::default()).await?;
         let (_asked, stop) = watch::channel(false);
         let schedule = Schedule {
             suite: Arc::clone(&test.suite),

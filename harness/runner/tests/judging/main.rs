@@ -116,6 +116,16 @@ async fn credulous(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
+static WISHFUL: Scenario = scenario("fake.wishful", &[CheckPlan::new("late", "Too late.")], play!(wishful));
+
+/// Wants a verb that the servers do not offer.
+async fn wishful(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let room = alice.create_room(Public).await?;
+    alice.types(&room, true).await.map(|_| ())
+}
+
 static MOODS: AtomicUsize = AtomicUsize::new(0);
 
 /// Fails at first and never again.
@@ -316,6 +326,64 @@ static MOODY_NOT: Scenario = scenario("fake.one-sided", &[], play!(one_sided));
 async fn one_sided(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     host.register("alice").await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_verb_that_is_not_offered_makes_it_not_applicable_and_is_named() {
+    let checks = Bench::new("wishful", Fault::None).play(&WISHFUL).await;
+    assert_eq!(names(&checks), [("flow", "not_applicable"), ("late", "not_applicable")]);
+    let Verdict::NotApplicable { message } = &checks["late"].verdict else { panic!("{checks:?}") };
+    assert!(message.to_string().contains("typing"), "{message}");
+}
+
+#[tokio::test]
+async fn a_room_of_a_version_that_is_not_made_makes_it_not_applicable() {
+    let bench = Bench::new("not-created", Fault::None);
+    let play = Play { room_version: "1".into(), host: Role::A };
+    let trials = vec![Trial { scenario: &TALK, play, obstacle: None }];
+    let played = bench.schedule.play_all(trials, &|_| {}).await.played;
+    let Verdict::NotApplicable { message } = &played[0].checks["flow"].verdict else {
+        panic!("no predicate")
+    };
+    assert!(message.to_string().contains("version 1"), "{message}");
+}
+
+#[tokio::test]
+async fn what_an_adapter_makes_is_judged_neither_way() {
+    for fault in [Fault::None, Fault::LetsIn] {
+        let mut bench = Bench::new("adapter", fault);
+        bench.schedule.stage = world::stage_with(fault, &["fake.talk/refused"]);
+        let checks = bench.play(&TALK).await;
+        assert_eq!(checks["refused"].verdict.name(), "not_applicable", "{fault:?}");
+        assert_eq!(checks["flow"].verdict.name(), "pass", "{fault:?}");
+    }
+}
+
+static LATER: Scenario = Scenario { needs: &[Need::LastOfAll], ..scenario("fake.later", &[], play!(later)) };
+static SOONER: Scenario = scenario("fake.sooner", &[], play!(sooner));
+static ENDED: AtomicUsize = AtomicUsize::new(0);
+
+async fn sooner(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    host.register("alice").await?;
+    ENDED.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
+async fn later(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    assert_eq!(ENDED.load(Ordering::SeqCst), 2, "others were to be played before");
+    host.register("alice").await.map(|_| ())
+}
+
+#[tokio::test]
+async fn what_nothing_may_follow_is_played_last() {
+    let bench = Bench::new("last", Fault::None);
+    let trial =
+        |scenario, host| Trial { scenario, play: Play { room_version: "11".into(), host }, obstacle: None };
+    let trials = vec![trial(&LATER, Role::A), trial(&SOONER, Role::A), trial(&SOONER, Role::B)];
+    let played = bench.schedule.play_all(trials, &|_| {}).await.played;
+    assert!(played.iter().all(|play| matches!(play.checks["flow"].verdict, Verdict::Pass { .. })));
 }
 
 #[tokio::test]

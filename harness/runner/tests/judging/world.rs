@@ -15,7 +15,7 @@ use samklang_stage::{
     },
     recorder::Recorder,
     stage::{Identity, Server, Stage},
-    vendor::VendorShelf,
+    vendor::{Vendor, VendorShelf},
 };
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Problem, Role, Wire};
 use serde_json::{Value, json};
@@ -55,19 +55,30 @@ struct FakeSession {
 
 /// A stage on which A and B are in this world.
 pub(crate) fn stage(fault: Fault) -> Arc<Stage> {
+    stage_with(fault, &[])
+}
+
+/// As [`stage`], with servers behind an adapter that makes what these names are about.
+pub(crate) fn stage_with(fault: Fault, adapter_made: &[&str]) -> Arc<Stage> {
     let recorder = Recorder::new();
     let world =
         Arc::new(World { fault, recorder: recorder.clone(), events: Mutex::default(), news: Notify::new() });
     let server = |role: Role| Server {
         role,
         name: format!("{}.fake", role.as_str()),
-        cast: cast(role),
+        cast: behind(adapter_made, cast(role)),
         driver: Arc::new(FakeDriver { world: Arc::clone(&world), role }),
         identity: Identity::default(),
         holds_ca_key: false,
         running: Arc::new(NotRunning),
     };
     Arc::new(Stage::embedded(vec![server(Role::A), server(Role::B)], recorder).unwrap())
+}
+
+fn behind(adapter_made: &[&str], cast: Cast) -> Cast {
+    let mut vendor = Vendor::clone(&cast.vendor);
+    vendor.adapter_made = adapter_made.iter().map(|&name| name.to_owned()).collect();
+    Cast { vendor: Arc::new(vendor), ..cast }
 }
 
 pub(crate) fn cast(role: Role) -> Cast {

@@ -6,6 +6,7 @@
 pub mod http;
 pub mod matrix;
 mod matrix_sync;
+pub mod protocol;
 
 use async_trait::async_trait;
 use samklang_verdict::ExchangeId;

@@ -24,9 +24,11 @@ use crate::{
         CallError, Driver,
         http::{ApiClient, CALL_BOUND},
         matrix::MatrixDriver,
+        protocol::ProtocolDriver,
     },
     recorder::Recorder,
     switchboard::{FederationClient, Switchboard, Upstream},
+    vendor::ClientApi,
     waiting,
 };
 
@@ -242,7 +244,11 @@ async fn ready(started: Started<'_>, federation: &FederationClient) -> Result<Se
             }
             Err(problem) => return Some(Err(problem)),
         }
-        is_ready(&api).await.map_err(|why| last = why).ok().map(Ok)
+        let asked = match cast.vendor.client_api {
+            ClientApi::Matrix => is_ready(&api).await,
+            ClientApi::Driver => federates(&name, federation).await,
+        };
+        asked.map_err(|why| last = why).ok().map(Ok)
     };
     match waiting::until(cast.vendor.ready, answers).await {
         Ok(ready) => ready?,
@@ -259,15 +265,14 @@ async fn ready(started: Started<'_>, federation: &FederationClient) -> Result<Se
         }
     }
     let identity = identify(&name, federation).await;
-    let driver: Arc<dyn Driver> = Arc::new(MatrixDriver::new(api));
+    let driver: Arc<dyn Driver> = match cast.vendor.client_api {
+        ClientApi::Matrix => Arc::new(MatrixDriver::new(api)),
+        ClientApi::Driver => Arc::new(ProtocolDriver::new(api)),
+    };
     Ok(Server { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running })
 }
 
 fn client_api(cast: &Cast, running: &dyn Listening, recorder: &Recorder) -> Result<ApiClient, Problem> {
-    if cast.vendor.client_api != "matrix" {
-        let text = message!("stage.no-driver", vendor = cast.vendor.name, api = cast.vendor.client_api);
-        return Err(Problem::configuration(text));
-    }
     let base = format!("http://{}", running.client());
     let to = Party::Server { role: cast.role };
     ApiClient::new(base, to, recorder.clone())
@@ -292,6 +297,16 @@ async fn is_ready(api: &ApiClient) -> Result<(), String> {
         Ok(())
     } else {
         Err("the answer names no versions".to_owned())
+    }
+}
+
+/// Without the Matrix client API, ready is who answers the federation API's `/version`.
+async fn federates(name: &str, federation: &FederationClient) -> Result<(), String> {
+    let path = "/_matrix/federation/v1/version";
+    match federation.request("GET", name, path, &[], Bytes::new()).await {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(format!("the status of {path} was {}", answer.status)),
+        Err(error) => Err(format!("{path}: {error}")),
     }
 }
 

@@ -72,6 +72,8 @@ pub enum Failure {
     Wrong(Box<Wrong>),
     /// It could not be judged, and no server is to blame.
     Inconclusive(Message),
+    /// It does not apply, as this predicate says.
+    NotApplicable(Message),
     /// Configuration, engine, harness.
     Problem(Problem),
 }

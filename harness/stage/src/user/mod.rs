@@ -23,6 +23,7 @@ use self::view::View;
 use crate::{
     driver::{Call, CallError, Session},
     stage::Server,
+    vendor::Vendor,
 };
 
 /// A person at a server.
@@ -35,6 +36,7 @@ struct Inner {
     name: String,
     role: Role,
     server: String,
+    vendor: Arc<Vendor>,
     session: Arc<dyn Session>,
     ledger: Arc<Ledger>,
     view: OnceLock<View>,
@@ -64,6 +66,7 @@ impl User {
             name: name.to_owned(),
             role: server.role,
             server: server.name.clone(),
+            vendor: Arc::clone(&server.cast.vendor),
             session,
             ledger,
             view: OnceLock::new(),

@@ -17,9 +17,12 @@ impl User {
     /// Makes a room of the version that is played.
     ///
     /// # Errors
-    /// When the server refuses.
+    /// When the server refuses; not applicable where its users make no rooms of that version.
     pub async fn create_room(&self, plan: RoomPlan) -> Result<Room, Failure> {
         let version = self.ledger().room_version.clone();
+        if !self.inner.vendor.creates_room_versions.contains(&version) {
+            return Err(Failure::NotApplicable(self.inner.vendor.creates_no(&version)));
+        }
         let room = NewRoom {
             version: version.clone(),
             join_rule: plan.join_rule,
@@ -52,6 +55,15 @@ impl User {
     pub async fn invite(&self, room: &Room, user: &User) -> Result<Done, Failure> {
         let call = self.session().invite(&room.id, user.id()).await;
         Ok(self.settle("invite", &[&room.id, user.id()], call)?.1)
+    }
+
+    /// Invites somebody who is no user of the constellation, by the full id.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn invite_by_id(&self, room: &Room, user: &str) -> Result<Done, Failure> {
+        let call = self.session().invite(&room.id, user).await;
+        Ok(self.settle("invite", &[&room.id, user], call)?.1)
     }
 
     /// Joins the room, by way of the server that made it.

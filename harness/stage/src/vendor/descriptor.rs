@@ -11,7 +11,7 @@ use samklang_verdict::{Problem, message};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ContainerSpec, DESCRIPTOR, ImageSource, ProcessSpec, Vendor, is_plain};
+use super::{ClientApi, ContainerSpec, DESCRIPTOR, ImageSource, ProcessSpec, Vendor, is_plain};
 
 /// Capabilities that a vendor may ask for: none of them opens a way off the run's network or into the machine.
 const CAPABILITIES: [&str; 12] = [
@@ -36,11 +36,14 @@ pub(super) struct Descriptor {
     title: String,
     default_version: Spanned<String>,
     licence: String,
-    client_api: String,
+    client_api: ClientApi,
     room_versions: Spanned<Vec<String>>,
     default_room_version: Spanned<String>,
+    creates_room_versions: Option<Spanned<Vec<String>>>,
     #[serde(default)]
     features: Vec<String>,
+    #[serde(default)]
+    adapter_made: Vec<String>,
     versions: VersionsSection,
     container: Option<Spanned<ContainerSection>>,
     process: Option<ProcessSection>,
@@ -155,6 +158,14 @@ impl Descriptor {
         )?;
         let known = self.room_versions.get_ref().contains(self.default_room_version.get_ref());
         source.hold(known, self.default_room_version.span(), "expected one of `room_versions`")?;
+        if let Some(creates) = &self.creates_room_versions {
+            let some = creates.get_ref().iter().all(|version| self.room_versions.get_ref().contains(version));
+            source.hold(
+                some && creates.get_ref().contains(self.default_room_version.get_ref()),
+                creates.span(),
+                "expected some of `room_versions`, with `default_room_version` among them",
+            )?;
+        }
         let seconds = self.ready.seconds;
         source.hold((1..=600).contains(seconds.get_ref()), seconds.span(), "expected 1 to 600 seconds")?;
         let container = self.container.map(|section| container(section, &source, &folder)).transpose()?;
@@ -173,6 +184,11 @@ impl Descriptor {
             default_version: self.default_version.into_inner(),
             licence: self.licence,
             client_api: self.client_api,
+            creates_room_versions: match self.creates_room_versions {
+                Some(creates) => creates.into_inner(),
+                None => self.room_versions.get_ref().clone(),
+            },
+            adapter_made: self.adapter_made,
             room_versions: self.room_versions.into_inner(),
             default_room_version: self.default_room_version.into_inner(),
             features: self.features,

@@ -78,6 +78,33 @@ fn a_good_descriptor_is_read_in_full() {
     assert!(!container.needs_ca_key);
     assert!(vendor.process().unwrap().start.is_absolute());
     assert_eq!(scratch.shelf().names().unwrap(), ["fake"]);
+    assert_eq!((vendor.client_api, vendor.creates_room_versions.len()), (ClientApi::Matrix, 2));
+}
+
+#[test]
+fn an_image_alone_is_a_vendor_that_declares_what_is_obligatory() {
+    let vendor = Vendor::of_image("acme/complement-homeserver:2.4.0").unwrap();
+    assert_eq!(
+        (vendor.title.as_str(), vendor.client_api),
+        ("acme/complement-homeserver:2.4.0", ClientApi::Matrix)
+    );
+    assert!(vendor.container().unwrap().needs_ca_key && vendor.process().is_err());
+    assert_eq!(vendor.features, ["uninvited-joins"]);
+    for odd in ["", "two words"] {
+        assert_eq!(Vendor::of_image(odd).unwrap_err().class, Class::Configuration, "{odd:?}");
+    }
+}
+
+#[test]
+fn what_an_adapter_makes_is_named_by_area_scenario_or_check() {
+    let with = GOOD.replace("features =", "adapter_made = [\"one\", \"two.a\", \"three.a/b\"]\nfeatures =");
+    let vendor = Scratch::with(&with).load().unwrap();
+    for (scenario, check) in [("one.a", "flow"), ("two.a", "b"), ("three.a", "b")] {
+        assert!(vendor.is_adapters(scenario, check), "{scenario}/{check}");
+    }
+    for (scenario, check) in [("two.b", "flow"), ("three.a", "flow"), ("four.a", "b"), ("oner.a", "b")] {
+        assert!(!vendor.is_adapters(scenario, check), "{scenario}/{check}");
+    }
 }
 
 #[test]
@@ -96,6 +123,14 @@ fn a_malformed_descriptor_is_told_with_file_line_and_what_was_expected() {
         ("start = \"start\"", "start = \"/bin/sh\"", 20, "within the vendor's folder"),
         ("install = \"install\"", "install = \"absent\"", 19, "within the vendor's folder"),
         ("seconds = 5", "seconds = ", 22, ""),
+        ("\"matrix\"", "\"telepathy\"", 6, "`driver`"),
+        ("features = [\"knock\"]", "creates_room_versions = [\"9\"]", 9, "some of `room_versions`"),
+        (
+            "features = [\"knock\"]",
+            "creates_room_versions = [\"10\"]",
+            9,
+            "`default_room_version` among them",
+        ),
     ] {
         let text = told(from, to);
         assert!(text.contains(&format!("vendor.toml, line {line}:")), "{to}: {text}");

@@ -1,0 +1,84 @@
+'use strict';
+// Rocket.Chat's federation SDK as a homeserver: the server-server API over HTTPS, and the driver protocol for users.
+
+const { randomBytes, randomUUID } = require('node:crypto');
+const fs = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
+const path = require('node:path');
+const { MongoClient } = require('mongodb');
+const vendor = require('@rocket.chat/federation-sdk');
+const { Accounts } = require('./accounts');
+const { driver } = require('./driver');
+const { federation } = require('./federation');
+const { Feed, listen } = require('./feed');
+const { listener } = require('./http');
+
+function setting(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} has to be set; see docker/CONTRACT.md`);
+  return value;
+}
+
+/** The signing key in the one form that the SDK reads; written once, so that a restart finds it again. */
+function signingKey(file) {
+  if (!fs.existsSync(file)) {
+    fs.writeFileSync(file, `ed25519 0 ${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' });
+  }
+  return fs.readFileSync(file, 'utf8');
+}
+
+function configuration(data) {
+  const serverName = setting('SERVER_NAME');
+  const keyFile = path.join(data, 'signing.key');
+  const plenty = 1_000_000;
+  return {
+    instanceId: randomUUID(),
+    serverName,
+    matrixDomain: serverName,
+    port: Number(setting('SAMKLANG_FEDERATION_PORT')),
+    version: setting('VERSION'),
+    keyRefreshInterval: 60,
+    signingKey: signingKey(keyFile),
+    signingKeyPath: keyFile,
+    media: {
+      maxFileSize: 50 * 1024 * 1024,
+      allowedMimeTypes: [],
+      enableThumbnails: false,
+      rateLimits: { uploadPerMinute: plenty, downloadPerMinute: plenty },
+    },
+    // The product's defaults refuse invites to encrypted and to public rooms: a policy, and nothing to certify.
+    invite: { allowedEncryptedRooms: true, allowedNonPrivateRooms: true },
+    edu: { processTyping: true, processPresence: true, processReceipt: true },
+  };
+}
+
+async function main() {
+  const data = setting('SAMKLANG_DATA');
+  const store = setting('ROCKETCHAT_STORE');
+  await vendor.init({ dbConfig: { uri: store, poolSize: 10 } });
+  const sdk = vendor.federationSDK;
+  sdk.setConfig(configuration(data));
+  const client = await new MongoClient(store).connect();
+  const serverName = setting('SERVER_NAME');
+  const accounts = new Accounts(client.db(), serverName);
+  const feed = new Feed(path.join(data, 'feed.jsonl'), serverName);
+  listen(sdk, feed);
+
+  const tls = { key: fs.readFileSync(setting('SAMKLANG_TLS_KEY')), cert: fs.readFileSync(setting('SAMKLANG_TLS_CERT')) };
+  const bind = setting('SAMKLANG_BIND');
+  const open = (server, port) => new Promise((resolve, reject) => {
+    server.once('error', reject).listen(Number(port), bind, resolve);
+  });
+  await open(http.createServer(listener(driver({ sdk, feed, accounts }))), setting('SAMKLANG_CLIENT_PORT'));
+  await open(https.createServer(tls, listener(federation(vendor))), setting('SAMKLANG_FEDERATION_PORT'));
+  console.log(`rocketchat: ${serverName} listens`);
+}
+
+// The SDK leaves promises of its background work unwatched; they are logged, as the product does.
+process.on('unhandledRejection', (error) => console.error('unhandled rejection:', error));
+process.on('SIGTERM', () => process.exit(0));
+main().catch((error) => {
+  console.error('rocketchat:', error);
+  process.exit(1);
+});

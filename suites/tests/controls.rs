@@ -1,0 +1,210 @@
+//! Servers that are none. Whatever they do, the suite has nothing good to say about them; and what no server can do, none is
+//! said to do.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use samklang_runner::{
+    play,
+    scenario::{CheckPlan, Scenario},
+    scene::Scene,
+    selftest::{CameTo, Selftest, Showing},
+};
+use samklang_stage::{
+    deploy::{
+        Cast, Deployer, Ground, Listening, Progress, Start,
+        embedded::{Embedded, EmbeddedDeployer},
+    },
+    switchboard::FederationClient,
+    user::{Failure, Pattern, Private},
+};
+use samklang_suites::setting;
+use samklang_verdict::{Problem, Role};
+use serde_json::{Value, json};
+
+/// What a control does with every request, but for those that every scenario begins with: whether it is up, and the
+/// making of accounts. Without these it would be found out before the scenarios have begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Control {
+    /// It answers 200 `{}`.
+    Agrees,
+    /// It answers 404.
+    Denies,
+    /// It never answers.
+    Hangs,
+    /// It answers with what it was sent.
+    Echoes,
+}
+
+impl Control {
+    async fn answer(self, request: Request<Bytes>) -> Response<Bytes> {
+        let (status, body) = match self {
+            Self::Agrees => (200, Bytes::from_static(b"{}")),
+            Self::Denies => (404, Bytes::new()),
+            Self::Hangs => std::future::pending().await,
+            Self::Echoes => (200, request.into_body()),
+        };
+        let answer = Response::builder().status(status).header("content-type", "application/json");
+        answer.body(body).unwrap()
+    }
+}
+
+/// A control as a server of that name.
+struct Server {
+    control: Control,
+    name: String,
+}
+
+#[async_trait]
+impl Embedded for Server {
+    async fn federation(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.control.answer(request).await
+    }
+
+    async fn client(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let answer = match request.uri().path() {
+            "/_matrix/client/versions" => json!({"versions": ["v1.13"]}),
+            "/_matrix/client/v3/register" => {
+                let user = format!("@{}:{}", body["username"].as_str().unwrap_or_default(), self.name);
+                json!({"user_id": user, "access_token": "token"})
+            }
+            _ => return self.control.answer(request).await,
+        };
+        Response::new(answer.to_string().into())
+    }
+}
+
+/// A control in role A, and an honest server in role B.
+struct Controlled(Control);
+
+#[async_trait]
+impl Deployer for Controlled {
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn ground(&self) -> Result<Ground, Problem> {
+        Ok(Ground::Memory)
+    }
+
+    async fn prepare(&self, _: &Cast, _: &Progress<'_>) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn claim_port(&self) -> Result<Option<u16>, Problem> {
+        Ok(None)
+    }
+
+    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
+        EmbeddedDeployer::default().start(start).await
+    }
+
+    fn embed(&self, role: Role, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
+        match role {
+            Role::A => Ok(Arc::new(Server { control: self.0, name: name.to_owned() })),
+            _ => EmbeddedDeployer::default().embed(role, name, way),
+        }
+    }
+
+    async fn clear(&self) -> Result<(), Problem> {
+        Ok(())
+    }
+}
+
+/// The whole suite, or `scenarios` in its place, each in its newest room version.
+fn test(scenarios: Option<Vec<&'static Scenario>>) -> Selftest {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut suite = samklang_suites::suite(&root).unwrap();
+    suite.expectations = suite.expectations.without_proposals();
+    suite.scenarios = scenarios.unwrap_or(suite.scenarios);
+    let casts = setting::casts(&setting::shelf(&root, &[]), Some("reference"), None, None).unwrap();
+    Selftest { suite: Arc::new(suite), casts, faults: vec![], quick: true, jobs: 1, seed: 1 }
+}
+
+fn hold(control: Control) {
+    let test = test(None);
+    let showing = test.show(&Controlled(control)).unwrap();
+    let green: Vec<_> = showing.green().collect();
+    assert!(green.is_empty(), "{control:?} passes {green:#?}");
+    // All of the suite was held against it.
+    let checks = test.suite.check_ids().len();
+    let judged = showing.seen.keys().map(|(check, _)| check).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(judged.len(), checks);
+}
+
+#[test]
+fn a_server_that_agrees_to_everything_passes_nothing() {
+    hold(Control::Agrees);
+}
+
+#[test]
+fn a_server_that_knows_nothing_passes_nothing() {
+    hold(Control::Denies);
+}
+
+#[test]
+fn a_server_that_hangs_passes_nothing() {
+    hold(Control::Hangs);
+}
+
+#[test]
+fn a_server_that_echoes_passes_nothing() {
+    hold(Control::Echoes);
+}
+
+/// What no server can do, beside what each can.
+static CANARY: Scenario = Scenario {
+    id: "canary.miracle",
+    title: "Alice and Bob talk, and are shown what nobody has said.",
+    catalogue: &["X"],
+    checks: &[
+        CheckPlan::new("said", "Bob is shown what Alice has said."),
+        CheckPlan::new("unsaid", "Bob is shown what Alice has not said."),
+        CheckPlan::new("unshown", "Bob is not shown what Alice has said."),
+    ],
+    play: play!(canary),
+    ..Scenario::PAIR
+};
+
+async fn canary(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let (alice, bob) = (host.register("alice").await?, guest.register("bob").await?);
+    let room = alice.create_room(Private).await?;
+    alice.invite(&room, &bob).await?;
+    bob.sees(samklang_stage::user::invite(&room, &bob)).await?;
+    bob.join(&room).await?;
+    let (hello, later) = (alice.send(&room, "hello").await?, alice.send(&room, "later").await?);
+    bob.sees(&hello).await?;
+    let later = bob.sees(&later).await?;
+    scene.check("said", bob.sees(&hello).await);
+    scene.check("unsaid", bob.sees(Pattern::event_with_id("a miracle", &room.id, "$never")).await);
+    scene.check("unshown", bob.never_saw(&hello, &later));
+    Ok(())
+}
+
+#[test]
+fn what_no_server_can_do_none_is_said_to_do() {
+    let showing = test(Some(vec![&CANARY])).show(&EmbeddedDeployer::default()).unwrap();
+    for (name, reason) in
+        [("said", None), ("unsaid", Some("delivery.not_seen")), ("unshown", Some("delivery.leaked"))]
+    {
+        let came = came_to(&showing, name);
+        assert!(!came.is_empty());
+        for came in came {
+            match (reason, came) {
+                (None, came) => assert_eq!(came, &CameTo::Pass, "{name}"),
+                (Some(reason), CameTo::Fail(found)) => assert_eq!(found.as_str(), reason, "{name}"),
+                (Some(_), came) => panic!("{name}: {came:?}"),
+            }
+        }
+    }
+}
+
+fn came_to<'a>(showing: &'a Showing, name: &str) -> Vec<&'a CameTo> {
+    showing.seen.iter().filter(|((check, _), _)| check.name() == name).map(|(_, came)| came).collect()
+}
