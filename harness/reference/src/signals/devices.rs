@@ -49,9 +49,10 @@ impl Account {
         shown
     }
 
-    /// All devices and the cross-signing keys (server-server API, `GET /user/devices`).
+    /// All devices that have keys, and the cross-signing keys (server-server API, `GET /user/devices`).
     pub(crate) fn devices_for_servers(&self, user: &str) -> Value {
-        let devices: Vec<_> = self.devices.keys().map(|id| self.device_for_servers(id)).collect();
+        let ids = self.devices.iter().filter(|(_, device)| !device.keys.is_null()).map(|(id, _)| id);
+        let devices: Vec<_> = ids.map(|id| self.device_for_servers(id)).collect();
         let mut answer = json!({"user_id": user, "stream_id": self.device_stream, "devices": devices});
         for key in SIGNING {
             if let Some(held) = self.signing.get(key) {
