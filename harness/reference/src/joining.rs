@@ -185,7 +185,7 @@ impl Homeserver {
         let taken = self.submit(membership, server, room, id.id(), &event).await?;
         match membership {
             "join" => self.enter(room, &version, &taken).await?,
-            "knock" => self.remember_knock(room, user, server, &taken),
+            "knock" => self.remember_knock(room, user, server, &version, &taken).await,
             _ => self.depart(room, user, &taken.event),
         }
         Ok(taken)
@@ -253,10 +253,23 @@ impl Homeserver {
         json!({"auth_chain": holding(chain), "state": holding(state)})
     }
 
-    fn remember_knock(&self, room: &str, user: &str, server: &str, taken: &Taken) {
+    /// Keeps what a knock was answered with, as far as it holds (server-server API, knocking upon a room).
+    async fn remember_knock(
+        &self,
+        room: &str,
+        user: &str,
+        server: &str,
+        version: &RoomVersion,
+        taken: &Taken,
+    ) {
+        let shown = taken.answer.json()["knock_room_state"].as_array().cloned().unwrap_or_default();
+        self.learn_signers(version, &shown).await;
         let mut known = self.known();
+        let holds = |pdu: &Value| {
+            Event::read(pdu, version).is_ok_and(|event| verify_event(&event, &known.ring).is_ok())
+        };
+        let room_state = shown.into_iter().filter(|pdu| !self.is_live() || holds(pdu)).collect();
         let position = known.next_position();
-        let room_state = taken.answer.json()["knock_room_state"].as_array().cloned().unwrap_or_default();
         let knock = Knock { event: taken.event.clone(), room_state, via: server.to_owned(), position };
         known.knocks.insert((room.to_owned(), user.to_owned()), knock);
         drop(known);

@@ -83,7 +83,14 @@ impl Traffic {
             played: played.to_owned(),
             doubtful: in_doubt.collect(),
         };
-        Self::of(company, &all, exchanges)
+        let mut traffic = Self::of(company, &all, exchanges);
+        // What a peer shows of a room may be the first that is seen of its key.
+        for peer in stage.peers() {
+            if let Ok(document) = KeyDocument::verify(&peer.key_document(), peer.name()) {
+                traffic.keys.learn(&document, now_ms());
+            }
+        }
+        traffic
     }
 
     /// What `exchanges` show, where `all` is everything that was recorded beside them. Of that, what no scenario can call
@@ -197,8 +204,11 @@ impl Traffic {
 
     /// An event in its room's version; none where it cannot be read at all.
     pub fn read(&self, json: &Value) -> Option<Event> {
-        let known = json["room_id"].as_str().and_then(|room| self.versions.get(room));
-        Event::read(json, known.or(self.played.as_ref())?).ok()
+        let known = json["room_id"].as_str().and_then(|room| self.versions.get(room)).cloned();
+        // From version 12 on a create event names no room, but the version.
+        let own = || RoomVersion::new(json["content"]["room_version"].as_str()?).ok();
+        let own = || own().filter(|_| json["room_id"].is_null() && json["type"] == "m.room.create");
+        Event::read(json, &known.or_else(own).or_else(|| self.played.clone())?).ok()
     }
 }
 
