@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, PreEscaped, Render, html};
-use samklang_verdict::{CheckResult, Role};
+use samklang_verdict::{CheckResult, Role, Verdict};
 
 use super::{DETAILED, Page, failures};
 use crate::{
@@ -165,7 +165,9 @@ impl Tables<'_> {
 
     /// Which faults prove the check, folded.
     fn proofs(&self, row: &Row<'_>) -> Markup {
-        let proven = row.values().find(|check| !check.proven_by.is_empty());
+        // Where the check failed, they stand with the failure.
+        let failed = row.values().any(|check| matches!(check.verdict, Verdict::Fail(_)));
+        let proven = row.values().find(|check| !check.proven_by.is_empty()).filter(|_| !failed);
         html! {
             @if let Some(check) = proven {
                 details {
@@ -188,7 +190,7 @@ impl Tables<'_> {
         out.push(mark.sign());
         out.push(' ');
         Shown(word).render_to(&mut out);
-        if let samklang_verdict::Verdict::Fail(fail) = &check.verdict {
+        if let Verdict::Fail(fail) = &check.verdict {
             if let Some(role) = fails::blamed(fail) {
                 out.push_str(&format!(" {role}"));
             }
