@@ -70,8 +70,8 @@ impl Held {
 ///                                             └────── b ◀──┘             forward extremity: merge
 /// ```
 ///
-/// Events may arrive in any order. What has gaps before it stays undecided until they are filled, and then all is judged
-/// anew; only soft failure depends on when an event arrived.
+/// Events may arrive in any order. What has gaps before it stays undecided until they are filled, and is judged then; only
+/// soft failure depends on when an event arrived.
 #[derive(Debug, Clone)]
 pub struct Room {
     version: RoomVersion,
@@ -207,7 +207,9 @@ impl Room {
         if self.events.get(&id).is_some_and(|held| !undecided(held) && !upgrades(held)) {
             return;
         }
-        let waiting = self.events.iter().filter(|(_, held)| undecided(held)).map(|(id, _)| id.clone());
+        // What is rejected for what it cites may still wait for its place, and what follows it waits with it.
+        let waits = |held: &Held| undecided(held) || (!held.outlier && held.before.is_none());
+        let waiting = self.events.iter().filter(|(_, held)| waits(held)).map(|(id, _)| id.clone());
         let mut pending: BTreeSet<_> = waiting.chain([id.clone()]).collect();
         // An event that was only cited may turn out otherwise at its place, and with it what cites it.
         let was_cited = self.events.get(&id).is_some_and(upgrades);

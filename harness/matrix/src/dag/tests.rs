@@ -217,3 +217,69 @@ fn events_of_other_rooms_are_refused() {
     let message = other.draft("m.room.message", A).sign(&a);
     assert!(matches!(room.add(&message.json), Err(RoomError::OtherRoom(_))));
 }
+
+/// A room with forks, in which some events are rejected and some power is taken away, with all its events.
+fn tangled(random: &mut fastrand::Rng) -> (Room, Vec<Value>) {
+    let (a, b, _) = keys();
+    let mut room = Room::create(["10", "11", "12"][random.usize(..3)], A, &a, 1).unwrap();
+    let join = room.draft_member(B, B, "join").sign(&b);
+    add(&mut room, &join);
+    let mut pdus: Vec<_> = room.ids().map(|id| pdu_of(&room, id)).collect();
+    for step in 0..12 {
+        let after: Vec<_> = room.ids().filter(|id| room.state_before(id).is_some()).collect();
+        let after: Vec<_> = (0..2).map(|_| after[random.usize(..after.len())].to_owned()).collect();
+        let content = json!({"body": step, "topic": step});
+        let kind = random.usize(..6);
+        let by_a = kind < 2 || (kind > 2 && random.bool());
+        let (sender, key) = if by_a { (A, &a) } else { (B, &b) };
+        let draft = match kind {
+            0 => room.draft_member(A, B, "ban"),
+            1 => room.draft_member(A, B, "leave"),
+            2 => room.draft_member(B, B, "join"),
+            3 | 4 => room.draft("m.room.topic", sender).state_key("").content(content),
+            _ => room.draft("m.room.message", sender).content(content),
+        };
+        let after: BTreeSet<_> = after.into_iter().collect();
+        let built = draft.after(after).sign(key);
+        add(&mut room, &built);
+        pdus.push(built.json);
+    }
+    (room, pdus)
+}
+
+fn pdu_of(room: &Room, id: &str) -> Value {
+    Value::Object(room.event(id).unwrap().json().clone())
+}
+
+/// What a room makes of each event at its place, soft failure apart, which depends on the time of arrival.
+fn judged(room: &Room) -> Vec<(String, bool, Option<StateMap>)> {
+    let is_rejected = |id: &str| matches!(room.outcome(id), Some(Outcome::Rejected(_)));
+    room.ids().map(|id| (id.to_owned(), is_rejected(id), room.state_before(id).cloned())).collect()
+}
+
+/// Only what is not decided yet is judged at each arrival; it comes to what judging all anew comes to.
+#[test]
+fn whatever_the_order_of_arrival_events_are_judged_alike() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let (mut rejected, mut undecided) = (0, 0);
+    for _ in 0..60 {
+        let (room, mut pdus) = tangled(&mut random);
+        random.shuffle(&mut pdus);
+        let mut copy = Room::empty(room.version(), room.id());
+        for (place, pdu) in pdus.iter().enumerate() {
+            // Some are cited before they are placed.
+            if random.usize(..4) == 0 {
+                let event = Event::read(pdu, copy.version()).unwrap();
+                copy.hold(event, true, None);
+            }
+            copy.add(pdu).unwrap();
+            let mut anew = copy.clone();
+            anew.judge_anew(copy.ids().map(str::to_owned).collect());
+            assert_eq!(judged(&copy), judged(&anew), "after {place} of {pdus:#?}");
+            undecided += copy.ids().filter(|id| copy.state_before(id).is_none()).count();
+        }
+        assert_eq!(judged(&copy), judged(&room));
+        rejected += judged(&room).iter().filter(|(_, rejected, _)| *rejected).count();
+    }
+    assert!(rejected > 20 && undecided > 100, "{rejected} rejected, {undecided} undecided");
+}
