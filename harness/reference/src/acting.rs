@@ -220,14 +220,7 @@ impl Homeserver {
                 None => {}
             }
         }
-        let mut last = refusal(404, "M_NOT_FOUND", "no server of the room is known");
-        for server in self.ways_to(room, user, via) {
-            match self.change_membership_with("join", &server, room, user, more).await {
-                Ok(_) => return Ok(()),
-                Err(obstacle) => last = told(obstacle),
-            }
-        }
-        Err(last)
+        self.get_in("join", room, user, via, more).await
     }
 
     /// Has a user knock on a room, here or by way of one of `via`.
@@ -246,9 +239,21 @@ impl Homeserver {
             merge(&mut content, more);
             return self.say_unchecked(room, user, Saying::state("m.room.member", user, content)).map(drop);
         }
+        self.get_in("knock", room, user, via, more).await
+    }
+
+    /// Tries the servers by way of which a user may join or knock in turn, and tells what the last one said.
+    async fn get_in(
+        &self,
+        membership: &str,
+        room: &str,
+        user: &str,
+        via: &[String],
+        more: &Value,
+    ) -> Result<(), Refusal> {
         let mut last = refusal(404, "M_NOT_FOUND", "no server of the room is known");
         for server in self.ways_to(room, user, via) {
-            match self.change_membership_with("knock", &server, room, user, more).await {
+            match self.change_membership_with(membership, &server, room, user, more).await {
                 Ok(_) => return Ok(()),
                 Err(obstacle) => last = told(obstacle),
             }
