@@ -129,8 +129,6 @@ faults! {
     ContentHashDrops, "content-hash-drops", "SS-PDU-021", ["events"];
     /// Events that are missing are not asked for.
     GapsNotFilled, "gaps-not-filled", "SS-MISSING-012", ["events", "federation"];
-    /// Events that were missing are shown after those that follow them.
-    GapEventsUnordered, "gap-events-unordered", "SS-MISSING-012", ["events", "federation"];
     /// A redaction that arrives before its target has no effect.
     EarlyRedactionForgotten, "early-redaction-forgotten", "SS-REDACT-018", ["events"];
     /// Anybody may redact anything.
@@ -231,8 +229,6 @@ faults! {
     InviteVersionUnchecked, "invite-version-unchecked", "SS-INVITE-015", ["federation"];
     /// An invite is signed whatever it shows of its room.
     InviteStateUnchecked, "invite-state-unchecked", "SS-INVITE-023", ["federation"];
-    /// An invite with odd stripped state breaks the invited user's sync.
-    InviteStateNeeded, "invite-state-needed", "SS-INVITE-027", ["federation", "events"];
     /// Every refusal of an invite is the same server error.
     InviteRefusedVaguely, "invite-refused-vaguely", "SS-INVITE-021", ["federation"];
     /// An invite comes back without a signature.
