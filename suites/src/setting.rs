@@ -48,8 +48,13 @@ impl Deployment {
     /// program there is nothing to choose, to sweep or to make.
     ///
     /// # Errors
-    /// When containers are asked for and no engine answers, or the state root cannot be used.
+    /// When containers are asked for and no engine answers, when the state root cannot be used, or when a server inside this
+    /// program is to meet others without the switchboard.
     pub async fn choose(casts: &[Cast], deploy: Deploy, direct: bool) -> Result<Self, Problem> {
+        if let Some(cast) = casts.iter().find(|cast| direct && cast.vendor.is_embedded()) {
+            let text = message!("vendor.embedded-direct", vendor = cast.vendor.title);
+            return Err(Problem::configuration(text));
+        }
         if all_embedded(casts) {
             let deployer = Arc::new(EmbeddedDeployer::default());
             let (id, swept) = (run_id(), Report::default());

@@ -7,6 +7,7 @@ mod sources;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
+use samklang_reference::Fault;
 use samklang_verdict::Catalogue;
 
 use self::sources::{Source, below, literals, messages, project};
@@ -200,6 +201,17 @@ fn the_homeserver_inside_the_program_has_its_version() {
     let vendor = samklang_suites::setting::shelf(project(), &[]).load("reference").unwrap();
     assert!(vendor.is_embedded());
     assert_eq!(vendor.default_version, env!("CARGO_PKG_VERSION"));
+}
+
+/// A mistake breaks a requirement, or a section of the specification where nothing is told apart so finely.
+#[test]
+fn every_fault_breaks_something_that_is_specified() {
+    let text = fs::read_to_string(project().join("suites/requirements/requirements.tsv")).unwrap();
+    let ids: BTreeSet<_> = text.lines().filter_map(|row| row.split('\t').next()).collect();
+    let is_known = |broken: &str| ids.contains(broken) || broken.starts_with("content/");
+    let unknown: Vec<_> =
+        Fault::all().into_iter().filter(|fault| !is_known(fault.requirement())).map(Fault::name).collect();
+    assert!(unknown.is_empty(), "faults that break no requirement: {unknown:?}");
 }
 
 /// What only recorded traffic can show is held against it, or it is said why it cannot be.

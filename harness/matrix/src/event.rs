@@ -138,6 +138,14 @@ impl Event {
         self.object.get("content").and_then(Value::as_object).unwrap_or(&NONE)
     }
 
+    /// Of a member event: the user, and what the user becomes.
+    pub fn member(&self) -> Option<(&str, &str)> {
+        if self.kind() != "m.room.member" {
+            return None;
+        }
+        Some((self.state_key()?, self.membership()?))
+    }
+
     /// `content.membership`.
     pub fn membership(&self) -> Option<&str> {
         text(self.content(), "membership")

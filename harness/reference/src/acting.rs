@@ -12,7 +12,7 @@ use crate::{
     fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, now_ms},
-    joining::{Obstacle, VERSIONS, segment},
+    joining::{Obstacle, segment},
     reply::{Refusal, refusal, refuse},
 };
 
@@ -40,7 +40,7 @@ fn forbidden(rule: &dyn std::fmt::Display) -> Refusal {
     refusal(403, "M_FORBIDDEN", rule.to_string())
 }
 
-fn broken(error: &dyn std::fmt::Display) -> Refusal {
+pub(crate) fn broken(error: &dyn std::fmt::Display) -> Refusal {
     refusal(500, "M_UNKNOWN", error.to_string())
 }
 
@@ -63,46 +63,6 @@ fn told(obstacle: Obstacle) -> Refusal {
 }
 
 impl Homeserver {
-    /// Founds a room with its create event and the creator's join; answers with its id. `create` is what the create
-    /// event's content holds beside what the version asks for.
-    ///
-    /// # Errors
-    /// When the version is not known.
-    pub(crate) fn found_room(
-        &self,
-        version: &str,
-        creator: &str,
-        create: Value,
-        profile: &Value,
-    ) -> Result<String, Refusal> {
-        let known_version = RoomVersion::new(version).ok().filter(|_| VERSIONS.contains(&version));
-        let unknown =
-            || refusal(400, "M_UNSUPPORTED_ROOM_VERSION", format!("room version {version} is not known"));
-        let version = known_version.ok_or_else(unknown)?;
-        let mut content = create;
-        content["room_version"] = json!(version.id());
-        if !version.names_creator_by_sender() {
-            content["creator"] = json!(creator);
-        }
-        let opaque: String = std::iter::repeat_with(fastrand::alphanumeric).take(18).collect();
-        let mut room = self.empty_room(&version, &format!("!{opaque}:{}", self.name()));
-        let create =
-            room.draft("m.room.create", creator).state_key("").content(content).at(stamp()).sign(self.key());
-        if version.is_named_by_create() {
-            room = self.empty_room(&version, &create.id.replacen('$', "!", 1));
-        }
-        let id = room.id().to_owned();
-        if room.add(&create.json).map_err(|error| broken(&error))? != Outcome::Accepted {
-            return refuse(400, "M_BAD_STATE", "the room cannot be created so");
-        }
-        self.known().rooms.insert(id.clone(), HeldRoom::new(room));
-        self.publish(&id);
-        let mut content = json!({ "membership": "join" });
-        merge(&mut content, profile);
-        self.say_unchecked(&id, creator, Saying::state("m.room.member", creator, content))?;
-        Ok(id)
-    }
-
     /// Sends an event of a user's who is in the room; answers with its id.
     ///
     /// # Errors
@@ -116,7 +76,12 @@ impl Homeserver {
 
     /// As [`Homeserver::say`], for users who are not in the room yet.
     #[expect(clippy::needless_pass_by_value, reason = "what is said is made for this one act")]
-    fn say_unchecked(&self, room: &str, sender: &str, saying: Saying<'_>) -> Result<String, Refusal> {
+    pub(crate) fn say_unchecked(
+        &self,
+        room: &str,
+        sender: &str,
+        saying: Saying<'_>,
+    ) -> Result<String, Refusal> {
         let mut known = self.known();
         let held =
             known.rooms.get_mut(room).ok_or_else(|| refusal(404, "M_NOT_FOUND", "the room is not known"))?;
@@ -445,7 +410,7 @@ fn cite_too_much(pdu: &mut Value, room: &Room) {
     }
 }
 
-fn stamp() -> i64 {
+pub(crate) fn stamp() -> i64 {
     i64::try_from(now_ms()).unwrap_or(i64::MAX)
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct HeldRoom {
     pub(crate) timeline: Vec<Entry>,
     /// The ids in the timeline.
     listed: BTreeSet<String>,
+    /// The member events in the timeline, by whose they are.
+    stations: BTreeMap<String, Vec<Entry>>,
     /// Events from before this server took part, and those of an earlier stay, by id. Their place in the graph is not
     /// judged.
     pub(crate) history: BTreeMap<String, Event>,
@@ -38,6 +40,7 @@ impl HeldRoom {
             room,
             timeline: Vec::new(),
             listed: BTreeSet::new(),
+            stations: BTreeMap::new(),
             history: BTreeMap::new(),
             redactions: BTreeMap::new(),
         }
@@ -122,6 +125,11 @@ impl HeldRoom {
         member.and_then(Event::membership).unwrap_or("leave").to_owned()
     }
 
+    /// The member events of a user in the timeline, in the order in which they came.
+    pub(crate) fn stations(&self, user: &str) -> &[Entry] {
+        self.stations.get(user).map_or(&[], Vec::as_slice)
+    }
+
     /// The users in the room with this membership.
     pub(crate) fn members(&self, membership: &str) -> Vec<String> {
         let state = self.room.state().unwrap_or_default();
@@ -157,17 +165,23 @@ impl HeldRoom {
         carelessly: bool,
         mut position: impl FnMut() -> Position,
     ) -> Vec<Event> {
+        let is_in_force =
+            |id: &str| self.room.outcome(id) == Some(&Outcome::Accepted) && !self.redacts_in_vain(id);
         let is_new = |id: &&str| {
-            let in_force = carelessly || self.room.outcome(id) == Some(&Outcome::Accepted);
-            let has_place = self.room.state_before(id).is_some();
-            !self.listed.contains(*id) && in_force && has_place && (carelessly || !self.redacts_in_vain(id))
+            !self.listed.contains(*id)
+                && (carelessly || is_in_force(id))
+                && self.room.state_before(id).is_some()
         };
         let new = self.room.ids().filter(is_new).filter_map(|id| self.room.event(id));
         let mut new: Vec<Event> = new.cloned().collect();
         new.sort_by_key(|event| (event.depth(), event.origin_server_ts(), event.id().to_owned()));
         for event in &new {
             self.listed.insert(event.id().to_owned());
-            self.timeline.push(Entry { position: position(), id: event.id().to_owned() });
+            let entry = Entry { position: position(), id: event.id().to_owned() };
+            if let Some((user, _)) = event.member() {
+                self.stations.entry(user.to_owned()).or_default().push(entry.clone());
+            }
+            self.timeline.push(entry);
         }
         new
     }

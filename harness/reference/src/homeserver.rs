@@ -92,6 +92,8 @@ pub(crate) struct Known {
     pub(crate) publication: Option<Value>,
     /// Servers to which nothing is sent any more, by a fault.
     pub(crate) wedged: BTreeSet<String>,
+    /// The mistake with which it shows to users what it knows.
+    fault: Option<Fault>,
     position: Position,
 }
 
@@ -167,6 +169,11 @@ impl Known {
     pub(crate) fn position(&self) -> Position {
         self.position
     }
+
+    /// Whether it is shown with this fault.
+    pub(crate) fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
 }
 
 impl Homeserver {
@@ -190,7 +197,7 @@ impl Homeserver {
         fault: Option<Fault>,
     ) -> Result<Arc<Self>, KeyDocumentError> {
         let key = SigningKey::generate(key_version)?;
-        let known = Known { ring: KeyRing::new().with(&name, &key), ..Known::default() };
+        let known = Known { ring: KeyRing::new().with(&name, &key), fault, ..Known::default() };
         Ok(Arc::new_cyclic(|me| Self {
             name,
             key,

@@ -7,6 +7,7 @@ mod answering;
 mod asking;
 mod client;
 mod fault;
+mod founding;
 mod held_room;
 mod homeserver;
 mod joining;

@@ -19,12 +19,47 @@ use crate::{
     homeserver::{Homeserver, Known},
 };
 
+/// The types of signals that are known.
+pub(crate) const SIGNALS: [&str; 6] = [
+    "m.typing",
+    "m.receipt",
+    "m.presence",
+    "m.direct_to_device",
+    "m.device_list_update",
+    "m.signing_key_update",
+];
+
+/// Whether a signal has what its type needs, as servers see it that are strict about the whole transaction.
+pub(crate) fn is_well_formed(edu: &Value) -> bool {
+    let content = &edu["content"];
+    let texts = |keys: &[&str]| keys.iter().all(|key| content[*key].is_string());
+    let objects = |value: &Value| value.as_object().is_some_and(|all| all.values().all(Value::is_object));
+    match edu["edu_type"].as_str() {
+        Some("m.typing") => texts(&["room_id", "user_id"]) && content["typing"].is_boolean(),
+        Some("m.receipt") => objects(content),
+        Some("m.presence") => {
+            content["push"].as_array().is_some_and(|push| push.iter().all(Value::is_object))
+        }
+        Some("m.direct_to_device") => {
+            texts(&["sender", "type", "message_id"]) && objects(&content["messages"])
+        }
+        Some("m.device_list_update") => texts(&["user_id", "device_id"]) && content["stream_id"].is_i64(),
+        Some("m.signing_key_update") => texts(&["user_id"]),
+        _ => true,
+    }
+}
+
 impl Known {
     /// Whether a user has something to say in a room, brought by `origin`: it is the user's own server, the user is in
     /// the room, and the room's ACL does not deny the server.
     pub(crate) fn has_say(&self, origin: &str, user: &str, room: &str) -> bool {
+        server_of(user) == Some(origin) && self.may_speak(origin, user, room)
+    }
+
+    /// As [`Known::has_say`], whosesoever user it is.
+    pub(crate) fn may_speak(&self, origin: &str, user: &str, room: &str) -> bool {
         let may = |held| acl::admits(held, origin) && held.membership(user) == "join";
-        server_of(user) == Some(origin) && self.rooms.get(room).is_some_and(may)
+        self.rooms.get(room).is_some_and(may)
     }
 
     /// The rooms that a user of this server is in.
@@ -82,7 +117,7 @@ impl Homeserver {
 
     /// Does what an event that is now in force makes necessary.
     pub(crate) fn follow_up(&self, room: &str, event: &Event) {
-        let (Some(membership), Some(user)) = (event.membership(), event.state_key()) else { return };
+        let Some((user, membership)) = event.member() else { return };
         match membership {
             "join" => {
                 self.introduce(room, user);

@@ -229,7 +229,7 @@ impl Homeserver {
         {
             held.redactions.entry(target.to_owned()).or_default().insert(event.id().to_owned());
         }
-        let (Some(membership), Some(user)) = (event.membership(), event.state_key()) else { return };
+        let Some((user, membership)) = event.member() else { return };
         if membership == "join" && self.is_own(user) {
             known.visited.entry(user.to_owned()).or_default().insert(held.room.id().to_owned());
         }

@@ -257,19 +257,23 @@ impl VendorShelf {
     }
 }
 
-/// Up to three of `names` that somebody who wrote `name` may have meant, the nearest first: names that are spelled
-/// alike, or that hold what was written.
+/// Up to three of `names` that somebody who wrote `name` may have meant, the nearest first: names that have what was
+/// written as a word of theirs, then names that are spelled alike or that hold it elsewhere.
 pub fn nearest(name: &str, names: &[String]) -> Vec<String> {
     let written = name.to_lowercase();
     let mut near: Vec<_> = names
         .iter()
-        .map(|known| (strsim::normalized_damerau_levenshtein(&written, &known.to_lowercase()), known))
-        .filter(|(likeness, known)| {
-            *likeness >= 0.5 || (written.len() > 2 && known.to_lowercase().contains(&written))
+        .map(|known| {
+            let lower = known.to_lowercase();
+            let is_word = lower.split(['.', '-', '/']).any(|word| word == written);
+            (is_word, strsim::normalized_damerau_levenshtein(&written, &lower), known)
+        })
+        .filter(|(is_word, likeness, known)| {
+            *is_word || *likeness >= 0.5 || (written.len() > 2 && known.to_lowercase().contains(&written))
         })
         .collect();
-    near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    near.into_iter().take(3).map(|(_, known)| known.clone()).collect()
+    near.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+    near.into_iter().take(3).map(|(.., known)| known.clone()).collect()
 }
 
 /// Names and versions become parts of paths, image tags and labels.

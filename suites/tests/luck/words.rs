@@ -60,6 +60,10 @@ pub(crate) fn unknown_names() {
     play("luckless", &["-s", "xyzzy"]).assert(64, &["called xyzzy", "Nearest are: ", "rooms"]);
     let version = play("luckless", &["--room-version", "99"]);
     version.assert(64, &["does not play room version 99", "10, 11, 12"]);
+    play("reference", &["--direct"]).assert(64, &["meets other servers at the switchboard alone"]);
+    play("reference", &["--image", "acme"]).assert(64, &["no image can be named for it"]);
+    let fault = place.start(place.command(&["selftest", "--fault", "signature-uncheked"])).ends();
+    fault.assert(64, &["No fault is called signature-uncheked", "signature-unchecked"]);
     play("luckless", &["--host", "z"]).assert(64, &["--host", "a or b"]);
     play("luckless", &["--no-such-flag"]).assert(64, &["--no-such-flag"]);
     assert!(!place.output().exists());

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Asked;
 use crate::{
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::Homeserver,
     reply::{Refusal, Reply, refuse},
@@ -19,6 +20,9 @@ impl Homeserver {
             ("GET", ["query", "profile"]) => {
                 let user = asked.value("user_id").unwrap_or_default();
                 self.own_user(user)?;
+                if self.has(Fault::ProfileNotAnswered) {
+                    return Ok(json!({}));
+                }
                 self.own_profile(user, asked.value("field"))
             }
             ("GET", ["query", "directory"]) => self.own_alias(asked.value("room_alias").unwrap_or_default()),
@@ -40,7 +44,14 @@ impl Homeserver {
     }
 
     fn give_devices(&self, user: &str) -> Reply {
-        match self.known().users.accounts.get(user) {
+        let known = self.known();
+        if self.has(Fault::DevicesForOthers)
+            && let Some(copy) = known.device_lists.copies.get(user)
+        {
+            let devices: Vec<_> = copy.devices.values().cloned().collect();
+            return Ok(json!({"user_id": user, "stream_id": 1, "devices": devices}));
+        }
+        match known.users.accounts.get(user) {
             Some(account) => Ok(account.devices_for_servers(user)),
             None => refuse(404, "M_NOT_FOUND", format!("{user} does not exist")),
         }

@@ -10,6 +10,7 @@ use crate::{
     homeserver::{Homeserver, Received},
     outbox::{MOST_EDUS, MOST_PDUS},
     reply::{Reply, refuse},
+    signals::{SIGNALS, is_well_formed},
 };
 
 const LIMITS: [(&str, usize); 2] = [("pdus", MOST_PDUS), ("edus", MOST_EDUS)];
@@ -36,6 +37,10 @@ impl Homeserver {
                 return refuse(400, "M_BAD_JSON", format!("more than {most} {list}"));
             }
         }
+        let deafened = self.has(Fault::MalformedSignalsDeafen) && self.known().wedged.contains(&asked.origin);
+        if deafened {
+            return refuse(500, "M_UNKNOWN", "the stream of signals is broken");
+        }
         let items = |list: &str| asked.body[list].as_array().cloned().unwrap_or_default();
         let mut results = Map::new();
         for pdu in items("pdus") {
@@ -53,6 +58,16 @@ impl Homeserver {
             }
         }
         for edu in items("edus") {
+            let known_type = edu["edu_type"].as_str().is_some_and(|kind| SIGNALS.contains(&kind));
+            if !known_type && self.has(Fault::UnknownSignalsRefused) {
+                return refuse(400, "M_UNRECOGNIZED", "no such signal");
+            }
+            if !is_well_formed(&edu) && self.has(Fault::SignalsSunkByMalformed) {
+                return refuse(400, "M_BAD_JSON", "a signal of the transaction is malformed");
+            }
+            if !is_well_formed(&edu) && self.has(Fault::MalformedSignalsDeafen) {
+                self.known().wedged.insert(asked.origin.clone());
+            }
             self.hear_signal(origin, &edu);
             self.log(asked, false, edu);
         }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Call;
 use crate::{
     acting::{Saying, merge},
+    fault::Fault,
     homeserver::Homeserver,
     reply::Reply,
 };
@@ -49,7 +50,10 @@ pub(super) fn power_levels(version: &RoomVersion, creator: &str, equals: &[&str]
 impl Homeserver {
     pub(super) async fn create_room(&self, call: &Call<'_>) -> Reply {
         let body = call.body();
-        let version = body["room_version"].as_str().unwrap_or(DEFAULT_VERSION);
+        let mut version = body["room_version"].as_str().unwrap_or(DEFAULT_VERSION);
+        if self.has(Fault::RoomVersionIgnored) {
+            version = "9";
+        }
         let is_public = body["visibility"] == "public";
         let preset =
             body["preset"].as_str().unwrap_or(if is_public { "public_chat" } else { "private_chat" });
@@ -94,6 +98,9 @@ impl Homeserver {
         let Some(version) = self.version_of(room) else { return Vec::new() };
         let mut levels = power_levels(&version, &call.user, equals);
         merge(&mut levels, &body["power_level_content_override"]);
+        if self.has(Fault::CreatorsListed) {
+            levels["users"][&call.user] = json!(100);
+        }
         let own = |kind: &str, content: Value| (kind.to_owned(), String::new(), content);
         let mut state = vec![own("m.room.power_levels", levels)];
         if let Some(alias) = self.wanted_alias(call) {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Call, not_found};
 use crate::{
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, Position},
     reply::{Refusal, Reply, refuse},
@@ -79,7 +80,10 @@ impl Homeserver {
                 if !held.was_member(&call.user) {
                     return refuse(403, "M_FORBIDDEN", "one is not in the room");
                 }
-                let all = held.whole_history();
+                let mut all = held.whole_history();
+                if known.has(Fault::HistoryUnordered) {
+                    all.sort_by_key(|event| event.id());
+                }
                 let start = match (&from, backwards) {
                     (Some(token), _) => held.place_of(&all, token),
                     (None, true) => all.len(),

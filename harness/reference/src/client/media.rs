@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{Call, not_found};
 use crate::{
+    fault::Fault,
     homeserver::Homeserver,
     joining::segment,
     reply::{Refusal, Reply, Said, refuse},
@@ -136,11 +137,19 @@ impl Homeserver {
             return refuse(413, "M_TOO_LARGE", format!("a file has {LARGEST} bytes at most"));
         }
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let file = File {
+        let mut file = File {
             bytes: request.body().clone(),
             content_type: content_type.unwrap_or("application/octet-stream").to_owned(),
             name: call.asked.value("filename").map(str::to_owned),
         };
+        if self.has(Fault::MediaCut) {
+            file.bytes.truncate(1024);
+        } else if self.has(Fault::MediaTypesLost) {
+            "application/octet-stream".clone_into(&mut file.content_type);
+        } else if self.has(Fault::MediaNamesSimplified) {
+            file.name =
+                file.name.map(|name| name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_"));
+        }
         let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
         let address = format!("mxc://{}/{id}", self.name());
         self.known().files.insert((self.name().to_owned(), id), Arc::new(file));
@@ -188,7 +197,11 @@ impl Homeserver {
 
     /// A file of this server's for another server. A thumbnail is the whole file.
     pub(crate) fn give_file(&self, id: &str) -> Result<Said, Refusal> {
+        if self.has(Fault::MediaRefused) {
+            return not_found("there is no such file");
+        }
         let file = self.held_file(self.name(), id);
-        file.map_or_else(|| not_found("there is no such file"), |file| Ok(file.in_parts()))
+        let file = file.map_or_else(|| not_found("there is no such file"), Ok)?;
+        Ok(if self.has(Fault::MediaNotInParts) { file.said() } else { file.in_parts() })
     }
 }

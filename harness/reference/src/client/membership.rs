@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Call, not_found};
 use crate::{
     acting::{Saying, merge},
+    fault::Fault,
     homeserver::Homeserver,
     reply::{Refusal, Reply, refuse},
 };
@@ -71,7 +72,9 @@ impl Homeserver {
             return refuse(403, "M_FORBIDDEN", format!("{user} cannot be subject to a {verb}: {now}"));
         }
         let mut content = json!({ "membership": membership });
-        merge(&mut content, &call.reason());
+        if !self.has(Fault::ReasonsDropped) {
+            merge(&mut content, &call.reason());
+        }
         self.say(room, &call.user, Saying::state("m.room.member", user, content))?;
         Ok(json!({}))
     }

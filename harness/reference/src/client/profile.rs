@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Call, not_found};
 use crate::{
     acting::Saying,
+    fault::Fault,
     homeserver::Homeserver,
     joining::segment,
     reply::{Refusal, Reply, refuse},
@@ -19,6 +20,9 @@ const SHOWN: [&str; 2] = ["displayname", "avatar_url"];
 impl Homeserver {
     /// What of a user's profile member events show.
     pub(super) fn shown_profile(&self, user: &str) -> Value {
+        if self.has(Fault::ProfileNotInRooms) {
+            return json!({});
+        }
         let known = self.known();
         let profile = known.users.accounts.get(user).map(|account| &account.profile);
         let field = |key: &str| Some((key.to_owned(), profile?.get(key)?.clone()));
@@ -70,7 +74,7 @@ impl Homeserver {
                 account.profile.insert(field.to_owned(), value.clone());
             }
         }
-        if SHOWN.contains(&field) {
+        if SHOWN.contains(&field) && !self.has(Fault::ProfileChangesNotShown) {
             self.show_profile_in_rooms(user);
         }
         Ok(json!({}))
@@ -88,6 +92,9 @@ impl Homeserver {
                 SHOWN.into_iter().chain(["join_authorised_via_users_server", "reason"]).collect();
             content.retain(|key, _| !gone.contains(key.as_str()));
             content.extend(profile.as_object().cloned().unwrap_or_default());
+            if self.has(Fault::ProfileClaimsAuthority) {
+                content.insert("join_authorised_via_users_server".to_owned(), json!(user));
+            }
             // A room that does not let the user speak keeps the old profile.
             let _: Result<String, Refusal> =
                 self.say(&room, user, Saying::state("m.room.member", user, Value::Object(content)));

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Call, not_found, shown::Eye};
 use crate::{
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, Known},
     reply::Reply,
@@ -22,10 +23,13 @@ fn relation(content: &Map<String, Value>) -> Option<(&str, &str)> {
 
 impl HeldRoom {
     /// The events about another that a user may see, the latest last. What was redacted is about nothing any more.
-    fn about(&self, id: &str, user: &str) -> Vec<&Event> {
+    fn about(&self, known: &Known, id: &str, user: &str) -> Vec<&Event> {
         let is_about = |event: &&Event| relation(event.content()).is_some_and(|(target, _)| target == id);
-        let is_shown =
-            |event: &&Event| self.redaction_of(event.id()).is_none() && self.shows(event.id(), user);
+        let is_shown = |event: &&Event| {
+            let is_whole =
+                self.redaction_of(event.id()).is_none() || known.has(Fault::RedactedRelationsCount);
+            is_whole && self.shows(event.id(), user)
+        };
         let mut about: Vec<_> = self.all_shown().filter(is_about).filter(is_shown).collect();
         about.sort_by_key(|event| (event.depth(), event.origin_server_ts(), event.id()));
         about
@@ -34,10 +38,15 @@ impl HeldRoom {
     /// What clients are told with an event of those about it (aggregations of child events).
     pub(super) fn bundle(&self, known: &Known, event: &Event, eye: Eye<'_>) -> Map<String, Value> {
         let mut bundle = Map::new();
-        let all = self.about(event.id(), eye.user);
+        let all = self.about(known, event.id(), eye.user);
         let of_kind = |kind| all.iter().filter(move |other| is_of(other, kind));
-        let replacements = of_kind("m.replace").filter(|other| self.replaces(other, event));
-        if let Some(latest) = replacements.max_by_key(|other| (other.origin_server_ts(), other.id()))
+        let replacements = of_kind("m.replace").filter(|other| self.replaces(known, other, event));
+        let latest = if known.has(Fault::FirstEditBundled) {
+            replacements.min_by_key(|other| (other.origin_server_ts(), other.id()))
+        } else {
+            replacements.max_by_key(|other| (other.origin_server_ts(), other.id()))
+        };
+        if let Some(latest) = latest
             && let Some(shown) = self.client_event_alone(known, latest.id(), eye)
         {
             bundle.insert("m.replace".into(), shown);
@@ -62,13 +71,12 @@ impl HeldRoom {
     }
 
     /// Whether an event is a valid replacement of another (validity of replacement events).
-    fn replaces(&self, other: &Event, event: &Event) -> bool {
-        let is_replaceable = event.state_key().is_none()
-            && !is_of(event, "m.replace")
-            && self.redaction_of(event.id()).is_none();
+    fn replaces(&self, known: &Known, other: &Event, event: &Event) -> bool {
+        let is_whole = self.redaction_of(event.id()).is_none() || known.has(Fault::RedactedRelationsCount);
+        let is_replaceable = event.state_key().is_none() && !is_of(event, "m.replace") && is_whole;
         is_replaceable
             && other.state_key().is_none()
-            && other.sender() == event.sender()
+            && (other.sender() == event.sender() || known.has(Fault::EditsByAnybody))
             && other.kind() == event.kind()
             && other.content().get("m.new_content").is_some_and(Value::is_object)
     }
@@ -90,7 +98,7 @@ impl Homeserver {
                 wanted.first().is_none_or(|kind| is_of(event, kind))
                     && wanted.get(1).is_none_or(|kind| event.kind() == *kind)
             };
-            let mut found: Vec<_> = held.about(id, &call.user).into_iter().filter(is_wanted).collect();
+            let mut found: Vec<_> = held.about(known, id, &call.user).into_iter().filter(is_wanted).collect();
             if call.asked.value("dir") != Some("f") {
                 found.reverse();
             }

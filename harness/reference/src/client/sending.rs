@@ -1,10 +1,11 @@
 //! What users send into rooms (client-server API, sending events to a room).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Call;
 use crate::{
     acting::Saying,
+    fault::Fault,
     homeserver::Homeserver,
     reply::{Reply, refuse},
 };
@@ -35,7 +36,22 @@ impl Homeserver {
             return refuse(400, "M_BAD_JSON", "the content is no object");
         }
         let redacts = (kind == "m.room.redaction").then(|| call.body()["redacts"].as_str()).flatten();
-        let saying = Saying { kind, state_key: None, content: call.body().clone(), redacts };
+        let mut content = call.body().clone();
+        if self.has(Fault::TextsSimplified) {
+            content = without_joiners(&content);
+        } else if self.has(Fault::RelationsDropped)
+            && let Some(content) = content.as_object_mut()
+        {
+            content.remove("m.relates_to");
+        } else if self.has(Fault::MessageTypesFiltered) && content["msgtype"] != "m.text" {
+            return refuse(400, "M_BAD_JSON", "there are no such messages");
+        } else if self.has(Fault::EventTypesFiltered) && !kind.starts_with("m.") {
+            return refuse(400, "M_BAD_JSON", "there are no such events");
+        } else if self.has(Fault::MessagesCut) {
+            let cut = content["body"].as_str().map(|body| body.chars().take(4096).collect::<String>());
+            content["body"] = json!(cut);
+        }
+        let saying = Saying { kind, state_key: None, content, redacts };
         self.say_once(call, room, transaction, saying)
     }
 
@@ -52,7 +68,7 @@ impl Homeserver {
                 },
             )
         };
-        if !allowed {
+        if !allowed && !self.has(Fault::RedactionByAnybody) {
             return refuse(403, "M_FORBIDDEN", "only who sent an event, or has the level, may redact it");
         }
         let saying =
@@ -72,8 +88,38 @@ impl Homeserver {
                 });
             return Ok(json!({ "event_id": id }));
         }
-        let content: Value = call.body().clone();
+        let mut content: Value = call.body().clone();
+        if self.has(Fault::StateTextsCut) {
+            for (_, text) in content.as_object_mut().into_iter().flatten() {
+                let cut = text.as_str().map(|text| text.chars().take(20).collect::<String>());
+                *text = cut.map_or_else(|| text.take(), Value::String);
+            }
+        } else if self.has(Fault::EmptyStateIgnored) && content.as_object().is_some_and(all_empty) {
+            return Ok(json!({"event_id": "$nothing"}));
+        } else if self.has(Fault::LevelsRounded) && kind == "m.room.power_levels" {
+            for (_, level) in content["users"].as_object_mut().into_iter().flatten() {
+                *level = json!(level.as_i64().map(|level| level / 50 * 50));
+            }
+        }
         let id = self.say(room, &call.user, Saying::state(kind, state_key, content))?;
         Ok(json!({ "event_id": id }))
+    }
+}
+
+fn all_empty(content: &Map<String, Value>) -> bool {
+    content.values().all(|value| value == "")
+}
+
+/// A value whose texts have lost what joins characters to one.
+fn without_joiners(value: &Value) -> Value {
+    match value {
+        Value::String(text) => {
+            json!(text.replace(['\u{200d}', '\u{fe0f}', '\u{301}', '\u{308}', '\u{30a}'], ""))
+        }
+        Value::Array(list) => list.iter().map(without_joiners).collect(),
+        Value::Object(object) => {
+            object.iter().map(|(key, value)| (key.clone(), without_joiners(value))).collect()
+        }
+        other => other.clone(),
     }
 }

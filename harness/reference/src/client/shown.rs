@@ -5,6 +5,7 @@ use samklang_matrix::{Event, Outcome};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Known, now_ms},
     taking::redacted_by,
@@ -30,10 +31,9 @@ impl HeldRoom {
     /// Whether a user is or was in the room, or anybody may read it.
     pub(super) fn was_member(&self, user: &str) -> bool {
         let open = self.state_content("m.room.history_visibility")["history_visibility"] == "world_readable";
-        let joined =
-            |event: &Event| event.is_state("m.room.member", user) && event.membership() == Some("join");
+        let joined = |event: &Event| event.membership() == Some("join");
         open || self.membership(user) == "join"
-            || self.timeline.iter().filter_map(|entry| self.event(&entry.id)).any(joined)
+            || self.stations(user).iter().filter_map(|entry| self.event(&entry.id)).any(joined)
     }
 
     /// Whether a user may read an event of the room.
@@ -45,6 +45,15 @@ impl HeldRoom {
     pub(super) fn client_event(&self, known: &Known, id: &str, eye: Eye<'_>) -> Option<Value> {
         let mut shown = self.client_event_alone(known, id, eye)?;
         let bundle = self.bundle(known, self.event(id)?, eye);
+        if known.has(Fault::EditsInPlace)
+            && let Some(content) =
+                bundle.get("m.replace").map(|edit| edit["content"]["m.new_content"].clone())
+        {
+            shown["content"] = content;
+        }
+        if known.has(Fault::EditsNotBundled) {
+            return Some(shown);
+        }
         if !bundle.is_empty() {
             shown["unsigned"]["m.relations"] = Value::Object(bundle);
         }
@@ -55,6 +64,11 @@ impl HeldRoom {
     pub(super) fn client_event_alone(&self, known: &Known, id: &str, eye: Eye<'_>) -> Option<Value> {
         let event = self.event(id)?;
         let mut shown = self.plain(event)?;
+        if known.has(Fault::RedactionTargetHidden) {
+            shown.as_object_mut()?.remove("redacts");
+        } else if known.has(Fault::TimesOfArrival) {
+            shown["origin_server_ts"] = json!(now_ms());
+        }
         let mut unsigned = Map::new();
         unsigned.insert(
             "age".into(),
@@ -70,7 +84,7 @@ impl HeldRoom {
         if let Some(transaction) = transaction_of(known, id, eye) {
             unsigned.insert("transaction_id".into(), json!(transaction));
         }
-        if let Some(redaction) = self.redaction_of(id) {
+        if let Some(redaction) = self.redaction_of(id).filter(|_| !known.has(Fault::RedactionUnexplained)) {
             unsigned.insert("redacted_because".into(), self.plain(redaction)?);
         }
         shown["unsigned"] = Value::Object(unsigned);

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Call, not_found};
 use crate::{
     acting::Saying,
+    fault::Fault,
     homeserver::Homeserver,
     joining::VERSIONS,
     reply::{Refusal, Reply, refuse},
@@ -46,8 +47,10 @@ impl Homeserver {
         let tombstone = json!({"body": "This room has been replaced", "replacement_room": new});
         self.say(room, &call.user, Saying::state(TOMBSTONE, "", tombstone))?;
         self.move_aliases(room, &new);
-        // Who may not change the levels leaves the old room open.
-        let _ = self.close(call, room);
+        if !self.has(Fault::UpgradeLeavesOpen) {
+            // Who may not change the levels leaves the old room open.
+            let _ = self.close(call, room);
+        }
         Ok(json!({ "replacement_room": new }))
     }
 
@@ -58,6 +61,7 @@ impl Homeserver {
         let default = levels["state_default"].as_i64().unwrap_or(50);
         let needed = levels["events"][TOMBSTONE].as_i64().unwrap_or(default);
         let may = held.room.power_of(&call.user).is_some_and(|power| power >= Power::Level(needed));
+        let may = may || self.has(Fault::UpgradeByAnybody);
         if held.membership(&call.user) != "join" || !may {
             return refuse(403, "M_FORBIDDEN", "one needs the level to send a tombstone");
         }
@@ -99,15 +103,21 @@ impl Homeserver {
             let last = self.known().rooms.get(room).and_then(|held| held.room.extremities().first().cloned());
             predecessor["event_id"] = json!(last);
         }
-        create["predecessor"] = predecessor;
+        if !self.has(Fault::UpgradeForgetsOrigin) {
+            create["predecessor"] = predecessor;
+        }
         let creators = &call.body()["additional_creators"];
         if version.is_named_by_create() && creators.is_array() {
             create["additional_creators"] = creators.clone();
         }
         let new = self.found_room(version.id(), user, create, &self.shown_profile(user))?;
-        for (kind, content) in &old.state {
-            let content =
+        let kept = if self.has(Fault::UpgradeLosesState) { &old.state[..1] } else { &old.state };
+        for (kind, content) in kept {
+            let mut content =
                 if *kind == LEVELS { taken_over(content, version, user, creators) } else { content.clone() };
+            if *kind == LEVELS && self.has(Fault::CreatorsListed) {
+                content["users"][user] = json!(100);
+            }
             self.say(&new, user, Saying::state(kind, "", content))?;
         }
         for (banned, content) in &old.banned {

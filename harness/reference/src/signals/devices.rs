@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     client::Account,
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, Known, Position},
     joining::segment,
@@ -102,13 +103,16 @@ impl Homeserver {
             content["user_id"] = json!(user);
             content["stream_id"] = json!(account.device_stream);
             content["prev_id"] = json!(if before == 0 { vec![] } else { vec![before] });
+            if self.has(Fault::DeviceChainBroken) {
+                content["prev_id"] = json!([]);
+            }
             if !account.devices.contains_key(device) {
                 content["deleted"] = json!(true);
             }
             content
         });
         drop(known);
-        if let Some(content) = content {
+        if let Some(content) = content.filter(|_| !self.has(Fault::DeviceChangesNotTold)) {
             self.send_edu(&servers, "m.device_list_update", &content);
         }
         self.announce();
@@ -120,7 +124,12 @@ impl Homeserver {
         known.note_change(user);
         let servers = known.servers_with(user);
         let mut content = json!({ "user_id": user });
-        for key in SIGNING {
+        let told: &[&str] = if self.has(Fault::UserSigningKeyTold) {
+            &[SIGNING[0], SIGNING[1], "user_signing_key"]
+        } else {
+            &SIGNING
+        };
+        for key in told.iter().copied() {
             let held = known.users.accounts.get(user).and_then(|account| account.signing.get(key));
             if let Some(held) = held {
                 content[key] = held.clone();
@@ -187,7 +196,8 @@ impl Homeserver {
             return;
         };
         let mut known = self.known();
-        if !known.concerns(origin, user, self.name()) {
+        let unowned = self.has(Fault::DevicesOfOthersHeard) && known.is_met(user, self.name());
+        if !unowned && !known.concerns(origin, user, self.name()) {
             return;
         }
         let follows: Vec<_> =
@@ -218,7 +228,10 @@ impl Homeserver {
     pub(super) fn hear_signing_keys(&self, origin: &str, content: &Value) {
         let Some(user) = content["user_id"].as_str() else { return };
         let mut known = self.known();
-        if !known.concerns(origin, user, self.name()) || !SIGNING.iter().any(|key| content[key].is_object()) {
+        let unowned = self.has(Fault::SigningKeysOfOthersHeard) && known.is_met(user, self.name());
+        if !(unowned || known.concerns(origin, user, self.name()))
+            || !SIGNING.iter().any(|key| content[key].is_object())
+        {
             return;
         }
         if let Some(copy) = known.device_lists.copies.get_mut(user) {

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use samklang_matrix::server_of;
 use serde_json::{Value, json};
 
-use crate::homeserver::{Homeserver, Position, now_ms};
+use crate::{
+    fault::Fault,
+    homeserver::{Homeserver, Position, now_ms},
+};
 
 /// What is known of users' presence, by user.
 pub(crate) type Presences = BTreeMap<String, Presence>;
@@ -69,12 +72,17 @@ impl Homeserver {
             let known = self.known();
             let entry = |user: &String| {
                 let mut entry = known.presences.get(user)?.content();
+                if self.has(Fault::PresenceWithoutWords)
+                    && let Some(entry) = entry.as_object_mut()
+                {
+                    entry.remove("status_msg");
+                }
                 entry["user_id"] = json!(user);
                 Some(entry)
             };
             users.iter().filter_map(entry).collect()
         };
-        if !push.is_empty() {
+        if !push.is_empty() && !self.has(Fault::PresenceNotTold) {
             self.send_edu(servers, "m.presence", &json!({ "push": push }));
         }
     }
@@ -100,7 +108,8 @@ impl Homeserver {
                 continue;
             };
             let mut known = self.known();
-            if !STATES.contains(&state) || !known.concerns(origin, user, self.name()) {
+            let unowned = self.has(Fault::PresenceOfOthersHeard) && known.is_met(user, self.name());
+            if !STATES.contains(&state) || !(unowned || known.concerns(origin, user, self.name())) {
                 continue;
             }
             let position = known.next_position();

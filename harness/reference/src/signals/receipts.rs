@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::homeserver::{Homeserver, Position, now_ms};
+use crate::{
+    fault::Fault,
+    homeserver::{Homeserver, Position, now_ms},
+};
 
 /// A receipt's kind that is the reader's own affair.
 pub(crate) const PRIVATE: &str = "m.read.private";
@@ -82,7 +85,13 @@ impl Homeserver {
         let Reading { user, kind, .. } = reading.clone();
         known.receipts.note(room, reading, event, data.clone(), position);
         drop(known);
-        if kind != PRIVATE {
+        if self.has(Fault::ReceiptsNotTold) {
+            // nothing is told
+        } else if kind != PRIVATE
+            || self.has(Fault::PrivateReceiptsTold)
+            || self.has(Fault::PrivateReceiptsToldAsPublic)
+        {
+            let kind = if self.has(Fault::PrivateReceiptsToldAsPublic) { PUBLIC.to_owned() } else { kind };
             let receipt = json!({"event_ids": [event], "data": data});
             self.send_edu(&servers, "m.receipt", &json!({room: {kind: {user: receipt}}}));
         }
@@ -95,10 +104,14 @@ impl Homeserver {
                 let event = receipt["event_ids"].as_array().and_then(|ids| ids.last()?.as_str());
                 let (Some(event), true) = (event, receipt["data"]["ts"].is_u64()) else { continue };
                 let mut known = self.known();
-                if !known.has_say(origin, user, room) {
+                let unowned = self.has(Fault::ReceiptsOfOthersHeard) && known.may_speak(origin, user, room);
+                if !unowned && !known.has_say(origin, user, room) {
                     continue;
                 }
-                let thread = receipt["data"]["thread_id"].as_str().map(str::to_owned);
+                let mut thread = receipt["data"]["thread_id"].as_str().map(str::to_owned);
+                if self.has(Fault::ReceiptThreadsMixed) {
+                    thread = None;
+                }
                 let mut data = json!({ "ts": receipt["data"]["ts"] });
                 if let Some(thread) = &thread {
                     data["thread_id"] = json!(thread);

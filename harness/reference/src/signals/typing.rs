@@ -5,9 +5,11 @@ use std::{
     time::Duration,
 };
 
+use samklang_matrix::server_of;
 use serde_json::{Value, json};
 
 use crate::{
+    fault::Fault,
     homeserver::{Homeserver, Position},
     waiting::at_most,
 };
@@ -55,6 +57,9 @@ impl Homeserver {
     }
 
     fn tell_typing(&self, servers: &BTreeSet<String>, room: &str, user: &str, on: bool) {
+        if !on && self.has(Fault::TypingEndNotTold) {
+            return;
+        }
         self.send_edu(servers, "m.typing", &json!({"room_id": room, "user_id": user, "typing": on}));
     }
 
@@ -96,7 +101,15 @@ impl Homeserver {
             return;
         };
         let Some(on) = content["typing"].as_bool() else { return };
-        let has_say = self.known().has_say(origin, user, room);
+        let known = self.known();
+        let has_say = if self.has(Fault::TypingOfOthersHeard) {
+            known.may_speak(origin, user, room)
+        } else if self.has(Fault::TypingFromOutsideHeard) {
+            server_of(user) == Some(origin)
+        } else {
+            known.has_say(origin, user, room)
+        };
+        drop(known);
         if has_say {
             self.note_typing(room, user, on.then_some(REMOTE));
         }

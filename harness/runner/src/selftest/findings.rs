@@ -29,7 +29,7 @@ pub struct Evidence<'a> {
     pub stored: &'a KillMatrix,
     /// What this test found.
     pub found: &'a KillMatrix,
-    /// Whether it looked for everything: all faults, all scenarios, all room versions.
+    /// Whether it looked for everything: all faults, all scenarios.
     pub complete: bool,
     /// What it says about a stored kill.
     pub covers: &'a dyn Fn(&Kill) -> Covered,

@@ -14,7 +14,7 @@ use std::{
 };
 
 use samklang_reference::Fault;
-use samklang_stage::deploy::{Cast, Deployer};
+use samklang_stage::deploy::{Cast, Deployer, embedded::EmbeddedDeployer};
 use samklang_verdict::{CheckId, Play, Problem, ReasonCode};
 
 use self::{
@@ -32,7 +32,7 @@ pub struct Selftest {
     pub casts: Vec<Cast>,
     /// The faults.
     pub faults: Vec<Fault>,
-    /// Whether a fault plays only the scenarios of its areas, each in its newest room version.
+    /// Whether only the scenarios of a fault's areas are played for it.
     pub quick: bool,
     /// How many plays run at a time, each on a thread of its own.
     pub jobs: usize,
@@ -78,7 +78,7 @@ impl Selftest {
     /// # Errors
     /// When the stage does not come up.
     pub fn show(&self, deployer: &dyn Deployer) -> Result<Showing, Problem> {
-        play::show(self, None, deployer)
+        play::show(self, None, None, deployer)
     }
 
     /// Plays the honest server, and where all is green, those with faults. `heard` is told of each as it ends.
@@ -86,70 +86,75 @@ impl Selftest {
     /// # Errors
     /// When a stage does not come up.
     pub fn play(&self, heard: &(dyn Fn(&Showing) + Sync)) -> Result<Played, Problem> {
-        let honest = play::side_by_side(self, &[None], heard)?.remove(0);
-        let faults = if honest.troubles().next().is_some() { vec![] } else { self.faults.clone() };
-        let faulty = play::side_by_side(self, &faults.into_iter().map(Some).collect::<Vec<_>>(), heard)?;
+        let honest = self.show(&EmbeddedDeployer::default())?;
+        heard(&honest);
+        let faults = if honest.troubles().next().is_some() { &[][..] } else { &self.faults };
+        let faulty = play::side_by_side(self, faults, &Places::of(&honest), heard)?;
         Ok(Played { honest, faulty })
     }
-}
 
-/// The scenarios and the room version of each that are played for a fault; none for all of them.
-type Scope = BTreeMap<String, Option<BTreeMap<&'static str, u32>>>;
-
-impl Selftest {
     /// What `played` says about the suite, held against what is on file.
-    ///
-    /// # Errors
-    /// When nothing can be planned.
-    pub fn findings(
-        &self,
-        played: &Played,
-        stored: &KillMatrix,
-        exceptions: &Exceptions,
-    ) -> Result<Findings, Problem> {
+    pub fn findings(&self, played: &Played, stored: &KillMatrix, exceptions: &Exceptions) -> Findings {
         let faults: Vec<_> = self.faults.iter().map(|fault| fault.name()).collect();
-        let scope = self.scope()?;
-        let covers = |kill: &Kill| match scope.get(kill.fault.as_str()) {
-            None => Covered::Not,
-            Some(None) => Covered::Surely,
-            Some(Some(newest)) => self.covered(kill, newest),
-        };
-        Ok(Findings::of(&Evidence {
+        let complete = !self.quick && faults.len() == Fault::all().len();
+        let places = Places::of(&played.honest);
+        let covers = |kill: &Kill| if complete { Covered::Surely } else { self.covered(kill, &places) };
+        Findings::of(&Evidence {
             stored,
             found: &played.matrix(),
-            complete: !self.quick && faults.len() == Fault::all().len(),
+            complete,
             covers: &covers,
             scored: played.honest.green().cloned().collect(),
             faults: &faults,
             checks: self.suite.check_ids().len(),
             exceptions,
-        }))
+        })
     }
 
-    /// The faults that are played, each with the scenarios and room versions of a quick test, or none for all of them.
-    fn scope(&self) -> Result<Scope, Problem> {
-        let of = |fault: &Fault| {
-            let newest = self.quick.then(|| play::trials(self, Some(*fault)));
-            Ok((fault.name(), newest.transpose()?.map(|trials| play::newest_versions(&trials))))
-        };
-        self.faults.iter().map(of).collect()
+    /// What a test that does not look for everything says about a stored kill. In a quick one, a scenario that judges what
+    /// others put on the wire sees less.
+    fn covered(&self, kill: &Kill, places: &Places) -> Covered {
+        let Ok(fault) = kill.fault.parse() else { return Covered::Not };
+        let scenario = self.suite.scenarios.iter().find(|scenario| scenario.id == kill.check.scenario());
+        let Some(scenario) = scenario.filter(|_| self.faults.contains(&fault)) else { return Covered::Not };
+        let is_played = places.contain(scenario.id, &kill.room_version)
+            && (!self.quick || fault.areas().contains(&scenario.area()));
+        match (is_played, self.quick && scenario.kind == Kind::Passive) {
+            (false, _) => Covered::Not,
+            (true, true) => Covered::Perhaps,
+            (true, false) => Covered::Surely,
+        }
     }
+}
 
-    /// What a quick test says about a stored kill. A scenario that judges what others put on the wire sees less there.
-    fn covered(&self, kill: &Kill, newest: &BTreeMap<&'static str, u32>) -> Covered {
-        let scenario = kill.check.scenario();
-        let passive: BTreeSet<_> =
-            self.suite.scenarios.iter().filter(|one| one.kind == Kind::Passive).map(|one| one.id).collect();
-        match newest.get(scenario) {
-            Some(version) if kill.room_version == version.to_string() => {
-                if passive.contains(scenario) {
-                    Covered::Perhaps
-                } else {
-                    Covered::Surely
+/// The plays in which faults are looked for, room versions by scenario: each scenario in its newest version, and in older
+/// ones only where they have checks that the newer ones have not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Places(BTreeMap<String, BTreeSet<String>>);
+
+impl Places {
+    /// Those that hold, once, every check that was green with the honest server.
+    fn of(honest: &Showing) -> Self {
+        let mut green: BTreeMap<&str, BTreeMap<u32, BTreeSet<&CheckId>>> = BTreeMap::new();
+        for ((check, play), _) in honest.seen.iter().filter(|(_, came)| **came == CameTo::Pass) {
+            let versions = green.entry(check.scenario()).or_default();
+            versions.entry(play.room_version.parse().unwrap_or(0)).or_default().insert(check);
+        }
+        let mut places = Self::default();
+        for (scenario, versions) in green {
+            let mut held = BTreeSet::new();
+            for (version, checks) in versions.into_iter().rev().filter(|(version, _)| *version != 0) {
+                if !checks.is_subset(&held) {
+                    places.0.entry(scenario.to_owned()).or_default().insert(version.to_string());
+                    held.extend(checks);
                 }
             }
-            _ => Covered::Not,
         }
+        places
+    }
+
+    fn contain(&self, scenario: &str, room_version: &str) -> bool {
+        self.0.get(scenario).is_some_and(|versions| versions.contains(room_version))
     }
 }
 
@@ -184,5 +189,33 @@ impl Played {
     /// Which check noticed which fault.
     pub fn matrix(&self) -> KillMatrix {
         self.faulty.iter().flat_map(|showing| showing.kills(&self.honest)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn showing(seen: &[(&str, &str, CameTo)]) -> Showing {
+        let entry = |(check, version, came): &(&str, &str, CameTo)| {
+            let play = Play { room_version: (*version).to_owned(), host: samklang_verdict::Role::A };
+            ((CheckId::new(*check).unwrap(), play), came.clone())
+        };
+        Showing { fault: None, seen: seen.iter().map(entry).collect(), took: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_scenario_is_played_in_older_versions_only_for_what_newer_ones_lack() {
+        let places = Places::of(&showing(&[
+            ("a.x/one", "10", CameTo::Pass),
+            ("a.x/one", "11", CameTo::Pass),
+            ("a.x/one", "12", CameTo::Pass),
+            ("a.x/two", "10", CameTo::Pass),
+            ("a.x/two", "11", CameTo::Pass),
+            ("a.x/two", "12", CameTo::NotApplicable),
+            ("a.y/flow", "12", CameTo::NotApplicable),
+        ]));
+        assert!(places.contain("a.x", "12") && places.contain("a.x", "11"));
+        assert!(!places.contain("a.x", "10") && !places.contain("a.y", "12"));
     }
 }

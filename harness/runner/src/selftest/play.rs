@@ -18,7 +18,7 @@ use samklang_stage::{
 use samklang_verdict::{CheckId, Problem, Role, ScenarioId, Verdict, message};
 use tokio::sync::watch;
 
-use super::{CameTo, Selftest, Showing};
+use super::{CameTo, Places, Selftest, Showing};
 use crate::{
     plan::{Selection, Trial, plan},
     schedule::{Played, Schedule},
@@ -27,10 +27,11 @@ use crate::{
 /// How many scenarios share a stage at a time: they wait for each other's servers, which costs no time here.
 const SIDE_BY_SIDE: usize = 6;
 
-/// Plays each server, as many at a time as there are jobs, and answers in the order in which they are given.
+/// Plays a server with each of these faults, as many at a time as there are jobs, and answers in their order.
 pub(super) fn side_by_side(
     test: &Selftest,
-    servers: &[Option<Fault>],
+    faults: &[Fault],
+    places: &Places,
     heard: &(dyn Fn(&Showing) + Sync),
 ) -> Result<Vec<Showing>, Problem> {
     let next = AtomicUsize::new(0);
@@ -38,8 +39,8 @@ pub(super) fn side_by_side(
     let work = || {
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(fault) = servers.get(place) else { return };
-            let showing = show(test, *fault, &EmbeddedDeployer::new(*fault));
+            let Some(fault) = faults.get(place) else { return };
+            let showing = show(test, Some(*fault), Some(places), &EmbeddedDeployer::new(Some(*fault)));
             if let Ok(showing) = &showing {
                 heard(showing);
             }
@@ -48,17 +49,18 @@ pub(super) fn side_by_side(
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> =
-            (0..test.jobs.clamp(1, servers.len().max(1))).map(|_| scope.spawn(work)).collect();
+            (0..test.jobs.clamp(1, faults.len().max(1))).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| worker.join())
     })
     .map_err(|_| Problem::harness(message!("selftest.panicked")))?;
     ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
-/// Plays one server, which `deployer` brings up in role A.
+/// Plays one server, which `deployer` brings up in role A, in these places, or everywhere.
 pub(super) fn show(
     test: &Selftest,
     fault: Option<Fault>,
+    places: Option<&Places>,
     deployer: &dyn Deployer,
 ) -> Result<Showing, Problem> {
     let begun = Instant::now();
@@ -77,7 +79,7 @@ pub(super) fn show(
             seed: test.seed,
             stop,
         };
-        let ending = schedule.play_all(trials(test, fault)?, &|_: &Played| {}).await;
+        let ending = schedule.play_all(trials(test, fault, places)?, &|_: &Played| {}).await;
         schedule.stage.down().await;
         if let Some(problem) = ending.casualty {
             return Err(problem);
@@ -87,9 +89,8 @@ pub(super) fn show(
     Ok(Showing { fault, seen, took: begun.elapsed() })
 }
 
-/// What a server with this fault plays: everything, or in a quick test what its areas hold, each scenario in the newest
-/// room version that it is played in. The honest server plays all that any other does.
-pub(super) fn trials(test: &Selftest, fault: Option<Fault>) -> Result<Vec<Trial>, Problem> {
+/// What a server with this fault plays. The honest server plays all that any other does.
+fn trials(test: &Selftest, fault: Option<Fault>, places: Option<&Places>) -> Result<Vec<Trial>, Problem> {
     let mut selection = Selection::default();
     if test.quick {
         let areas = match &fault {
@@ -99,25 +100,10 @@ pub(super) fn trials(test: &Selftest, fault: Option<Fault>) -> Result<Vec<Trial>
         selection.terms = areas.into_iter().map(str::to_owned).collect();
     }
     let mut trials = plan(&test.suite, &selection, &test.casts, &[Role::A], false)?;
-    if test.quick {
-        let newest = newest_versions(&trials);
-        trials.retain(|trial| newest.get(trial.scenario.id) == Some(&number(trial)));
+    if let Some(places) = places {
+        trials.retain(|trial| places.contain(trial.scenario.id, &trial.play.room_version));
     }
     Ok(trials)
-}
-
-fn number(trial: &Trial) -> u32 {
-    trial.play.room_version.parse().unwrap_or(0)
-}
-
-/// The newest room version in which each scenario is really played.
-pub(super) fn newest_versions(trials: &[Trial]) -> BTreeMap<&'static str, u32> {
-    let mut newest = BTreeMap::new();
-    for trial in trials.iter().filter(|trial| trial.obstacle.is_none()) {
-        let known = newest.entry(trial.scenario.id).or_insert(0);
-        *known = number(trial).max(*known);
-    }
-    newest
 }
 
 fn of_play(played: &Played) -> impl Iterator<Item = ((CheckId, samklang_verdict::Play), CameTo)> {

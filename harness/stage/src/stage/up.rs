@@ -77,10 +77,6 @@ impl Stage {
         progress: &Progress<'_>,
         logs: &Logs,
     ) -> Result<Self, Problem> {
-        if let Some(cast) = casts.iter().find(|cast| direct && cast.vendor.is_embedded()) {
-            let text = message!("stage.embedded-direct", vendor = cast.vendor.title);
-            return Err(Problem::configuration(text));
-        }
         prepare(deployer, casts, progress).await?;
         let ground = deployer.ground().await?;
         let needs_key = casts.iter().any(|cast| needs_ca_key(deployer, cast));

@@ -149,6 +149,16 @@ fn an_unknown_vendor_is_answered_with_the_nearest_names() {
 }
 
 #[test]
+fn a_name_that_has_the_word_is_nearer_than_one_that_is_spelled_alike() {
+    let names = ["events.uninvited", "privacy.invited-asks", "rooms.invite-accepted", "wire.invites"];
+    let names = names.map(str::to_owned);
+    assert_eq!(nearest("invite", &names)[..2], ["rooms.invite-accepted", "wire.invites"]);
+    assert_eq!(nearest("wire.invite", &names)[0], "wire.invites");
+    assert_eq!(nearest("vite", &names).len(), 3);
+    assert!(nearest("xyzzy", &names).is_empty());
+}
+
+#[test]
 fn a_version_has_the_vendors_shape_or_is_refused() {
     let vendor = Scratch::with(GOOD).load().unwrap();
     assert_eq!(Vendor::parse_spec("fake@1.140.0rc1"), ("fake", Some("1.140.0rc1")));

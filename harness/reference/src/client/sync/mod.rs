@@ -138,8 +138,6 @@ impl View<'_> {
 
 /// Whether a user was in the room at a place in the stream.
 fn was_in_at(held: &HeldRoom, user: &str, at: Position) -> bool {
-    let earlier = held.timeline.iter().filter(|entry| entry.position <= at);
-    let own = earlier.rev().filter_map(|entry| held.event(&entry.id));
-    let mut own = own.filter(|event| event.is_state("m.room.member", user));
-    own.next().and_then(Event::membership) == Some("join")
+    let last = held.stations(user).iter().rev().find(|entry| entry.position <= at);
+    last.and_then(|entry| held.event(&entry.id)).and_then(Event::membership) == Some("join")
 }

@@ -9,6 +9,7 @@ use super::{View, was_in_at};
 use crate::{
     answering::shown_to,
     client::{history::before, shown::stripped},
+    fault::Fault,
     held_room::{Entry, HeldRoom},
     homeserver::Position,
 };
@@ -54,13 +55,12 @@ impl View<'_> {
         let forgotten = self.known.users.accounts.get(self.eye.user).map(|account| &account.forgotten);
         let mut left = Map::new();
         for (id, held) in self.known.rooms.iter().filter(|(_, held)| self.has_grown(held)) {
+            let last = held.stations(self.eye.user).last();
+            let Some(departure) = last.filter(|entry| entry.position > since) else { continue };
             let gone = matches!(held.membership(self.eye.user).as_str(), "leave" | "ban");
             if !gone || forgotten.is_some_and(|rooms| rooms.contains(id)) {
                 continue;
             }
-            let Some(departure) = last_own(held, self.eye.user).filter(|entry| entry.position > since) else {
-                continue;
-            };
             let from = if was_in_at(held, self.eye.user, since) { since } else { departure.position - 1 };
             left.insert(id.clone(), self.room(held, Some(from), departure.position));
         }
@@ -102,7 +102,10 @@ impl View<'_> {
         } else {
             Vec::new()
         };
-        let timeline: Vec<_> = shown.iter().filter_map(|entry| event(&entry.id)).collect();
+        let mut timeline: Vec<_> = shown.iter().filter_map(|entry| event(&entry.id)).collect();
+        if self.known.has(Fault::EventsShownTwice) {
+            timeline.extend(timeline.clone());
+        }
         let mut section = json!({
             "timeline": {"events": timeline, "limited": shown.len() < seen.len() || since.is_none()},
             "state": {"events": state},
@@ -117,6 +120,9 @@ impl View<'_> {
     pub(super) fn invites(&self) -> Map<String, Value> {
         let mut invites = Map::new();
         for ((room, user), invite) in &self.known.invites {
+            if self.known.has(Fault::InvitesNotShown) {
+                break;
+            }
             if user == self.eye.user && self.is_new(invite.position) {
                 let events = stripped_with(&invite.room_state, &invite.event);
                 invites.insert(room.clone(), json!({ "invite_state": { "events": events } }));
@@ -135,7 +141,7 @@ impl View<'_> {
             }
         }
         for (room, held) in self.known.rooms.iter().filter(|(_, held)| self.has_grown(held)) {
-            let own = last_own(held, self.eye.user).filter(|entry| self.is_new(entry.position));
+            let own = held.stations(self.eye.user).last().filter(|entry| self.is_new(entry.position));
             let event = own.and_then(|entry| held.pdu(&entry.id));
             let Some(event) = event.filter(|_| held.membership(self.eye.user) == "knock") else { continue };
             let events = stripped_with(&shown_to(held, None), &event);
@@ -147,13 +153,6 @@ impl View<'_> {
 
 fn has_events(section: &Value) -> bool {
     section["events"].as_array().is_some_and(|events| !events.is_empty())
-}
-
-/// The user's latest member event.
-fn last_own<'a>(held: &'a HeldRoom, user: &str) -> Option<&'a Entry> {
-    let is_own =
-        |entry: &&Entry| held.event(&entry.id).is_some_and(|event| event.is_state("m.room.member", user));
-    held.timeline.iter().rev().find(is_own)
 }
 
 /// The state that, with the timeline, makes the current one.

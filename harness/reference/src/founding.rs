@@ -1,0 +1,67 @@
+//! How a room begins (server-server API, room versions; client-server API, creation).
+
+use samklang_matrix::{Built, Outcome, Room, RoomVersion};
+use serde_json::{Value, json};
+
+use crate::{
+    acting::{Saying, broken, merge, stamp},
+    held_room::HeldRoom,
+    homeserver::Homeserver,
+    joining::VERSIONS,
+    reply::{Refusal, refusal, refuse},
+};
+
+impl Homeserver {
+    /// Founds a room with its create event and the creator's join; answers with its id. `create` is what the create
+    /// event's content holds beside what the version asks for.
+    ///
+    /// # Errors
+    /// When the version is not known.
+    pub(crate) fn found_room(
+        &self,
+        version: &str,
+        creator: &str,
+        create: Value,
+        profile: &Value,
+    ) -> Result<String, Refusal> {
+        let known_version = RoomVersion::new(version).ok().filter(|_| VERSIONS.contains(&version));
+        let unknown =
+            || refusal(400, "M_UNSUPPORTED_ROOM_VERSION", format!("room version {version} is not known"));
+        let version = known_version.ok_or_else(unknown)?;
+        let mut content = create;
+        content["room_version"] = json!(version.id());
+        if !version.names_creator_by_sender() {
+            content["creator"] = json!(creator);
+        }
+        let opaque: String = std::iter::repeat_with(fastrand::alphanumeric).take(18).collect();
+        let mut room = self.empty_room(&version, &format!("!{opaque}:{}", self.name()));
+        let draft = |room: &Room, at| {
+            room.draft("m.room.create", creator)
+                .state_key("")
+                .content(content.clone())
+                .at(at)
+                .sign(self.key())
+        };
+        let mut at = stamp();
+        let mut create = draft(&room, at);
+        if version.is_named_by_create() {
+            let id = |create: &Built| create.id.replacen('$', "!", 1);
+            // Rooms that are made alike in the same millisecond would be one room (rooms/v12, room IDs).
+            while self.known().rooms.contains_key(&id(&create)) {
+                at += 1;
+                create = draft(&room, at);
+            }
+            room = self.empty_room(&version, &id(&create));
+        }
+        let id = room.id().to_owned();
+        if room.add(&create.json).map_err(|error| broken(&error))? != Outcome::Accepted {
+            return refuse(400, "M_BAD_STATE", "the room cannot be created so");
+        }
+        self.known().rooms.insert(id.clone(), HeldRoom::new(room));
+        self.publish(&id);
+        let mut content = json!({ "membership": "join" });
+        merge(&mut content, profile);
+        self.say_unchecked(&id, creator, Saying::state("m.room.member", creator, content))?;
+        Ok(id)
+    }
+}
