@@ -114,8 +114,24 @@ impl Homeserver {
         if let Some(state_key) = saying.state_key {
             draft = draft.state_key(state_key);
         }
-        if self.has(Fault::PduCitesTooMuch) && room.state_event("m.room.history_visibility", "").is_some() {
-            draft = draft.tampered(Tamper::before_hash(|pdu| cite_too_much(pdu, room)));
+        if let Some((kind, state_key)) = self.uncited(saying) {
+            draft = draft.tampered(Tamper::before_hash(move |pdu| leave_out(pdu, room, kind, state_key)));
+        } else if self.has(Fault::CreateCitedAlways) && room.version().is_named_by_create() {
+            draft = draft.tampered(Tamper::before_hash(|pdu| cite_too_much(pdu, room, "m.room.create")));
+        } else if self.has(Fault::HashesPadded) {
+            draft = draft.tampered(Tamper::before_signing(|pdu| {
+                let hash = pdu["hashes"]["sha256"].as_str().unwrap_or_default();
+                pdu["hashes"]["sha256"] = json!(format!("{hash}="));
+            }));
+        } else if self.has(Fault::PduWithoutDepth) {
+            draft = draft.tampered(Tamper::before_hash(|pdu| {
+                pdu.as_object_mut().map(|pdu| pdu.remove("depth"));
+            }));
+        } else if self.has(Fault::PduCitesTooMuch)
+            && room.state_event("m.room.history_visibility", "").is_some()
+        {
+            draft = draft
+                .tampered(Tamper::before_hash(|pdu| cite_too_much(pdu, room, "m.room.history_visibility")));
         } else if self.has(Fault::DepthNotCounted) {
             draft = draft.tampered(Tamper::before_hash(|pdu| pdu["depth"] = json!(1)));
         } else if self.has(Fault::PduHashWrong) {
@@ -143,6 +159,22 @@ impl Homeserver {
         }
         room.check(&event).map_err(|error| broken(&error))?.map_err(|rule| forbidden(&rule))?;
         Ok((event, pdu))
+    }
+
+    /// The state that a mistake leaves uncited.
+    fn uncited<'a>(&self, saying: &Saying<'a>) -> Option<(&'static str, &'a str)> {
+        let is_member = saying.kind == "m.room.member";
+        if self.has(Fault::CreateNotCited) {
+            Some(("m.room.create", ""))
+        } else if self.has(Fault::LevelsNotCited) && !is_member {
+            Some(("m.room.power_levels", ""))
+        } else if self.has(Fault::JoinRulesNotCited) && is_member {
+            Some(("m.room.join_rules", ""))
+        } else if self.has(Fault::TargetNotCited) && is_member {
+            Some(("m.room.member", saying.state_key?))
+        } else {
+            None
+        }
     }
 
     /// Brings an event that came by a handshake to the other servers of the room.
@@ -402,11 +434,16 @@ impl Homeserver {
     }
 }
 
-fn cite_too_much(pdu: &mut Value, room: &Room) {
-    if let (Some(cited), Some(event)) =
-        (pdu["auth_events"].as_array_mut(), room.state_event("m.room.history_visibility", ""))
-    {
+fn cite_too_much(pdu: &mut Value, room: &Room, kind: &str) {
+    if let (Some(cited), Some(event)) = (pdu["auth_events"].as_array_mut(), room.state_event(kind, "")) {
         cited.push(json!(event.id()));
+    }
+}
+
+fn leave_out(pdu: &mut Value, room: &Room, kind: &str, state_key: &str) {
+    if let (Some(cited), Some(event)) = (pdu["auth_events"].as_array_mut(), room.state_event(kind, state_key))
+    {
+        cited.retain(|id| id != event.id());
     }
 }
 

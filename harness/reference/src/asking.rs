@@ -5,7 +5,7 @@ use samklang_matrix::{HeaderForge, Quoting, RequestSignature, SigningKey};
 use serde_json::{Value, json};
 
 use crate::{
-    fault::Fault,
+    fault::{Endpoint, Fault, misshapen},
     homeserver::Homeserver,
     transport::{Answer, NoAnswer},
 };
@@ -23,11 +23,20 @@ impl Homeserver {
         body: Option<&Value>,
     ) -> Result<Answer, NoAnswer> {
         let list = body.filter(|_| self.has(Fault::RequestBodyNoObject)).map(|body| json!([body]));
-        let body = list.as_ref().or(body);
+        let is_misshapen = self.has_form_of(Fault::RequestMisshapen, method, target);
+        let other = list.or_else(|| body.filter(|_| is_misshapen).map(misshapen));
+        let body = other.as_ref().or(body);
+        let target = if is_misshapen { target.split('?').next().unwrap_or_default() } else { target };
         let header = self.header(method, server, target, body);
         let headers: Vec<_> =
             if self.has(Fault::RequestsUnsigned) { vec![] } else { vec![self.written(header)] };
         self.ask_with(method, server, target, body, &headers).await
+    }
+
+    /// Whether it has this fault for the endpoint that is asked.
+    pub(crate) fn has_form_of(&self, fault: fn(Endpoint) -> Fault, method: &str, target: &str) -> bool {
+        let path = target.split('?').next().unwrap_or_default();
+        Endpoint::of(method, path).is_some_and(|endpoint| self.has(fault(endpoint)))
     }
 
     /// The `Authorization` header for a request of its own, to be sent as it is or bent.

@@ -3,6 +3,8 @@
 
 use samklang_matrix::{BreachReason, Quirk, Rule};
 
+use crate::signals::SIGNALS;
+
 macro_rules! faults {
     ($($(#[doc = $doc:literal])+ $name:ident, $kebab:literal, $requirement:literal, [$($area:literal),+];)+) => {
         /// A mistake that a homeserver makes.
@@ -13,6 +15,12 @@ macro_rules! faults {
             RuleSkipped(Rule),
             /// A breach of the format of events is overlooked.
             FormUnchecked(BreachReason),
+            /// The fields of an endpoint's requests have other types than theirs, and its query is missing.
+            RequestMisshapen(Endpoint),
+            /// The fields of an endpoint's answers have other types than theirs.
+            AnswerMisshapen(Endpoint),
+            /// The fields of a type of signals have other types than theirs.
+            SignalMisshapen(&'static str),
         }
 
         impl Fault {
@@ -25,6 +33,9 @@ macro_rules! faults {
                     $(Self::$name => $kebab.to_owned(),)+
                     Self::RuleSkipped(rule) => format!("rule-skipped:{}", rule.code()),
                     Self::FormUnchecked(breach) => format!("form-unchecked:{}", breach.code()),
+                    Self::RequestMisshapen(endpoint) => format!("request-misshapen:{}", endpoint.name()),
+                    Self::AnswerMisshapen(endpoint) => format!("answer-misshapen:{}", endpoint.name()),
+                    Self::SignalMisshapen(kind) => format!("signal-misshapen:{kind}"),
                 }
             }
 
@@ -34,6 +45,8 @@ macro_rules! faults {
                     $(Self::$name => $requirement,)+
                     Self::RuleSkipped(rule) => requirement_of(rule),
                     Self::FormUnchecked(breach) => required_form(breach),
+                    Self::RequestMisshapen(endpoint) | Self::AnswerMisshapen(endpoint) => endpoint.section(),
+                    Self::SignalMisshapen(_) => "SS-TXN-017",
                 }
             }
 
@@ -43,6 +56,8 @@ macro_rules! faults {
                     $(Self::$name => &[$($area),+],)+
                     Self::RuleSkipped(_) => &["events", "rooms", "federation"],
                     Self::FormUnchecked(_) => &["events", "transactions"],
+                    Self::RequestMisshapen(_) | Self::AnswerMisshapen(_) => &["wire", "rooms", "federation"],
+                    Self::SignalMisshapen(_) => &["wire", "messages", "signals"],
                 }
             }
 
@@ -52,23 +67,36 @@ macro_rules! faults {
                     $(Self::$name => concat!($($doc),+).trim_ascii().to_owned(),)+
                     Self::RuleSkipped(rule) => format!("The rule {} is not enforced.", rule.code()),
                     Self::FormUnchecked(breach) => format!("{} is overlooked.", breach.code()),
+                    Self::RequestMisshapen(endpoint) => {
+                        format!("What {} is asked with is out of shape.", endpoint.name())
+                    }
+                    Self::AnswerMisshapen(endpoint) => {
+                        format!("What {} is answered with is out of shape.", endpoint.name())
+                    }
+                    Self::SignalMisshapen(kind) => format!("Signals of type {kind} are out of shape."),
                 }
             }
         }
     };
 }
 
+mod forms;
 mod own;
 mod rules;
 
-pub use self::own::Fault;
+pub(crate) use self::forms::misshapen;
+pub use self::{forms::Endpoint, own::Fault};
 
 impl Fault {
     /// All of them.
     pub fn all() -> Vec<Self> {
         let rules = Rule::ALL.iter().map(|rule| Self::RuleSkipped(*rule));
         let forms = BreachReason::ALL.iter().map(|breach| Self::FormUnchecked(*breach));
-        Self::OWN.iter().copied().chain(rules).chain(forms).collect()
+        let asked = Endpoint::ALL.iter().map(|endpoint| Self::RequestMisshapen(*endpoint));
+        let answered = Endpoint::ALL.iter().map(|endpoint| Self::AnswerMisshapen(*endpoint));
+        let signals = SIGNALS.iter().map(|kind| Self::SignalMisshapen(kind));
+        let on_the_wire = asked.chain(answered).chain(signals);
+        Self::OWN.iter().copied().chain(rules).chain(forms).chain(on_the_wire).collect()
     }
 
     /// The mistake in judging events that it is, if it is one.
@@ -87,6 +115,9 @@ impl Fault {
             Self::RedactionByAnybody => Quirk::RedactsByAnybody,
             Self::RedactionBySenderAlone => Quirk::RedactsBySenderAlone,
             Self::CreatorsListed => Quirk::Forgives(Rule::LevelsNameCreator),
+            Self::CreatorNamedOddly => Quirk::Forgives(Rule::CreateNoCreator),
+            Self::LevelsAsText => Quirk::Forgives(Rule::LevelNotInteger),
+            Self::PduWithoutDepth => Quirk::Overlooks(BreachReason::FieldMissing),
             _ => return None,
         })
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     acting::{Saying, broken, merge, stamp},
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::Homeserver,
     joining::VERSIONS,
@@ -30,7 +31,8 @@ impl Homeserver {
         let version = known_version.ok_or_else(unknown)?;
         let mut content = create;
         content["room_version"] = json!(version.id());
-        if !version.names_creator_by_sender() {
+        let names_creator = version.names_creator_by_sender() == self.has(Fault::CreatorNamedOddly);
+        if names_creator {
             content["creator"] = json!(creator);
         }
         let opaque: String = std::iter::repeat_with(fastrand::alphanumeric).take(18).collect();

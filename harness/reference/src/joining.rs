@@ -206,13 +206,16 @@ impl Homeserver {
             return Ok(());
         }
         let lists = self.verified_lists(room, version, &answer).await;
-        if !lists["auth_chain"].as_array().into_iter().chain(lists["state"].as_array()).flatten().any(|pdu| {
+        let all = ["auth_chain", "state"].into_iter().filter_map(|list| lists[list].as_array()).flatten();
+        let is_root = |pdu: &Value| {
             pdu["type"] == "m.room.create"
                 && pdu["content"]["room_version"].as_str().unwrap_or("1") == version.id()
-        }) {
+        };
+        if !all.into_iter().any(is_root) && !self.has(Fault::JoinAnswerRootless) {
             return Err(wrong("the answer has no create event of the room's version".into()));
         }
-        let empty = match self.has(Fault::JoinAnswerUnauthorised) {
+        let careless = self.has(Fault::JoinAnswerUnauthorised) || self.has(Fault::JoinAnswerRootless);
+        let empty = match careless {
             true => self.empty_room(version, room).with_quirk(Some(Quirk::RejectedChangeState)),
             false => self.empty_room(version, room),
         };
@@ -278,6 +281,9 @@ impl Homeserver {
 
     /// Notes that a user has left a room of which this server holds no copy.
     pub(crate) fn depart(&self, room: &str, user: &str, event: &Value) {
+        if self.has(Fault::InviteNotWithdrawn) {
+            return;
+        }
         let mut known = self.known();
         let place = (room.to_owned(), user.to_owned());
         known.invites.remove(&place);

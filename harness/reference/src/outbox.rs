@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
-    fault::Fault,
+    fault::{Fault, misshapen},
     homeserver::{Homeserver, now_ms},
+    signals::SIGNALS,
 };
 
 /// The most PDUs and EDUs of a transaction.
@@ -69,6 +70,12 @@ impl Homeserver {
             pdu["signatures"] = json!({});
         } else if self.has(Fault::PduCarriesId) {
             pdu["event_id"] = json!("$a:b");
+        } else if self.has(Fault::SignaturesPadded) {
+            for signatures in pdu["signatures"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+                for (_, signature) in signatures.as_object_mut().into_iter().flatten() {
+                    *signature = json!(format!("{}==", signature.as_str().unwrap_or_default()));
+                }
+            }
         }
         self.enqueue(servers, |queue| queue.pdus.push_back(pdu.clone()));
     }
@@ -76,6 +83,9 @@ impl Homeserver {
     /// Sends a signal of this type to these servers.
     pub(crate) fn send_edu(&self, servers: &BTreeSet<String>, kind: &str, content: &Value) {
         let mut edu = json!({"edu_type": kind, "content": content});
+        if SIGNALS.iter().any(|known| *known == kind && self.has(Fault::SignalMisshapen(known))) {
+            edu["content"] = misshapen(content);
+        }
         if self.has(Fault::EdusWithoutType) {
             edu["edu_type"] = Value::Null;
         }
@@ -115,6 +125,9 @@ impl Homeserver {
             let mut transaction = json!({
                 "origin": self.name(), "origin_server_ts": now_ms(), "pdus": pdus, "edus": edus,
             });
+            if self.has(Fault::TransactionOriginForged) {
+                transaction["origin"] = json!("elsewhere.test");
+            }
             if self.has(Fault::TransactionWithoutTime) {
                 transaction["origin_server_ts"] = Value::Null;
             }

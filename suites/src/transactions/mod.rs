@@ -1,5 +1,6 @@
 //! What servers make of the transactions in which events and signals reach them (server-server API, transactions).
 
+mod delivering;
 mod limits;
 mod neighbours;
 mod origins;
@@ -8,5 +9,10 @@ mod repeating;
 use samklang_runner::scenario::Scenario;
 
 /// The scenarios of this area, by topic.
-pub const SCENARIOS: &[&[Scenario]] =
-    &[limits::SCENARIOS, neighbours::SCENARIOS, origins::SCENARIOS, repeating::SCENARIOS];
+pub const SCENARIOS: &[&[Scenario]] = &[
+    delivering::SCENARIOS,
+    limits::SCENARIOS,
+    neighbours::SCENARIOS,
+    origins::SCENARIOS,
+    repeating::SCENARIOS,
+];

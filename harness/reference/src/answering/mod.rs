@@ -16,7 +16,7 @@ use samklang_verdict::ExchangeId;
 use serde_json::{Value, json};
 
 use crate::{
-    fault::Fault,
+    fault::{Fault, misshapen},
     homeserver::{Homeserver, now_ms},
     reply::{Refusal, Reply, Said, refuse},
 };
@@ -90,7 +90,15 @@ impl Homeserver {
             Ok(asked) => self.reply(asked, request).await,
             Err(refusal) => Err(refusal),
         };
-        self.put(said).into()
+        let is_misshapen =
+            self.has_form_of(Fault::AnswerMisshapen, request.method().as_str(), request.uri().path());
+        match said {
+            Ok(said) if is_misshapen => {
+                let body = serde_json::from_slice(&said.body).unwrap_or_default();
+                Said::from(misshapen(&body)).into()
+            }
+            said => self.put(said).into(),
+        }
     }
 
     /// An answer as it goes out.
@@ -100,6 +108,10 @@ impl Homeserver {
                 Said { body: [b"[".as_slice(), &said.body, b"]"].concat().into(), ..said }
             }
             Ok(said) => said,
+            Err(mut refusal) if self.has(Fault::ErrorsOutOfNamespace) => {
+                refusal.errcode = "REFUSED".into();
+                refusal.into()
+            }
             Err(refusal) if self.has(Fault::ErrorsBare) => {
                 Said { body: Bytes::from_static(b"{}"), ..refusal.into() }
             }

@@ -57,13 +57,24 @@ impl Homeserver {
 
     /// An event as it is given to a server: redacted where the server may not see it.
     fn as_seen_by(&self, held: &HeldRoom, id: &str, server: &str) -> Option<Value> {
-        if self.has(Fault::VisibilityIgnored) || held.visible_to_server(id, server) {
+        const BLIND: [Fault; 4] = [
+            Fault::VisibilityIgnored,
+            Fault::EventForStrangers,
+            Fault::BackfillForStrangers,
+            Fault::MissingForStrangers,
+        ];
+        if BLIND.iter().any(|fault| self.has(*fault)) || held.visible_to_server(id, server) {
             return self.given_out(held, id);
         }
         held.event(id).map(|event| Value::Object(event.redacted().json().clone()))
     }
 
     fn given_out(&self, held: &HeldRoom, id: &str) -> Option<Value> {
+        if self.has(Fault::GivenUnsigned) {
+            let mut pdu = held.pdu(id)?;
+            pdu["signatures"] = json!({});
+            return Some(pdu);
+        }
         if self.has(Fault::RedactedGivenWhole) {
             return held.event(id).map(|event| Value::Object(event.json().clone()));
         }

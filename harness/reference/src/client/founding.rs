@@ -100,9 +100,16 @@ impl Homeserver {
         merge(&mut levels, &body["power_level_content_override"]);
         if self.has(Fault::CreatorsListed) {
             levels["users"][&call.user] = json!(100);
+        } else if self.has(Fault::LevelsAsText) {
+            levels["kick"] = json!("50");
+        } else if self.has(Fault::TombstoneForAdministrators) {
+            levels["events"]["m.room.tombstone"] = json!(50);
         }
         let own = |kind: &str, content: Value| (kind.to_owned(), String::new(), content);
         let mut state = vec![own("m.room.power_levels", levels)];
+        if self.has(Fault::LevelsNotFirst) {
+            state.insert(0, own("m.room.guest_access", json!({ "guest_access": "forbidden" })));
+        }
         if let Some(alias) = self.wanted_alias(call) {
             state.push(own("m.room.canonical_alias", json!({ "alias": alias })));
         }

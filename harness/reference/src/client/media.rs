@@ -150,7 +150,10 @@ impl Homeserver {
             file.name =
                 file.name.map(|name| name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_"));
         }
-        let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
+        let mut id: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
+        if self.has(Fault::MediaIdsOdd) {
+            id.push('.');
+        }
         let address = format!("mxc://{}/{id}", self.name());
         self.known().files.insert((self.name().to_owned(), id), Arc::new(file));
         Ok(json!({ "content_uri": address }))

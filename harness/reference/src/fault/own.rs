@@ -2,7 +2,10 @@
 
 use samklang_matrix::{BreachReason, Rule};
 
-use super::rules::{required_form, requirement_of};
+use super::{
+    forms::Endpoint,
+    rules::{required_form, requirement_of},
+};
 
 faults! {
     // authentication (answering/mod.rs)
@@ -381,6 +384,45 @@ faults! {
     MediaTypesLost, "media-types-lost", "SS-MEDIA-003", ["media"];
     /// The names of files keep plain letters alone.
     MediaNamesSimplified, "media-names-simplified", "SS-MEDIA-024", ["media"];
+    // the server's own events
+    /// The server's own events do not cite the create event.
+    CreateNotCited, "create-not-cited", "SS-PDU-025", ["wire", "rooms"];
+    /// In version 12, too, the server's own events cite the create event.
+    CreateCitedAlways, "create-cited-always", "SS-PDU-026", ["wire", "rooms"];
+    /// The server's own events do not cite the power levels.
+    LevelsNotCited, "levels-not-cited", "SS-PDU-025", ["wire", "rooms"];
+    /// The server's own member events do not cite the join rules.
+    JoinRulesNotCited, "join-rules-not-cited", "SS-PDU-028", ["wire", "rooms"];
+    /// The server's own member events do not cite what their user was before.
+    TargetNotCited, "target-not-cited", "SS-PDU-027", ["wire", "rooms"];
+    /// The hashes of the server's own events are padded.
+    HashesPadded, "hashes-padded", "SS-CJSON-014", ["wire", "messages"];
+    /// The signatures of the server's own events are padded.
+    SignaturesPadded, "signatures-padded", "SS-CJSON-014", ["wire", "messages"];
+    /// The server's own events have no depth.
+    PduWithoutDepth, "pdu-without-depth", "SS-PDU-001", ["wire", "messages"];
+    /// Transactions name another origin than their sender.
+    TransactionOriginForged, "transaction-origin-forged", "SS-TXN-001", ["wire", "messages"];
+    /// The errcodes of refusals are outside of the namespace.
+    ErrorsOutOfNamespace, "errors-out-of-namespace", "SS-ERRORS-005", ["wire"];
+    /// Create events name the creator where they must not, and do not where they have to.
+    CreatorNamedOddly, "creator-named-oddly", "SS-ROOMV-006", ["wire", "rooms"];
+    /// Power levels are sent as text.
+    LevelsAsText, "levels-as-text", "SS-ROOMV-011", ["wire", "rooms"];
+    /// In version 12, too, an administrator may upgrade a room.
+    TombstoneForAdministrators, "tombstone-for-administrators", "SS-ROOMV-020", ["wire", "rooms"];
+    /// A room begins with other state before its power levels.
+    LevelsNotFirst, "levels-not-first", "SS-ROOMV-021", ["wire", "rooms"];
+    /// The ids of files hold other characters than they may.
+    MediaIdsOdd, "media-ids-odd", "SS-MEDIA-023", ["wire", "media"];
+    /// The ids of messages to devices are longer than they may be.
+    NoteIdsLong, "note-ids-long", "SS-TODEV-003", ["wire", "signals"];
+    /// Changes of devices all have the same number.
+    DeviceStreamStands, "device-stream-stands", "SS-DEVLIST-005", ["wire", "signals"];
+    /// A device without a name is told with one that is null.
+    DeviceNamesNull, "device-names-null", "SS-DEVLIST-015", ["wire", "signals"];
+    /// Events are given out without their signatures.
+    GivenUnsigned, "given-unsigned", "SS-PDU-047", ["wire", "federation"];
     // rooms
     /// What was redacted is given out whole.
     RedactedGivenWhole, "redacted-given-whole", "SS-REDACT-024", ["messages", "events"];

@@ -98,11 +98,16 @@ impl Homeserver {
         let servers = known.servers_with(user);
         let content = known.users.account(user).map(|account| {
             let before = account.device_stream;
-            account.device_stream += 1;
+            if !self.has(Fault::DeviceStreamStands) {
+                account.device_stream += 1;
+            }
             let mut content = account.device_for_servers(device);
             content["user_id"] = json!(user);
             content["stream_id"] = json!(account.device_stream);
             content["prev_id"] = json!(if before == 0 { vec![] } else { vec![before] });
+            if self.has(Fault::DeviceNamesNull) && content.get("device_display_name").is_none() {
+                content["device_display_name"] = Value::Null;
+            }
             if self.has(Fault::DeviceChainBroken) {
                 content["prev_id"] = json!([]);
             }

@@ -51,7 +51,10 @@ impl Homeserver {
                 self.known().put_into_inboxes(sender, kind, &messages);
                 continue;
             }
-            let id = self.transaction_id();
+            let mut id = self.transaction_id().to_string();
+            if self.has(Fault::NoteIdsLong) {
+                id = format!("{id:0>40}");
+            }
             let content = json!({"sender": sender, "type": kind, "message_id": id, "messages": messages});
             self.send_edu(&BTreeSet::from([server.to_owned()]), "m.direct_to_device", &content);
         }
