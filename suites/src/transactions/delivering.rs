@@ -24,7 +24,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.kept-for-later",
         title: "What is said while another server is down is brought to it once it is up again.",
-        kind: Kind::Fault,
         catalogue: &["FC-16"],
         requirements: &["SS-TXN-019"],
         checks: &[CheckPlan::new("brought", "The last of what was said is sent to the server after all.")],
