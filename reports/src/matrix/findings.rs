@@ -26,28 +26,23 @@ pub(super) struct Traced<'a> {
 }
 
 impl<'a> Traced<'a> {
-    /// All, by origin, in the order in which they stand in the file.
+    /// All, by origin, then by check.
     pub(super) fn of(findings: &'a [Finding]) -> Vec<(&'a Origin, Vec<Self>)> {
-        let mut groups: BTreeMap<&Origin, Vec<Self>> = BTreeMap::new();
+        let mut groups: BTreeMap<&Origin, BTreeMap<_, Self>> = BTreeMap::new();
         for finding in findings {
             let group = groups.entry(&finding.origin).or_default();
-            let same = group.iter_mut().find(|traced| {
-                *traced.check == finding.check
-                    && traced.pairs == finding.pairs
-                    && traced.reasons == finding.reasons
+            let key = (&finding.check, &finding.pairs, &finding.reasons);
+            let traced = group.entry(key).or_insert_with(|| Self {
+                check: &finding.check,
+                title: &finding.title,
+                versions: vec![],
+                pairs: &finding.pairs,
+                reasons: &finding.reasons,
             });
-            match same {
-                Some(traced) => traced.versions.push(&finding.room_version),
-                None => group.push(Self {
-                    check: &finding.check,
-                    title: &finding.title,
-                    versions: vec![&finding.room_version],
-                    pairs: &finding.pairs,
-                    reasons: &finding.reasons,
-                }),
-            }
+            traced.versions.push(&finding.room_version);
         }
-        groups.into_iter().collect()
+        let traced = |(origin, group): (_, BTreeMap<_, Self>)| (origin, group.into_values().collect());
+        groups.into_iter().map(traced).collect()
     }
 
     /// `v10, v11`.
@@ -87,7 +82,7 @@ impl MatrixReport<'_> {
     }
 
     fn origin(&self, origin: &Origin, group: &[Traced<'_>], budget: &Budget) -> Markup {
-        let (shown, left) = budget.fit(group.iter().map(|traced| self.traced(traced)));
+        let (shown, left) = budget.fit(group.iter(), |traced| self.finding(traced));
         html! {
             details.area open[*origin != Origin::Recorded] {
                 summary { h3 { (isolated(&heading(self.phrases, origin, group.len()))) } }
@@ -97,7 +92,7 @@ impl MatrixReport<'_> {
         }
     }
 
-    fn traced(&self, traced: &Traced<'_>) -> Markup {
+    fn finding(&self, traced: &Traced<'_>) -> Markup {
         let place = |pair: &[String; 2]| self.met.iter().position(|met| [&met.a, &met.b] == pair.each_ref());
         html! {
             p.what { (isolated(head(traced.title, TITLE))) }

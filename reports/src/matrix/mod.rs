@@ -6,7 +6,9 @@ mod pairs;
 mod tables;
 mod tally;
 
-use samklang_verdict::{Catalogue, Change, MatrixFile, Met, Termination};
+use std::collections::{BTreeMap, BTreeSet};
+
+use samklang_verdict::{Catalogue, Change, CheckResult, MatrixFile, Met, Origin, Termination};
 
 use self::findings::Traced;
 use crate::{
@@ -25,6 +27,8 @@ pub struct MatrixReport<'a> {
     matrix: &'a MatrixFile,
     /// In the order of the matrix's pairs.
     met: Vec<&'a Met>,
+    /// The vendors that are to blame for a check in a room version, as all pairs show it together.
+    blamed: BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>,
     changes: Option<&'a [Change]>,
     phrases: Phrases<'a>,
 }
@@ -34,7 +38,14 @@ impl<'a> MatrixReport<'a> {
     pub fn new(matrix: &'a MatrixFile, met: &'a [Met], catalogue: &'a Catalogue) -> Self {
         let of = |a: &str, b: &str| met.iter().find(|met| met.a == a && met.b == b);
         let met = matrix.pairs.iter().filter_map(|pair| of(&pair.a, &pair.b)).collect();
-        Self { matrix, met, changes: None, phrases: Phrases { catalogue } }
+        let mut blamed: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+        for finding in &matrix.findings {
+            if let Origin::Vendor { vendor } = &finding.origin {
+                let key = (finding.check.as_str(), finding.room_version.as_str());
+                blamed.entry(key).or_default().insert(vendor);
+            }
+        }
+        Self { matrix, met, blamed, changes: None, phrases: Phrases { catalogue } }
     }
 
     /// Also tells what changed since an earlier matrix.
@@ -63,10 +74,14 @@ impl<'a> MatrixReport<'a> {
             lines.push(String::new());
             lines.push(findings::heading(self.phrases, origin, group.len()));
             for finding in group.iter().take(TOLD) {
-                let pairs = finding.pairs.iter().map(|pair| self.with(&pair[0], &pair[1]));
-                let pairs = shown_line(&pairs.collect::<Vec<_>>().join("; "));
                 let (check, versions) = (finding.check, finding.versions(self.phrases));
-                lines.push(format!("  {check} {versions} [{}] {pairs}", finding.reasons()));
+                let mut line = format!("  {check} {versions} [{}]", finding.reasons());
+                // Who fails with every peer needs no list of them.
+                if !matches!(origin, Origin::Vendor { .. }) {
+                    let pairs = finding.pairs.iter().map(|pair| self.with(&pair[0], &pair[1]));
+                    line.push_str(&format!(" {}", pairs.collect::<Vec<_>>().join("; ")));
+                }
+                lines.push(line);
             }
             if group.len() > TOLD {
                 lines.push(format!(
@@ -81,6 +96,13 @@ impl<'a> MatrixReport<'a> {
             text.push_str(&changes::text(changes, self.phrases.catalogue, colour));
         }
         text
+    }
+
+    /// The one vendor of a pair that is to blame for a check as all pairs show it together.
+    fn traced(&self, met: &Met, check: &CheckResult) -> Option<&'a str> {
+        let all = self.blamed.get(&(check.id.as_str(), check.play.room_version.as_str()))?;
+        let mut here = all.iter().filter(|&&vendor| vendor == met.a || vendor == met.b);
+        here.next().filter(|_| here.next().is_none()).copied()
     }
 
     /// `oak with elm`.

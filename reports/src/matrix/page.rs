@@ -24,17 +24,20 @@ pub(super) struct Budget(Cell<usize>);
 
 impl Budget {
     /// As many of `items` as there is room for, and how many are left.
-    pub(super) fn fit(&self, items: impl Iterator<Item = Markup>) -> (Vec<Markup>, usize) {
-        let (mut shown, mut left) = (Vec::new(), 0);
+    pub(super) fn fit<T>(
+        &self,
+        items: impl ExactSizeIterator<Item = T>,
+        markup: impl Fn(T) -> Markup,
+    ) -> (Vec<Markup>, usize) {
+        let all = items.len();
+        let mut shown = Vec::new();
         for item in items {
-            match self.0.get().checked_sub(item.0.len()) {
-                Some(rest) if left == 0 => {
-                    self.0.set(rest);
-                    shown.push(item);
-                }
-                _ => left += 1,
-            }
+            let markup = markup(item);
+            let Some(rest) = self.0.get().checked_sub(markup.0.len()) else { break };
+            self.0.set(rest);
+            shown.push(markup);
         }
+        let left = all - shown.len();
         (shown, left)
     }
 }

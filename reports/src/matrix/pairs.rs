@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use samklang_verdict::{CheckResult, Met, Verdict};
+use samklang_verdict::{Blame, CheckResult, Met};
 
 use super::{
     MatrixReport,
@@ -34,7 +34,7 @@ impl MatrixReport<'_> {
     }
 
     fn pair(&self, place: usize, met: &Met, budget: &Budget) -> Markup {
-        let tally = Tally::of(met, None);
+        let tally = Tally::of(self, met, None);
         let folder = Met::folder(&met.a, &met.b);
         let words = Words { phrases: self.phrases, result: &met.result };
         let mut areas: BTreeMap<&str, Vec<&CheckResult>> = BTreeMap::new();
@@ -62,11 +62,7 @@ impl MatrixReport<'_> {
                     }
                     @if tally.is_well() { p { (self.phrases.label("matrix.all-well")) } }
                     @for (area, checks) in &areas {
-                        @let tally = {
-                            let mut tally = Tally::default();
-                            checks.iter().filter_map(|check| Kind::of(met, check)).for_each(|kind| tally.add(kind));
-                            tally
-                        };
+                        @let tally = Tally::of(self, met, Some(area));
                         @if !tally.is_well() {
                             details.sub-area id=(format!("{}-{area}", anchor(place))) open {
                                 summary { h4 { (area) } " " (tally.chips(self.phrases, met)) }
@@ -93,13 +89,12 @@ impl MatrixReport<'_> {
         for group in &groups {
             scenarios.entry(group.first.id.scenario()).or_default().push(group);
         }
-        let told = scenarios.iter().map(|(scenario, groups)| {
+        let (shown, left) = budget.fit(scenarios.iter(), |(scenario, groups)| {
             html! {
                 h5 { (scenario) }
                 @for group in groups { (self.fail(met, words, group, number(group))) }
             }
         });
-        let (shown, left) = budget.fit(told);
         html! {
             @for scenario in &shown { (scenario) }
             @if left > 0 { p.note { (self.phrases.count("matrix.more", left as u64, &[])) } }
@@ -108,7 +103,12 @@ impl MatrixReport<'_> {
 
     fn fail(&self, met: &Met, words: &Words<'_>, group: &Group<'_>, number: Option<usize>) -> Markup {
         let (check, fail) = (group.first, group.fail);
-        let kind = Kind::of(met, check).unwrap_or(Kind::Broken);
+        let kinds: Vec<_> = group.plays.iter().filter_map(|(check, _)| Kind::of(self, met, check)).collect();
+        // Plays of one group may be traced differently; then none of that is said of all of them.
+        let kind = kinds.first().filter(|first| kinds.iter().all(|kind| kind == *first));
+        let kind = kind.copied().unwrap_or(Kind::Undecided);
+        let is_open = matches!(fail.blame, Blame::Undecided { .. }) && kind != Kind::Undecided;
+        let traced = self.traced(met, check).filter(|_| is_open);
         let folder = Met::folder(&met.a, &met.b);
         let transcript = check.transcript.as_ref().filter(|path| is_safe_path(path));
         html! {
@@ -127,6 +127,9 @@ impl MatrixReport<'_> {
                 }
                 p { (isolated(head(&words.line(&fail.message), SENTENCE))) }
                 p { (isolated(head(&words.blame(fail).1, SENTENCE))) }
+                @if let Some(vendor) = traced {
+                    p.blame { (isolated(&self.phrases.say("matrix.traced", &[("vendor", vendor)]))) }
+                }
                 @if let Some(path) = transcript {
                     p.where { a href=(format!("{folder}/{path}")) { (self.phrases.label("matrix.transcript")) } }
                 }
@@ -136,8 +139,8 @@ impl MatrixReport<'_> {
 
     fn unjudged(&self, words: &Words<'_>, checks: &[&CheckResult], budget: &Budget) -> Markup {
         let is = |check: &&&CheckResult| {
-            !matches!(Mark::of(check), Mark::Pass | Mark::NotApplicable | Mark::Deviation)
-                && (!fails::is_failure(check) || !matches!(check.verdict, Verdict::Fail(_)))
+            let mark = Mark::of(check);
+            !fails::is_failure(check) && !matches!(mark, Mark::Pass | Mark::NotApplicable | Mark::Deviation)
         };
         let all: Vec<_> = checks.iter().filter(is).collect();
         let line = |check: &&&CheckResult| {
@@ -146,7 +149,7 @@ impl MatrixReport<'_> {
                 " " code { (check.id.as_str()) } " · " (Shown(&words.play(&check.play)))
             }
         };
-        let (shown, left) = budget.fit(all.iter().take(UNJUDGED).map(line));
+        let (shown, left) = budget.fit(all.iter().take(UNJUDGED), line);
         let left = left + all.len().saturating_sub(UNJUDGED);
         html! {
             @if !all.is_empty() {

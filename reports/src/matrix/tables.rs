@@ -111,7 +111,7 @@ impl MatrixReport<'_> {
             return html! { td.o { (self.phrases.label(key)) } };
         };
         let met = self.met[place];
-        let tally = Tally::of(met, None);
+        let tally = Tally::of(self, met, None);
         let own = own(met, &tally, vendor);
         let say = |key: &str, n: u64| self.phrases.count(&format!("matrix.{key}"), n, &[]);
         html! {
@@ -173,7 +173,7 @@ impl MatrixReport<'_> {
     }
 
     fn area_cell(&self, place: usize, met: &Met, area: &str) -> Markup {
-        let tally = Tally::of(met, Some(area));
+        let tally = Tally::of(self, met, Some(area));
         let chips = tally.chips(self.phrases, met);
         html! {
             td {

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use samklang_verdict::{CheckResult, Met, Verdict};
 
+use super::MatrixReport;
 use crate::{
     text::isolated,
     words::{Mark, Phrases},
@@ -72,17 +73,23 @@ impl Kind {
         }
     }
 
-    /// `None` for what does not apply, which is not counted.
-    pub(super) fn of(met: &Met, check: &CheckResult) -> Option<Self> {
+    /// `None` for what does not apply, which is not counted. Where the wire of the pair leaves the fault open, it is the
+    /// vendor's to which all pairs together trace it.
+    pub(super) fn of(report: &MatrixReport<'_>, met: &Met, check: &CheckResult) -> Option<Self> {
         Some(match (Mark::of(check), &check.verdict) {
             (Mark::NotApplicable, _) => return None,
             (Mark::Fail, Verdict::Fail(fail)) => {
                 let suspects = met.suspects(fail);
-                match (suspects.contains(met.a.as_str()), suspects.contains(met.b.as_str())) {
-                    // A vendor that met itself is at fault either way.
-                    (true, true) if met.a != met.b => Self::Undecided,
-                    (true, _) => Self::First,
-                    _ => Self::Second,
+                let mut suspects = suspects.into_iter();
+                // A vendor that met itself is at fault either way.
+                let culprit = match (suspects.next(), suspects.next()) {
+                    (Some(one), None) => Some(one),
+                    _ => report.traced(met, check),
+                };
+                match culprit {
+                    None => Self::Undecided,
+                    Some(vendor) if vendor == met.a => Self::First,
+                    Some(_) => Self::Second,
                 }
             }
             (Mark::Pass, _) => Self::Passed,
@@ -98,19 +105,17 @@ impl Kind {
 pub(super) struct Tally([u64; 7]);
 
 impl Tally {
-    pub(super) fn add(&mut self, kind: Kind) {
-        self.0[kind as usize] += 1;
-    }
-
     pub(super) fn get(&self, kind: Kind) -> u64 {
         self.0[kind as usize]
     }
 
     /// All checks of a pair, or of one area of it.
-    pub(super) fn of(met: &Met, area: Option<&str>) -> Self {
+    pub(super) fn of(report: &MatrixReport<'_>, met: &Met, area: Option<&str>) -> Self {
         let mut tally = Self::default();
         let checks = met.result.checks.iter().filter(|check| area.is_none_or(|area| area_of(check) == area));
-        checks.filter_map(|check| Kind::of(met, check)).for_each(|kind| tally.add(kind));
+        for kind in checks.filter_map(|check| Kind::of(report, met, check)) {
+            tally.0[kind as usize] += 1;
+        }
         tally
     }
 
