@@ -84,7 +84,7 @@ impl MatrixReport<'_> {
     fn origin(&self, origin: &Origin, group: &[Traced<'_>], budget: &Budget) -> Markup {
         let (shown, left) = budget.fit(group.iter(), |traced| self.finding(traced));
         html! {
-            details.area open[*origin != Origin::Recorded] {
+            details.area open[*origin != Origin::Recorded && self.is_small()] {
                 summary { h3 { (isolated(&heading(self.phrases, origin, group.len()))) } }
                 ul.found { @for traced in &shown { li { (traced) } } }
                 @if left > 0 { p.note { (self.phrases.count("matrix.more", left as u64, &[])) } }

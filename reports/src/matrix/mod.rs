@@ -22,6 +22,9 @@ use crate::{
 /// Findings that are told on a terminal.
 const TOLD: usize = 12;
 
+/// Of a matrix with more troubles than this, details start folded.
+const OPEN: u64 = 1000;
+
 /// The reports of one matrix.
 pub struct MatrixReport<'a> {
     matrix: &'a MatrixFile,
@@ -108,6 +111,12 @@ impl<'a> MatrixReport<'a> {
     /// `oak with elm`.
     fn with(&self, a: &str, b: &str) -> String {
         self.phrases.say("matrix.with", &[("a", &shown_line(a)), ("b", &shown_line(b))])
+    }
+
+    /// Whether everything that asks for attention may stand open on the page from the start.
+    fn is_small(&self) -> bool {
+        let counts = &self.matrix.counts;
+        counts.total() - counts.pass - counts.not_applicable - counts.deviation <= OPEN
     }
 
     /// The pairs that did not come to their end.

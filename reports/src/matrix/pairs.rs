@@ -48,7 +48,7 @@ impl MatrixReport<'_> {
             numbered.iter().take(DETAILED).position(same).map(|place| place + 1)
         };
         html! {
-            details.area id=(anchor(place)) open[!tally.is_well()] {
+            details.area id=(anchor(place)) open[!tally.is_well() && self.is_small()] {
                 summary {
                     h3 { (isolated(&self.with(&met.a, &met.b))) } " " (tally.chips(self.phrases, met))
                 }
@@ -64,7 +64,7 @@ impl MatrixReport<'_> {
                     @for (area, checks) in &areas {
                         @let tally = Tally::of(self, met, Some(area));
                         @if !tally.is_well() {
-                            details.sub-area id=(format!("{}-{area}", anchor(place))) open {
+                            details.sub-area id=(format!("{}-{area}", anchor(place))) open[self.is_small()] {
                                 summary { h4 { (area) } " " (tally.chips(self.phrases, met)) }
                                 (self.fails(met, &words, checks, &number, budget))
                                 (self.unjudged(&words, checks, budget))
