@@ -251,12 +251,9 @@ impl<'a> Question<'a> {
     fn hear(&mut self, place: usize, pair: &'a Met, check: &'a CheckResult) {
         let names = [pair.a.as_str(), pair.b.as_str()];
         if let Verdict::NotApplicable { .. } = check.verdict {
-            if !self.meetings.contains_key(&place) {
-                self.absent.insert(names);
-            }
+            self.absent.insert(names);
             return;
         }
-        self.absent.remove(&names);
         let start = || (Meeting { pair: names, ..Meeting::default() }, BTreeSet::new());
         let (meeting, reasons) = self.meetings.entry(place).or_insert_with(start);
         match &check.verdict {

@@ -61,8 +61,8 @@ enum Spread {
 }
 
 /// Where the fails of one check come from, each origin with the pairs (by place in `meetings`) that show it. `vendors` are
-/// all that should have met, the baseline first; a pair of which nothing is known counts as one that was not judged, one
-/// with an empty list in `absent` as one where the check does not apply.
+/// all that should have met, the baseline first. A pair without a meeting counts as not judged, unless it stands in `absent`:
+/// then the check does not apply there, and the pair says nothing.
 pub fn triangulate<'a>(
     vendors: &[&'a str],
     meetings: &[Meeting<'a>],

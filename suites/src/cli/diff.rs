@@ -18,7 +18,7 @@ use super::{
 /// What a run or a matrix has left.
 enum Record {
     Run(Box<ResultFile>),
-    Matrix(Folder),
+    Matrix(Box<Folder>),
 }
 
 impl Record {
@@ -32,7 +32,7 @@ impl Record {
         let known = format!("{}, {MATRIX_SCHEMA}", samklang_verdict::RESULT_SCHEMA);
         Ok(match report::read_as(&file, &known, parsed)? {
             Some(result) => Self::Run(Box::new(result)),
-            None => Self::Matrix(Folder::open(&file)?),
+            None => Self::Matrix(Box::new(Folder::open(&file)?)),
         })
     }
 

@@ -198,7 +198,7 @@ fn a_server_inside_the_program_may_have_a_fault_that_exists() {
     let with = |fault: &str| Scratch::with(&format!("{head}[embedded]\n{fault}\n{ready}")).load();
     assert_eq!(with("").unwrap().fault(), None);
     let faulty = with("fault = \"soft-failure-skipped\"").unwrap();
-    assert_eq!(faulty.fault().map(samklang_reference::Fault::name).as_deref(), Some("soft-failure-skipped"));
+    assert_eq!(faulty.fault().map(Fault::name).as_deref(), Some("soft-failure-skipped"));
     let text = with("fault = \"no-such-fault\"").unwrap_err().to_string();
     assert!(text.contains("expected the name of a fault"), "{text}");
 }

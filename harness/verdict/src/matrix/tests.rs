@@ -85,6 +85,34 @@ fn what_could_not_be_judged_or_does_not_apply_is_told_apart() {
 }
 
 #[test]
+fn whom_the_wire_blames_is_the_only_suspect() {
+    let met = fine("elm", "oak");
+    let suspects = |blame: Blame| {
+        let Verdict::Fail(mut fail) = fail("client.refused") else { panic!() };
+        fail.blame = blame;
+        met.suspects(&fail).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let because = || Message::new("x");
+    assert_eq!(suspects(Blame::Server { role: Role::A, because: because() }), ["elm"]);
+    assert_eq!(suspects(Blame::Server { role: Role::B, because: because() }), ["oak"]);
+    assert_eq!(suspects(Blame::Undecided { because: because() }), ["elm", "oak"]);
+}
+
+#[test]
+fn a_check_that_applies_with_one_host_is_a_meeting() {
+    let one_sided = |b: &str, verdict: Verdict, disposition| {
+        let absent = Verdict::NotApplicable { message: Message::new("x") };
+        let mut checks = vec![check(absent, Disposition::AsExpected), check(verdict, disposition)];
+        checks[1].play.host = Role::B;
+        Met { a: "elm".into(), b: b.into(), result: result(checks) }
+    };
+    let failing = one_sided("oak", fail("client.refused"), Disposition::Unexpected);
+    let all = [one_sided("elm", pass(), Disposition::AsExpected), failing, fine("oak", "oak")];
+    let file = MatrixFile::of(named(&["elm", "oak"]), None, &all);
+    assert_eq!(file.findings.into_iter().map(|finding| finding.origin).collect::<Vec<_>>(), [Origin::Pair]);
+}
+
+#[test]
 fn a_folder_holds_nothing_that_leads_elsewhere() {
     assert_eq!(Met::folder("oak@1.0", "elm@2.0-rc.1"), "pairs/oak@1.0--elm@2.0-rc.1");
     assert_eq!(Met::folder("../..", "a/b c"), "pairs/.._..--a_b_c");

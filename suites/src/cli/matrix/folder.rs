@@ -47,7 +47,7 @@ impl Folder {
         Ok(Self { path: path.to_owned(), file, met })
     }
 
-    /// Writes `matrix.json` from the results in the folders of the pairs.
+    /// Writes `matrix.json` of these results.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -56,12 +56,12 @@ impl Folder {
         vendors: Vec<String>,
         shard: Option<String>,
         met: &[Met],
-    ) -> Result<Self, Problem> {
+    ) -> Result<MatrixFile, Problem> {
         let file = MatrixFile::of(vendors, shard, met);
         let bytes =
             file.to_bytes().map_err(|error| Problem::harness(message!("run.no-result", error = error)))?;
         write_whole(&path.join(MATRIX), &bytes)?;
-        Ok(Self { path: path.to_owned(), file, met: met.to_vec() })
+        Ok(file)
     }
 
     /// A matrix is not written over another one.

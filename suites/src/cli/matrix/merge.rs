@@ -36,8 +36,8 @@ pub(in crate::cli) fn merge(args: &MergeArgs) -> Done {
             met.push(result.clone());
         }
     }
-    let whole = Folder::write(&args.output, vendors, None, &met)?;
-    super::tell(&whole, previous.as_ref(), false)
+    let file = Folder::write(&args.output, vendors, None, &met)?;
+    super::tell(&Folder { path: args.output.clone(), file, met }, previous.as_ref(), false)
 }
 
 /// The result of a pair: the one that was played to its end, if several shards have one.
