@@ -219,6 +219,8 @@ fn what_cannot_be_a_matrix_is_refused_before_anything_is_played() {
     place.matrix(&["twin"], &["-o", "m", "--shard", "2/1"]).assert(64, &["1/N to N/N"]);
     place.matrix(&["twin"], &["-o", "m", "--shard", "2/2"]).assert(64, &["The shard is empty"]);
     place.matrix(&["twin"], &["-o", "m", "--previous", "nowhere"]).assert(64, &["nowhere", "cannot be read"]);
+    place.matrix(&["twin"], &["-o", "m", "--direct"]).assert(64, &["switchboard"]);
+    place.matrix(&["twin"], &["-o", "m", "-s", "rooms.no-such"]).assert(64, &["called rooms.no-such"]);
     place.matrix(&[], &["-o", "m"]).assert(64, &["VENDOR"]);
     assert!(!place.0.join("m").exists());
     place.matrix(&["twin"], &["-o", "one"]).assert(0, &[]);

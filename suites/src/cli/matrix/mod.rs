@@ -11,7 +11,7 @@ use std::{
 use samklang_reports::MatrixReport;
 use samklang_runner::{
     event::{Event, Observer},
-    plan::Selection,
+    plan::{Selection, select},
     run::{SAMKLANG, default_output},
     suite::Suite,
 };
@@ -96,7 +96,13 @@ impl<'a> Matrix<'a> {
     fn prepare(args: &'a MatrixArgs) -> Result<Self, Problem> {
         let (suite, shelf) = play::ground(&args.play)?;
         let vendors = vendors(&shelf, &args.names)?;
+        for vendor in &vendors {
+            let casts = setting::casts(&shelf, Some(vendor), None, None)?;
+            setting::can_meet(&casts, args.play.direct)?;
+            setting::deviations(&suite, &casts)?;
+        }
         let selection = play::selection(&args.scenarios, &args.play);
+        select(&suite, &selection)?;
         let terms = Terms {
             suite: suite.info()?,
             selection: selection.in_words(),
