@@ -1,18 +1,25 @@
-//! Writes the reports of a made-up run, to look at: `cargo run -p samklang-reports --example specimen -- FOLDER [good|mixed|large]`.
+//! Writes the reports of a made-up run, to look at: `cargo run -p samklang-reports --example specimen -- FOLDER [good|mixed|large|matrix]`.
 
 #[path = "../tests/common/mod.rs"]
 #[expect(clippy::unwrap_used, reason = "shared with the tests")]
 mod common;
 
-use std::{error::Error, path::PathBuf};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
 
-use samklang_reports::{Colour, Reports, write_all};
-use samklang_verdict::Catalogue;
+use samklang_reports::{Colour, MatrixReport, Reports, write_all, write_page};
+use samklang_verdict::{Catalogue, MatrixFile, Met, Role, pairs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let folder = PathBuf::from(args.next().ok_or("which folder?")?);
-    let result = match args.next().as_deref() {
+    let kind = args.next();
+    if kind.as_deref() == Some("matrix") {
+        return matrix(&folder);
+    }
+    let result = match kind.as_deref() {
         Some("good") => common::good(),
         Some("large") => {
             common::large(&|_| common::fail("client.refused", None, "It was refused.", "a\nb", "a\nc"))
@@ -23,5 +30,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let reports = Reports::new(&result, &transcripts, Catalogue::english());
     write_all(&folder, &reports)?;
     print!("{}", reports.closing(Colour::Never));
+    Ok(())
+}
+
+/// Four vendors whose every pair has ten thousand checks that fail in all ways of blame.
+fn matrix(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let vendors: Vec<_> = ["ash@1", "elm@1", "fir@1", "oak@1"].map(str::to_owned).into();
+    let blame = |i: usize| [Some(Role::A), Some(Role::B), None][i % 3];
+    let result = || common::large(&|i| common::fail("client.refused", blame(i), common::HOSTILE, "a", "b"));
+    let met: Vec<_> = pairs(&vendors).into_iter().map(|[a, b]| Met { a, b, result: result() }).collect();
+    let file = MatrixFile::of(vendors, None, &met);
+    let report = MatrixReport::new(&file, &met, Catalogue::english());
+    write_page(&folder.join("report.html"), &report.html())?;
+    print!("{}", report.closing(Colour::Never));
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! server may have written is shown with its invisible characters made visible, since a report is read by
 //! people who decide by it.
 
+mod changes;
 mod closing;
 mod curl;
 mod diff;
@@ -12,6 +13,7 @@ mod fails;
 mod html;
 mod junit;
 mod markdown;
+mod matrix;
 mod outcome;
 mod show;
 mod text;
@@ -21,10 +23,12 @@ mod write;
 
 use samklang_verdict::{Catalogue, Exchange, Message, ResultFile};
 
+pub use changes::text as changes_text;
 pub use closing::Colour;
+pub use matrix::MatrixReport;
 pub use show::{EventIds, Recording};
 pub use transcript::{Transcript, exchange_in, read_transcript, transcripts_in};
-pub use write::{FILES, write_all};
+pub use write::{FILES, write_all, write_page};
 
 /// Reads the transcript at a path relative to the result file; `None` where there is none. Bounded by whoever makes it.
 pub type TranscriptReader<'a> = &'a dyn Fn(&str) -> Option<Vec<Exchange>>;
@@ -44,7 +48,7 @@ impl<'a> Reports<'a> {
     }
 
     fn words(&self) -> words::Words<'a> {
-        words::Words { catalogue: self.catalogue, result: self.result }
+        words::Words { phrases: words::Phrases { catalogue: self.catalogue }, result: self.result }
     }
 
     /// `report.html`: one page that needs no script and loads nothing.

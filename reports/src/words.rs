@@ -1,6 +1,6 @@
 //! The words that all reports share, in the catalogue's language.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Deref};
 
 use samklang_verdict::{
     Blame, Catalogue, CheckResult, Disposition, Fail, Message, Participant, Play, ResultFile, Role, Verdict,
@@ -107,14 +107,28 @@ impl Mark {
     }
 }
 
-/// The catalogue, and the run it speaks of.
+/// The catalogue's texts for reports.
+#[derive(Clone, Copy)]
+pub(crate) struct Phrases<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+}
+
+/// The texts, and the run they speak of.
 #[derive(Clone, Copy)]
 pub(crate) struct Words<'a> {
-    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) phrases: Phrases<'a>,
     pub(crate) result: &'a ResultFile,
 }
 
-impl<'a> Words<'a> {
+impl<'a> Deref for Words<'a> {
+    type Target = Phrases<'a>;
+
+    fn deref(&self) -> &Phrases<'a> {
+        &self.phrases
+    }
+}
+
+impl Phrases<'_> {
     /// The label at `report.<key>`.
     pub(crate) fn label(&self, key: &str) -> String {
         self.catalogue.label(&format!("report.{key}"))
@@ -160,6 +174,14 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// `room version 11, host A`.
+    pub(crate) fn play(&self, play: &Play) -> String {
+        let version = shown_line(&play.room_version);
+        self.say("play", &[("version", &version), ("host", &play.host.to_string())])
+    }
+}
+
+impl<'a> Words<'a> {
     fn participant(&self, role: Role) -> Option<&'a Participant> {
         self.result.participants.iter().find(|participant| participant.role == role)
     }
@@ -191,12 +213,6 @@ impl<'a> Words<'a> {
                 (None, self.say("blame.undecided", &[("because", &self.line(because))]))
             }
         }
-    }
-
-    /// `room version 11, host A`.
-    pub(crate) fn play(&self, play: &Play) -> String {
-        let version = shown_line(&play.room_version);
-        self.say("play", &[("version", &version), ("host", &play.host.to_string())])
     }
 
     /// The plays of several results of one check, as short as it can be said.

@@ -26,18 +26,26 @@ pub fn write_all(folder: &Path, reports: &Reports<'_>) -> Result<Vec<PathBuf>, P
     let mut written = Vec::new();
     for (name, text) in texts {
         let path = folder.join(name);
-        replace(&path, text.as_bytes()).map_err(|error| {
-            let text = message!("report.not-written", file = path.display(), reason = error);
-            // Another folder helps where this one may not be written; a disk that is full is the machine's.
-            if error.kind() == io::ErrorKind::StorageFull {
-                Problem::engine(text)
-            } else {
-                Problem::configuration(text)
-            }
-        })?;
+        write_page(&path, &text)?;
         written.push(path);
     }
     Ok(written)
+}
+
+/// Writes one report, as a whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_page(path: &Path, text: &str) -> Result<(), Problem> {
+    replace(path, text.as_bytes()).map_err(|error| {
+        let text = message!("report.not-written", file = path.display(), reason = error);
+        // Another folder helps where this one may not be written; a disk that is full is the machine's.
+        if error.kind() == io::ErrorKind::StorageFull {
+            Problem::engine(text)
+        } else {
+            Problem::configuration(text)
+        }
+    })
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -51,10 +51,7 @@ impl Deployment {
     /// When containers are asked for and no engine answers, when the state root cannot be used, or when a server inside this
     /// program is to meet others without the switchboard.
     pub async fn choose(casts: &[Cast], deploy: Deploy, direct: bool) -> Result<Self, Problem> {
-        if let Some(cast) = casts.iter().find(|cast| direct && cast.vendor.is_embedded()) {
-            let text = message!("vendor.embedded-direct", vendor = cast.vendor.title);
-            return Err(Problem::configuration(text));
-        }
+        can_meet(casts, direct)?;
         if all_embedded(casts) {
             let deployer = Arc::new(EmbeddedDeployer::default());
             let (id, swept) = (run_id(), Report::default());
@@ -81,6 +78,19 @@ impl Deployment {
     /// When something of it cannot be removed.
     pub fn close(self) -> Result<(), Problem> {
         self.folder.map_or(Ok(()), RunFolder::close)
+    }
+}
+
+/// Whether these servers can meet so.
+///
+/// # Errors
+/// When a server inside this program is to meet others without the switchboard.
+pub fn can_meet(casts: &[Cast], direct: bool) -> Result<(), Problem> {
+    match casts.iter().find(|cast| direct && cast.vendor.is_embedded()) {
+        Some(cast) => {
+            Err(Problem::configuration(message!("vendor.embedded-direct", vendor = cast.vendor.title)))
+        }
+        None => Ok(()),
     }
 }
 

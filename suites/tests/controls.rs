@@ -104,10 +104,10 @@ impl Deployer for Controlled {
         EmbeddedDeployer::default().start(start).await
     }
 
-    fn embed(&self, role: Role, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
-        match role {
+    fn embed(&self, cast: &Cast, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
+        match cast.role {
             Role::A => Ok(Arc::new(Server { control: self.0, name: name.to_owned() })),
-            _ => EmbeddedDeployer::default().embed(role, name, way),
+            _ => EmbeddedDeployer::default().embed(cast, name, way),
         }
     }
 

@@ -155,10 +155,14 @@ fn each_of_these_crates_has_one_door() {
 
 #[test]
 fn the_stored_schema_is_the_one_that_the_program_prints() {
-    let printed = Command::new(env!("CARGO_BIN_EXE_samklang")).arg("schema").output().unwrap();
-    let stored = fs::read(project().join("reports/schema/samklang-result-1.json")).unwrap();
-    let hint = "write it anew: samklang schema >reports/schema/samklang-result-1.json";
-    assert!(printed.status.success() && printed.stdout == stored, "{hint}");
+    let kinds: [(&[&str], _); 2] = [(&["schema"], "result"), (&["schema", "--matrix"], "matrix")];
+    for (arguments, kind) in kinds {
+        let printed = Command::new(env!("CARGO_BIN_EXE_samklang")).args(arguments).output().unwrap();
+        let file = format!("reports/schema/samklang-{kind}-1.json");
+        let stored = fs::read(project().join(&file)).unwrap();
+        let hint = format!("write it anew: samklang {} >{file}", arguments.join(" "));
+        assert!(printed.status.success() && printed.stdout == stored, "{hint}");
+    }
 }
 
 #[test]

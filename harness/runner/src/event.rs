@@ -7,6 +7,19 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// The next pair of a matrix.
+    Pair {
+        /// The vendor in role A.
+        a: String,
+        /// The vendor in role B.
+        b: String,
+        /// Which one it is, counted from 1.
+        place: usize,
+        /// How many there are.
+        of: usize,
+        /// Whether its result is there already.
+        there: bool,
+    },
     /// The run exists.
     Begun {
         /// Its id.

@@ -21,6 +21,15 @@ pub struct Selection {
     pub hosts: Vec<Role>,
 }
 
+impl Selection {
+    /// What was asked for, as results have it.
+    pub fn in_words(&self) -> Vec<String> {
+        let versions = self.room_versions.iter().map(|version| format!("room version {version}"));
+        let hosts = self.hosts.iter().map(|host| format!("host {}", host.as_str()));
+        self.terms.iter().cloned().chain(versions).chain(hosts).collect()
+    }
+}
+
 /// One play of one scenario.
 #[derive(Debug, Clone)]
 pub struct Trial {

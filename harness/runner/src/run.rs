@@ -12,8 +12,7 @@ use samklang_stage::{
     stage::{Logs, Stage},
 };
 use samklang_verdict::{
-    Counts, Outcome, Participant, Problem, RESULT_SCHEMA, ResultFile, RunInfo, SuiteInfo, Termination,
-    Verdict, message,
+    Counts, Outcome, Participant, Problem, RESULT_SCHEMA, ResultFile, RunInfo, Termination, Verdict, message,
 };
 use tokio::sync::watch;
 
@@ -27,6 +26,9 @@ use crate::{
     suite::Suite,
     tally,
 };
+
+/// This program's own version, as results have it.
+pub const SAMKLANG: &str = env!("CARGO_PKG_VERSION");
 
 /// Where the time of a run went.
 #[derive(Default)]
@@ -166,9 +168,6 @@ fn blank(
     deployer: &dyn Deployer,
     started: jiff::Timestamp,
 ) -> Result<ResultFile, Problem> {
-    let selection = &order.selection;
-    let versions = selection.room_versions.iter().map(|version| format!("room version {version}"));
-    let hosts = selection.hosts.iter().map(|host| format!("host {}", host.as_str()));
     Ok(ResultFile {
         schema: RESULT_SCHEMA.to_owned(),
         digest: String::new(),
@@ -181,17 +180,11 @@ fn blank(
             deployer: deployer.name().to_owned(),
             direct: order.direct,
             termination: Termination::Broken,
-            selection: selection.terms.iter().cloned().chain(versions).chain(hosts).collect(),
-            samklang: env!("CARGO_PKG_VERSION").to_owned(),
+            selection: order.selection.in_words(),
+            samklang: SAMKLANG.to_owned(),
             phases_ms: BTreeMap::new(),
         },
-        suite: SuiteInfo {
-            version: suite.version.clone(),
-            expectations_sha256: suite.expectations.digest()?,
-            requirements_sha256: suite.requirements.sha256().to_owned(),
-            kill_matrix_sha256: suite.kill_matrix.sha256(),
-            profile: format!("{} {}", suite.profile.name, suite.profile.version),
-        },
+        suite: suite.info()?,
         participants: order.casts.iter().map(|cast| cast_only(cast, order)).collect(),
         checks: vec![],
         counts: Counts::default(),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use samklang_stage::user::Bounds;
-use samklang_verdict::{CheckId, Problem, ScenarioId, Weight, message};
+use samklang_verdict::{CheckId, Problem, ScenarioId, SuiteInfo, Weight, message};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -148,6 +148,20 @@ pub fn read_catalogue(path: &Path) -> Result<BTreeMap<String, String>, Problem> 
 }
 
 impl Suite {
+    /// The suite as results have it.
+    ///
+    /// # Errors
+    /// When a stored expectation cannot be read.
+    pub fn info(&self) -> Result<SuiteInfo, Problem> {
+        Ok(SuiteInfo {
+            version: self.version.clone(),
+            expectations_sha256: self.expectations.digest()?,
+            requirements_sha256: self.requirements.sha256().to_owned(),
+            kill_matrix_sha256: self.kill_matrix.sha256(),
+            profile: format!("{} {}", self.profile.name, self.profile.version),
+        })
+    }
+
     /// Every check id of the suite.
     pub fn check_ids(&self) -> BTreeSet<CheckId> {
         let ids = self.scenarios.iter().flat_map(|scenario| {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use regex_lite::Regex;
+use samklang_reference::Fault;
 use samklang_verdict::{Message, Problem, message};
 
 use self::descriptor::Descriptor;
@@ -54,7 +55,7 @@ pub struct Vendor {
     versions: Regex,
     container: Option<ContainerSpec>,
     process: Option<ProcessSpec>,
-    embedded: bool,
+    embedded: Option<EmbeddedSpec>,
 }
 
 /// The API through which users act at a server.
@@ -100,6 +101,12 @@ pub struct ProcessSpec {
     pub install: PathBuf,
     /// Becomes the server.
     pub start: PathBuf,
+}
+
+/// How a vendor is the homeserver inside this program.
+#[derive(Debug, Clone, Copy)]
+struct EmbeddedSpec {
+    fault: Option<Fault>,
 }
 
 impl Vendor {
@@ -165,7 +172,12 @@ impl Vendor {
 
     /// Whether it is no product but the homeserver inside this program.
     pub fn is_embedded(&self) -> bool {
-        self.embedded
+        self.embedded.is_some()
+    }
+
+    /// The mistake that it makes on purpose, where it is the homeserver inside this program.
+    pub fn fault(&self) -> Option<Fault> {
+        self.embedded.and_then(|spec| spec.fault)
     }
 
     /// Whether an adapter around the product makes what this check of `scenario` looks at.

@@ -5,21 +5,28 @@
 //!
 //! Texts for people never stand in code: a [`Message`] carries a key and arguments, and a [`Catalogue`] renders it.
 
+mod change;
 mod check;
 mod deviation;
 pub mod exit;
 mod ids;
+mod matrix;
 mod message;
 mod observation;
 mod outcome;
 mod problem;
 mod result;
+#[cfg(test)]
+mod specimen;
 mod transcript;
+mod triangulation;
 mod verdict;
 
+pub use change::{Change, ChangeKind, Side, Stood, changes, exit_code as exit_code_of_changes};
 pub use check::{Attempt, CheckResult, Disposition, Play, Weight};
 pub use deviation::{Deviation, DeviationFile, Judged, dispose};
 pub use ids::{CheckId, ExchangeId, IdError, ReasonCode, Role, ScenarioId};
+pub use matrix::{Finding, MATRIX_SCHEMA, MatrixFile, MatrixPair, Met, Terms, matrix_schema, pairs};
 pub use message::{Catalogue, Message, Text};
 pub use observation::{Observation, Observations};
 pub use outcome::{Counts, Outcome, aggregate};
@@ -29,4 +36,5 @@ pub use result::{
     canonical_json, result_schema,
 };
 pub use transcript::{Body, Exchange, Party, Wire};
+pub use triangulation::{Meeting, Origin, Suspicion, triangulate};
 pub use verdict::{Blame, Fail, Verdict};

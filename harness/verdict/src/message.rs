@@ -85,6 +85,7 @@ impl Catalogue {
                 include_str!("../messages/en/judging.toml"),
                 include_str!("../messages/en/reports.toml"),
                 include_str!("../messages/en/cli.toml"),
+                include_str!("../messages/en/matrix.toml"),
             ];
             let mut texts = BTreeMap::new();
             for table in tables {
@@ -197,6 +198,7 @@ mod tests {
             include_str!("../messages/en/judging.toml"),
             include_str!("../messages/en/reports.toml"),
             include_str!("../messages/en/cli.toml"),
+            include_str!("../messages/en/matrix.toml"),
         ] {
             assert!(table.parse::<toml::Table>().is_ok_and(|table| !table.is_empty()));
         }

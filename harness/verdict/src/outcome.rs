@@ -64,6 +64,22 @@ impl Counts {
         counts
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            pass: self.pass + other.pass,
+            fail: self.fail + other.fail,
+            deviation: self.deviation + other.deviation,
+            deviation_broken: self.deviation_broken + other.deviation_broken,
+            inconclusive: self.inconclusive + other.inconclusive,
+            not_applicable: self.not_applicable + other.not_applicable,
+            error: self.error + other.error,
+            not_run: self.not_run + other.not_run,
+            flaky: self.flaky + other.flaky,
+        }
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.pass
@@ -110,7 +126,8 @@ fn nothing_judged(checks: &[CheckResult]) -> u8 {
     }
 }
 
-fn exit_code_of(check: &CheckResult) -> u8 {
+/// The exit code of a run that has this check alone.
+pub(crate) fn exit_code_of(check: &CheckResult) -> u8 {
     match (&check.disposition, &check.verdict) {
         (_, Verdict::Error { .. }) => exit::HARNESS_ERROR,
         (Disposition::DeviationStale | Disposition::DeviationExpired | Disposition::ReasonChanged, _) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{CheckResult, Counts, Outcome, Problem, Role, aggregate};
@@ -147,7 +147,7 @@ pub struct EvidenceFile {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResultFileError {
     /// It is of another schema version.
-    #[error("the result file is of schema {found:?}; this program reads {RESULT_SCHEMA:?}")]
+    #[error("the file is of schema {found:?}, which this program does not read here")]
     OtherSchema {
         /// What it says it is.
         found: String,
@@ -208,14 +208,19 @@ impl ResultFile {
     /// # Errors
     /// When it is no JSON, of another schema version, or not of the schema's shape.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ResultFileError> {
-        let malformed = |error: serde_json::Error| ResultFileError::Malformed(error.to_string());
-        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(malformed)?;
-        let found = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
-        if found != RESULT_SCHEMA {
-            return Err(ResultFileError::OtherSchema { found: found.chars().take(80).collect() });
-        }
-        serde_json::from_value(value).map_err(malformed)
+        shaped(bytes, RESULT_SCHEMA)
     }
+}
+
+/// Reads a file that says it is of this schema.
+pub(crate) fn shaped<T: DeserializeOwned>(bytes: &[u8], schema: &str) -> Result<T, ResultFileError> {
+    let malformed = |error: serde_json::Error| ResultFileError::Malformed(error.to_string());
+    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(malformed)?;
+    let found = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
+    if found != schema {
+        return Err(ResultFileError::OtherSchema { found: found.chars().take(80).collect() });
+    }
+    serde_json::from_value(value).map_err(malformed)
 }
 
 /// Canonical JSON: keys in order, no white space. Equal values give equal bytes.

@@ -17,7 +17,7 @@ use crate::{
 const OPEN: usize = 2000;
 
 /// The mark's class in the style sheet; one letter, since it stands in every cell.
-pub(super) fn class(mark: Mark) -> &'static str {
+pub(crate) fn class(mark: Mark) -> &'static str {
     match mark {
         Mark::Pass => "p",
         Mark::Fail => "f",

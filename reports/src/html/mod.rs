@@ -12,6 +12,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::matrix::class;
 use crate::{
     Reports,
     fails::{self, Group},
@@ -23,7 +24,7 @@ use crate::{
 const STYLE: &str = include_str!("style.css");
 
 /// Groups of failures that get their details on the page. A server that fails everything fails it for a few causes.
-const DETAILED: usize = 100;
+pub(crate) const DETAILED: usize = 100;
 /// Failures named on the first screen.
 const FIRST_SCREEN: usize = 6;
 /// Bytes of mark-up that differences and evidence may take together.
@@ -60,7 +61,7 @@ pub(crate) fn page(reports: &Reports<'_>) -> String {
         html lang=(page.label("language")) {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy());
+                meta http-equiv="Content-Security-Policy" content=(policy(STYLE));
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
@@ -86,8 +87,8 @@ pub(crate) fn page(reports: &Reports<'_>) -> String {
 }
 
 /// Nothing may load, run or be sent; the one style is let in by its hash.
-fn policy() -> String {
-    let hash = STANDARD.encode(Sha256::digest(STYLE));
+pub(crate) fn policy(style: &str) -> String {
+    let hash = STANDARD.encode(Sha256::digest(style));
     format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
 }
 

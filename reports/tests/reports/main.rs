@@ -6,6 +6,7 @@
 mod common;
 mod hostile;
 mod junit;
+mod matrix;
 mod show;
 
 use std::collections::BTreeSet;

@@ -19,6 +19,12 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Bring servers up, play scenarios between them, judge, and write reports
     Run(Box<RunArgs>),
+    /// Play every pair of vendors, and show where fails come from
+    Matrix(Box<MatrixArgs>),
+    /// Put the shards of a matrix together
+    Merge(MergeArgs),
+    /// Tell what changed from one result or matrix to another
+    Diff(DiffArgs),
     /// Show what was recorded of a scenario, a check or an exchange of the last run
     Show(ShowArgs),
     /// Play a check of the last run afresh, and show what was recorded
@@ -36,11 +42,14 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// Write the reports of a result file anew
     Report {
-        /// A result.json; its evidence lies beside it
+        /// A result.json, beside which its evidence lies, or a matrix.json
         result: PathBuf,
         /// Where reports go; beside the result, when nothing is named
         #[arg(long, short = 'o', value_name = "DIR")]
         output: Option<PathBuf>,
+        /// An earlier matrix, whose differences the report of a matrix then shows
+        #[arg(long, value_name = "DIR")]
+        previous: Option<PathBuf>,
     },
     /// Look at the expectations that runs propose, and accept or reject them
     Review(ReviewArgs),
@@ -49,7 +58,11 @@ pub(super) enum Command {
     /// Remove what runs that ended without tidying have left
     Sweep,
     /// Print the JSON Schema of result.json
-    Schema,
+    Schema {
+        /// That of matrix.json in its place
+        #[arg(long)]
+        matrix: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -129,6 +142,13 @@ pub(super) struct RunOptions {
     /// A published image of the vendor to run instead of its own; any that keeps Complement's contract, without a vendor
     #[arg(long, value_name = "NAME")]
     pub(super) image: Option<String>,
+    #[command(flatten)]
+    pub(super) play: PlayOptions,
+}
+
+/// How servers are brought up and what they play, whoever they are.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct PlayOptions {
     /// How servers are brought up; auto, when nothing is said
     #[arg(long, value_enum)]
     pub(super) deploy: Option<Deploy>,
@@ -159,6 +179,60 @@ pub(super) struct RunOptions {
     /// Do not write proposals for expectations that differ
     #[arg(long)]
     pub(super) no_proposals: bool,
+}
+
+/// Which vendors meet, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct MatrixArgs {
+    /// The vendors, each with a version if not its default; the first is the baseline that the others are held against
+    #[arg(required = true, value_name = "VENDOR")]
+    pub(super) names: Vec<String>,
+    /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
+    #[arg(long = "scenario", short = 's', value_name = "NAME")]
+    pub(super) scenarios: Vec<String>,
+    /// Play only each nth pair, so that n machines share the work: 1/3, 2/3, 3/3
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub(super) shard: Option<Shard>,
+    /// Go on with the matrix in this folder: pairs whose result is whole are not played again
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    pub(super) resume: Option<PathBuf>,
+    /// An earlier matrix, whose differences the report then shows
+    #[arg(long, value_name = "DIR")]
+    pub(super) previous: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) play: PlayOptions,
+}
+
+/// A part of the pairs: all whose place, divided by `of`, leaves `index`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shard {
+    /// Counted from 0.
+    pub(super) index: usize,
+    pub(super) of: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct MergeArgs {
+    /// The folders of the shards
+    #[arg(required = true, value_name = "OUT")]
+    pub(super) parts: Vec<PathBuf>,
+    /// Where the whole goes; a new folder
+    #[arg(long, short = 'o', value_name = "DIR")]
+    pub(super) output: PathBuf,
+    /// An earlier matrix, whose differences the report then shows
+    #[arg(long, value_name = "DIR")]
+    pub(super) previous: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DiffArgs {
+    /// The earlier one: the folder of a run or of a matrix, or its result.json or matrix.json
+    pub(super) old: PathBuf,
+    /// The later one
+    pub(super) new: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Which play of a recorded run.
@@ -208,10 +282,43 @@ pub(super) struct CurlArgs {
     pub(super) run: Option<PathBuf>,
 }
 
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match parts {
+        Some((i, of)) if (1..=of).contains(&i) => Ok(Shard { index: i - 1, of }),
+        _ => Err("1/N to N/N".to_owned()),
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index + 1, self.of)
+    }
+}
+
 fn role(text: &str) -> Result<Role, String> {
     match text {
         "a" | "A" => Ok(Role::A),
         "b" | "B" => Ok(Role::B),
         _ => Err("a or b".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_shard_is_one_of_as_many_as_there_are() {
+        assert_eq!(shard("2/3"), Ok(Shard { index: 1, of: 3 }));
+        assert_eq!(shard("2/3").unwrap().to_string(), "2/3");
+        for bad in ["0/3", "4/3", "1/0", "1", "a/b", "-1/3", ""] {
+            assert!(shard(bad).is_err(), "{bad}");
+        }
     }
 }

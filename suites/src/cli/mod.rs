@@ -2,10 +2,12 @@
 
 mod args;
 mod curl;
+mod diff;
 mod doctor;
 mod explain;
 mod interrupt;
 mod list;
+mod matrix;
 mod play;
 mod progress;
 mod record;
@@ -37,17 +39,23 @@ pub fn main() -> u8 {
     };
     let done = match args.command {
         Command::Run(args) => play::run(&args),
+        Command::Matrix(args) => matrix::matrix(&args),
+        Command::Merge(args) => matrix::merge(&args),
+        Command::Diff(args) => diff::diff(&args),
         Command::Show(args) => show::show(&args),
         Command::Repro(args) => repro::repro(*args),
         Command::Curl(args) => curl::curl(&args),
         Command::List(args) => list::list(&args),
         Command::Explain { id } => explain::explain(&id),
         Command::Doctor(args) => doctor::doctor(&args),
-        Command::Report { result, output } => report::report(&result, output.as_deref()),
+        Command::Report { result, output, previous } => {
+            report::report(&result, output.as_deref(), previous.as_deref())
+        }
         Command::Review(args) => review::review(&args),
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Sweep => tidy::sweep_now(),
-        Command::Schema => print(&format!("{:#}\n", samklang_verdict::result_schema())),
+        Command::Schema { matrix: false } => print(&format!("{:#}\n", samklang_verdict::result_schema())),
+        Command::Schema { matrix: true } => print(&format!("{:#}\n", samklang_verdict::matrix_schema())),
     };
     done.unwrap_or_else(|problem| {
         complain(&problem);

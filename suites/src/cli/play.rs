@@ -15,15 +15,26 @@ use samklang_runner::{
     run,
     suite::{Suite, project_root},
 };
-use samklang_stage::deploy::{Cast, Deployer};
-use samklang_verdict::{Catalogue, Problem, ResultFile, exit, message};
+use samklang_stage::{
+    deploy::{Cast, Deployer},
+    vendor::VendorShelf,
+};
+use samklang_verdict::{Catalogue, Problem, ResultFile, Role, exit, message};
 use tokio::sync::watch;
 
-use super::{Done, args::RunArgs, interrupt::Interrupts, progress::Teller};
+use super::{
+    Done,
+    args::{PlayOptions, RunArgs},
+    interrupt::Interrupts,
+    progress::Teller,
+};
 use crate::setting::{self, Deploy, Deployment};
 
 /// Who plays when no vendor is named: the homeserver inside this program, against itself.
 pub(super) const OUR_OWN: &str = "reference";
+
+/// Where runs go that are told no other place.
+pub(super) const OUT: &str = "samklang-out";
 
 /// How a run ended.
 pub(super) struct Ended {
@@ -40,23 +51,71 @@ pub(super) fn run(args: &RunArgs) -> Done {
 
 /// Plays what `args` asks for, to its end.
 pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
+    let options = &args.options;
+    let (suite, shelf) = ground(&options.play)?;
+    let vendor = args.vendor.as_deref().or(options.image.is_none().then_some(OUR_OWN));
+    let casts = setting::casts(&shelf, vendor, options.vs.as_deref(), options.image.as_deref())?;
+    let bout = Bout {
+        suite,
+        casts,
+        subjects: setting::subjects(options.vs.is_none()),
+        selection: selection(&args.scenarios, &options.play),
+        seed: options.play.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000_000)),
+        output: options.play.output.clone(),
+        options: &options.play,
+    };
+    bout.play()
+}
+
+/// The suite that is played, and the vendors there are.
+///
+/// # Errors
+/// When one of them cannot be read, or the environment would let expectations pass that differ.
+pub(super) fn ground(options: &PlayOptions) -> Result<(Suite, VendorShelf), Problem> {
     if let Some(forced) = forced_update() {
         return Err(Problem::configuration(message!("run.forced-update", setting = forced)));
     }
-    let options = &args.options;
     let root = project_root(crate::BUILT_FROM)?;
     let mut suite = crate::suite(&root)?;
     if options.no_proposals {
         suite.expectations = suite.expectations.without_proposals();
     }
-    let shelf = setting::shelf(&root, &options.vendors);
-    let vendor = args.vendor.as_deref().or(options.image.is_none().then_some(OUR_OWN));
-    let casts = setting::casts(&shelf, vendor, options.vs.as_deref(), options.image.as_deref())?;
-    setting::runtime(&casts)?.block_on(run_async(args, suite, casts))
+    Ok((suite, setting::shelf(&root, &options.vendors)))
 }
 
-async fn run_async(args: &RunArgs, suite: Suite, casts: Vec<Cast>) -> Result<Ended, Problem> {
-    let options = &args.options;
+/// What of the suite is asked for.
+pub(super) fn selection(scenarios: &[String], options: &PlayOptions) -> Selection {
+    Selection {
+        terms: scenarios.to_vec(),
+        room_versions: options.room_versions.clone(),
+        hosts: options.host.into_iter().collect(),
+    }
+}
+
+/// One constellation and what it plays.
+pub(super) struct Bout<'a> {
+    pub(super) suite: Suite,
+    pub(super) casts: Vec<Cast>,
+    pub(super) subjects: Vec<Role>,
+    pub(super) selection: Selection,
+    pub(super) seed: u64,
+    /// Where files go; a new folder below `samklang-out`, when none is named.
+    pub(super) output: Option<PathBuf>,
+    pub(super) options: &'a PlayOptions,
+}
+
+impl Bout<'_> {
+    /// Plays it to its end, on a runtime of its own.
+    ///
+    /// # Errors
+    /// When nothing can be planned, brought up or written.
+    pub(super) fn play(self) -> Result<Ended, Problem> {
+        setting::runtime(&self.casts)?.block_on(run_async(self))
+    }
+}
+
+async fn run_async(bout: Bout<'_>) -> Result<Ended, Problem> {
+    let Bout { suite, casts, subjects, selection, seed, output, options } = bout;
     let deviations = setting::deviations(&suite, &casts)?;
     // From here on a run has things to tidy up, so Ctrl-C must not simply end it.
     let interrupts =
@@ -71,20 +130,15 @@ async fn run_async(args: &RunArgs, suite: Suite, casts: Vec<Cast>) -> Result<End
         );
     }
     let id = deployment.id.clone();
-    let output =
-        options.output.clone().unwrap_or_else(|| run::default_output(Path::new("samklang-out"), &id));
+    let output = output.unwrap_or_else(|| run::default_output(Path::new(OUT), &id));
     let order = Order {
         id,
         casts,
-        subjects: setting::subjects(options.vs.is_none()),
-        selection: Selection {
-            terms: args.scenarios.clone(),
-            room_versions: options.room_versions.clone(),
-            hosts: options.host.into_iter().collect(),
-        },
+        subjects,
+        selection,
         direct: options.direct,
         side_by_side: usize::from(options.jobs),
-        seed: options.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000_000)),
+        seed,
         output,
         deployer_line: Catalogue::english().label(deployment.line),
         deviations,

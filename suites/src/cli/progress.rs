@@ -128,6 +128,15 @@ impl Observer for Teller {
             return;
         }
         match event {
+            Event::Pair { a, b, place, of, there } => {
+                let text = if *there {
+                    message!("matrix.pair-there", place = place, of = of, a = a, b = b)
+                } else {
+                    message!("matrix.pair", place = place, of = of, a = a, b = b)
+                };
+                self.count().played = 0;
+                self.line(&say(&text));
+            }
             Event::Begun { run, deployer } => {
                 self.line(&say(&message!("progress.begun", run = run, deployer = deployer)));
             }

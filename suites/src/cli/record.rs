@@ -12,10 +12,7 @@ use samklang_verdict::{
     CheckResult, Disposition, Exchange, ExchangeId, Play, Problem, ResultFile, Role, Verdict, message,
 };
 
-use super::report;
-
-/// Where runs lie that were told no other place.
-const RUNS: &str = "samklang-out";
+use super::{play::OUT as RUNS, report};
 
 /// A run's folder and its result.
 pub(super) struct Record {

@@ -21,23 +21,26 @@ pub(super) fn repro(args: ReproArgs) -> Done {
         return Err(Problem::configuration(message!("repro.no-check", text = args.check)));
     };
     let mut options = args.options;
-    let room_version = match options.room_versions.as_slice() {
+    let room_version = match options.play.room_versions.as_slice() {
         [] => wanted.room_version,
         [one] => Some(one.clone()),
         _ => return Err(Problem::configuration(message!("repro.one-version"))),
     };
-    let host = options.host.or(wanted.host);
+    let host = options.play.host.or(wanted.host);
     // What is asked for may be a play that the last run did not have; its scenario has to be one it knew.
     let exact = Wanted { id: wanted.id.clone(), room_version: room_version.clone(), host };
     let any = Wanted { id: wanted.id.clone(), ..Wanted::default() };
     let plays = record.plays(&exact).or_else(|_| record.plays(&any))?;
     let Some(played) = plays.first() else { return print("") };
-    options.room_versions = vec![room_version.unwrap_or_else(|| played.play.room_version.clone())];
-    options.host = Some(host.unwrap_or(played.play.host));
-    let again =
-        Wanted { id: wanted.id, room_version: options.room_versions.first().cloned(), host: options.host };
+    options.play.room_versions = vec![room_version.unwrap_or_else(|| played.play.room_version.clone())];
+    options.play.host = Some(host.unwrap_or(played.play.host));
+    let again = Wanted {
+        id: wanted.id,
+        room_version: options.play.room_versions.first().cloned(),
+        host: options.play.host,
+    };
     let scenario = played.scenario.to_owned();
-    let quiet = options.format == Format::Jsonl;
+    let quiet = options.play.format == Format::Jsonl;
     let run = as_before(&record.result, args.vendor, scenario, options);
     let Ended { code, output } = play::play_out(&run)?;
     if let Some(output) = output.filter(|_| !quiet) {
@@ -63,12 +66,12 @@ fn as_before(
     let spec = |participant: &Participant| format!("{}@{}", participant.vendor, participant.version);
     let of = |role: Role| result.participants.iter().find(|participant| participant.role == role);
     let subject = of(Role::A).map(spec).unwrap_or_default();
-    // Where both are judged, one vendor met itself; a new version then takes both parts.
-    let other = of(Role::B).filter(|other| !other.subject).map(spec);
+    // Where one vendor met itself, a new version takes both parts.
+    let other = of(Role::B).filter(|other| !other.subject || spec(other) != subject).map(spec);
     options.vs = options.vs.or(other);
-    options.direct |= result.run.direct;
-    options.seed = options.seed.or(Some(result.run.seed));
-    options.deploy = options.deploy.or(match result.run.deployer.as_str() {
+    options.play.direct |= result.run.direct;
+    options.play.seed = options.play.seed.or(Some(result.run.seed));
+    options.play.deploy = options.play.deploy.or(match result.run.deployer.as_str() {
         "process" => Some(Deploy::Process),
         "container" => Some(Deploy::Container),
         _ => None,

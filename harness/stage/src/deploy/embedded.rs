@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use samklang_reference::{Fault, Homeserver};
 use samklang_verdict::{Problem, Role, message};
+use serde_json::json;
 
 use super::{Cast, Deployer, Ground, Listening, Progress, Running, Start};
 use crate::switchboard::{FederationClient, PeerService};
@@ -24,35 +25,45 @@ pub trait Embedded: Send + Sync {
     fn shut(&self) {}
 }
 
-struct Whole(Arc<Homeserver>);
+struct Whole {
+    server: Arc<Homeserver>,
+    /// What it says it is: several descriptors may stand for it, and servers that are cast differently may not answer alike.
+    version: Bytes,
+}
 
 #[async_trait]
 impl Embedded for Whole {
     async fn federation(&self, request: Request<Bytes>) -> Response<Bytes> {
-        self.0.federation(&request).await
+        let answer = self.server.federation(&request).await;
+        if answer.status() == 200 && request.uri().path() == "/_matrix/federation/v1/version" {
+            return answer.map(|_| self.version.clone());
+        }
+        answer
     }
 
     async fn client(&self, request: Request<Bytes>) -> Response<Bytes> {
-        self.0.client(&request).await
+        self.server.client(&request).await
     }
 
     fn shut(&self) {
-        self.0.shut();
+        self.server.shut();
     }
 }
 
-/// The homeserver named `name`, with one fault or none.
+/// The homeserver named `name` as the vendor of `cast`, with this fault or none.
 ///
 /// # Errors
 /// When no key can be made.
 pub fn homeserver(
+    cast: &Cast,
     name: &str,
     way: FederationClient,
     fault: Option<Fault>,
 ) -> Result<Arc<dyn Embedded>, Problem> {
     let server = Homeserver::new(name, Box::new(way), fault)
         .map_err(|error| Problem::harness(message!("stage.no-peer", name = name, error = error)))?;
-    Ok(Arc::new(Whole(server)))
+    let version = json!({"server": {"name": cast.vendor.title, "version": cast.version}});
+    Ok(Arc::new(Whole { server, version: version.to_string().into() }))
 }
 
 /// A server inside this program as the switchboard knows it.
@@ -105,7 +116,7 @@ pub struct EmbeddedDeployer {
 }
 
 impl EmbeddedDeployer {
-    /// A deployer whose server in role A has this fault; all others are honest.
+    /// A deployer whose server in role A has this fault; all others are as their descriptors say.
     pub fn new(fault: Option<Fault>) -> Self {
         Self { fault }
     }
@@ -133,8 +144,9 @@ impl Deployer for EmbeddedDeployer {
         Err(start.cast.vendor.cannot_run_as(self.name()))
     }
 
-    fn embed(&self, role: Role, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
-        homeserver(name, way, self.fault.filter(|_| role == Role::A))
+    fn embed(&self, cast: &Cast, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
+        let fault = self.fault.filter(|_| cast.role == Role::A).or(cast.vendor.fault());
+        homeserver(cast, name, way, fault)
     }
 
     async fn clear(&self) -> Result<(), Problem> {

@@ -136,12 +136,12 @@ pub trait Deployer: Send + Sync {
     /// When it cannot be started.
     async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem>;
 
-    /// Makes the server `name` inside this program, for a role whose vendor is there. It reaches others by `way`.
+    /// Makes the server `name` inside this program, for a cast whose vendor is there. It reaches others by `way`.
     ///
     /// # Errors
     /// When no key can be made.
-    fn embed(&self, _role: Role, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
-        embedded::homeserver(name, way, None)
+    fn embed(&self, cast: &Cast, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
+        embedded::homeserver(cast, name, way, cast.vendor.fault())
     }
 
     /// Removes everything this deployer made: servers, network, folders of data.

@@ -142,7 +142,7 @@ impl Starting<'_> {
     fn embed<'a>(&self, cast: &'a Cast, switchboard: &Switchboard) -> Result<Started<'a>, Problem> {
         let role = cast.role;
         let (name, _) = self.names.names[&role].clone();
-        let server = self.deployer.embed(role, &name, switchboard.client(Party::Server { role }))?;
+        let server = self.deployer.embed(cast, &name, switchboard.client(Party::Server { role }))?;
         let api =
             ApiClient::inside(Arc::clone(&server), &name, Party::Server { role }, self.recorder.clone());
         let running: Arc<dyn Running> = Arc::new(InProcess(Arc::clone(&server)));

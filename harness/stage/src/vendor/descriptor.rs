@@ -11,7 +11,7 @@ use samklang_verdict::{Problem, message};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ClientApi, ContainerSpec, DESCRIPTOR, ImageSource, ProcessSpec, Vendor, is_plain};
+use super::{ClientApi, ContainerSpec, DESCRIPTOR, EmbeddedSpec, ImageSource, ProcessSpec, Vendor, is_plain};
 
 /// Capabilities that a vendor may ask for: none of them opens a way off the run's network or into the machine.
 const CAPABILITIES: [&str; 12] = [
@@ -78,10 +78,11 @@ struct ProcessSection {
     start: Spanned<String>,
 }
 
-/// That it is there says it all.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EmbeddedSection {}
+struct EmbeddedSection {
+    fault: Option<Spanned<String>>,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -170,14 +171,8 @@ impl Descriptor {
         source.hold((1..=600).contains(seconds.get_ref()), seconds.span(), "expected 1 to 600 seconds")?;
         let container = self.container.map(|section| container(section, &source, &folder)).transpose()?;
         let process = self.process.map(|section| section.checked(&source, &folder)).transpose()?;
-        if let Some(embedded) = &self.embedded {
-            let alone = container.is_none() && process.is_none();
-            source.hold(
-                alone,
-                embedded.span(),
-                "expected neither `[container]` nor `[process]` beside it",
-            )?;
-        }
+        let alone = container.is_none() && process.is_none();
+        let embedded = self.embedded.map(|section| embedded(section, &source, alone)).transpose()?;
         Ok(Vendor {
             name: name.to_owned(),
             title: self.title,
@@ -198,7 +193,7 @@ impl Descriptor {
             versions,
             container,
             process,
-            embedded: self.embedded.is_some(),
+            embedded,
         })
     }
 }
@@ -208,6 +203,19 @@ impl ProcessSection {
         let install = source.file_of(folder, &self.install)?;
         Ok(ProcessSpec { install, start: source.file_of(folder, &self.start)? })
     }
+}
+
+fn embedded(
+    section: Spanned<EmbeddedSection>,
+    source: &Source<'_>,
+    alone: bool,
+) -> Result<EmbeddedSpec, Problem> {
+    source.hold(alone, section.span(), "expected neither `[container]` nor `[process]` beside it")?;
+    let fault = section.into_inner().fault.map(|name| {
+        let known = name.get_ref().parse();
+        known.map_err(|_: String| source.wrong(name.span(), "expected the name of a fault"))
+    });
+    Ok(EmbeddedSpec { fault: fault.transpose()? })
 }
 
 fn container(

@@ -190,3 +190,15 @@ fn a_server_inside_the_program_has_no_other_section() {
     let text = told("[ready]", "[embedded]\nseed = 7\n[ready]");
     assert!(text.contains("seed"), "{text}");
 }
+
+#[test]
+fn a_server_inside_the_program_may_have_a_fault_that_exists() {
+    let (head, rest) = GOOD.split_once("[container]").unwrap();
+    let ready = &rest[rest.find("[ready]").unwrap()..];
+    let with = |fault: &str| Scratch::with(&format!("{head}[embedded]\n{fault}\n{ready}")).load();
+    assert_eq!(with("").unwrap().fault(), None);
+    let faulty = with("fault = \"soft-failure-skipped\"").unwrap();
+    assert_eq!(faulty.fault().map(Fault::name).as_deref(), Some("soft-failure-skipped"));
+    let text = with("fault = \"no-such-fault\"").unwrap_err().to_string();
+    assert!(text.contains("expected the name of a fault"), "{text}");
+}

@@ -1,0 +1,196 @@
+//! What differs between two results, or two matrices, of the same suite.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use serde::Serialize;
+
+use crate::{
+    CheckId, CheckResult, Disposition, MatrixFile, Met, Play, ReasonCode, ResultFile, Verdict, exit,
+    outcome::exit_code_of,
+};
+
+/// In which direction, and how. What asks for attention comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// It fails, and did not; or it is new, and fails.
+    NewFail,
+    /// It failed, and fails for another reason.
+    ReasonChanged,
+    /// It had a verdict, and could not be judged.
+    Unjudged,
+    /// It was judged, and does not stand there or does not apply any more.
+    Removed,
+    /// It fails as a recorded deviation says, and did not.
+    Recorded,
+    /// It failed, and passes.
+    Fixed,
+    /// It could not be judged, and passes.
+    Judged,
+    /// It did not stand there or did not apply, and does not fail.
+    Added,
+}
+
+/// A check that came out differently.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// How.
+    pub kind: ChangeKind,
+    /// The pair of a matrix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pair: Option<[String; 2]>,
+    /// The check.
+    pub check: CheckId,
+    /// What it asks for, in one sentence.
+    pub title: String,
+    /// In which play.
+    #[serde(flatten)]
+    pub play: Play,
+    /// What it was; none when it was not there.
+    pub old: Option<Stood>,
+    /// What it is; none when it is not there.
+    pub new: Option<Stood>,
+    /// What it alone gives for an exit code: that of its new state where it got worse, else 0.
+    pub exit_code: u8,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stood {
+    /// The verdict's name.
+    pub verdict: &'static str,
+    /// The reason code of a fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonCode>,
+    /// What it meant against the records.
+    pub disposition: Disposition,
+}
+
+/// A result, and which pair of a matrix it is of.
+#[derive(Debug, Clone)]
+pub struct Side<'a> {
+    pair: Option<[String; 2]>,
+    result: &'a ResultFile,
+}
+
+impl<'a> Side<'a> {
+    /// A result on its own.
+    pub fn alone(result: &'a ResultFile) -> Vec<Self> {
+        vec![Self { pair: None, result }]
+    }
+
+    /// The pairs of a matrix. A vendor goes by its name alone where the matrix has one version of it, so that a new version
+    /// is held against the old one.
+    pub fn of_matrix(matrix: &MatrixFile, met: &'a [Met]) -> Vec<Self> {
+        let name = |spec: &str| spec.split('@').next().unwrap_or_default().to_owned();
+        let short = |spec: &str| {
+            let versions = matrix.vendors.iter().filter(|other| name(other) == name(spec)).count();
+            if versions > 1 { spec.to_owned() } else { name(spec) }
+        };
+        met.iter()
+            .map(|met| Self { pair: Some([short(&met.a), short(&met.b)]), result: &met.result })
+            .collect()
+    }
+}
+
+/// What is the same in both, sorted as results are.
+type Key<'a> = (&'a Option<[String; 2]>, (&'a CheckId, u32, &'a str, crate::Role));
+
+/// What changed from `old` to `new`: what got worse first.
+pub fn changes(old: &[Side<'_>], new: &[Side<'_>]) -> Vec<Change> {
+    let (old, new) = (standing(old), standing(new));
+    let keys: BTreeSet<_> = old.keys().chain(new.keys()).copied().collect();
+    let mut changes: Vec<_> = keys
+        .into_iter()
+        .filter_map(|key| change(key.0, old.get(&key).copied(), new.get(&key).copied()))
+        .collect();
+    changes.sort_by(|one, other| match (one.exit_code != 0, other.exit_code != 0) {
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+        _ => one.kind.cmp(&other.kind),
+    });
+    changes
+}
+
+/// The exit code of a comparison: 0 unless something got worse; else the worst of what that alone would give a run.
+pub fn exit_code(changes: &[Change]) -> u8 {
+    exit::worst(changes.iter().map(|change| change.exit_code))
+}
+
+/// All checks that apply, by what names them.
+fn standing<'a>(sides: &'a [Side<'a>]) -> BTreeMap<Key<'a>, &'a CheckResult> {
+    let of = |side: &'a Side<'a>| {
+        let applies = |check: &&CheckResult| !matches!(check.verdict, Verdict::NotApplicable { .. });
+        side.result.checks.iter().filter(applies).map(|check| ((&side.pair, check.sort_key()), check))
+    };
+    sides.iter().flat_map(of).collect()
+}
+
+/// Verdicts as far as a comparison tells them apart.
+#[derive(PartialEq, Eq)]
+enum State<'a> {
+    Passes,
+    Recorded(&'a ReasonCode),
+    Fails(&'a ReasonCode),
+    Unjudged,
+}
+
+fn state(check: &CheckResult) -> State<'_> {
+    match (&check.verdict, check.disposition) {
+        (_, Disposition::Flaky) => State::Unjudged,
+        (Verdict::Fail(fail), Disposition::Deviation) => State::Recorded(&fail.reason),
+        (Verdict::Fail(fail), _) => State::Fails(&fail.reason),
+        (Verdict::Pass { .. } | Verdict::NotApplicable { .. }, _) => State::Passes,
+        _ => State::Unjudged,
+    }
+}
+
+fn change(
+    pair: &Option<[String; 2]>,
+    old: Option<&CheckResult>,
+    new: Option<&CheckResult>,
+) -> Option<Change> {
+    use ChangeKind as Kind;
+    use State::{Fails, Passes, Recorded, Unjudged};
+    let kind = match (old.map(state), new.map(state)) {
+        (old, new) if old == new => return None,
+        (Some(Fails(_)), Some(Fails(_))) | (Some(Recorded(_)), Some(Recorded(_))) => Kind::ReasonChanged,
+        (_, Some(Fails(_))) => Kind::NewFail,
+        (_, Some(Recorded(_))) => Kind::Recorded,
+        (Some(Fails(_) | Recorded(_)), Some(Passes)) => Kind::Fixed,
+        (Some(_), Some(Unjudged)) => Kind::Unjudged,
+        (Some(_), Some(Passes)) => Kind::Judged,
+        (Some(_), None) => Kind::Removed,
+        (None, _) => Kind::Added,
+    };
+    let stands = new.or(old)?;
+    let exit_code = match (kind, new) {
+        (Kind::Fixed | Kind::Judged | Kind::Added | Kind::Recorded, _) => exit::AS_EXPECTED,
+        (Kind::Removed, _) | (_, None) => exit::NOT_PROVEN,
+        (_, Some(new)) => exit_code_of(new),
+    };
+    Some(Change {
+        kind,
+        pair: pair.clone(),
+        check: stands.id.clone(),
+        title: stands.title.clone(),
+        play: stands.play.clone(),
+        old: old.map(stood),
+        new: new.map(stood),
+        exit_code,
+    })
+}
+
+fn stood(check: &CheckResult) -> Stood {
+    Stood {
+        verdict: check.verdict.name(),
+        reason: check.verdict.reason().cloned(),
+        disposition: check.disposition,
+    }
+}
+
+#[cfg(test)]
+mod tests;

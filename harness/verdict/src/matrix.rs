@@ -1,0 +1,308 @@
+//! The interoperability matrix: every vendor with every vendor, itself included.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Blame, CheckId, CheckResult, Counts, Disposition, Fail, Meeting, Origin, Outcome, ReasonCode, ResultFile,
+    ResultFileError, Role, SuiteInfo, Suspicion, Termination, Verdict, Weight, canonical_json, exit,
+    result::shaped, triangulate,
+};
+
+/// The schema this program writes and reads.
+pub const MATRIX_SCHEMA: &str = "samklang-matrix/1";
+
+/// `matrix.json`. It holds no times, so that the same verdicts give the same bytes; the pairs' own results have them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MatrixFile {
+    /// Always [`MATRIX_SCHEMA`].
+    pub schema: String,
+    /// Every vendor, `name@version`, as asked for. The first is the baseline.
+    pub vendors: Vec<String>,
+    /// What all pairs were judged by; none as long as no pair has a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// Which part of the pairs this is, `i/n`, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
+    /// The pairs that have a result, in the order in which vendors are named.
+    pub pairs: Vec<MatrixPair>,
+    /// The pairs that should have one and do not.
+    pub missing: Vec<[String; 2]>,
+    /// How many checks ended how, in all pairs together.
+    pub counts: Counts,
+    /// Where fails come from, as the pairs show it together.
+    pub findings: Vec<Finding>,
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// The exit code that goes with it.
+    pub exit_code: u8,
+}
+
+/// What has to be equal for results to stand side by side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Terms {
+    /// What it was judged by.
+    pub suite: SuiteInfo,
+    /// What was asked for.
+    pub selection: Vec<String>,
+    /// Whether servers met without the switchboard.
+    pub direct: bool,
+    /// Samklang's own version.
+    pub samklang: String,
+}
+
+/// Two vendors that met, both judged: the pair stands for either of them with the other as its peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MatrixPair {
+    /// The vendor in role A, `name@version`.
+    pub a: String,
+    /// The vendor in role B.
+    pub b: String,
+    /// Where its `result.json` lies, relative to this file.
+    pub result: String,
+    /// That result's digest.
+    pub digest: String,
+    /// How it ended.
+    pub termination: Termination,
+    /// How many checks ended how.
+    pub counts: Counts,
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// The exit code that goes with it.
+    pub exit_code: u8,
+}
+
+/// Fails of one check in one room version that have one origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The check.
+    pub check: CheckId,
+    /// What it asks for, in one sentence.
+    pub title: String,
+    /// The room version.
+    pub room_version: String,
+    /// How much the check weighs.
+    pub weight: Weight,
+    /// Where the fails come from.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// The pairs that show it.
+    pub pairs: Vec<[String; 2]>,
+    /// The reason codes of the fails there.
+    pub reasons: Vec<ReasonCode>,
+}
+
+/// A pair with its result.
+#[derive(Debug, Clone)]
+pub struct Met {
+    /// The vendor in role A, `name@version`.
+    pub a: String,
+    /// The vendor in role B.
+    pub b: String,
+    /// What came of it.
+    pub result: ResultFile,
+}
+
+/// Every pair of `vendors`, each once, a vendor with itself too. The one whose name sorts first is A, so that a pair is the
+/// same whatever the order in which vendors are named. One more vendor at the end adds its own pairs at the end.
+pub fn pairs(vendors: &[String]) -> Vec<[String; 2]> {
+    let mut pairs = Vec::new();
+    for (place, one) in vendors.iter().enumerate() {
+        for other in &vendors[..=place] {
+            pairs.push([one.min(other).clone(), one.max(other).clone()]);
+        }
+    }
+    pairs
+}
+
+impl Terms {
+    /// Those of a result.
+    pub fn of(result: &ResultFile) -> Self {
+        Self {
+            suite: result.suite.clone(),
+            selection: result.run.selection.clone(),
+            direct: result.run.direct,
+            samklang: result.run.samklang.clone(),
+        }
+    }
+}
+
+impl MatrixFile {
+    /// The matrix of `vendors` with the results of those pairs that have met, in any order. Of a shard (`i/n`) nothing but
+    /// what is there is expected.
+    pub fn of(vendors: Vec<String>, shard: Option<String>, met: &[Met]) -> Self {
+        let (mut there, mut missing) = (Vec::new(), Vec::new());
+        for pair in pairs(&vendors) {
+            match met.iter().find(|met| met.is(&pair)) {
+                Some(met) => there.push(met),
+                None if shard.is_none() => missing.push(pair),
+                None => {}
+            }
+        }
+        let entries: Vec<_> = there.iter().map(|met| met.entry()).collect();
+        let codes = entries.iter().map(|pair| pair.exit_code);
+        let lacking = (!missing.is_empty() || entries.is_empty()).then_some(exit::NOT_PROVEN);
+        let outcomes = || entries.iter().map(|pair| pair.outcome);
+        Self {
+            schema: MATRIX_SCHEMA.to_owned(),
+            terms: there.first().map(|met| Terms::of(&met.result)),
+            shard,
+            counts: entries.iter().fold(Counts::default(), |sum, pair| sum.plus(&pair.counts)),
+            findings: findings(&vendors, &there),
+            exit_code: exit::worst(codes.chain(lacking)),
+            outcome: if outcomes().any(|outcome| outcome == Outcome::NotCertifiable) {
+                Outcome::NotCertifiable
+            } else if lacking.is_some() || outcomes().any(|outcome| outcome == Outcome::NotProven) {
+                Outcome::NotProven
+            } else {
+                Outcome::Certifiable
+            },
+            vendors,
+            pairs: entries,
+            missing,
+        }
+    }
+
+    /// The file's bytes: canonical JSON and a line feed.
+    ///
+    /// # Errors
+    /// Never for a file this program made; the type is serde's.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut bytes = canonical_json(&serde_json::to_value(self)?);
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Reads a matrix file.
+    ///
+    /// # Errors
+    /// When it is no JSON, of another schema version, or not of the schema's shape.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ResultFileError> {
+        shaped(bytes, MATRIX_SCHEMA)
+    }
+}
+
+impl Met {
+    fn is(&self, pair: &[String; 2]) -> bool {
+        [&self.a, &self.b] == pair.each_ref()
+    }
+
+    /// The folder of a pair below the matrix's own.
+    pub fn folder(a: &str, b: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "@.+-_".contains(c) { c } else { '_' };
+        let name: String = format!("{a}--{b}").chars().map(plain).collect();
+        format!("pairs/{name}")
+    }
+
+    fn entry(&self) -> MatrixPair {
+        MatrixPair {
+            a: self.a.clone(),
+            b: self.b.clone(),
+            result: format!("{}/result.json", Self::folder(&self.a, &self.b)),
+            digest: self.result.digest.clone(),
+            termination: self.result.run.termination,
+            counts: self.result.counts,
+            outcome: self.result.outcome,
+            exit_code: self.result.exit_code,
+        }
+    }
+
+    /// The vendors that may have caused a fail.
+    pub fn suspects(&self, fail: &Fail) -> BTreeSet<&str> {
+        match &fail.blame {
+            Blame::Server { role: Role::A, .. } => BTreeSet::from([self.a.as_str()]),
+            Blame::Server { role: Role::B, .. } => BTreeSet::from([self.b.as_str()]),
+            _ => BTreeSet::from([self.a.as_str(), self.b.as_str()]),
+        }
+    }
+}
+
+/// What the pairs show of one check in one room version.
+#[derive(Default)]
+struct Question<'a> {
+    meetings: BTreeMap<usize, (Meeting<'a>, BTreeSet<&'a ReasonCode>)>,
+    absent: BTreeSet<[&'a str; 2]>,
+    check: Option<&'a CheckResult>,
+}
+
+/// Where the fails of all pairs come from: what is blamed on one vendor first, then by check and room version.
+fn findings(vendors: &[String], met: &[&Met]) -> Vec<Finding> {
+    let vendors: Vec<_> = vendors.iter().map(String::as_str).collect();
+    let mut questions: BTreeMap<(&CheckId, u32, &str), Question<'_>> = BTreeMap::new();
+    for (place, pair) in met.iter().enumerate() {
+        for check in &pair.result.checks {
+            let (id, number, version, _) = check.sort_key();
+            questions.entry((id, number, version)).or_default().hear(place, pair, check);
+        }
+    }
+    let mut found: Vec<_> = questions
+        .into_iter()
+        .filter_map(|((_, _, version), question)| Some((version, question.check?, question)))
+        .flat_map(|(version, check, question)| question.findings(&vendors, version, check))
+        .collect();
+    found.sort_by(|one, other| one.origin.cmp(&other.origin));
+    found
+}
+
+impl<'a> Question<'a> {
+    fn hear(&mut self, place: usize, pair: &'a Met, check: &'a CheckResult) {
+        let names = [pair.a.as_str(), pair.b.as_str()];
+        if let Verdict::NotApplicable { .. } = check.verdict {
+            self.absent.insert(names);
+            return;
+        }
+        let start = || (Meeting { pair: names, ..Meeting::default() }, BTreeSet::new());
+        let (meeting, reasons) = self.meetings.entry(place).or_insert_with(start);
+        match &check.verdict {
+            // What passed in another try is not firm.
+            _ if check.disposition == Disposition::Flaky => meeting.unjudged = true,
+            Verdict::Pass { .. } | Verdict::NotApplicable { .. } => {}
+            Verdict::Fail(fail) => {
+                let recorded = check.disposition == Disposition::Deviation;
+                meeting.fails.push(Suspicion { suspects: pair.suspects(fail), recorded });
+                reasons.insert(&fail.reason);
+                self.check.get_or_insert(check);
+            }
+            Verdict::Inconclusive { .. } | Verdict::Error { .. } | Verdict::NotRun { .. } => {
+                meeting.unjudged = true;
+            }
+        }
+    }
+
+    fn findings(&self, vendors: &[&'a str], version: &str, check: &CheckResult) -> Vec<Finding> {
+        let (meetings, reasons): (Vec<_>, Vec<_>) = self.meetings.values().cloned().unzip();
+        let origins = triangulate(vendors, &meetings, &self.absent);
+        // Two pairs that each have a finding of their own have two.
+        let single = origins.into_iter().flat_map(|(origin, places)| match origin {
+            Origin::Pair => places.into_iter().map(|place| (Origin::Pair, vec![place])).collect::<Vec<_>>(),
+            other => vec![(other, places.into_iter().collect())],
+        });
+        let finding = |(origin, places): (Origin, Vec<usize>)| Finding {
+            check: check.id.clone(),
+            title: check.title.clone(),
+            room_version: version.to_owned(),
+            weight: check.weight,
+            origin,
+            pairs: places.iter().map(|&place| meetings[place].pair.map(str::to_owned)).collect(),
+            reasons: places
+                .iter()
+                .flat_map(|&place| reasons[place].iter().copied())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .cloned()
+                .collect(),
+        };
+        single.map(finding).collect()
+    }
+}
+
+/// The JSON Schema of the matrix file.
+pub fn matrix_schema() -> serde_json::Value {
+    schemars::schema_for!(MatrixFile).to_value()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! A matrix on the disk: `matrix.json`, `report.html`, and below `pairs` a folder for each pair, as a run writes it.
+
+use std::path::{Path, PathBuf};
+
+use samklang_runner::evidence::write_whole;
+use samklang_verdict::{MATRIX_SCHEMA, MatrixFile, Met, Problem, Side, message};
+
+use crate::cli::report;
+
+/// The file that is the matrix.
+pub(crate) const MATRIX: &str = "matrix.json";
+/// The file that is a pair's result, or a run's.
+pub(crate) const RESULT: &str = "result.json";
+/// The report.
+pub(super) const PAGE: &str = "report.html";
+
+/// A matrix with its pairs' results, and where it lies.
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    pub(crate) file: MatrixFile,
+    pub(crate) met: Vec<Met>,
+}
+
+impl Folder {
+    /// The matrix in a folder, which may also be named by its file. What the file says of its pairs is read from their
+    /// results anew.
+    ///
+    /// # Errors
+    /// When there is none, or a pair's result is not the one that the matrix was made of.
+    pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
+        let path = match path.parent() {
+            Some(folder) if path.is_file() => folder,
+            _ => path,
+        };
+        let file = report::read_as(&path.join(MATRIX), MATRIX_SCHEMA, MatrixFile::from_bytes)?;
+        let mut met = Vec::new();
+        for pair in &file.pairs {
+            let place = path.join(Met::folder(&pair.a, &pair.b)).join(RESULT);
+            let result = report::read(&place)?;
+            if result.digest != pair.digest || result.digest != result.digest_of() {
+                let text = message!("matrix.other-result", path = place.display());
+                return Err(Problem::configuration(text));
+            }
+            met.push(Met { a: pair.a.clone(), b: pair.b.clone(), result });
+        }
+        let file = MatrixFile::of(file.vendors, file.shard, &met);
+        Ok(Self { path: path.to_owned(), file, met })
+    }
+
+    /// Writes `matrix.json` of these results.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(
+        path: &Path,
+        vendors: Vec<String>,
+        shard: Option<String>,
+        met: &[Met],
+    ) -> Result<MatrixFile, Problem> {
+        let file = MatrixFile::of(vendors, shard, met);
+        let bytes =
+            file.to_bytes().map_err(|error| Problem::harness(message!("run.no-result", error = error)))?;
+        write_whole(&path.join(MATRIX), &bytes)?;
+        Ok(file)
+    }
+
+    /// A matrix is not written over another one.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub(super) fn refuse_present(path: &Path) -> Result<(), Problem> {
+        if path.join(MATRIX).exists() {
+            return Err(Problem::configuration(message!("matrix.present", path = path.display())));
+        }
+        Ok(())
+    }
+
+    /// The pairs as a comparison takes them.
+    pub(crate) fn sides(&self) -> Vec<Side<'_>> {
+        Side::of_matrix(&self.file, &self.met)
+    }
+}
