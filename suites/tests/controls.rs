@@ -3,11 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use samklang_reference::Fault;
 use samklang_runner::{
     play,
     scenario::{CheckPlan, Scenario},
@@ -202,6 +203,21 @@ fn what_no_server_can_do_none_is_said_to_do() {
                 (Some(_), came) => panic!("{name}: {came:?}"),
             }
         }
+    }
+}
+
+/// What is random follows the seed: of a server with a mistake, too, the same is found again.
+#[test]
+fn the_same_seed_brings_the_same_verdicts() {
+    let scenarios = samklang_suites::scenarios().into_iter();
+    let chosen: Vec<_> =
+        scenarios.filter(|scenario| matches!(scenario.area(), "rooms" | "signals")).collect();
+    for fault in [None, Some(Fault::PdusSentToLeavers)] {
+        let seen = || test(Some(chosen.clone())).show(&EmbeddedDeployer::new(fault)).unwrap().seen;
+        let (first, second) = (seen(), seen());
+        assert!(first.len() > 100, "{}", first.len());
+        let red = |seen: &BTreeMap<_, CameTo>| seen.values().any(|came| matches!(came, CameTo::Fail(_)));
+        assert_eq!((&first, red(&first)), (&second, fault.is_some()));
     }
 }
 

@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use samklang_matrix::Event;
 use samklang_stage::user::Failure;
 use samklang_verdict::{
-    Blame, Class, Exchange, ExchangeId, Observation, Observations, Party, Role, Verdict, message,
+    Blame, Class, Exchange, ExchangeId, Observation, Observations, Party, Problem, Role, Verdict, message,
 };
 use serde_json::Value;
 
@@ -110,11 +110,23 @@ impl Scene {
     /// # Errors
     /// None: what is wrong stands in the checks.
     pub async fn judge_traffic(&self) -> Result<(), Failure> {
-        for check in self.scenario().checks {
-            // A check without a rule is not judged, which closing the scene finds out.
-            if let Some(rule) = check.rule {
-                let verdict = self.judge_by(rule);
-                self.settle(check.name, verdict.into());
+        // A check without a rule is not judged, which closing the scene finds out.
+        let ruled = self.scenario().checks.iter().filter_map(|check| Some((check.name, check.rule?)));
+        let ruled: Vec<_> = ruled.collect();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = ruled.len().div_ceil(cores).max(1);
+        let verdicts: Vec<_> = std::thread::scope(|scope| {
+            let judge = |share: &[(&'static str, Rule)]| {
+                share.iter().map(|(name, rule)| (*name, self.judge_by(*rule))).collect::<Vec<_>>()
+            };
+            let judges: Vec<_> = ruled.chunks(share).map(|share| scope.spawn(move || judge(share))).collect();
+            judges.into_iter().map(|judge| judge.join()).collect()
+        });
+        for verdict in verdicts {
+            let panicked = || Failure::Problem(Problem::harness(message!("judging.judge-panicked")));
+            let judged = verdict.map_err(|_| panicked())?;
+            for (name, verdict) in judged {
+                self.settle(name, verdict.into());
             }
         }
         Ok(())

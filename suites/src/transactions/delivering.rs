@@ -1,14 +1,14 @@
 //! What a server has to bring to the others in a room, and does not give up (server-server API, transactions).
 //!
-//!   Alice's message ──▶ Mallory's server          (cut: the server is down)    
-//!   sixty more      ──▶                           (wait)
-//!   Mallory speaks  ◀──                           (so the server is up)
-//!   the last one    ──▶ Mallory's server          (taken)
+//!   Alice's message ──▶ ✗    Mallory's server is down
+//!                       ◀──  Mallory speaks: it is up
+//!   the same one    ──▶      it is brought after all
 
 use samklang_matrix::Event;
-use samklang_stage::switchboard::{Asked, Effect, Fault};
+use samklang_stage::switchboard::{Asked, Effect, Fault, FaultGuard};
 use samklang_verdict::Party;
 
+use super::limits::EVENTS;
 use crate::{prelude::*, visit::Visit};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -26,14 +26,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "What is said while another server is down is brought to it once it is up again.",
         catalogue: &["FC-16"],
         requirements: &["SS-TXN-019"],
-        checks: &[CheckPlan::new("brought", "The last of what was said is sent to the server after all.")],
+        checks: &[
+            CheckPlan::new("brought", "What the server was not there to take is sent to it after all."),
+            CheckPlan::new(
+                "in-portions",
+                "However much has gathered, no transaction holds more than it may.",
+            )
+            .of(&["SS-TXN-002"]),
+        ],
         play: play!(kept_for_later),
         ..Scenario::PEER
     },
 ];
-
-/// More than one transaction can hold.
-const MANY: usize = 60;
 
 async fn passed_on(scene: &Scene) -> Result<(), Failure> {
     let visit = visit(scene).await?;
@@ -47,21 +51,56 @@ async fn passed_on(scene: &Scene) -> Result<(), Failure> {
 
 async fn kept_for_later(scene: &Scene) -> Result<(), Failure> {
     let visit = visit(scene).await?;
-    let is_transaction = |asked: &Asked<'_>| asked.path.contains("/federation/v1/send/");
-    let mallorys = Party::Peer { name: visit.mallory.name().to_owned() };
-    let down = scene.fault(Fault::on_all(Effect::Cut).to(mallorys).when(is_transaction))?;
-    let first = visit.alice.send(&visit.room, "while the other server is down").await?;
-    scene.event_on_wire(&first).await?;
-    let mut last = first;
-    for number in 0..MANY {
-        last = visit.alice.send(&visit.room, &format!("and on, {number}")).await?;
-    }
-    drop(down);
-
+    let outage = outage(&visit)?;
+    let missed = attempted(&visit, "while the other server is down").await?;
+    drop(outage);
     // Whoever hears from a server knows that it is up.
     visit.sentinel("up again").await?;
-    scene.check("brought", brought(&visit, "the last message", |event| event.id() == last.id).await);
+    scene.check("brought", brought(&visit, "the message", |event| event.id() == missed.id).await);
+
+    let outage = self::outage(&visit)?;
+    let mut last = attempted(&visit, "while it is down once more").await?;
+    for number in 0..=EVENTS {
+        last = visit.alice.send(&visit.room, &format!("and on, {number}")).await?;
+    }
+    drop(outage);
+    visit.sentinel("up for good").await?;
+    let after_all = brought(&visit, "the last message", |event| event.id() == last.id).await;
+    scene.check("in-portions", after_all.and_then(|seen| in_portions(&visit, seen)));
     Ok(())
+}
+
+/// No transaction reaches Mallory's server.
+fn outage(visit: &Visit<'_>) -> Result<FaultGuard, Failure> {
+    let is_transaction = |asked: &Asked<'_>| asked.path.contains("/federation/v1/send/");
+    let mallorys = Party::Peer { name: visit.mallory.name().to_owned() };
+    visit.scene.fault(Fault::on_all(Effect::Cut).to(mallorys).when(is_transaction))
+}
+
+/// A message of Alice's that her server has tried to bring.
+async fn attempted(visit: &Visit<'_>, body: &str) -> Result<Sent, Failure> {
+    let sent = visit.alice.send(&visit.room, body).await?;
+    visit.scene.event_on_wire(&sent).await?;
+    Ok(sent)
+}
+
+fn in_portions(visit: &Visit<'_>, seen: Observations) -> Result<Observations, Failure> {
+    let sent = |exchange: &Exchange| {
+        let is_transaction =
+            exchange.path.contains("/federation/v1/send/") && to_mallory(visit, &exchange.to);
+        let body = is_transaction.then(|| exchange.request_body.json()).flatten()?;
+        body["pdus"].as_array().map(Vec::len)
+    };
+    let longest = visit.scene.wire()?.federation().filter_map(|exchange| sent(exchange)).max().unwrap_or(0);
+    if longest <= EVENTS {
+        return Ok(seen);
+    }
+    let text = message!("fail.transaction-too-long", most = EVENTS);
+    Err(visit.alice.wrong("transaction.too_long", text, seen.all()).showing(EVENTS, longest))
+}
+
+fn to_mallory(visit: &Visit<'_>, party: &Party) -> bool {
+    matches!(party, Party::Peer { name } if name == visit.mallory.name())
 }
 
 /// A transaction that Mallory's server takes holds an event.
@@ -71,9 +110,8 @@ async fn brought(
     wanted: impl Fn(&Event) -> bool,
 ) -> Result<Observations, Failure> {
     let version = visit.scene.room_version();
-    let to_mallory = |party: &Party| matches!(party, Party::Peer { name } if name == visit.mallory.name());
     let holds = |exchange: &Exchange| {
-        let is_taken = exchange.status == Some(200) && to_mallory(&exchange.to);
+        let is_taken = exchange.status == Some(200) && to_mallory(visit, &exchange.to);
         let body = is_taken.then(|| exchange.request_body.json()).flatten();
         let pdus = body.as_ref().and_then(|body| body["pdus"].as_array()).into_iter().flatten();
         pdus.filter_map(|pdu| Event::parse(pdu, version).ok()).any(|event| wanted(&event))

@@ -51,7 +51,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// The most PDUs and EDUs that a transaction may hold.
-const EVENTS: usize = 50;
+pub(super) const EVENTS: usize = 50;
 const SIGNALS: usize = 100;
 /// More than any of these rooms holds.
 const ALL: usize = 200;

@@ -1,11 +1,18 @@
 //! Signing keys and signatures on JSON objects (appendices, signing JSON).
 
+use std::{
+    collections::HashSet,
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use ruma::{
     SigningKeyAlgorithm,
     signatures::{Ed25519KeyPair, KeyPair, verify_canonical_json_bytes},
 };
 use serde_json::{Map, Value, json};
+
+use sha2::{Digest, Sha256};
 
 use super::KeyDocumentError;
 use crate::{canonical::canonical_without, event::LENIENT};
@@ -116,12 +123,34 @@ pub(crate) fn insert_signature(
 }
 
 /// Whether a signature in base64 is right. False for what is no key or no signature at all.
+///
+/// In a run the same event passes many eyes: a signature that has been found right once is not computed again.
 pub(crate) fn verify_bytes(public_key: &[u8], signature: &str, message: &str) -> bool {
-    LENIENT.decode(signature).is_ok_and(|signature| {
-        verify_canonical_json_bytes(&SigningKeyAlgorithm::Ed25519, public_key, &signature, message.as_bytes())
-            .is_ok()
-    })
+    let Ok(signature) = LENIENT.decode(signature) else { return false };
+    let lengths = [public_key.len(), signature.len()].map(|length| length.to_be_bytes()).concat();
+    let parts = [lengths.as_slice(), public_key, &signature, message.as_bytes()];
+    let digest: [u8; 32] =
+        parts.into_iter().fold(Sha256::new(), |sha, part| sha.chain_update(part)).finalize().into();
+    let right = || RIGHT.lock().unwrap_or_else(PoisonError::into_inner);
+    if right().contains(&digest) {
+        return true;
+    }
+    let key = SigningKeyAlgorithm::Ed25519;
+    let is_right = verify_canonical_json_bytes(&key, public_key, &signature, message.as_bytes()).is_ok();
+    if is_right {
+        let mut right = right();
+        if right.len() == MOST_RIGHT {
+            right.clear();
+        }
+        right.insert(digest);
+    }
+    is_right
 }
+
+/// The signatures that were found right, each by the SHA-256 digest of key, signature and message.
+static RIGHT: LazyLock<Mutex<HashSet<[u8; 32]>>> = LazyLock::new(Mutex::default);
+/// How many are kept: some megabytes.
+const MOST_RIGHT: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {
