@@ -81,7 +81,7 @@ fn faults(names: &[String]) -> Result<Vec<Fault>, Problem> {
 }
 
 fn write(path: &Path, played: &Played) -> Done {
-    write_whole(path, played.matrix().to_text().as_bytes())?;
+    write_whole(path, played.matrix.to_text().as_bytes())?;
     print(&say(&message!("selftest.written", path = path.display())))
 }
 

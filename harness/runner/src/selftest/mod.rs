@@ -68,8 +68,8 @@ pub enum CameTo {
 pub struct Played {
     /// The honest one.
     pub honest: Showing,
-    /// Those with a fault, in the order of the faults.
-    pub faulty: Vec<Showing>,
+    /// Which check noticed which fault of the others.
+    pub matrix: KillMatrix,
 }
 
 impl Selftest {
@@ -89,8 +89,8 @@ impl Selftest {
         let honest = self.show(&EmbeddedDeployer::default())?;
         heard(&honest);
         let faults = if honest.troubles().next().is_some() { &[][..] } else { &self.faults };
-        let faulty = play::side_by_side(self, faults, &Places::of(&honest), heard)?;
-        Ok(Played { honest, faulty })
+        let matrix = play::side_by_side(self, faults, &honest, heard)?;
+        Ok(Played { honest, matrix })
     }
 
     /// What `played` says about the suite, held against what is on file.
@@ -101,7 +101,7 @@ impl Selftest {
         let covers = |kill: &Kill| if complete { Covered::Surely } else { self.covered(kill, &places) };
         Findings::of(&Evidence {
             stored,
-            found: &played.matrix(),
+            found: &played.matrix,
             complete,
             covers: &covers,
             scored: played.honest.green().cloned().collect(),
@@ -182,13 +182,6 @@ impl Showing {
                 room_version: place.1.room_version.clone(),
             })
         })
-    }
-}
-
-impl Played {
-    /// Which check noticed which fault.
-    pub fn matrix(&self) -> KillMatrix {
-        self.faulty.iter().flat_map(|showing| showing.kills(&self.honest)).collect()
     }
 }
 

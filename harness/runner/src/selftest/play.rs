@@ -18,7 +18,10 @@ use samklang_stage::{
 use samklang_verdict::{CheckId, Problem, Role, ScenarioId, Verdict, message};
 use tokio::sync::watch;
 
-use super::{CameTo, Places, Selftest, Showing};
+use super::{
+    CameTo, Places, Selftest, Showing,
+    matrix::{Kill, KillMatrix},
+};
 use crate::{
     plan::{Selection, Trial, plan},
     schedule::{Played, Schedule},
@@ -27,24 +30,25 @@ use crate::{
 /// How many scenarios share a stage at a time: they wait for each other's servers, which costs no time here.
 const SIDE_BY_SIDE: usize = 6;
 
-/// Plays a server with each of these faults, as many at a time as there are jobs, and answers in their order.
+/// Plays a server with each of these faults, as many at a time as there are jobs, and keeps what was noticed.
 pub(super) fn side_by_side(
     test: &Selftest,
     faults: &[Fault],
-    places: &Places,
+    honest: &Showing,
     heard: &(dyn Fn(&Showing) + Sync),
-) -> Result<Vec<Showing>, Problem> {
-    let next = AtomicUsize::new(0);
-    let ended: Mutex<BTreeMap<usize, Result<Showing, Problem>>> = Mutex::default();
+) -> Result<KillMatrix, Problem> {
+    let (next, places) = (AtomicUsize::new(0), Places::of(honest));
+    let ended: Mutex<Vec<Result<Vec<Kill>, Problem>>> = Mutex::default();
     let work = || {
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(fault) = faults.get(place) else { return };
-            let showing = show(test, Some(*fault), Some(places), &EmbeddedDeployer::new(Some(*fault)));
-            if let Ok(showing) = &showing {
-                heard(showing);
-            }
-            ended.lock().unwrap_or_else(PoisonError::into_inner).insert(place, showing);
+            let showing = show(test, Some(*fault), Some(&places), &EmbeddedDeployer::new(Some(*fault)));
+            let kills = showing.map(|showing| {
+                heard(&showing);
+                showing.kills(honest).collect()
+            });
+            ended.lock().unwrap_or_else(PoisonError::into_inner).push(kills);
         }
     };
     std::thread::scope(|scope| {
@@ -53,7 +57,9 @@ pub(super) fn side_by_side(
         workers.into_iter().try_for_each(|worker| worker.join())
     })
     .map_err(|_| Problem::harness(message!("selftest.panicked")))?;
-    ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+    let kills: Result<Vec<_>, _> =
+        ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect();
+    Ok(kills?.into_iter().flatten().collect())
 }
 
 /// Plays one server, which `deployer` brings up in role A, in these places, or everywhere.
