@@ -2,7 +2,7 @@
 
 use samklang_stage::{
     driver::CallError,
-    user::{Actor, Failure},
+    user::{Actor, Failure, Signal},
 };
 use samklang_verdict::{Blame, Class, ExchangeId, Fail, Message, ReasonCode, Role, Verdict, message};
 
@@ -18,10 +18,10 @@ pub fn verdict_of(failure: &Failure, wire: Option<&WireView>) -> Verdict {
             message!("fail.accepted", user = who.name, verb = verb),
             vec![*exchange],
         ),
-        Failure::NotSeen { who, what, origin, about, taken, bound, seen, last } => {
+        Failure::NotSeen { who, what, origin, about, taken, signal, bound, seen, last } => {
             let (blame, mut evidence) = match taken {
                 Some(exchange) => delivered(who.role, *exchange),
-                None => not_seen(who, *origin, about, wire),
+                None => not_seen(who, *origin, (about, signal.as_ref()), wire),
             };
             evidence.extend(*last);
             let text = message!("fail.not-seen", user = who.name, what = what, seconds = bound.as_secs());
@@ -157,7 +157,7 @@ fn delivered(role: Role, exchange: ExchangeId) -> (Blame, Vec<ExchangeId>) {
 fn not_seen(
     who: &Actor,
     origin: Option<Role>,
-    about: &[String],
+    (about, signal): (&[String], Option<&Signal>),
     wire: Option<&WireView>,
 ) -> (Blame, Vec<ExchangeId>) {
     let Some(origin) = origin else {
@@ -170,12 +170,26 @@ fn not_seen(
         return (Blame::Undecided { because: message!("blame.no-wire") }, vec![]);
     };
     let event = about.iter().find(|id| id.starts_with('$'));
-    let passage = match event {
-        Some(id) => wire.event_passage(id, origin, who.role),
-        None => wire.mention_passage(about, origin, who.role),
+    let passage = match (signal, event) {
+        (Some(signal), _) => wire.signal_passage(signal, origin, who.role),
+        (None, Some(id)) => wire.event_passage(id, origin, who.role),
+        (None, None) => wire.mention_passage(about, origin, who.role),
     };
     match passage {
-        Passage::Delivered { exchange } => delivered(who.role, exchange),
+        Passage::Delivered { exchange } => {
+            match event.and_then(|id| wire.missing_before(id, origin, who.role)) {
+                None => delivered(who.role, exchange),
+                Some(before) => {
+                    let because = message!(
+                        "blame.never-sent-before",
+                        exchange = exchange,
+                        event = before,
+                        origin = origin
+                    );
+                    (Blame::Server { role: origin, because }, vec![exchange])
+                }
+            }
+        }
         Passage::Refused { exchange, answer } => (
             Blame::Undecided {
                 because: message!(
@@ -238,6 +252,7 @@ mod tests {
             origin,
             about: vec![],
             taken: None,
+            signal: None,
             bound: Duration::from_secs(1),
             seen: vec![],
             last: Some(ExchangeId(9)),
