@@ -219,7 +219,9 @@ fn leaked(exchange: ExchangeId) -> Blame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::tests::{exchange, pdu};
     use samklang_stage::driver::Refusal;
+    use serde_json::json;
     use std::time::Duration;
 
     fn who() -> Actor {
@@ -264,5 +266,50 @@ mod tests {
         assert!(matches!(blame(Some(Role::B)).0, Blame::Server { role: Role::B, .. }));
         assert!(matches!(blame(Some(Role::A)).0, Blame::Undecided { .. }));
         assert_eq!(blame(None).1, [ExchangeId(9)]);
+    }
+
+    fn blamed(about: Vec<String>, signal: Option<Signal>, sent: &serde_json::Value) -> Role {
+        let failure = Failure::NotSeen {
+            who: who(),
+            what: "x".into(),
+            origin: Some(Role::A),
+            about,
+            taken: None,
+            signal,
+            bound: Duration::from_secs(1),
+            seen: vec![],
+            last: None,
+        };
+        let wire = WireView::of_exchanges(vec![exchange(1, Some(200), sent, &json!({}))]);
+        match verdict_of(&failure, Some(&wire)) {
+            Verdict::Fail(fail) => match fail.blame {
+                Blame::Server { role, .. } => role,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// That its user is mentioned elsewhere does not mean that a signal was sent.
+    #[test]
+    fn a_signal_that_was_not_sent_is_the_senders_fault() {
+        let about = vec!["!room".to_owned(), "@a:a.test".to_owned()];
+        let signal = || Some(Signal::new("m.receipt", |content| content["!room"].is_object()));
+        let (pdu, _) = pdu();
+        assert_eq!(blamed(about.clone(), signal(), &json!({"pdus": [pdu]})), Role::A);
+        let receipt = json!({"edu_type": "m.receipt", "content": {"!room": {}}});
+        assert_eq!(blamed(about.clone(), signal(), &json!({"edus": [receipt]})), Role::B);
+        assert_eq!(blamed(about, None, &json!({"pdus": [pdu]})), Role::B);
+    }
+
+    /// What follows an event that nobody was given cannot be judged by who got it.
+    #[test]
+    fn an_event_without_those_before_it_is_the_senders_fault() {
+        let (first, first_id) = pdu();
+        let mut second = first.clone();
+        second["prev_events"] = json!([first_id]);
+        let id = samklang_matrix::Event::parse(&second, "11").unwrap().id().to_owned();
+        assert_eq!(blamed(vec![id.clone()], None, &json!({"pdus": [second]})), Role::A);
+        assert_eq!(blamed(vec![id], None, &json!({"pdus": [first, second]})), Role::B);
     }
 }

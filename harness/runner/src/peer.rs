@@ -463,25 +463,11 @@ impl RoomCopy {
         }
     }
 
-    /// From now on the copy does not enforce a rule. What is planted against it is admitted.
+    /// From now on the copy does not enforce a rule. What is planted against it has to be admitted.
     pub fn forgive(&self, rule: Rule) {
         self.peer.peer.with_room(&self.room, |room| {
             *room = room.clone().with_quirk(Some(Quirk::Forgives(rule)));
         });
-    }
-
-    /// As [`Self::plant`], for what only this copy allows. Admitted as such.
-    ///
-    /// # Errors
-    /// As [`Self::plant`].
-    pub fn plant_forgiven(
-        &self,
-        what: &str,
-        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
-    ) -> Result<Planted, Failure> {
-        let planted = self.plant(what, make)?;
-        self.peer.peer.admit(&planted.id);
-        Ok(planted)
     }
 
     /// An event that is not in due form, admitted as such; the copy does not hold it.

@@ -52,6 +52,11 @@ impl WireView {
         Self { exchanges: recorder.mentioning(ids), room_version: room_version.to_owned() }
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_exchanges(exchanges: Vec<Exchange>) -> Self {
+        Self { exchanges: exchanges.into_iter().map(Arc::new).collect(), room_version: "11".into() }
+    }
+
     /// All of them, client and federation, in order.
     pub fn exchanges(&self) -> &[Arc<Exchange>] {
         &self.exchanges
@@ -208,12 +213,12 @@ fn fate(exchange: &Exchange, event: Option<&str>) -> Passage {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use samklang_verdict::Body;
     use serde_json::json;
 
-    fn exchange(id: u64, status: Option<u16>, request: &Value, answer: &Value) -> Exchange {
+    pub(crate) fn exchange(id: u64, status: Option<u16>, request: &Value, answer: &Value) -> Exchange {
         Exchange {
             id: ExchangeId(id),
             wire: Wire::Federation,
@@ -233,7 +238,7 @@ mod tests {
         }
     }
 
-    fn pdu() -> (Value, String) {
+    pub(crate) fn pdu() -> (Value, String) {
         let pdu = json!({
             "type": "m.room.message", "room_id": "!room", "sender": "@a:a.test", "content": {"body": "x"}, "depth": 1,
             "origin_server_ts": 1, "hashes": {"sha256": "x"}, "prev_events": [], "auth_events": [], "signatures": {},
@@ -243,7 +248,7 @@ mod tests {
     }
 
     fn view(exchanges: Vec<Exchange>) -> WireView {
-        WireView { exchanges: exchanges.into_iter().map(Arc::new).collect(), room_version: "11".into() }
+        WireView::of_exchanges(exchanges)
     }
 
     #[test]

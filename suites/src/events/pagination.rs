@@ -26,7 +26,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 /// More than servers fetch at a time.
 const MANY: usize = 110;
 
-/// Mallory's server lets Eve speak in a room that she never joined; then Alice comes.
+/// Mallory's server lets Eve speak in a room that she never joined; then Alice comes. In the twin Mallory speaks, who is in
+/// the room.
 ///
 ///   long ago ── Eve ── Eve ── … ── Eve ── Alice joins ── welcome
 ///               (rejected, all of them)
@@ -34,45 +35,21 @@ async fn page_of_rejected(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     let alice = host.register("alice").await?;
     let mallory = scene.peer("mallory").await?;
-    let (room, copy) = mallory.found(&host, "mallory").await?;
-    let old = copy.message("long ago")?;
-    copy.forgive(Rule::SenderNotJoined);
-    let eve = copy.as_user(&mallory.user("eve"));
-    let mut rejected = Vec::new();
-    for _ in 0..MANY {
-        let word =
-            eve.plant_forgiven("from outside", |room, user| draft_message(room, user, "from outside"))?;
-        rejected.push(word.id);
-    }
-    alice.join(&room).await?;
-    alice.sees(join(&room, &alice)).await?;
-    let visit = Visit { scene, host, alice, room, mallory, copy };
-    visit.sentinel("welcome").await?;
+    let eve = mallory.user("eve");
+    let twin = Talk::hold(scene, (&host, &alice, &mallory), None).await?;
+    twin.history().await?;
 
-    let alice = &visit.alice;
-    let reached = || async {
-        let history = alice.history(&visit.room, 2 * MANY).await?;
-        let is_there = ids_among(&history.value, std::slice::from_ref(&old.id)) != json!([]);
-        Ok(is_there.then_some(history))
-    };
-    let outcome = alice.eventually(&old.what, &[&visit.room.id, &old.id], reached).await;
-    let history = match outcome {
+    let talk = Talk::hold(scene, (&host, &alice, &mallory), Some(&eve)).await?;
+    let (older, history) = match talk.history().await {
         Err(Failure::NotSeen { .. }) => {
-            let history = alice.history(&visit.room, 2 * MANY).await?;
-            let text = message!("fail.history-ends", event = old.what);
-            scene.check(
-                "older-shown",
-                Err::<Observations, _>(alice.wrong("history.ended_early", text, history.observations.all())),
-            );
-            history
+            let history = alice.history(&talk.visit.room, 2 * MANY).await?;
+            let text = message!("fail.history-ends", event = talk.old.what);
+            (Err(alice.wrong("history.ended_early", text, history.observations.all())), history)
         }
-        Ok(history) => {
-            scene.check("older-shown", Ok(history.clone()));
-            history
-        }
-        Err(other) => return Err(other),
+        other => (Ok(()), other?),
     };
-    let shown = ids_among(&history.value, &rejected);
+    scene.check("older-shown", older.map(|()| history.clone()));
+    let shown = ids_among(&history.value, &talk.between);
     let hidden = if shown == json!([]) {
         Ok(history)
     } else {
@@ -81,4 +58,53 @@ async fn page_of_rejected(scene: &Scene) -> Result<(), Failure> {
     };
     scene.check("rejected-hidden", hidden);
     Ok(())
+}
+
+/// What was said in a room of Mallory's before Alice came.
+struct Talk<'a> {
+    visit: Visit<'a>,
+    old: Planted,
+    /// The ids of what was said after that.
+    between: Vec<String>,
+}
+
+impl<'a> Talk<'a> {
+    /// Has Mallory say something, then `outsider` or Mallory say much, and Alice come.
+    async fn hold(
+        scene: &'a Scene,
+        (host, alice, mallory): (&Host, &User, &ScriptedPeer),
+        outsider: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let (room, copy) = mallory.found(host, "mallory").await?;
+        let old = copy.message("long ago")?;
+        if outsider.is_some() {
+            copy.forgive(Rule::SenderNotJoined);
+        }
+        let speaker = copy.as_user(outsider.unwrap_or(&copy.user));
+        let mut between = Vec::new();
+        for _ in 0..MANY {
+            let word = speaker.plant("a word", |room, user| draft_message(room, user, "a word"))?;
+            if outsider.is_some() {
+                mallory.peer().admit(&word.id);
+            }
+            between.push(word.id);
+        }
+        alice.join(&room).await?;
+        alice.sees(join(&room, alice)).await?;
+        let (host, alice, mallory) = (host.clone(), alice.clone(), mallory.clone());
+        let visit = Visit { scene, host, alice, room, mallory, copy };
+        visit.sentinel("welcome").await?;
+        Ok(Self { visit, old, between })
+    }
+
+    /// Alice's history of the room, once it holds what was said first.
+    async fn history(&self) -> Result<Observed, Failure> {
+        let Visit { alice, room, .. } = &self.visit;
+        let reached = || async {
+            let history = alice.history(room, 2 * MANY).await?;
+            let is_there = ids_among(&history.value, std::slice::from_ref(&self.old.id)) != json!([]);
+            Ok(is_there.then_some(history))
+        };
+        alice.eventually(&self.old.what, &[&room.id, &self.old.id], reached).await
+    }
 }
