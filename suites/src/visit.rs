@@ -122,10 +122,16 @@ impl Visit<'_> {
     /// What the server does after an honest message that Alice has seen: its own next event, and the state before that.
     pub(crate) async fn aftermath(&self) -> Result<Aftermath, Failure> {
         let sentinel = self.sentinel("an honest word").await?;
+        let (next, state) = self.state_before_next().await?;
+        Ok(Aftermath { sentinel, next, state })
+    }
+
+    /// The server's own next event, and the state before that.
+    pub(crate) async fn state_before_next(&self) -> Result<(Observed, Observed), Failure> {
         let next = self.next_event().await?;
         let id = Event::parse(&next.value, self.scene.room_version()).map(|event| event.id().to_owned());
         let state = self.state_before(&id.unwrap_or_default()).await?;
-        Ok(Aftermath { sentinel, next, state })
+        Ok((next, state))
     }
 
     /// The event has no part in the room: Alice was never shown it, the server's next event does not follow it, and the

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use samklang_matrix::{Event, KeyRing, Outcome, Room, Verified, server_of, verify_event};
+use samklang_matrix::{Event, KeyRing, Outcome, Refusal, Room, Verified, server_of, verify_event};
 use serde_json::Value;
 
 use crate::{homeserver::Position, taking::redacted_by};
@@ -20,6 +20,9 @@ pub(crate) struct HeldRoom {
     /// Events from before this server took part, and those of an earlier stay, by id. Their place in the graph is not
     /// judged.
     pub(crate) history: BTreeMap<String, Event>,
+    /// Of the events from before, the ids of those that the rules do not allow, and what they follow. Users are not shown
+    /// them, and there may be others before them.
+    refused: BTreeMap<String, Vec<String>>,
     /// The redactions that name an event, by the event's id; whether they may is judged when it is there.
     pub(crate) redactions: BTreeMap<String, BTreeSet<String>>,
 }
@@ -42,6 +45,7 @@ impl HeldRoom {
             listed: BTreeSet::new(),
             stations: BTreeMap::new(),
             history: BTreeMap::new(),
+            refused: BTreeMap::new(),
             redactions: BTreeMap::new(),
         }
     }
@@ -62,12 +66,13 @@ impl HeldRoom {
         self
     }
 
-    /// Keeps an event of before this server's time, if its signatures hold; whether it did.
+    /// Keeps an event of before this server's time, if its signatures hold; whether it did. Of one that what it cites does
+    /// not allow only the place is kept.
     pub(crate) fn remember(&mut self, pdu: &Value, ring: &KeyRing) -> bool {
         let Ok(event) = Event::read(pdu, self.room.version()) else { return false };
         let own = event.room_id() == Some(self.room.id());
         let place_is_known = self.room.state_before(event.id()).is_some();
-        if !own || place_is_known || self.history.contains_key(event.id()) {
+        if !own || place_is_known || self.has_earlier(event.id()) {
             return false;
         }
         let kept = match verify_event(&event, ring) {
@@ -75,17 +80,29 @@ impl HeldRoom {
             Ok(Verified::ContentHashMismatch) => event.redacted(),
             Err(_) => return false,
         };
-        self.history.insert(kept.id().to_owned(), kept);
+        let (id, before) = (kept.id().to_owned(), kept.prev_events());
+        if let Err(Refusal::Rule(_)) = self.room.check_cited(&kept, |id| self.history.get(id)) {
+            self.refused.insert(id, before);
+        } else {
+            self.history.insert(id, kept);
+        }
         true
+    }
+
+    /// Whether an event of before this server's time is known, shown or not.
+    fn has_earlier(&self, id: &str) -> bool {
+        self.history.contains_key(id) || self.refused.contains_key(id)
     }
 
     /// The events that have a place here but whose predecessors have none.
     pub(crate) fn backward_extremities(&self) -> Vec<String> {
-        let placed =
+        let shown =
             self.timeline.iter().filter_map(|entry| self.event(&entry.id)).chain(self.history.values());
-        let has_place = |id: &String| self.history.contains_key(id) || self.room.state_before(id).is_some();
-        let open = placed.filter(|event| event.prev_events().iter().any(|id| !has_place(id)));
-        open.map(|event| event.id().to_owned()).collect()
+        let shown = shown.map(|event| (event.id().to_owned(), event.prev_events()));
+        let refused = self.refused.iter().map(|(id, before)| (id.clone(), before.clone()));
+        let has_place = |id: &String| self.has_earlier(id) || self.room.state_before(id).is_some();
+        let open = shown.chain(refused).filter(|(_, before)| before.iter().any(|id| !has_place(id)));
+        open.map(|(id, _)| id).collect()
     }
 
     /// The redaction in force on an event.

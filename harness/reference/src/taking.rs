@@ -35,7 +35,7 @@ impl Homeserver {
             self.publish(room);
             return Ok(receipt);
         };
-        if self.is_live() && !self.has(Fault::GapsNotFilled) {
+        if !self.has(Fault::GapsNotFilled) {
             self.fill_gap(room, pdu, &id, from).await;
         }
         self.publish(room);
@@ -61,7 +61,7 @@ impl Homeserver {
         self.known().rooms.get(room).map(|held| held.room.version().clone())
     }
 
-    /// Fetches the keys of those who have to have signed events, as far as they are not known.
+    /// Fetches the keys of those who have to have signed events, as far as none is known that counts for them.
     pub(crate) async fn learn_signers<'a>(
         &self,
         version: &RoomVersion,
@@ -69,13 +69,15 @@ impl Homeserver {
     ) {
         let mut unknown = BTreeSet::new();
         for pdu in pdus {
-            let event = Event::read(pdu, version).ok();
-            let signers = event.and_then(|event| required_signers(&event).ok()).unwrap_or_default();
+            let Ok(event) = Event::read(pdu, version) else { continue };
+            let signers = required_signers(&event).unwrap_or_default();
             let known = self.known();
-            // A key that is not known may have been published since the others were fetched.
+            // A key that is not known, or not valid for long enough, may have been published since the others were fetched.
             let strange = |server: &&String| {
                 let signed = pdu["signatures"][server.as_str()].as_object();
-                !signed.is_some_and(|keys| keys.keys().all(|id| known.ring.has(server, id)))
+                !signed.is_some_and(|keys| {
+                    keys.keys().all(|id| known.ring.for_event(server, id, &event).is_some())
+                })
             };
             unknown.extend(signers.keys().filter(strange).cloned());
         }

@@ -2,7 +2,7 @@
 
 use samklang_stage::{
     driver::CallError,
-    user::{Actor, Failure},
+    user::{Actor, Failure, Signal},
 };
 use samklang_verdict::{Blame, Class, ExchangeId, Fail, Message, ReasonCode, Role, Verdict, message};
 
@@ -18,10 +18,10 @@ pub fn verdict_of(failure: &Failure, wire: Option<&WireView>) -> Verdict {
             message!("fail.accepted", user = who.name, verb = verb),
             vec![*exchange],
         ),
-        Failure::NotSeen { who, what, origin, about, taken, bound, seen, last } => {
+        Failure::NotSeen { who, what, origin, about, taken, signal, bound, seen, last } => {
             let (blame, mut evidence) = match taken {
                 Some(exchange) => delivered(who.role, *exchange),
-                None => not_seen(who, *origin, about, wire),
+                None => not_seen(who, *origin, (about, signal.as_ref()), wire),
             };
             evidence.extend(*last);
             let text = message!("fail.not-seen", user = who.name, what = what, seconds = bound.as_secs());
@@ -157,7 +157,7 @@ fn delivered(role: Role, exchange: ExchangeId) -> (Blame, Vec<ExchangeId>) {
 fn not_seen(
     who: &Actor,
     origin: Option<Role>,
-    about: &[String],
+    (about, signal): (&[String], Option<&Signal>),
     wire: Option<&WireView>,
 ) -> (Blame, Vec<ExchangeId>) {
     let Some(origin) = origin else {
@@ -170,12 +170,26 @@ fn not_seen(
         return (Blame::Undecided { because: message!("blame.no-wire") }, vec![]);
     };
     let event = about.iter().find(|id| id.starts_with('$'));
-    let passage = match event {
-        Some(id) => wire.event_passage(id, origin, who.role),
-        None => wire.mention_passage(about, origin, who.role),
+    let passage = match (signal, event) {
+        (Some(signal), _) => wire.signal_passage(signal, origin, who.role),
+        (None, Some(id)) => wire.event_passage(id, origin, who.role),
+        (None, None) => wire.mention_passage(about, origin, who.role),
     };
     match passage {
-        Passage::Delivered { exchange } => delivered(who.role, exchange),
+        Passage::Delivered { exchange } => {
+            match event.and_then(|id| wire.missing_before(id, origin, who.role)) {
+                None => delivered(who.role, exchange),
+                Some(before) => {
+                    let because = message!(
+                        "blame.never-sent-before",
+                        exchange = exchange,
+                        event = before,
+                        origin = origin
+                    );
+                    (Blame::Server { role: origin, because }, vec![exchange])
+                }
+            }
+        }
         Passage::Refused { exchange, answer } => (
             Blame::Undecided {
                 because: message!(
@@ -205,7 +219,9 @@ fn leaked(exchange: ExchangeId) -> Blame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::tests::{exchange, pdu};
     use samklang_stage::driver::Refusal;
+    use serde_json::json;
     use std::time::Duration;
 
     fn who() -> Actor {
@@ -238,6 +254,7 @@ mod tests {
             origin,
             about: vec![],
             taken: None,
+            signal: None,
             bound: Duration::from_secs(1),
             seen: vec![],
             last: Some(ExchangeId(9)),
@@ -249,5 +266,50 @@ mod tests {
         assert!(matches!(blame(Some(Role::B)).0, Blame::Server { role: Role::B, .. }));
         assert!(matches!(blame(Some(Role::A)).0, Blame::Undecided { .. }));
         assert_eq!(blame(None).1, [ExchangeId(9)]);
+    }
+
+    fn blamed(about: Vec<String>, signal: Option<Signal>, sent: &serde_json::Value) -> Role {
+        let failure = Failure::NotSeen {
+            who: who(),
+            what: "x".into(),
+            origin: Some(Role::A),
+            about,
+            taken: None,
+            signal,
+            bound: Duration::from_secs(1),
+            seen: vec![],
+            last: None,
+        };
+        let wire = WireView::of_exchanges(vec![exchange(1, Some(200), sent, &json!({}))]);
+        match verdict_of(&failure, Some(&wire)) {
+            Verdict::Fail(fail) => match fail.blame {
+                Blame::Server { role, .. } => role,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// That its user is mentioned elsewhere does not mean that a signal was sent.
+    #[test]
+    fn a_signal_that_was_not_sent_is_the_senders_fault() {
+        let about = vec!["!room".to_owned(), "@a:a.test".to_owned()];
+        let signal = || Some(Signal::new("m.receipt", |content| content["!room"].is_object()));
+        let (pdu, _) = pdu();
+        assert_eq!(blamed(about.clone(), signal(), &json!({"pdus": [pdu]})), Role::A);
+        let receipt = json!({"edu_type": "m.receipt", "content": {"!room": {}}});
+        assert_eq!(blamed(about.clone(), signal(), &json!({"edus": [receipt]})), Role::B);
+        assert_eq!(blamed(about, None, &json!({"pdus": [pdu]})), Role::B);
+    }
+
+    /// What follows an event that nobody was given cannot be judged by who got it.
+    #[test]
+    fn an_event_without_those_before_it_is_the_senders_fault() {
+        let (first, first_id) = pdu();
+        let mut second = first.clone();
+        second["prev_events"] = json!([first_id]);
+        let id = samklang_matrix::Event::parse(&second, "11").unwrap().id().to_owned();
+        assert_eq!(blamed(vec![id.clone()], None, &json!({"pdus": [second]})), Role::A);
+        assert_eq!(blamed(vec![id], None, &json!({"pdus": [first, second]})), Role::B);
     }
 }

@@ -6,7 +6,9 @@ mod hosting;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use samklang_matrix::{Built, Draft, Event, Outcome, Room, Rule, Tamper};
+use samklang_matrix::{
+    Built, Draft, Event, KeyRing, Outcome, Quirk, Receipt, Room, RoomError, Rule, StateMap, Tamper,
+};
 pub use samklang_reference::now_ms;
 use samklang_reference::{Answer, NoAnswer, Obstacle, Peer, segment};
 use samklang_stage::{
@@ -424,6 +426,48 @@ impl RoomCopy {
                 Err(Failure::Problem(Problem::harness(text)))
             }
         }
+    }
+
+    /// An honest message that follows an event which nobody has any more, as far as this peer knows: the state before it is
+    /// what others told the peer, the current one changed by `told`. The copy holds it from now on, and gives that state to
+    /// who asks for it.
+    ///
+    /// ```text
+    ///   … ◀─ (gone) ◀─ message
+    ///           └ the state from here on is hearsay
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::plant`].
+    pub fn beyond_a_gap(&self, body: &str, told: impl FnOnce(&mut StateMap)) -> Result<Planted, Failure> {
+        let peer = &self.peer.peer;
+        let ring = KeyRing::new().with(peer.name(), peer.key());
+        let built = peer.with_room(&self.room, |room| {
+            let gone = draft_message(room, &self.user, "gone").sign(peer.key());
+            let mut state = room.state()?;
+            told(&mut state);
+            let mut beyond = room.clone();
+            beyond.receive_after(&gone.json, &ring, state.clone())?;
+            let built = draft_message(&beyond, &self.user, body).after([&gone.id]).sign(peer.key());
+            Ok((room.receive_after(&built.json, &ring, state)?, built))
+        });
+        match built {
+            Some(Ok((Receipt::Held { outcome: Outcome::Accepted, .. }, built))) => {
+                Ok(self.planted(body, built))
+            }
+            other => {
+                let outcome = other.map(|came: Result<_, RoomError>| came.map(|(receipt, _)| receipt));
+                let text = message!("judging.dishonest", what = body, outcome = format!("{outcome:?}"));
+                Err(Failure::Problem(Problem::harness(text)))
+            }
+        }
+    }
+
+    /// From now on the copy does not enforce a rule. What is planted against it has to be admitted.
+    pub fn forgive(&self, rule: Rule) {
+        self.peer.peer.with_room(&self.room, |room| {
+            *room = room.clone().with_quirk(Some(Quirk::Forgives(rule)));
+        });
     }
 
     /// An event that is not in due form, admitted as such; the copy does not hold it.

@@ -323,6 +323,17 @@ impl Scene {
     fn blame_for_difference(&self, observed: &Observed) -> (Blame, Option<ExchangeId>) {
         let shown_by = observed.observations.all()[0].by;
         let shown = |role| Blame::Server { role, because: message!("blame.shown") };
+        if let Some(sent) = &observed.sent {
+            let Observation { by, exchange } = sent.observations.all()[0].clone();
+            let blame = if sent.value == observed.value {
+                let because = message!("blame.sent-so", exchange = exchange, role = by);
+                Blame::Server { role: by, because }
+            } else {
+                let because = message!("blame.changed", exchange = exchange, role = shown_by);
+                Blame::Server { role: shown_by, because }
+            };
+            return (blame, Some(exchange));
+        }
         let id = observed.value["event_id"].as_str();
         if id.is_none() && observed.observations.all().iter().any(|seen| seen.by != shown_by) {
             // What several servers show, put together: the difference does not tell which of them is wrong.

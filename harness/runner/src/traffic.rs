@@ -14,7 +14,8 @@ use samklang_verdict::{Body, Exchange, ExchangeId, Party, Role, Wire};
 use serde_json::Value;
 
 /// Where bodies list events.
-const LISTS: [&str; 6] = ["pdus", "state", "auth_chain", "events", "invite_room_state", "knock_room_state"];
+pub(crate) const LISTS: [&str; 6] =
+    ["pdus", "state", "auth_chain", "events", "invite_room_state", "knock_room_state"];
 
 /// Recorded traffic between servers.
 pub struct Traffic {

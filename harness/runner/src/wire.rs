@@ -3,9 +3,15 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use samklang_matrix::Event;
-use samklang_stage::recorder::Recorder;
+use samklang_reference::decoded;
+use samklang_stage::{recorder::Recorder, user::Signal};
 use samklang_verdict::{Exchange, ExchangeId, Party, Role, Wire};
 use serde_json::Value;
+
+use crate::traffic::LISTS;
+
+/// The requests that bring a membership to another server.
+const HANDSHAKES: [&str; 4] = ["/invite/", "/send_join/", "/send_leave/", "/send_knock/"];
 
 /// The exchanges of one scenario.
 pub struct WireView {
@@ -46,6 +52,11 @@ impl WireView {
         Self { exchanges: recorder.mentioning(ids), room_version: room_version.to_owned() }
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_exchanges(exchanges: Vec<Exchange>) -> Self {
+        Self { exchanges: exchanges.into_iter().map(Arc::new).collect(), room_version: "11".into() }
+    }
+
     /// All of them, client and federation, in order.
     pub fn exchanges(&self) -> &[Arc<Exchange>] {
         &self.exchanges
@@ -56,11 +67,14 @@ impl WireView {
         self.exchanges.iter().filter(|exchange| exchange.wire == Wire::Federation)
     }
 
+    fn sent(&self, from: Role, to: Role) -> impl Iterator<Item = &Arc<Exchange>> {
+        self.federation().filter(move |exchange| {
+            role_of(&exchange.from) == Some(from) && role_of(&exchange.to) == Some(to)
+        })
+    }
+
     fn transactions(&self, from: Role, to: Role) -> impl Iterator<Item = (&Arc<Exchange>, Value)> {
-        self.federation()
-            .filter(move |exchange| {
-                role_of(&exchange.from) == Some(from) && role_of(&exchange.to) == Some(to)
-            })
+        self.sent(from, to)
             .filter(|exchange| exchange.path_only().contains("/federation/v1/send/"))
             .filter_map(|exchange| Some((exchange, exchange.request_body.json()?)))
     }
@@ -84,22 +98,33 @@ impl WireView {
         passage
     }
 
-    /// How a signal (EDU) of this type that mentions all of `ids` fared.
-    pub fn signal_passage(&self, kind: &str, ids: &[String], from: Role, to: Role) -> Passage {
-        let mut passage = Passage::NotSent;
-        for (exchange, body) in self.transactions(from, to) {
-            let carries = body["edus"].as_array().into_iter().flatten().any(|edu| {
-                let text = edu.to_string();
-                edu["edu_type"] == *kind && ids.iter().all(|id| text.contains(id.as_str()))
-            });
-            if carries {
-                match fate(exchange, None) {
-                    delivered @ Passage::Delivered { .. } => return delivered,
-                    other => passage = other,
-                }
-            }
-        }
-        passage
+    /// An event that `id` follows and that never went over the wire to or from `to`, although `id` came there from `from`:
+    /// without it nobody can tell what `id` is worth.
+    pub fn missing_before(&self, id: &str, from: Role, to: Role) -> Option<String> {
+        let read = |json: &Value| Event::parse(json, &self.room_version).ok();
+        let pdus = |body: Value| body["pdus"].as_array().cloned().unwrap_or_default();
+        let mut sent = self.transactions(from, to).flat_map(|(_, body)| pdus(body));
+        let event = sent.find_map(|pdu| read(&pdu).filter(|event| event.id() == id))?;
+        let with_receiver = self
+            .federation()
+            .filter(|exchange| [&exchange.from, &exchange.to].iter().any(|party| role_of(party) == Some(to)));
+        let bodies = with_receiver
+            .flat_map(|exchange| [exchange.request_body.json(), exchange.response_body.json()])
+            .flatten();
+        let known: BTreeSet<String> = bodies
+            .flat_map(|body| {
+                let listed = LISTS.iter().filter_map(|list| body[list].as_array()).flatten();
+                let events = listed.chain([&body, &body["event"]]).filter_map(&read);
+                events.map(|event| event.id().to_owned()).collect::<Vec<_>>()
+            })
+            .collect();
+        event.prev_events().into_iter().find(|before| !known.contains(before))
+    }
+
+    /// How a signal (EDU) fared.
+    pub fn signal_passage(&self, signal: &Signal, from: Role, to: Role) -> Passage {
+        let carries = |body: &Value| body["edus"].as_array().into_iter().flatten().any(|edu| signal.is(edu));
+        best(self.transactions(from, to).filter(|(_, body)| carries(body)).map(|(exchange, _)| exchange))
     }
 
     /// The signals (EDUs) of this type that `from` sent in transactions, each with the exchange that shows it.
@@ -115,25 +140,22 @@ impl WireView {
             .collect()
     }
 
-    /// Any transaction from `from` to `to` that mentions all of `ids` somewhere in its PDUs and EDUs.
+    /// How something fared that mentions all of `ids`: an event or a signal in a transaction, or what is brought for a
+    /// membership. One of both cannot be told from another that mentions the same.
     pub fn mention_passage(&self, ids: &[String], from: Role, to: Role) -> Passage {
-        let mut passage = Passage::NotSent;
-        for (exchange, body) in self.transactions(from, to) {
-            let parts = [&body["pdus"], &body["edus"]];
-            let carries = parts
-                .into_iter()
-                .filter_map(Value::as_array)
-                .flatten()
-                .map(Value::to_string)
-                .any(|text| ids.iter().all(|id| text.contains(id.as_str())));
-            if carries {
-                match fate(exchange, None) {
-                    delivered @ Passage::Delivered { .. } => return delivered,
-                    other => passage = other,
-                }
-            }
-        }
-        passage
+        let mentions = |text: String| ids.iter().all(|id| text.contains(id.as_str()));
+        let carries = |(_, body): &(&Arc<Exchange>, Value)| {
+            let lists = [&body["pdus"], &body["edus"]];
+            lists.into_iter().filter_map(Value::as_array).flatten().any(|part| mentions(part.to_string()))
+        };
+        let by_transaction = self.transactions(from, to).filter(carries).map(|(exchange, _)| exchange);
+        let by_handshake = self.sent(from, to).filter(|exchange| {
+            let path = exchange.path_only();
+            let brings = HANDSHAKES.iter().any(|step| path.contains(step));
+            brings
+                && mentions(format!("{} {}", decoded(path), exchange.request_body.json().unwrap_or_default()))
+        });
+        best(by_transaction.chain(by_handshake))
     }
 
     /// The content with which the event `id` crossed the wire, and the exchange that shows it.
@@ -161,6 +183,18 @@ impl WireView {
     }
 }
 
+/// What of several attempts counts: the one that came through, else the last.
+fn best<'a>(attempts: impl Iterator<Item = &'a Arc<Exchange>>) -> Passage {
+    let mut passage = Passage::NotSent;
+    for exchange in attempts {
+        match fate(exchange, None) {
+            delivered @ Passage::Delivered { .. } => return delivered,
+            other => passage = other,
+        }
+    }
+    passage
+}
+
 /// What the receiver of a transaction made of it, or of one PDU in it.
 fn fate(exchange: &Exchange, event: Option<&str>) -> Passage {
     let id = exchange.id;
@@ -179,12 +213,12 @@ fn fate(exchange: &Exchange, event: Option<&str>) -> Passage {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use samklang_verdict::Body;
     use serde_json::json;
 
-    fn exchange(id: u64, status: Option<u16>, request: &Value, answer: &Value) -> Exchange {
+    pub(crate) fn exchange(id: u64, status: Option<u16>, request: &Value, answer: &Value) -> Exchange {
         Exchange {
             id: ExchangeId(id),
             wire: Wire::Federation,
@@ -204,7 +238,7 @@ mod tests {
         }
     }
 
-    fn pdu() -> (Value, String) {
+    pub(crate) fn pdu() -> (Value, String) {
         let pdu = json!({
             "type": "m.room.message", "room_id": "!room", "sender": "@a:a.test", "content": {"body": "x"}, "depth": 1,
             "origin_server_ts": 1, "hashes": {"sha256": "x"}, "prev_events": [], "auth_events": [], "signatures": {},
@@ -214,7 +248,7 @@ mod tests {
     }
 
     fn view(exchanges: Vec<Exchange>) -> WireView {
-        WireView { exchanges: exchanges.into_iter().map(Arc::new).collect(), room_version: "11".into() }
+        WireView::of_exchanges(exchanges)
     }
 
     #[test]
@@ -239,14 +273,50 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_followed_by_its_type_and_what_it_mentions() {
+    fn an_event_that_another_builds_on_has_to_have_been_sent() {
+        let (first, first_id) = pdu();
+        let mut second = first.clone();
+        second["prev_events"] = json!([first_id]);
+        let id = Event::parse(&second, "11").unwrap().id().to_owned();
+        let sent = |pdus: &[&Value]| exchange(1, Some(200), &json!({"pdus": pdus}), &json!({}));
+        let missing = |exchanges| view(exchanges).missing_before(&id, Role::A, Role::B);
+        assert_eq!(missing(vec![sent(&[&second])]), Some(first_id));
+        assert_eq!(missing(vec![sent(&[&first, &second])]), None);
+        let asked_for = exchange(2, Some(200), &json!({}), &json!({"events": [first]}));
+        assert_eq!(missing(vec![sent(&[&second]), asked_for]), None);
+        assert_eq!(missing(vec![]), None);
+    }
+
+    #[test]
+    fn a_signal_is_followed_by_its_type_and_what_it_says() {
         let edu = json!({"edu_type": "m.typing", "content": {"user_id": "@a:a.test", "room_id": "!room"}});
         let wire = view(vec![exchange(1, Some(200), &json!({"edus": [edu]}), &json!({}))]);
-        let ids = ["@a:a.test".to_owned(), "!room".to_owned()];
         let delivered = Passage::Delivered { exchange: ExchangeId(1) };
-        assert_eq!(wire.signal_passage("m.typing", &ids, Role::A, Role::B), delivered);
-        assert_eq!(wire.signal_passage("m.receipt", &ids, Role::A, Role::B), Passage::NotSent);
+        let passage = |kind, user: &'static str| {
+            let signal = Signal::new(kind, move |content| content["user_id"] == user);
+            wire.signal_passage(&signal, Role::A, Role::B)
+        };
+        assert_eq!(passage("m.typing", "@a:a.test"), delivered);
+        assert_eq!(passage("m.receipt", "@a:a.test"), Passage::NotSent);
+        assert_eq!(passage("m.typing", "@b:a.test"), Passage::NotSent);
+        let ids = ["@a:a.test".to_owned(), "!room".to_owned()];
         assert_eq!(wire.mention_passage(&ids, Role::A, Role::B), delivered);
         assert_eq!(wire.mention_passage(&["!other".to_owned()], Role::A, Role::B), Passage::NotSent);
+    }
+
+    #[test]
+    fn what_is_brought_for_a_membership_is_followed_as_well() {
+        let ids = ["!room:a.test".to_owned(), "@b:b.test".to_owned()];
+        let brought = |status, path: &str| {
+            let body = json!({"event": {"state_key": "@b:b.test"}});
+            Exchange { path: path.into(), ..exchange(1, Some(status), &body, &json!({})) }
+        };
+        let passage = |exchange| view(vec![exchange]).mention_passage(&ids, Role::A, Role::B);
+        let invite = "/_matrix/federation/v2/invite/%21room%3Aa.test/$1";
+        assert_eq!(passage(brought(200, invite)), Passage::Delivered { exchange: ExchangeId(1) });
+        assert!(matches!(passage(brought(403, invite)), Passage::Refused { .. }));
+        let other = "/_matrix/federation/v2/invite/%21other%3Aa.test/$1";
+        assert_eq!(passage(brought(200, other)), Passage::NotSent);
+        assert_eq!(passage(brought(200, "/_matrix/federation/v1/state/%21room%3Aa.test")), Passage::NotSent);
     }
 }

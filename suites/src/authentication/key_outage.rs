@@ -8,7 +8,7 @@ use samklang_runner::peer::draft_message;
 use samklang_stage::switchboard::{Asked, Effect, Fault};
 use samklang_verdict::Party;
 
-use super::{CALLED, believed, disbelieved};
+use super::{CALLED, believed, disbelieved, server_keys::HOUR_MS};
 use crate::{prelude::*, visit::Visit};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -31,8 +31,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     play: play!(keys_out_of_reach),
     ..Scenario::PEER
 }];
-
-const HOUR_MS: u64 = 60 * 60 * 1000;
 
 async fn keys_out_of_reach(scene: &Scene) -> Result<(), Failure> {
     let visit = visit(scene).await?;

@@ -1,13 +1,21 @@
 //! Who asks, and how a server knows (server-server API, request authentication, retrieving server keys).
 
+mod expired_keys;
 mod key_outage;
+mod known_bad;
 mod server_keys;
 mod x_matrix;
 
 use crate::prelude::*;
 
 /// The scenarios of this area, by topic.
-pub const SCENARIOS: &[&[Scenario]] = &[key_outage::SCENARIOS, server_keys::SCENARIOS, x_matrix::SCENARIOS];
+pub const SCENARIOS: &[&[Scenario]] = &[
+    expired_keys::SCENARIOS,
+    key_outage::SCENARIOS,
+    known_bad::SCENARIOS,
+    server_keys::SCENARIOS,
+    x_matrix::SCENARIOS,
+];
 
 /// What Alice is called. It shows that a request for her profile was not only let in, but answered.
 const CALLED: &str = "Alice Andersson";

@@ -78,10 +78,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 const DOCUMENT: &str = "/_matrix/key/v2/server";
-const HOUR_MS: u64 = 60 * 60 * 1000;
+pub(super) const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// The host's key document, and who fetched it.
-async fn document(scene: &Scene) -> Result<(User, Reply), Failure> {
+pub(super) async fn document(scene: &Scene) -> Result<(User, Reply), Failure> {
     let [host] = scene.servers()?;
     let alice = host.register("alice").await?;
     let peer = scene.peer("asker").await?;
@@ -95,7 +95,12 @@ async fn document(scene: &Scene) -> Result<(User, Reply), Failure> {
 }
 
 /// Passes where nothing is wrong.
-fn judged(alice: &User, reply: &Reply, reason: &str, wrong: Option<String>) -> Result<Observations, Failure> {
+pub(super) fn judged(
+    alice: &User,
+    reply: &Reply,
+    reason: &str,
+    wrong: Option<String>,
+) -> Result<Observations, Failure> {
     match wrong {
         None => Ok(reply.clone().into()),
         Some(what) => {
@@ -105,7 +110,7 @@ fn judged(alice: &User, reply: &Reply, reason: &str, wrong: Option<String>) -> R
     }
 }
 
-fn entries<'a>(document: &'a Value, list: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+pub(super) fn entries<'a>(document: &'a Value, list: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
     document[list].as_object().into_iter().flatten()
 }
 
@@ -165,7 +170,7 @@ async fn good_key_manners(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// What a signed request of `peer` for Alice's profile comes to.
-async fn asked_by(peer: &ScriptedPeer, host: &Host, alice: &User) -> Result<Reply, Failure> {
+pub(super) async fn asked_by(peer: &ScriptedPeer, host: &Host, alice: &User) -> Result<Reply, Failure> {
     let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
     peer.ask(host, "GET", &target, None).await
 }
@@ -175,7 +180,7 @@ fn refused(alice: &User, reply: &Reply) -> Result<Observations, Failure> {
 }
 
 /// The twin of what forgers ask: a peer with an honest document is believed.
-async fn honest_asker(scene: &Scene, host: &Host, alice: &User) -> Result<(), Failure> {
+pub(super) async fn honest_asker(scene: &Scene, host: &Host, alice: &User) -> Result<(), Failure> {
     believed(alice, &asked_by(&scene.peer("honest").await?, host, alice).await?)?;
     Ok(())
 }

@@ -5,10 +5,12 @@ mod authorization;
 mod commands;
 mod malformed;
 mod odd_text;
+mod pagination;
 mod references;
 mod signatures;
 mod size_limits;
 mod soft_failure;
+mod state_resets;
 
 use samklang_runner::scenario::Scenario;
 
@@ -19,8 +21,10 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     commands::SCENARIOS,
     malformed::SCENARIOS,
     odd_text::SCENARIOS,
+    pagination::SCENARIOS,
     references::SCENARIOS,
     signatures::SCENARIOS,
     size_limits::SCENARIOS,
     soft_failure::SCENARIOS,
+    state_resets::SCENARIOS,
 ];

@@ -56,18 +56,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// A server name without its port.
-fn host_name(server: &str) -> &str {
+pub(super) fn host_name(server: &str) -> &str {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     server.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(server, |(host, _)| host)
 }
 
-async fn deny(alice: &User, room: &Room, name: &str) -> Result<Sent, Failure> {
-    let acl = json!({"allow": ["*"], "deny": [name], "allow_ip_literals": true});
+pub(super) async fn set_acl(alice: &User, room: &Room, allow: Value, deny: Value) -> Result<Sent, Failure> {
+    let acl = json!({"allow": allow, "deny": deny, "allow_ip_literals": true});
     alice.set_state(room, "m.room.server_acl", "", acl).await
 }
 
-/// The open room, with Mallory in it; the visit is to the one that will be closed.
-async fn open_room(visit: &Visit<'_>) -> Result<(Room, RoomCopy), Failure> {
+async fn deny(alice: &User, room: &Room, name: &str) -> Result<Sent, Failure> {
+    set_acl(alice, room, json!(["*"]), json!([name])).await
+}
+
+/// A room that stays open, with Mallory in it; the visit is to the one that will be closed.
+pub(super) async fn open_room(visit: &Visit<'_>) -> Result<(Room, RoomCopy), Failure> {
     let open = visit.alice.create_room(Public).await?;
     let copy = visit.mallory.join(&visit.host, &open, "mallory").await?;
     visit.alice.sees(state(&open, "m.room.member", &copy.user)).await?;
@@ -85,7 +89,7 @@ async fn close(visit: &Visit<'_>, open: &Room) -> Result<User, Failure> {
 }
 
 /// What Alice is shown of the closed room, once she has seen in the open one what came with or after the lie.
-async fn later(visit: &Visit<'_>, carol: &User) -> Result<Sighting, Failure> {
+pub(super) async fn later(visit: &Visit<'_>, carol: &User) -> Result<Sighting, Failure> {
     let said = carol.send(&visit.room, "only we are here").await?;
     visit.alice.sees(&said).await
 }

@@ -1,5 +1,6 @@
 //! What servers say to each other.
 
+mod acl_letter_case;
 mod acls;
 mod gaps;
 mod invites_by_peers;
@@ -19,6 +20,7 @@ use crate::prelude::*;
 
 /// The scenarios of this area, by topic.
 pub const SCENARIOS: &[&[Scenario]] = &[
+    acl_letter_case::SCENARIOS,
     acls::SCENARIOS,
     gaps::SCENARIOS,
     invites_by_peers::SCENARIOS,

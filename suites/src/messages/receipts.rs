@@ -86,18 +86,34 @@ async fn each_way(scene: &Scene) -> Result<(), Failure> {
         let message = writer.send(&room, "Läs detta").await?;
         reader.sees(&message).await?;
         reader.reads(&message, ReceiptKind::Public, None).await?;
-        let shown = writer.sees(receipt(&message, reader, "m.read")).await?;
-        scene.record(check, data(shown, &message, reader));
+        scene.record(check, shown(scene, writer, reader, &message).await?);
     }
     Ok(())
 }
 
+/// The reader's receipt as the writer is shown it, and as it was sent.
+async fn shown(scene: &Scene, writer: &User, reader: &User, message: &Sent) -> Result<Observed, Failure> {
+    let shown = data(writer.sees(receipt(message, reader, "m.read")).await?, message, reader);
+    let is_it = |edu: &Value| {
+        let ids = edu["content"][&message.room]["m.read"][reader.id()]["event_ids"].as_array();
+        ids.is_some_and(|ids| ids.contains(&json!(message.id)))
+    };
+    let sent = scene.signal_on_wire("m.receipt", reader.role(), is_it).await.ok().map(|edu| {
+        edu.map(|edu| {
+            let data = &edu["content"][&message.room]["m.read"][reader.id()]["data"];
+            essence(data, message, reader)
+        })
+    });
+    Ok(shown.as_sent(sent))
+}
+
 /// What a receipt says beside who has read what.
 fn data(shown: impl Into<Observed>, message: &Sent, reader: &User) -> Observed {
-    shown.into().map(|event| {
-        let data = &event["content"][&message.id]["m.read"][reader.id()];
-        json!({"event": message.id, "reader": reader.id(), "ts": data["ts"], "thread_id": data["thread_id"]})
-    })
+    shown.into().map(|event| essence(&event["content"][&message.id]["m.read"][reader.id()], message, reader))
+}
+
+fn essence(data: &Value, message: &Sent, reader: &User) -> Value {
+    json!({"event": message.id, "reader": reader.id(), "ts": data["ts"], "thread_id": data["thread_id"]})
 }
 
 /// The reader reads a message in a thread, then one outside of all threads.
@@ -110,9 +126,9 @@ async fn threaded(scene: &Scene) -> Result<(), Failure> {
         reader.sees(&outside).await?;
 
         reader.reads(&inside, ReceiptKind::Public, Some(&root.id)).await?;
-        let of_thread = data(writer.sees(receipt(&inside, reader, "m.read")).await?, &inside, reader);
+        let of_thread = shown(scene, writer, reader, &inside).await?;
         reader.reads(&outside, ReceiptKind::Public, Some("main")).await?;
-        let of_main = data(writer.sees(receipt(&outside, reader, "m.read")).await?, &outside, reader);
+        let of_main = shown(scene, writer, reader, &outside).await?;
         scene.record(
             check,
             Observed::together(("in the thread", of_thread), [("in the main timeline", of_main)]),

@@ -85,13 +85,16 @@ async fn long_and_too_long(
     let whole = from.send(room, fits).await?;
     let shown = to.sees(&whole).await?;
     let arrived = shown.event["content"]["body"].as_str().unwrap_or_default();
-    let wrong = || {
+    let wrong = async || {
         let text = message!("fail.not-whole", user = to.name());
         let seen = Observed::from(&shown).observations;
         let in_bytes = |text: &str| format!("{} bytes", text.len());
-        to.wrong("delivery.not_whole", text, seen.all()).showing(in_bytes(fits), in_bytes(arrived))
+        let sent = scene.event_on_wire(&whole).await.ok();
+        let sent_so = sent.is_some_and(|sent| sent.value["content"]["body"] == *arrived);
+        let culprit = if sent_so { from } else { to };
+        culprit.wrong("delivery.not_whole", text, seen.all()).showing(in_bytes(fits), in_bytes(arrived))
     };
-    scene.check("whole", if arrived == fits { Ok(&shown) } else { Err(wrong()) });
+    scene.check("whole", if arrived == fits { Ok(&shown) } else { Err(wrong().await) });
 
     scene.check("refused", from.send(room, too_long).await.refused());
     let after = from.send(room, "that is all").await?;

@@ -1,7 +1,10 @@
 //! Who may do what in a room as it is.
 
 use super::{Quirk, Room, RoomError};
-use crate::{Event, Power, Rule, Snapshot, StateMap, auth::Levels, check_state, names::server_of};
+use crate::{
+    Cited, Event, Power, Refusal, Rule, Snapshot, StateMap, auth::Levels, check_auth_events, check_state,
+    names::server_of,
+};
 
 impl Room {
     /// Whether the current state authorises an event.
@@ -11,6 +14,31 @@ impl Room {
     pub fn check(&self, event: &Event) -> Result<Result<(), Rule>, RoomError> {
         let state = self.state()?;
         Ok(self.enforced(check_state(event, &self.pool().snapshot(&state))))
+    }
+
+    /// Whether what an event cites authorises it, wherever its place in the graph is. `also` finds events that are not
+    /// held here.
+    ///
+    /// # Errors
+    /// The rule that rejects it, or what it cites and nobody finds.
+    pub fn check_cited<'a>(
+        &'a self,
+        event: &Event,
+        also: impl Fn(&str) -> Option<&'a Event>,
+    ) -> Result<(), Refusal> {
+        let pool = self.pool();
+        let find =
+            |id: &str| pool.cited(id).or_else(|| also(id).map(|event| Cited { event, rejected: false }));
+        match check_auth_events(event, find) {
+            Err(Refusal::Rule(rule)) => self.enforced(Err(rule))?,
+            other => other?,
+        }
+        let cited = event.auth_events().into_iter().filter_map(|id| find(&id));
+        let mut seen = Snapshot::of(cited.map(|it| it.event));
+        if let Some(create) = self.create_id(event).and_then(|id| self.event(&id)) {
+            seen.set(create);
+        }
+        Ok(self.enforced(check_state(event, &seen))?)
     }
 
     /// How much power a user has in the current state; none where the room has no create event.
@@ -71,6 +99,12 @@ mod tests {
         let [by_alice, by_bob] = ["@alice:a.test", "@bob:b.test"].map(|user| said(user, "m.room.redaction"));
         assert!(room.may_redact(&by_alice, &of_bob) && room.may_redact(&by_bob, &of_bob));
         assert!(!room.may_redact(&by_bob, &of_alice));
+        let cited = |pdu| room.check_cited(&Event::parse(pdu, "11").unwrap(), |_| None);
+        let stranger = room.draft("m.room.message", "@eve:b.test").sign(&key).json;
+        assert_eq!(cited(&stranger), Err(Refusal::Rule(Rule::SenderNotJoined)));
+        let elsewhere = room.draft("m.room.message", "@bob:b.test").citing(["$unknown"]).sign(&key).json;
+        assert_eq!(cited(&elsewhere), Err(Refusal::Unknown(vec!["$unknown".to_owned()])));
+        assert_eq!(cited(&join), Ok(()));
         let topic = room.draft("m.room.topic", "@bob:b.test").state_key("").sign(&key).json;
         assert_eq!(room.check(&Event::parse(&topic, "11").unwrap()), Ok(Err(Rule::EventLevel)));
     }

@@ -24,7 +24,7 @@ use samklang_runner::{
     suite::{Profile, Requirements, Suite},
     tally,
 };
-use samklang_stage::user::{Failure, MustBeRefused, Public, join};
+use samklang_stage::user::{Failure, MustBeRefused, Observed, Public, join};
 use samklang_verdict::{Blame, CheckResult, Disposition, Play, Role, Verdict, message};
 use tokio::sync::watch;
 use world::{Fault, stage};
@@ -117,6 +117,29 @@ async fn credulous(scene: &Scene) -> Result<(), Failure> {
 }
 
 static WISHFUL: Scenario = scenario("fake.wishful", &[CheckPlan::new("late", "Too late.")], play!(wishful));
+
+static RELAYED: Scenario = scenario(
+    "fake.relayed",
+    &[
+        CheckPlan::new("as-sent", "As Alice's server sent it."),
+        CheckPlan::new("changed", "Otherwise than it."),
+    ],
+    play!(relayed),
+);
+
+/// What Bob is shown, held against two stories of what Alice's server sent.
+async fn relayed(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let (alice, bob) = (host.register("alice").await?, guest.register("bob").await?);
+    let room = alice.create_room(Public).await?;
+    bob.join(&room).await?;
+    let hello = alice.send(&room, "hello").await?;
+    let shown = Observed::from(bob.sees(&hello).await?).map(|event| event["content"].clone());
+    let sent = |value| Some(Observed::new(value, hello.done.observations.clone()));
+    scene.record("as-sent", shown.clone().as_sent(sent(shown.value.clone())));
+    scene.record("changed", shown.as_sent(sent(serde_json::json!({"body": "hello"}))));
+    Ok(())
+}
 
 /// Wants a verb that the servers do not offer.
 async fn wishful(scene: &Scene) -> Result<(), Failure> {
@@ -261,6 +284,22 @@ async fn what_differs_from_its_expectation_fails_with_both_texts() {
     assert!(matches!(fail.blame, Blame::Server { role: Role::B, .. }), "{fail:?}");
     assert!(!fail.evidence.is_empty());
     assert_eq!(checks["shown"].disposition, Disposition::Unexpected);
+}
+
+#[tokio::test]
+async fn a_difference_is_the_fault_of_who_sent_it_so_or_of_who_changed_it() {
+    let good = Bench::new("relayed", Fault::None);
+    good.play(&RELAYED).await;
+    good.accept_all();
+    let mut bad = Bench::new("relayed-bad", Fault::Alters);
+    let suite =
+        Suite { expectations: good.schedule.suite.expectations.clone(), ..Suite::clone(&bad.schedule.suite) };
+    bad.schedule.suite = Arc::new(suite);
+    let checks = bad.play(&RELAYED).await;
+    for (name, culprit) in [("as-sent", Role::A), ("changed", Role::B)] {
+        let Verdict::Fail(fail) = &checks[name].verdict else { panic!("{checks:?}") };
+        assert!(matches!(&fail.blame, Blame::Server { role, .. } if *role == culprit), "{fail:?}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use samklang_verdict::{ExchangeId, Message, Observations, Problem, ReasonCode, Role};
 
+use super::pattern::Signal;
 use crate::driver::{CallError, Refusal};
 
 /// A user and the server where the user is.
@@ -50,6 +51,8 @@ pub enum Failure {
         about: Vec<String>,
         /// The exchange in which the looking user's server took it, where that is known beforehand.
         taken: Option<ExchangeId>,
+        /// The signal that had to bring it, where it was not an event.
+        signal: Option<Signal>,
         /// The bound.
         bound: Duration,
         /// What the user saw instead, the last few.

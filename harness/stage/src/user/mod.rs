@@ -12,8 +12,8 @@ use std::sync::{Arc, OnceLock};
 pub use failure::{Actor, Done, Failure, MustBeRefused, Refused, Shown, Wrong};
 pub use ledger::{Bounds, Ledger};
 pub use pattern::{
-    Pattern, ban, event, invite, invited, join, knock, leave, presence, receipt, shown, state, stripped,
-    typing,
+    Pattern, Signal, ban, event, invite, invited, join, knock, leave, presence, receipt, shown, state,
+    stripped, typing,
 };
 use samklang_verdict::{ExchangeId, Message, Observation, Observations, Role, message};
 use serde_json::Value;
@@ -174,6 +174,7 @@ impl User {
             origin: pattern.origin,
             about: pattern.about.clone(),
             taken: pattern.taken,
+            signal: pattern.signal.clone(),
             bound,
             seen,
             last,
@@ -234,6 +235,7 @@ impl User {
                 origin: None,
                 about: about.iter().map(|&id| id.to_owned()).collect(),
                 taken: None,
+                signal: None,
                 bound,
                 seen: vec![],
                 last: None,

@@ -3,12 +3,38 @@
 use std::sync::Arc;
 
 use samklang_verdict::{ExchangeId, Role};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Room, Sent, Sighting, User, failure::Done};
 use crate::driver::{Happening, Place};
 
 type Matches = Arc<dyn Fn(&Happening) -> bool + Send + Sync>;
+
+/// The signal (EDU) by which something comes to another server, for the wire to tell whether it was sent.
+#[derive(Clone)]
+pub struct Signal {
+    /// `edu_type`.
+    pub kind: &'static str,
+    is_it: Arc<dyn Fn(&Value) -> bool + Send + Sync>,
+}
+
+impl std::fmt::Debug for Signal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signal").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl Signal {
+    /// A signal of this type whose `content` is as `is_it` says.
+    pub fn new(kind: &'static str, is_it: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
+        Self { kind, is_it: Arc::new(is_it) }
+    }
+
+    /// Whether an EDU is this signal.
+    pub fn is(&self, edu: &Value) -> bool {
+        edu["edu_type"] == self.kind && (self.is_it)(&edu["content"])
+    }
+}
 
 /// A description of something that a sync may show.
 #[derive(Clone)]
@@ -25,6 +51,8 @@ pub struct Pattern {
     pub tick: u64,
     /// The exchange in which the user's server took it, where that is known beforehand.
     pub taken: Option<ExchangeId>,
+    /// The signal that brings it from another server, where it is not an event that does.
+    pub signal: Option<Signal>,
     /// How much of what the user was shown is passed over.
     from: usize,
     matches: Matches,
@@ -39,6 +67,7 @@ impl Pattern {
             room: None,
             tick: 0,
             taken: None,
+            signal: None,
             from: 0,
             matches: Arc::new(matches),
         }
@@ -67,6 +96,11 @@ impl Pattern {
         self.room = Some(room.to_owned());
         let (inner, room) = (self.matches, room.to_owned());
         self.matches = Arc::new(move |seen| seen.room.as_deref() == Some(&room) && inner(seen));
+        self
+    }
+
+    fn brought_by(mut self, signal: Signal) -> Self {
+        self.signal = Some(signal);
         self
     }
 
@@ -229,20 +263,29 @@ pub fn typing(room: &Room, users: &[&User]) -> Pattern {
     })
     .in_room(&room.id);
     pattern.about.extend(users.iter().map(|user| user.id().to_owned()));
-    pattern.origin = users.first().map(|user| user.role());
-    pattern
+    let Some(first) = users.first() else { return pattern };
+    let (room, id) = (room.id.clone(), first.id().to_owned());
+    pattern.by(first.role()).brought_by(Signal::new("m.typing", move |content| {
+        content["room_id"] == *room && content["user_id"] == *id && content["typing"] == true
+    }))
 }
 
 /// A receipt (`m.read`, `m.read.private`) of `user`'s for `event`.
 pub fn receipt(event: &Sent, user: &User, kind: &'static str) -> Pattern {
     let (id, reader) = (event.id.clone(), user.id().to_owned());
+    let (place, sent) = ((event.room.clone(), kind, user.id().to_owned()), json!(event.id));
+    let signal = Signal::new("m.receipt", move |content| {
+        let (room, kind, reader) = &place;
+        content[room][kind][reader]["event_ids"].as_array().is_some_and(|ids| ids.contains(&sent))
+    });
     let mut pattern = Pattern::new(format!("{kind} of {} for {}", user.name(), event.what), move |seen| {
         seen.place == Place::Ephemeral
             && seen.event["type"] == "m.receipt"
             && seen.event["content"][&id][kind][&reader].is_object()
     })
     .in_room(&event.room)
-    .by(user.role());
+    .by(user.role())
+    .brought_by(signal);
     pattern.about.push(user.id().to_owned());
     pattern
 }
@@ -264,12 +307,18 @@ pub fn shown(
 /// `user` has this presence.
 pub fn presence(user: &User, presence: &'static str) -> Pattern {
     let id = user.id().to_owned();
+    let of = user.id().to_owned();
+    let signal = Signal::new("m.presence", move |content| {
+        let entries = content["push"].as_array().into_iter().flatten();
+        entries.into_iter().any(|entry| entry["user_id"] == *of && entry["presence"] == presence)
+    });
     let mut pattern = Pattern::new(format!("{presence} presence of {}", user.name()), move |seen| {
         seen.place == Place::Presence
             && seen.event["sender"] == *id
             && seen.event["content"]["presence"] == presence
     })
-    .by(user.role());
+    .by(user.role())
+    .brought_by(signal);
     pattern.about.push(user.id().to_owned());
     pattern
 }

@@ -139,18 +139,26 @@ pub struct Observed {
     pub value: Value,
     /// Where it was seen.
     pub observations: Observations,
+    /// The same value as another server had put it on the wire, where that is known: whose fault a difference is.
+    pub sent: Option<Box<Observed>>,
 }
 
 impl Observed {
     /// `value`, as seen in what `done` shows.
     pub fn new(value: Value, observations: Observations) -> Self {
-        Self { value, observations }
+        Self { value, observations, sent: None }
     }
 
     /// A value worked out from this one.
     #[must_use]
     pub fn map(self, change: impl FnOnce(Value) -> Value) -> Self {
-        Self { value: change(self.value), observations: self.observations }
+        Self { value: change(self.value), observations: self.observations, sent: None }
+    }
+
+    /// Says how another server had put this value on the wire.
+    #[must_use]
+    pub fn as_sent(self, sent: Option<Self>) -> Self {
+        Self { sent: sent.map(Box::new), ..self }
     }
 
     /// As many as there are, each under its own name; at least one.
@@ -169,22 +177,28 @@ impl Observed {
         }
         // `first` holds at least one.
         let observations = Observations::from_all(first.observations.all().iter().cloned().chain(seen));
-        Ok(Self { value: Value::Object(value), observations: observations.unwrap_or(first.observations) })
+        Ok(Self::new(Value::Object(value), observations.unwrap_or(first.observations)))
     }
 
     /// The same value, seen in `also` as well.
     #[must_use]
     pub fn with(self, also: impl Into<Observations>) -> Self {
-        let (own, also) = (self.observations, also.into());
+        let (own, also) = (self.observations.clone(), also.into());
         let rest = own.all().iter().chain(also.all()).cloned();
-        Self { value: self.value, observations: Observations::new(own.all()[0].clone(), rest) }
+        Self { observations: Observations::new(own.all()[0].clone(), rest), ..self }
     }
 
     /// Several, each under its own name.
     pub fn together<const N: usize>(first: (&str, Self), rest: [(&str, Self); N]) -> Self {
+        let all_sent = first.1.sent.is_some() && rest.iter().all(|(_, item)| item.sent.is_some());
+        let sent_of = |(name, item): &(_, Self)| Some((*name, *item.sent.clone()?));
+        let sent = Some((&first, &rest)).filter(|_| all_sent).and_then(|(first, rest)| {
+            let named = |(name, item): (&str, Self)| (name.to_owned(), item);
+            Self::each(std::iter::once(first).chain(rest).filter_map(sent_of).map(named)).ok()
+        });
         let mut value = serde_json::Map::new();
         let mut seen = Vec::new();
-        let (name, Self { value: first_value, observations }) = first;
+        let (name, Self { value: first_value, observations, .. }) = first;
         value.insert(name.to_owned(), first_value);
         for (name, other) in rest {
             value.insert(name.to_owned(), other.value);
@@ -196,13 +210,13 @@ impl Observed {
             Some(first) => Observations::new(first, all),
             None => observations,
         };
-        Self { value: Value::Object(value), observations }
+        Self::new(Value::Object(value), observations).as_sent(sent)
     }
 }
 
 impl From<Sighting> for Observed {
     fn from(sighting: Sighting) -> Self {
-        Self { value: sighting.event, observations: Observations::new(sighting.observation, []) }
+        Self::new(sighting.event, Observations::new(sighting.observation, []))
     }
 }
 
@@ -216,7 +230,7 @@ impl From<Refused> for Observed {
     /// Status and `errcode`; the wording of `error` is the server's own.
     fn from(refused: Refused) -> Self {
         let value = json!({"status": refused.refusal.status, "errcode": refused.refusal.errcode});
-        Self { value, observations: refused.observations }
+        Self::new(value, refused.observations)
     }
 }
 

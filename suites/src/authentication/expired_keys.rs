@@ -1,0 +1,98 @@
+//! Keys whose time is over (server-server API, retrieving server keys; rooms/v5, signing key validity period).
+//!
+//! Nobody waits for a key to expire: events say when they were made, and a document may have expired before it is fetched.
+//!
+//!   join ─┬─ made while the key is valid ──────────┬─ in reach again ── made later
+//!         └─ made later (newer keys out of reach)
+//!
+//! That requests are refused from the moment on at which a key that was fetched in time expires cannot be seen so.
+
+use samklang_matrix::KeyPublication;
+use samklang_runner::peer::draft_message;
+use samklang_stage::switchboard::{Asked, Effect, Fault};
+use samklang_verdict::Party;
+
+use super::{
+    CALLED, disbelieved,
+    server_keys::{HOUR_MS, asked_by, honest_asker},
+};
+use crate::{
+    prelude::*,
+    visit::{Visit, let_in},
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "authentication.expired-keys",
+    title: "A key counts until it expires: for events that were made by then, and for no request any more.",
+    catalogue: &["FC-06"],
+    requirements: &["SS-KEYS-017"],
+    checks: &[
+        CheckPlan::new(
+            "within",
+            "An event from before the known key expires is taken, though no keys can be fetched.",
+        ),
+        CheckPlan::new(
+            "later",
+            "An event from after the known key expires is not shown while no newer is to be had.",
+        ),
+        CheckPlan::new("recovers", "Once the key is known to be valid for longer, such events are taken.")
+            .of(&["SS-KEYS-018"]),
+        CheckPlan::new("request", "A request that is signed with a key that has expired is refused.")
+            .of(&["SS-KEYS-015"]),
+    ],
+    play: play!(expired_keys),
+    ..Scenario::PEER
+}];
+
+async fn expired_keys(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let room = alice.create_room(Public).await?;
+    let mallory = scene.peer("mallory").await?;
+    let now = now_ms();
+    let key = mallory.peer().key();
+    let valid_for = |hours: u64| KeyPublication::new(mallory.name(), now + hours * HOUR_MS).current(key);
+    mallory.peer().publish(valid_for(1).build());
+    let copy = let_in(&alice, &host, &room, &mallory, "mallory").await?;
+    alice.sees(state(&room, "m.room.member", &copy.user)).await?;
+    let visit = Visit { scene, host, alice, room, mallory: mallory.clone(), copy };
+
+    let of_peer = Party::Peer { name: mallory.name().to_owned() };
+    let asks_for_keys = |asked: &Asked<'_>| asked.path.contains("/key/v2/");
+    let outage = scene.fault(Fault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
+    mallory.peer().publish(valid_for(24).build());
+    let at = |milliseconds: u64| i64::try_from(now + milliseconds).unwrap_or(i64::MAX);
+    let later = visit
+        .copy
+        .aside("made later", |room, user| draft_message(room, user, "made later").at(at(2 * HOUR_MS)))?;
+    mallory.offer(&visit.host, &[&later]).await?;
+    let within = visit
+        .copy
+        .plant("made in time", |room, user| draft_message(room, user, "made in time").at(at(HOUR_MS / 2)))?;
+    mallory.transmit(&visit.host, &[&within]).await?;
+    let seen = visit.alice.sees(&within).await;
+    scene.check("within", seen.clone());
+    scene.check("later", seen.and_then(|seen| visit.alice.never_saw(&later, &seen)));
+    drop(outage);
+
+    // Whoever hears from a server knows that it can be reached.
+    visit.sentinel("in reach again").await?;
+    let late = visit.copy.plant("made later, in reach", |room, user| {
+        draft_message(room, user, "made later, in reach").at(at(2 * HOUR_MS))
+    })?;
+    mallory.transmit(&visit.host, &[&late]).await?;
+    scene.check("recovers", visit.alice.sees(&late).await);
+    scene.check("request", request(&visit, now).await);
+    Ok(())
+}
+
+/// The document of a peer that nobody has heard of has expired already; the twin is a peer whose document has not.
+async fn request(visit: &Visit<'_>, now: u64) -> Result<Observations, Failure> {
+    let Visit { scene, host, alice, .. } = visit;
+    alice.set_display_name(CALLED).await?;
+    honest_asker(scene, host, alice).await?;
+    let peer = scene.peer("expired").await?;
+    let expired = KeyPublication::new(peer.name(), now - HOUR_MS).current(peer.peer().key());
+    peer.peer().publish(expired.build());
+    disbelieved(alice, &asked_by(&peer, host, alice).await?, "keys.expired_key_believed")
+}

@@ -1,0 +1,50 @@
+//! Signing keys whose secret half is known to others than their server.
+
+use super::server_keys::{document, entries, judged};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "authentication.known-bad-keys",
+    title: "A server does not sign with a key whose secret half is known to all.",
+    catalogue: &["SH-22"],
+    versions: Versions::Only(&["11"]),
+    checks: &[CheckPlan::new("not-in-use", "None of the server's current keys is known to be bad.")],
+    play: play!(known_bad_keys),
+    ..Scenario::PEER
+}];
+
+/// Public keys, in unpadded base64, and how their secret halves came to be known.
+const KNOWN_BAD: [(&str, &str); 3] = [
+    ("XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI", "it is that of the specification's test vectors"),
+    ("O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik", "it was made of zeros"),
+    ("l/O9hxMVKB6Lg+3Hqf0FQQZhVESQcMzbPN1Cz2nM3og", "ELEMENTSEC-2025-1670"),
+];
+
+async fn known_bad_keys(scene: &Scene) -> Result<(), Failure> {
+    let (alice, reply) = document(scene).await?;
+    let bad = entries(&reply.body, "verify_keys").find_map(|(id, key)| {
+        let written = key["key"].as_str()?.trim_end_matches('=');
+        let (_, why) = KNOWN_BAD.iter().find(|(bad, _)| *bad == written)?;
+        Some(format!("the key {id}, which is known to be bad: {why}"))
+    });
+    scene.check("not-in-use", judged(&alice, &reply, "keys.known_bad", bad));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+
+    /// Appendices, cryptographic test vectors.
+    #[test]
+    fn the_keys_are_those_of_the_seeds_that_are_known() {
+        let published = STANDARD_NO_PAD.decode("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1").unwrap();
+        for (seed, (key, _)) in [published.try_into().unwrap(), [0; 32]].iter().zip(KNOWN_BAD) {
+            assert_eq!(SigningKey::from_seed(seed, "1").unwrap().public_base64(), key);
+        }
+        for (key, _) in KNOWN_BAD {
+            assert_eq!(STANDARD_NO_PAD.decode(key).unwrap().len(), 32);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! History from before a server's time (server-server API, backfilling and retrieving missing events).
+
+use samklang_matrix::Rule;
+use samklang_runner::peer::draft_message;
+
+use crate::{prelude::*, visit::Visit};
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "events.page-of-rejected",
+    title: "Events that are rejected do not end the history before them, however many there are.",
+    weight: Weight::Should,
+    catalogue: &["SH-24"],
+    requirements: &["SS-BACKFILL-008"],
+    checks: &[
+        CheckPlan::new(
+            "older-shown",
+            "Who pages back is shown what was said before a page of rejected events.",
+        )
+        .of(&["SS-BACKFILL-008"]),
+        CheckPlan::new("rejected-hidden", "None of the rejected events is shown.").of(&["SS-BACKFILL-009"]),
+    ],
+    play: play!(page_of_rejected),
+    ..Scenario::PEER
+}];
+
+/// More than servers fetch at a time.
+const MANY: usize = 110;
+
+/// Mallory's server lets Eve speak in a room that she never joined; then Alice comes. In the twin Mallory speaks, who is in
+/// the room.
+///
+///   long ago ── Eve ── Eve ── … ── Eve ── Alice joins ── welcome
+///               (rejected, all of them)
+async fn page_of_rejected(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let mallory = scene.peer("mallory").await?;
+    let eve = mallory.user("eve");
+    let twin = Talk::hold(scene, (&host, &alice, &mallory), None).await?;
+    twin.history().await?;
+
+    let talk = Talk::hold(scene, (&host, &alice, &mallory), Some(&eve)).await?;
+    let (older, history) = match talk.history().await {
+        Err(Failure::NotSeen { .. }) => {
+            let history = alice.history(&talk.visit.room, 2 * MANY).await?;
+            let text = message!("fail.history-ends", event = talk.old.what);
+            (Err(alice.wrong("history.ended_early", text, history.observations.all())), history)
+        }
+        other => (Ok(()), other?),
+    };
+    scene.check("older-shown", older.map(|()| history.clone()));
+    let shown = ids_among(&history.value, &talk.between);
+    let hidden = if shown == json!([]) {
+        Ok(history)
+    } else {
+        let text = message!("fail.rejected-in-history", user = alice.name());
+        Err(alice.wrong("history.rejected_shown", text, history.observations.all()).showing("[]", shown))
+    };
+    scene.check("rejected-hidden", hidden);
+    Ok(())
+}
+
+/// What was said in a room of Mallory's before Alice came.
+struct Talk<'a> {
+    visit: Visit<'a>,
+    old: Planted,
+    /// The ids of what was said after that.
+    between: Vec<String>,
+}
+
+impl<'a> Talk<'a> {
+    /// Has Mallory say something, then `outsider` or Mallory say much, and Alice come.
+    async fn hold(
+        scene: &'a Scene,
+        (host, alice, mallory): (&Host, &User, &ScriptedPeer),
+        outsider: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let (room, copy) = mallory.found(host, "mallory").await?;
+        let old = copy.message("long ago")?;
+        if outsider.is_some() {
+            copy.forgive(Rule::SenderNotJoined);
+        }
+        let speaker = copy.as_user(outsider.unwrap_or(&copy.user));
+        let mut between = Vec::new();
+        for _ in 0..MANY {
+            let word = speaker.plant("a word", |room, user| draft_message(room, user, "a word"))?;
+            if outsider.is_some() {
+                mallory.peer().admit(&word.id);
+            }
+            between.push(word.id);
+        }
+        alice.join(&room).await?;
+        alice.sees(join(&room, alice)).await?;
+        let (host, alice, mallory) = (host.clone(), alice.clone(), mallory.clone());
+        let visit = Visit { scene, host, alice, room, mallory, copy };
+        visit.sentinel("welcome").await?;
+        Ok(Self { visit, old, between })
+    }
+
+    /// Alice's history of the room, once it holds what was said first.
+    async fn history(&self) -> Result<Observed, Failure> {
+        let Visit { alice, room, .. } = &self.visit;
+        let reached = || async {
+            let history = alice.history(room, 2 * MANY).await?;
+            let is_there = ids_among(&history.value, std::slice::from_ref(&self.old.id)) != json!([]);
+            Ok(is_there.then_some(history))
+        };
+        alice.eventually(&self.old.what, &[&room.id, &self.old.id], reached).await
+    }
+}
