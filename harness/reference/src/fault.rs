@@ -56,7 +56,7 @@ macro_rules! faults {
                     $(Self::$name => &[$($area),+],)+
                     Self::RuleSkipped(_) => &["events", "rooms", "federation"],
                     Self::FormUnchecked(_) => &["events", "transactions"],
-                    Self::RequestMisshapen(_) | Self::AnswerMisshapen(_) => &["wire", "rooms", "federation"],
+                    Self::RequestMisshapen(endpoint) | Self::AnswerMisshapen(endpoint) => endpoint.areas(),
                     Self::SignalMisshapen(_) => &["wire", "messages", "signals"],
                 }
             }

@@ -1,7 +1,7 @@
 //! Signing keys and signatures on JSON objects (appendices, signing JSON).
 
 use std::{
-    collections::HashSet,
+    collections::BTreeSet,
     sync::{LazyLock, Mutex, PoisonError},
 };
 
@@ -148,7 +148,7 @@ pub(crate) fn verify_bytes(public_key: &[u8], signature: &str, message: &str) ->
 }
 
 /// The signatures that were found right, each by the SHA-256 digest of key, signature and message.
-static RIGHT: LazyLock<Mutex<HashSet<[u8; 32]>>> = LazyLock::new(Mutex::default);
+static RIGHT: LazyLock<Mutex<BTreeSet<[u8; 32]>>> = LazyLock::new(Mutex::default);
 /// How many are kept: some megabytes.
 const MOST_RIGHT: usize = 1 << 16;
 

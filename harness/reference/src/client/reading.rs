@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::{Call, not_found, shown::Eye};
 use crate::{
-    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, Known},
     reply::{Refusal, Reply, refusal, refuse},
@@ -91,17 +90,12 @@ impl Homeserver {
             let state = readable_state(held, &call.user)?;
             let members = state.iter().filter(|((kind, _), _)| kind == "m.room.member");
             let events = members.filter_map(|(_, id)| held.client_event(known, id, call.eye()));
-            let is_own = |event: &Value| {
-                let user = event["state_key"].as_str().unwrap_or_default();
-                samklang_matrix::server_of(user) == samklang_matrix::server_of(&call.user)
-            };
-            let is_listed = |event: &Value| is_own(event) || !known.has(Fault::MembersOfOwnAlone);
-            Ok(json!({ "chunk": events.filter(is_wanted).filter(is_listed).collect::<Vec<_>>() }))
+            Ok(json!({ "chunk": events.filter(is_wanted).collect::<Vec<_>>() }))
         })
     }
 
     pub(super) fn read_joined(&self, call: &Call<'_>, room: &str) -> Reply {
-        self.look(room, |known, held| {
+        self.look(room, |_, held| {
             if held.membership(&call.user) != "join" {
                 return refuse(403, "M_FORBIDDEN", "only who is in the room may ask who is in it");
             }
@@ -113,12 +107,7 @@ impl Homeserver {
                     json!({"display_name": field("displayname"), "avatar_url": field("avatar_url")}),
                 )
             };
-            let mut joined: Map<_, _> = held.members("join").iter().map(profile).collect();
-            if known.has(Fault::MembersOfOwnAlone) {
-                joined.retain(|user, _| {
-                    samklang_matrix::server_of(user) == samklang_matrix::server_of(&call.user)
-                });
-            }
+            let joined: Map<_, _> = held.members("join").iter().map(profile).collect();
             Ok(json!({ "joined": joined }))
         })
     }

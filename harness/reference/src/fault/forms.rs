@@ -24,6 +24,20 @@ macro_rules! endpoints {
                 match self { $(Self::$name => concat!("content/server-server-api.md#", $section),)+ }
             }
 
+            /// The areas of the suite that have to notice when it is out of shape.
+            pub(super) fn areas(self) -> &'static [&'static str] {
+                match self {
+                    Self::ServerKeys | Self::KeyQuery | Self::KeyQueries | Self::Profile => {
+                        &["wire", "authentication"]
+                    }
+                    Self::UserDevices | Self::KeysClaim | Self::KeysQuery => &["wire", "signals", "privacy"],
+                    Self::Event | Self::EventAuth | Self::State | Self::StateIds | Self::Hierarchy => {
+                        &["wire", "privacy"]
+                    }
+                    _ => &["wire", "federation"],
+                }
+            }
+
             /// The endpoint that is asked.
             pub(crate) fn of(method: &str, path: &str) -> Option<Self> {
                 let path = path.strip_prefix("/_matrix/")?;

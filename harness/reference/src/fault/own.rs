@@ -349,8 +349,6 @@ faults! {
     EventsShownTwice, "events-shown-twice", "content/client-server-api/_index.md#syncing", ["messages", "transactions"];
     /// Invites are not shown.
     InvitesNotShown, "invites-not-shown", "content/client-server-api/_index.md#syncing", ["rooms"];
-    /// Only the server's own users are listed as members.
-    MembersOfOwnAlone, "members-of-own-alone", "content/client-server-api/_index.md#getting-events-for-a-room", ["rooms", "federation"];
     /// Member events show neither names nor pictures.
     ProfileNotInRooms, "profile-not-in-rooms", "SS-PROFILE-011", ["rooms", "messages"];
     /// A new name or picture is not brought to the rooms that the user is in.
@@ -361,8 +359,6 @@ faults! {
     ProfileNotAnswered, "profile-not-answered", "SS-PROFILE-001", ["messages", "rooms"];
     /// Why somebody is kicked or banned is not told.
     ReasonsDropped, "reasons-dropped", "content/client-server-api/_index.md#room-membership", ["rooms"];
-    /// Anybody may upgrade a room.
-    UpgradeByAnybody, "upgrade-by-anybody", "SS-UPGRADE-001", ["rooms"];
     /// An upgrade leaves the old room open.
     UpgradeLeavesOpen, "upgrade-leaves-open", "SS-UPGRADE-007", ["rooms"];
     /// The new room does not name the one it replaces.

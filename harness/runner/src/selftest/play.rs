@@ -1,7 +1,6 @@
 //! Plays servers with faults: each on a stage, a clock and a thread of its own.
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
