@@ -77,8 +77,21 @@ pub(super) fn judge(
             let text = message!("probe.certificate", host = host, names = names, from = from, until = until);
             found(Mark::Good, text)
         }
-        Err(why) => {
-            let why = said(why);
+        Err(Error::InvalidCertificate(
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+        )) => {
+            let text = message!(
+                "probe.certificate-untold",
+                host = said(host),
+                names = names,
+                from = from,
+                until = until
+            );
+            found(Mark::Untold, text)
+        }
+        Err(error) => {
+            let why = said(in_words(&error));
             let text = message!(
                 "probe.certificate-bad",
                 host = said(host),
@@ -97,26 +110,27 @@ fn verify(
     chain: &[CertificateDer<'static>],
     roots: &RootCertStore,
     provider: &Arc<CryptoProvider>,
-) -> Result<(), String> {
-    let [leaf, intermediates @ ..] = chain else { return Err("there is none".to_owned()) };
-    let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
+) -> Result<(), Error> {
+    let [leaf, intermediates @ ..] = chain else { return Err(Error::NoCertificatesPresented) };
+    let name = ServerName::try_from(host).map_err(|error| Error::General(error.to_string()))?;
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots.clone()), Arc::clone(provider)).build();
-    let verifier = verifier.map_err(|error| error.to_string())?;
-    let verified = verifier.verify_server_cert(leaf, intermediates, &name, &[], UnixTime::now());
-    verified.map(drop).map_err(|error| match error {
-        Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. }) => {
-            "it is for other names".to_owned()
+    let verifier = verifier.map_err(|error| Error::General(error.to_string()))?;
+    verifier.verify_server_cert(leaf, intermediates, &name, &[], UnixTime::now()).map(drop)
+}
+
+fn in_words(error: &Error) -> String {
+    let Error::InvalidCertificate(wrong) = error else { return error.to_string() };
+    let words = match wrong {
+        CertificateError::NotValidForNameContext { .. } => "it is for other names",
+        CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYetContext { .. } => "it is not valid yet",
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "nobody who is trusted here signed it"
         }
-        Error::InvalidCertificate(CertificateError::ExpiredContext { .. }) => "it has expired".to_owned(),
-        Error::InvalidCertificate(CertificateError::NotValidYetContext { .. }) => {
-            "it is not valid yet".to_owned()
-        }
-        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            "nobody who is trusted here signed it".to_owned()
-        }
-        error => error.to_string(),
-    })
+        _ => return error.to_string(),
+    };
+    words.to_owned()
 }
 
 /// The names that the certificate is for: DNS names and addresses.

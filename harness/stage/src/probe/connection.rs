@@ -8,7 +8,7 @@ use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::{
-    ClientConfig,
+    CertificateError, ClientConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, ServerName},
 };
@@ -118,11 +118,17 @@ impl<'a> Prober<'a> {
     }
 }
 
-/// TLS that is refused or garbled is the server's doing; a connection that ends may be anybody's.
+/// What is no TLS, or TLS against its own rules, is the server's doing. A connection that ends may be anybody's, and two
+/// that find no cipher in common may both be right.
 fn no_tls(address: SocketAddr, error: &io::Error) -> Trouble {
     let why = format!("no TLS with {address}: {error}");
-    match error.kind() {
-        io::ErrorKind::InvalidData => Trouble::bad(why),
+    let rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match rustls {
+        Some(
+            rustls::Error::InvalidMessage(_)
+            | rustls::Error::PeerMisbehaved(_)
+            | rustls::Error::InvalidCertificate(CertificateError::BadSignature | CertificateError::BadEncoding),
+        ) => Trouble::bad(why),
         _ => Trouble::untold(why),
     }
 }
