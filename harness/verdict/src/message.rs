@@ -86,6 +86,7 @@ impl Catalogue {
                 include_str!("../messages/en/reports.toml"),
                 include_str!("../messages/en/cli.toml"),
                 include_str!("../messages/en/matrix.toml"),
+                include_str!("../messages/en/probe.toml"),
             ];
             let mut texts = BTreeMap::new();
             for table in tables {
@@ -199,6 +200,7 @@ mod tests {
             include_str!("../messages/en/reports.toml"),
             include_str!("../messages/en/cli.toml"),
             include_str!("../messages/en/matrix.toml"),
+            include_str!("../messages/en/probe.toml"),
         ] {
             assert!(table.parse::<toml::Table>().is_ok_and(|table| !table.is_empty()));
         }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use samklang_verdict::Role;
@@ -40,6 +40,8 @@ pub(super) enum Command {
     },
     /// Look whether this machine can run everything, and say what to mend
     Doctor(DoctorArgs),
+    /// Look at a running server from outside, as other servers meet it: discovery, certificate, keys, version
+    Probe(ProbeArgs),
     /// Write the reports of a result file anew
     Report {
         /// A result.json, beside which its evidence lies, or a matrix.json
@@ -79,6 +81,27 @@ pub(super) struct DoctorArgs {
     /// A further folder of vendor descriptors; may be repeated
     #[arg(long = "vendors", value_name = "DIR", env = "SAMKLANG_VENDORS", value_delimiter = ':')]
     pub(super) vendors: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ProbeArgs {
+    /// The server's name, as it stands in the ids of its users: a.example, a.example:8448
+    pub(super) server_name: String,
+    /// Believe the authorities in this file of PEM, and no others
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
+    /// Connect to this address in place of what a host and port resolve to; may be repeated
+    #[arg(long, value_name = "HOST:PORT=ADDRESS:PORT", value_parser = route)]
+    pub(super) connect_to: Vec<(String, SocketAddr)>,
+    /// Ask this name server for service records, in place of the machine's own
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) dns: Option<SocketAddr>,
+    /// How many seconds each step may take: a look-up, a connection, an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=60))]
+    pub(super) timeout: u8,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -296,6 +319,15 @@ impl std::fmt::Display for Shard {
     }
 }
 
+fn route(text: &str) -> Result<(String, SocketAddr), String> {
+    let parts = text.split_once('=').and_then(|(from, to)| Some((from, to.parse().ok()?)));
+    let is_place = |from: &str| from.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match parts {
+        Some((from, to)) if is_place(from) => Ok((from.to_owned(), to)),
+        _ => Err("HOST:PORT=ADDRESS:PORT".to_owned()),
+    }
+}
+
 fn role(text: &str) -> Result<Role, String> {
     match text {
         "a" | "A" => Ok(Role::A),
@@ -311,6 +343,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         <Args as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_route_leads_from_a_host_and_port_to_an_address_and_port() {
+        let to = "127.0.0.1:1".parse().unwrap();
+        assert_eq!(route("a.test:443=127.0.0.1:1"), Ok(("a.test:443".to_owned(), to)));
+        for bad in ["a.test=127.0.0.1:1", "a.test:443=127.0.0.1", "a.test:443", ""] {
+            assert!(route(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

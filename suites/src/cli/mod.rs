@@ -9,6 +9,7 @@ mod interrupt;
 mod list;
 mod matrix;
 mod play;
+mod probe;
 mod progress;
 mod record;
 mod report;
@@ -48,6 +49,7 @@ pub fn main() -> u8 {
         Command::List(args) => list::list(&args),
         Command::Explain { id } => explain::explain(&id),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Probe(args) => probe::probe(&args),
         Command::Report { result, output, previous } => {
             report::report(&result, output.as_deref(), previous.as_deref())
         }

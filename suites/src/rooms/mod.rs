@@ -1,6 +1,7 @@
 //! Rooms and who is in them.
 
 mod creation;
+mod declarations;
 mod first_contact;
 mod invites;
 mod joining;
@@ -16,6 +17,7 @@ use samklang_runner::scenario::Scenario;
 /// The scenarios of this area, by topic.
 pub const SCENARIOS: &[&[Scenario]] = &[
     creation::SCENARIOS,
+    declarations::SCENARIOS,
     first_contact::SCENARIOS,
     invites::SCENARIOS,
     joining::SCENARIOS,

@@ -340,6 +340,11 @@ impl Session for MatrixSession {
         Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
     }
 
+    async fn capabilities(&self) -> Call<Value> {
+        let reply = self.ask(client::discovery::get_capabilities::v3::Request::new(), CALL_BOUND).await?;
+        Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
+    }
+
     async fn upload(&self, file: &File) -> Call<String> {
         use client::media::create_content::v3::Request;
         let mut request = Request::new(file.bytes.clone());

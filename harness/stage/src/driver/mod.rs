@@ -224,6 +224,10 @@ pub trait Session: Send + Sync {
     async fn device_keys(&self, _user: &str) -> Call<Value> {
         Err(CallError::NotOffered { verb: "device_keys" })
     }
+    /// Asks what the server says it can do; answers as the API does.
+    async fn capabilities(&self) -> Call<Value> {
+        Err(CallError::NotOffered { verb: "capabilities" })
+    }
     /// Stores a file; answers with its `mxc://` address.
     async fn upload(&self, file: &File) -> Call<String>;
     /// Fetches a file by its `mxc://` address.

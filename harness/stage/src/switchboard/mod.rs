@@ -34,6 +34,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use samklang_verdict::{Party, Problem, Role, message};
 use tokio::{net::TcpListener, sync::Semaphore};
 
+pub(crate) use self::pool::{gather, words};
 pub use self::{
     client::FederationClient,
     fault::{Asked, Effect, Fault, FaultGuard},

@@ -203,13 +203,13 @@ fn is_idempotent(method: &Method) -> bool {
 
 /// A body that could not be taken in whole.
 #[derive(Debug)]
-pub(super) struct Excess {
-    pub(super) why: String,
-    pub(super) seen: Bytes,
+pub(crate) struct Excess {
+    pub(crate) why: String,
+    pub(crate) seen: Bytes,
 }
 
 /// Takes in a body of at most `most` bytes.
-pub(super) async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, Excess> {
+pub(crate) async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, Excess> {
     if body.size_hint().lower() > most as u64 {
         let why = format!(
             "a body of {} bytes was announced; at most {most} are let through",
@@ -235,7 +235,7 @@ pub(super) async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, Exc
 }
 
 /// An error with its causes, in one line.
-pub(super) fn words(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     // rustls ends some of its texts with a link to its manual, which no vendor's engineer is helped by.
     let plain = |error: &dyn std::error::Error| {

@@ -20,6 +20,15 @@ impl User {
     /// When the server refuses; not applicable where its users make no rooms of that version.
     pub async fn create_room(&self, plan: RoomPlan) -> Result<Room, Failure> {
         let version = self.ledger().room_version.clone();
+        self.create_room_of(&version, plan).await
+    }
+
+    /// Makes a room of another version than the one that is played.
+    ///
+    /// # Errors
+    /// As [`Self::create_room`].
+    pub async fn create_room_of(&self, version: &str, plan: RoomPlan) -> Result<Room, Failure> {
+        let version = version.to_owned();
         if !self.inner.vendor.creates_room_versions.contains(&version) {
             return Err(Failure::NotApplicable(self.inner.vendor.creates_no(&version)));
         }
@@ -316,6 +325,15 @@ impl User {
     pub async fn device_keys_of(&self, user: &str) -> Result<Observed, Failure> {
         let (keys, done) = self.settle("device_keys", &[user], self.session().device_keys(user).await)?;
         Ok(Observed::new(keys, done.observations))
+    }
+
+    /// Asks what the server says it can do.
+    ///
+    /// # Errors
+    /// When the server refuses; not applicable where its API has no such question.
+    pub async fn capabilities(&self) -> Result<Observed, Failure> {
+        let (said, done) = self.settle("capabilities", &[], self.session().capabilities().await)?;
+        Ok(Observed::new(said, done.observations))
     }
 
     /// Fetches an event that somebody other than a user sent, as the user's server keeps it.

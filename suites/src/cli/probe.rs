@@ -1,0 +1,61 @@
+//! `samklang probe`: a running server as others meet it. Each finding is one sentence.
+
+use std::time::Duration;
+
+use samklang_stage::probe::{self, Finding, Mark, Settings};
+use samklang_verdict::{Catalogue, Message, exit, message};
+use serde_json::json;
+
+use super::{Done, args::ProbeArgs, print, runtime};
+
+/// Looks at the server and says what it found; 1 when something is wrong with it, 2 when something could not be told.
+pub(super) fn probe(args: &ProbeArgs) -> Done {
+    let settings = Settings {
+        roots: probe::roots(args.ca.as_deref())?,
+        routes: args.connect_to.iter().cloned().collect(),
+        name_server: args.dns,
+        bound: Duration::from_secs(args.timeout.into()),
+    };
+    let runtime = runtime()?;
+    let findings = runtime.block_on(probe::probe(&args.server_name, &settings))?;
+    // A look-up of the system's that goes on is waited for by nobody.
+    runtime.shutdown_background();
+    let worst = findings.iter().map(|finding| finding.mark).max().unwrap_or(Mark::Untold);
+    let (code, verdict) = match worst {
+        Mark::Good | Mark::Note => (exit::AS_EXPECTED, message!("probe.all-well", name = args.server_name)),
+        Mark::Untold => (exit::NOT_PROVEN, message!("probe.not-told", name = args.server_name)),
+        Mark::Bad => (exit::UNEXPECTED_FAIL, message!("probe.something-wrong", name = args.server_name)),
+    };
+    if args.json {
+        print(&as_json(args, &findings, worst))?;
+    } else {
+        print(&as_text(&findings, &verdict))?;
+    }
+    Ok(code)
+}
+
+fn as_text(findings: &[Finding], verdict: &Message) -> String {
+    let catalogue = Catalogue::english();
+    let line = |finding: &Finding| {
+        let mark = match finding.mark {
+            Mark::Good => "probe.good",
+            Mark::Note => "probe.note",
+            Mark::Untold => "probe.untold",
+            Mark::Bad => "probe.bad",
+        };
+        let (mark, text) = (catalogue.label(mark), catalogue.render(&finding.message).in_one_line());
+        format!("{mark:<8}{:<17}{text}\n", finding.check)
+    };
+    let lines: String = findings.iter().map(line).collect();
+    format!("{lines}{}\n", catalogue.render(verdict).in_one_line())
+}
+
+fn as_json(args: &ProbeArgs, findings: &[Finding], worst: Mark) -> String {
+    let told = |finding: &Finding| {
+        let mut told = json!(finding);
+        told["text"] = Catalogue::english().render(&finding.message).in_one_line().into();
+        told
+    };
+    let findings: Vec<_> = findings.iter().map(told).collect();
+    format!("{:#}\n", json!({"server_name": args.server_name, "worst": worst, "findings": findings}))
+}
