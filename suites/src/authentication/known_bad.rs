@@ -36,10 +36,10 @@ mod tests {
     use super::*;
     use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 
-    /// Appendices, cryptographic test vectors.
+    /// Appendices, cryptographic test vectors; the last letter of the seed is the canonical one.
     #[test]
     fn the_keys_are_those_of_the_seeds_that_are_known() {
-        let published = STANDARD_NO_PAD.decode("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1").unwrap();
+        let published = STANDARD_NO_PAD.decode("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA0").unwrap();
         for (seed, (key, _)) in [published.try_into().unwrap(), [0; 32]].iter().zip(KNOWN_BAD) {
             assert_eq!(SigningKey::from_seed(seed, "1").unwrap().public_base64(), key);
         }
