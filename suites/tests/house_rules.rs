@@ -8,6 +8,10 @@ mod sources;
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use samklang_reference::Fault;
+use samklang_runner::{
+    scenario::{FLOW, Kind},
+    selftest::{exceptions::Exceptions, matrix::KillMatrix},
+};
 use samklang_verdict::Catalogue;
 
 use self::sources::{Source, below, literals, messages, project};
@@ -216,6 +220,50 @@ fn every_fault_breaks_something_that_is_specified() {
     let unknown: Vec<_> =
         Fault::all().into_iter().filter(|fault| !is_known(fault.requirement())).map(Fault::name).collect();
     assert!(unknown.is_empty(), "faults that break no requirement: {unknown:?}");
+}
+
+/// The kill matrix on file speaks of this suite and these mistakes, and no check stands in it or among the exceptions
+/// that is not there. `samklang selftest` finds out whether it is true.
+#[test]
+fn the_kill_matrix_speaks_of_this_suite() {
+    let suites = project().join("suites");
+    let matrix = KillMatrix::read(&suites.join(samklang_suites::KILL_MATRIX)).unwrap();
+    let exceptions = Exceptions::read(&suites.join("kill-exceptions.toml")).unwrap();
+    let suite = samklang_suites::suite(project()).unwrap();
+    let checks: BTreeSet<_> = suite.check_ids().into_iter().map(|id| id.to_string()).collect();
+    let faults: BTreeSet<_> = Fault::all().into_iter().map(Fault::name).collect();
+    let named: Vec<_> = matrix.kills().map(|kill| (&kill.check, &kill.fault)).collect();
+    assert!(named.len() > 1_000, "{} kills", named.len());
+    let strange =
+        named.iter().filter(|(check, fault)| !checks.contains(check.as_str()) || !faults.contains(*fault));
+    assert_none(
+        "kills that no check or no fault is there for",
+        &strange.map(|it| format!("{it:?}")).collect::<Vec<_>>(),
+    );
+    let unproven =
+        exceptions.unproven.keys().map(|check| check.to_string()).filter(|id| !checks.contains(id));
+    let survivors = exceptions.survivors.keys().filter(|fault| !faults.contains(*fault)).cloned();
+    assert_none("exceptions for what is not there", &unproven.chain(survivors).collect::<Vec<_>>());
+}
+
+/// A check is proven by a mistake, excused with a reason, or one that only real servers can be held against.
+#[test]
+fn every_check_is_proven_or_it_is_said_why_not() {
+    let suites = project().join("suites");
+    let matrix = KillMatrix::read(&suites.join(samklang_suites::KILL_MATRIX)).unwrap();
+    let exceptions = Exceptions::read(&suites.join("kill-exceptions.toml")).unwrap();
+    let suite = samklang_suites::suite(project()).unwrap();
+    // What judges the traffic of others has no course of its own.
+    let passive = suite.scenarios.iter().filter(|scenario| scenario.kind == Kind::Passive);
+    let flows: BTreeSet<_> = passive.map(|scenario| format!("{}/{FLOW}", scenario.id)).collect();
+    let without: Vec<_> = suite
+        .check_ids()
+        .into_iter()
+        .map(|id| id.to_string())
+        .filter(|id| matrix.proofs_of(id).is_empty() && !flows.contains(id))
+        .filter(|id| exceptions.unproven.keys().all(|check| check.to_string() != *id))
+        .collect();
+    assert_none("checks that no mistake proves, without a reason", &without);
 }
 
 /// What only recorded traffic can show is held against it, or it is said why it cannot be.

@@ -21,6 +21,8 @@ macro_rules! faults {
             AnswerMisshapen(Endpoint),
             /// The fields of a type of signals have other types than theirs.
             SignalMisshapen(&'static str),
+            /// A malformed signal of a type sinks its whole transaction.
+            SignalSinks(&'static str),
         }
 
         impl Fault {
@@ -36,6 +38,7 @@ macro_rules! faults {
                     Self::RequestMisshapen(endpoint) => format!("request-misshapen:{}", endpoint.name()),
                     Self::AnswerMisshapen(endpoint) => format!("answer-misshapen:{}", endpoint.name()),
                     Self::SignalMisshapen(kind) => format!("signal-misshapen:{kind}"),
+                    Self::SignalSinks(kind) => format!("signal-sinks:{kind}"),
                 }
             }
 
@@ -47,6 +50,7 @@ macro_rules! faults {
                     Self::FormUnchecked(breach) => required_form(breach),
                     Self::RequestMisshapen(endpoint) | Self::AnswerMisshapen(endpoint) => endpoint.section(),
                     Self::SignalMisshapen(_) => "SS-TXN-017",
+                    Self::SignalSinks(_) => "SS-TXN-018",
                 }
             }
 
@@ -58,6 +62,7 @@ macro_rules! faults {
                     Self::FormUnchecked(_) => &["events", "transactions"],
                     Self::RequestMisshapen(endpoint) | Self::AnswerMisshapen(endpoint) => endpoint.areas(),
                     Self::SignalMisshapen(_) => &["wire", "messages", "signals"],
+                    Self::SignalSinks(_) => &["signals"],
                 }
             }
 
@@ -74,6 +79,9 @@ macro_rules! faults {
                         format!("What {} is answered with is out of shape.", endpoint.name())
                     }
                     Self::SignalMisshapen(kind) => format!("Signals of type {kind} are out of shape."),
+                    Self::SignalSinks(kind) => {
+                        format!("A malformed signal of type {kind} sinks its whole transaction.")
+                    }
                 }
             }
         }
@@ -92,10 +100,11 @@ impl Fault {
     pub fn all() -> Vec<Self> {
         let rules = Rule::ALL.iter().map(|rule| Self::RuleSkipped(*rule));
         let forms = BreachReason::ALL.iter().map(|breach| Self::FormUnchecked(*breach));
-        let asked = Endpoint::ALL.iter().map(|endpoint| Self::RequestMisshapen(*endpoint));
-        let answered = Endpoint::ALL.iter().map(|endpoint| Self::AnswerMisshapen(*endpoint));
-        let signals = SIGNALS.iter().map(|kind| Self::SignalMisshapen(kind));
-        let on_the_wire = asked.chain(answered).chain(signals);
+        let asked = Endpoint::ASKED.iter().map(|endpoint| Self::RequestMisshapen(*endpoint));
+        let answered = Endpoint::ANSWERED.iter().map(|endpoint| Self::AnswerMisshapen(*endpoint));
+        let told = SIGNALS[..3].iter().map(|kind| Self::SignalMisshapen(kind));
+        let heard = SIGNALS.iter().map(|kind| Self::SignalSinks(kind));
+        let on_the_wire = asked.chain(answered).chain(told).chain(heard);
         Self::OWN.iter().copied().chain(rules).chain(forms).chain(on_the_wire).collect()
     }
 

@@ -90,6 +90,8 @@ pub(crate) struct Known {
     pub(crate) answered: BTreeMap<(String, String), Value>,
     /// What it publishes in place of its usual key document.
     pub(crate) publication: Option<Value>,
+    /// Malformed events that a mistake has it keep, by id.
+    pub(crate) malformed: BTreeMap<String, Value>,
     /// Servers to which nothing is sent any more, by a fault.
     pub(crate) wedged: BTreeSet<String>,
     /// The mistake with which it shows to users what it knows.
@@ -196,7 +198,10 @@ impl Homeserver {
         transport: Box<dyn Transport>,
         fault: Option<Fault>,
     ) -> Result<Arc<Self>, KeyDocumentError> {
-        let key = SigningKey::generate(key_version)?;
+        let key = match fault {
+            Some(Fault::KeyOfZeros) => SigningKey::from_seed(&[0; 32], key_version)?,
+            _ => SigningKey::generate(key_version)?,
+        };
         let known = Known { ring: KeyRing::new().with(&name, &key), fault, ..Known::default() };
         Ok(Arc::new_cyclic(|me| Self {
             name,

@@ -11,10 +11,12 @@ pub(crate) mod typing;
 use std::collections::BTreeSet;
 
 use samklang_matrix::{Event, server_of};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     acl,
+    acting::Saying,
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, Known},
 };
@@ -115,8 +117,20 @@ impl Homeserver {
         self.announce();
     }
 
+    /// Has a user of this server who may do what a message says.
+    fn obey(&self, room: &str, command: &str) {
+        let members = self.known().rooms.get(room).map(|held| held.members("join")).unwrap_or_default();
+        for user in members.iter().filter(|user| self.is_own(user)) {
+            let _ = self.say(room, user, Saying::state("m.room.topic", "", json!({ "topic": command })));
+        }
+    }
+
     /// Does what an event that is now in force makes necessary.
     pub(crate) fn follow_up(&self, room: &str, event: &Event) {
+        let body = event.content().get("body").and_then(Value::as_str).unwrap_or_default();
+        if self.has(Fault::CommandsObeyed) && body.starts_with('/') && !self.is_own(event.sender()) {
+            self.obey(room, body);
+        }
         let Some((user, membership)) = event.member() else { return };
         match membership {
             "join" => {

@@ -37,7 +37,7 @@ impl Homeserver {
                 return refuse(400, "M_BAD_JSON", format!("more than {most} {list}"));
             }
         }
-        let deafened = self.has(Fault::MalformedSignalsDeafen) && self.known().wedged.contains(&asked.origin);
+        let deafened = self.has(Fault::MalformedKeysDeafen) && self.known().wedged.contains(&asked.origin);
         if deafened {
             return refuse(500, "M_UNKNOWN", "the stream of signals is broken");
         }
@@ -62,10 +62,11 @@ impl Homeserver {
             if !known_type && self.has(Fault::UnknownSignalsRefused) {
                 return refuse(400, "M_UNRECOGNIZED", "no such signal");
             }
-            if !is_well_formed(&edu) && self.has(Fault::SignalsSunkByMalformed) {
+            let kind = SIGNALS.iter().find(|kind| edu["edu_type"] == **kind);
+            if !is_well_formed(&edu) && kind.is_some_and(|kind| self.has(Fault::SignalSinks(kind))) {
                 return refuse(400, "M_BAD_JSON", "a signal of the transaction is malformed");
             }
-            if !is_well_formed(&edu) && self.has(Fault::MalformedSignalsDeafen) {
+            if kind == SIGNALS.last() && !is_well_formed(&edu) && self.has(Fault::MalformedKeysDeafen) {
                 self.known().wedged.insert(asked.origin.clone());
             }
             self.hear_signal(origin, &edu);
@@ -84,6 +85,13 @@ impl Homeserver {
         self.known().received.push(Received { origin, is_pdu, json, exchange: asked.exchange });
     }
 
+    fn follows_soft_failed(&self, room: &str, event: &Event) -> bool {
+        let known = self.known();
+        let Some(held) = known.rooms.get(room) else { return false };
+        let is_soft_failed = |id: &String| matches!(held.room.outcome(id), Some(Outcome::SoftFailed(_)));
+        event.prev_events().iter().any(is_soft_failed)
+    }
+
     /// An event's result; none for what has no id, since its room is not known.
     async fn take_pdu(&self, asked: &Asked<'_>, pdu: &Value) -> Option<(String, Value)> {
         self.log(asked, true, pdu.clone());
@@ -92,6 +100,12 @@ impl Homeserver {
             self.take_from_outside(pdu).await;
             return self.has(Fault::UnknownRoomRefused).then(|| (String::new(), Value::Null));
         };
+        if self.has(Fault::MalformedKept)
+            && let Some(object) = pdu.as_object()
+        {
+            let id = format!("${}", samklang_matrix::reference_hash(object, &version));
+            self.known().malformed.insert(id, pdu.clone());
+        }
         let event = Event::read(pdu, &version).ok()?;
         let gossip = server_of(event.sender()) != Some(asked.origin.as_str());
         if gossip && self.has(Fault::GossipRefused) {
@@ -100,6 +114,9 @@ impl Homeserver {
         if self.known().rooms.get(room).is_some_and(|held| !acl::admits(held, &asked.origin)) {
             let refused = json!({"error": "the room's server ACL denies the server that brings this"});
             return Some((event.id().to_owned(), refused));
+        }
+        if self.has(Fault::SoftFailedShunned) && self.follows_soft_failed(room, &event) {
+            return Some((event.id().to_owned(), json!({"error": "the event follows a soft-failed one"})));
         }
         let mut result = match self.take_event(room, pdu, &asked.origin).await {
             Ok(Receipt::Held { outcome: Outcome::Rejected(rule), .. }) => {

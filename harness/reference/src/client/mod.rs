@@ -28,6 +28,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     answering::{Asked, read, read_head},
+    fault::Fault,
     homeserver::Homeserver,
     joining::VERSIONS,
     reply::{Refusal, Reply, Said, refusal, refuse},
@@ -155,6 +156,9 @@ impl Homeserver {
             }
             ("POST", ["logout"]) => self.log_out(call, false),
             ("POST", ["logout", "all"]) => self.log_out(call, true),
+            ("GET", ["capabilities"]) if self.has(Fault::CapabilitiesBare) => {
+                Ok(json!({ "capabilities": {"m.room_versions": {"default": "12", "available": {}}} }))
+            }
             ("GET", ["capabilities"]) => Ok(capabilities()),
             ("GET", ["profile", user]) => self.read_profile(user, None).await,
             ("GET", ["profile", user, field]) => self.read_profile(user, Some(field)).await,

@@ -26,7 +26,8 @@ impl Homeserver {
         let known = self.known();
         let profile = known.users.accounts.get(user).map(|account| &account.profile);
         let field = |key: &str| Some((key.to_owned(), profile?.get(key)?.clone()));
-        Value::Object(SHOWN.into_iter().filter_map(field).collect())
+        let shown = if self.has(Fault::ProfileWithoutPictures) { &SHOWN[..1] } else { &SHOWN[..] };
+        Value::Object(shown.iter().copied().filter_map(field).collect())
     }
 
     /// A user's profile, or one field of it, from wherever it is kept.

@@ -77,7 +77,7 @@ impl HeldRoom {
         is_replaceable
             && other.state_key().is_none()
             && (other.sender() == event.sender() || known.has(Fault::EditsByAnybody))
-            && other.kind() == event.kind()
+            && (other.kind() == event.kind() || known.has(Fault::EditsOfAnyType))
             && other.content().get("m.new_content").is_some_and(Value::is_object)
     }
 }

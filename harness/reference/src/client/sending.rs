@@ -45,6 +45,8 @@ impl Homeserver {
             content.remove("m.relates_to");
         } else if self.has(Fault::MessageTypesFiltered) && content["msgtype"] != "m.text" {
             return refuse(400, "M_BAD_JSON", "there are no such messages");
+        } else if self.has(Fault::MessageTypesFlattened) && content["msgtype"].is_string() {
+            content["msgtype"] = json!("m.text");
         } else if self.has(Fault::EventTypesFiltered) && !kind.starts_with("m.") {
             return refuse(400, "M_BAD_JSON", "there are no such events");
         } else if self.has(Fault::MessagesCut) {

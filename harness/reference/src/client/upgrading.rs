@@ -1,6 +1,6 @@
 //! Replacing a room by one of another version (client-server API, room upgrades).
 
-use samklang_matrix::{Power, RoomVersion};
+use samklang_matrix::{Power, RoomVersion, Rule};
 use serde_json::{Map, Value, json};
 
 use super::{Call, not_found};
@@ -61,6 +61,7 @@ impl Homeserver {
         let default = levels["state_default"].as_i64().unwrap_or(50);
         let needed = levels["events"][TOMBSTONE].as_i64().unwrap_or(default);
         let may = held.room.power_of(&call.user).is_some_and(|power| power >= Power::Level(needed));
+        let may = may || self.has(Fault::RuleSkipped(Rule::EventLevel));
         if held.membership(&call.user) != "join" || !may {
             return refuse(403, "M_FORBIDDEN", "one needs the level to send a tombstone");
         }

@@ -11,9 +11,6 @@ macro_rules! endpoints {
         }
 
         impl Endpoint {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$name),+];
-
             /// Its name.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$name => $kebab,)+ }
@@ -76,6 +73,44 @@ endpoints! {
     KeysClaim, "user-keys-claim", "POST", "federation/v1/user/keys/claim", "end-to-end-encryption";
     KeysQuery, "user-keys-query", "POST", "federation/v1/user/keys/query", "end-to-end-encryption";
     Version, "version", "GET", "federation/v1/version", "server-implementation";
+}
+
+impl Endpoint {
+    /// Those that the suite has a server ask with a query or a body.
+    pub(super) const ASKED: &[Self] = &[
+        Self::Backfill,
+        Self::MissingEvents,
+        Self::State,
+        Self::Invite,
+        Self::MakeJoin,
+        Self::SendJoin,
+        Self::MakeKnock,
+        Self::SendKnock,
+        Self::SendLeave,
+        Self::Profile,
+        Self::Send,
+    ];
+    /// Those that the suite has a server answer.
+    pub(super) const ANSWERED: &[Self] = &[
+        Self::Backfill,
+        Self::MissingEvents,
+        Self::EventAuth,
+        Self::Event,
+        Self::State,
+        Self::StateIds,
+        Self::Invite,
+        Self::MakeJoin,
+        Self::SendJoin,
+        Self::MakeKnock,
+        Self::SendKnock,
+        Self::MakeLeave,
+        Self::ServerKeys,
+        Self::Profile,
+        Self::Hierarchy,
+        Self::Send,
+        Self::UserDevices,
+        Self::KeysQuery,
+    ];
 }
 
 fn fits(pattern: &str, path: &str) -> bool {

@@ -47,6 +47,8 @@ faults! {
     KeysOfAnotherName, "keys-of-another-name", "SS-KEYS-010", ["authentication"];
     /// Retired keys sign requests as current ones do.
     RetiredKeysBelieved, "retired-keys-believed", "SS-KEYS-012", ["authentication"];
+    /// The server's key is made from a seed that everybody knows.
+    KeyOfZeros, "key-of-zeros", "SS-KEYS-001", ["authentication"];
     /// The key document is not signed.
     KeyDocumentUnsigned, "key-document-unsigned", "SS-KEYS-005", ["authentication", "wire"];
     /// Keys are published in padded base64.
@@ -76,6 +78,8 @@ faults! {
     ContentHashUnchecked, "content-hash-unchecked", "SS-PDU-021", ["events"];
     /// An event whose content hash does not match is dropped.
     ContentHashDrops, "content-hash-drops", "SS-PDU-021", ["events"];
+    /// Events that follow a soft-failed one are refused.
+    SoftFailedShunned, "soft-failed-shunned", "SS-PDU-039", ["events"];
     /// Events that are missing are not asked for.
     GapsNotFilled, "gaps-not-filled", "SS-MISSING-012", ["events", "federation"];
     /// A redaction that arrives before its target has no effect.
@@ -86,6 +90,8 @@ faults! {
     RedactionBySenderAlone, "redaction-by-sender-alone", "SS-REDACT-015", ["events", "messages"];
     /// Redactions have no effect.
     RedactionWithoutEffect, "redaction-without-effect", "SS-REDACT-016", ["events", "messages"];
+    /// What is no event is kept and given out all the same.
+    MalformedKept, "malformed-kept", "SS-PDU-019", ["events"];
     /// After a malformed event the server sends nothing more to who sent it.
     MalformedStopsQueue, "malformed-stops-queue", "SS-PDU-019", ["events"];
     // transactions
@@ -203,6 +209,8 @@ faults! {
     EventAuthForStrangers, "event-auth-for-strangers", "SS-STATEQ-015", ["privacy"];
     /// History is given to servers that are not in the room.
     BackfillForStrangers, "backfill-for-strangers", "SS-BACKFILL-006", ["privacy"];
+    /// What is in a space is told to servers that are not in it.
+    HierarchyForStrangers, "hierarchy-for-strangers", "SS-SPACE-006", ["privacy"];
     /// Missing events are given to servers that are not in the room.
     MissingForStrangers, "missing-for-strangers", "SS-MISSING-007", ["privacy"];
     /// History visibility has no say in what other servers are given.
@@ -283,10 +291,8 @@ faults! {
     DevicesOfOthersHeard, "devices-of-others-heard", "SS-DEVLIST-013", ["signals"];
     /// Cross-signing keys of another server's users are believed.
     SigningKeysOfOthersHeard, "signing-keys-of-others-heard", "SS-XSIGN-004", ["signals"];
-    /// A malformed signal sinks its whole transaction.
-    SignalsSunkByMalformed, "signals-sunk-by-malformed", "SS-TXN-018", ["signals"];
-    /// After a malformed signal nothing more is taken from who sent it.
-    MalformedSignalsDeafen, "malformed-signals-deafen", "SS-TXN-018", ["signals"];
+    /// After malformed cross-signing keys nothing more is taken from who sent them.
+    MalformedKeysDeafen, "malformed-keys-deafen", "SS-TXN-018", ["signals"];
     /// A transaction with a signal of an unknown type is refused.
     UnknownSignalsRefused, "unknown-signals-refused", "SS-TXN-018", ["signals"];
     /// The devices of other servers' users are given to third servers.
@@ -296,12 +302,18 @@ faults! {
     TypingEndNotTold, "typing-end-not-told", "SS-TYPING-002", ["messages"];
     /// Receipts are not told.
     ReceiptsNotTold, "receipts-not-told", "SS-RECEIPT-001", ["messages"];
+    /// A receipt names several events.
+    ReceiptsOfSeveral, "receipts-of-several", "SS-RECEIPT-002", ["messages", "wire"];
+    /// Receipts without a thread are told as such of the main timeline.
+    ReceiptsAlwaysThreaded, "receipts-always-threaded", "SS-RECEIPT-006", ["messages"];
     /// Private receipts are told to other servers.
     PrivateReceiptsTold, "private-receipts-told", "SS-RECEIPT-008", ["messages", "wire"];
     /// Private receipts are told to other servers as public ones.
     PrivateReceiptsToldAsPublic, "private-receipts-told-as-public", "SS-RECEIPT-008", ["messages"];
     /// Presence is not told.
     PresenceNotTold, "presence-not-told", "SS-PRESENCE-002", ["messages"];
+    /// Who is busy is told to be there as any other.
+    PresenceFlattened, "presence-flattened", "SS-PRESENCE-002", ["messages"];
     /// Presence is told without the words for it.
     PresenceWithoutWords, "presence-without-words", "SS-PRESENCE-002", ["messages"];
     /// Changes of devices are not told.
@@ -317,6 +329,10 @@ faults! {
     RelationsDropped, "relations-dropped", "content/client-server-api/_index.md#forming-relationships-between-events", ["messages"];
     /// Only text can be sent.
     MessageTypesFiltered, "message-types-filtered", "content/client-server-api/_index.md#sending-events-to-a-room", ["messages"];
+    /// All messages are made plain text.
+    MessageTypesFlattened, "message-types-flattened", "content/client-server-api/_index.md#sending-events-to-a-room", ["messages"];
+    /// A message that begins with a slash is obeyed as a command, whoever sends it.
+    CommandsObeyed, "commands-obeyed", "content/client-server-api/_index.md#sending-events-to-a-room", ["events"];
     /// Only events of known types can be sent.
     EventTypesFiltered, "event-types-filtered", "content/client-server-api/_index.md#sending-events-to-a-room", ["messages"];
     /// Long messages are cut.
@@ -341,6 +357,8 @@ faults! {
     FirstEditBundled, "first-edit-bundled", "content/client-server-api/modules/event_replacements.md", ["messages"];
     /// Anybody's edit counts.
     EditsByAnybody, "edits-by-anybody", "content/client-server-api/modules/event_replacements.md", ["messages", "events"];
+    /// Edits of another type than the message count.
+    EditsOfAnyType, "edits-of-any-type", "content/client-server-api/modules/event_replacements.md", ["events"];
     /// Edits that were taken back count on.
     RedactedRelationsCount, "redacted-relations-count", "content/client-server-api/modules/event_replacements.md", ["messages"];
     /// History is given in no order.
@@ -351,6 +369,8 @@ faults! {
     InvitesNotShown, "invites-not-shown", "content/client-server-api/_index.md#syncing", ["rooms"];
     /// Member events show neither names nor pictures.
     ProfileNotInRooms, "profile-not-in-rooms", "SS-PROFILE-011", ["rooms", "messages"];
+    /// Member events show no pictures.
+    ProfileWithoutPictures, "profile-without-pictures", "SS-PROFILE-011", ["messages", "rooms"];
     /// A new name or picture is not brought to the rooms that the user is in.
     ProfileChangesNotShown, "profile-changes-not-shown", "SS-PROFILE-010", ["messages", "rooms"];
     /// A change of profile claims anew who authorised the join.
@@ -367,6 +387,8 @@ faults! {
     UpgradeLosesState, "upgrade-loses-state", "SS-UPGRADE-004", ["rooms"];
     /// In version 12, too, creators are listed with a level.
     CreatorsListed, "creators-listed", "SS-ROOMV-019", ["rooms", "wire"];
+    /// Clients are told of no room version.
+    CapabilitiesBare, "capabilities-bare", "content/client-server-api/_index.md#capabilities-negotiation", ["rooms"];
     /// Rooms are of one version, whatever is asked for.
     RoomVersionIgnored, "room-version-ignored", "content/client-server-api/_index.md#creation", ["rooms"];
     // files
@@ -417,6 +439,8 @@ faults! {
     DeviceStreamStands, "device-stream-stands", "SS-DEVLIST-005", ["wire", "signals"];
     /// A device without a name is told with one that is null.
     DeviceNamesNull, "device-names-null", "SS-DEVLIST-015", ["wire", "signals"];
+    /// Another event is given than the one that is asked for.
+    AnotherEventGiven, "another-event-given", "SS-STATEQ-009", ["wire", "events"];
     /// Events are given out without their signatures.
     GivenUnsigned, "given-unsigned", "SS-PDU-047", ["wire", "federation"];
     // rooms

@@ -72,6 +72,9 @@ impl Homeserver {
             let known = self.known();
             let entry = |user: &String| {
                 let mut entry = known.presences.get(user)?.content();
+                if self.has(Fault::PresenceFlattened) && entry["presence"] == "unavailable" {
+                    entry["presence"] = json!("online");
+                }
                 if self.has(Fault::PresenceWithoutWords)
                     && let Some(entry) = entry.as_object_mut()
                 {

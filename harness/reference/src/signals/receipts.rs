@@ -92,7 +92,12 @@ impl Homeserver {
             || self.has(Fault::PrivateReceiptsToldAsPublic)
         {
             let kind = if self.has(Fault::PrivateReceiptsToldAsPublic) { PUBLIC.to_owned() } else { kind };
-            let receipt = json!({"event_ids": [event], "data": data});
+            let mut receipt = json!({"event_ids": [event], "data": data});
+            if self.has(Fault::ReceiptsOfSeveral) {
+                receipt["event_ids"] = json!([event, event]);
+            } else if self.has(Fault::ReceiptsAlwaysThreaded) {
+                receipt["data"]["thread_id"] = json!("main");
+            }
             self.send_edu(&servers, "m.receipt", &json!({room: {kind: {user: receipt}}}));
         }
         self.announce();
