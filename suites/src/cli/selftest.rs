@@ -132,9 +132,9 @@ fn told(test: &Selftest, played: &Played, findings: &Findings) -> String {
     let (scored, faults) = (scored.len(), test.faults.len());
     let summary = message!(
         "selftest.summary",
-        proven = scored - findings.unproven.len().min(scored),
+        proven = scored.saturating_sub(findings.unproven.len() + findings.excused[0]),
         scored = scored,
-        noticed = faults - findings.survivors.len().min(faults),
+        noticed = faults.saturating_sub(findings.survivors.len() + findings.excused[1]),
         faults = faults
     );
     [

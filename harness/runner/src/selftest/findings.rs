@@ -54,6 +54,8 @@ pub struct Findings {
     pub unproven: Vec<CheckId>,
     /// Faults that no check notices, without those that are let pass.
     pub survivors: Vec<String>,
+    /// How many checks and faults beside these are let pass.
+    pub excused: [usize; 2],
     /// Faults that turn more than a tenth of all checks red, and how many.
     pub blunt: Vec<(String, usize)>,
     /// Exceptions that are none any more.
@@ -76,15 +78,26 @@ impl Findings {
         let proven: BTreeSet<_> = known.iter().map(|kill| &kill.check).collect();
         let noticed: BTreeSet<_> = known.iter().map(|kill| kill.fault.as_str()).collect();
         let excused = evidence.exceptions;
-        let unproven = evidence.scored.iter().filter(|check| !proven.contains(check));
-        let survivors = evidence.faults.iter().filter(|fault| !noticed.contains(fault.as_str()));
+        let (excused_checks, unproven) = evidence
+            .scored
+            .iter()
+            .filter(|check| !proven.contains(check))
+            .cloned()
+            .partition::<Vec<_>, _>(|check| excused.unproven.contains_key(check));
+        let (excused_faults, survivors) = evidence
+            .faults
+            .iter()
+            .filter(|fault| !noticed.contains(fault.as_str()))
+            .cloned()
+            .partition::<Vec<_>, _>(|fault| excused.survivors.contains_key(fault));
         let stale_checks = excused.unproven.keys().filter(|check| proven.contains(check));
         let stale_faults = excused.survivors.keys().filter(|fault| noticed.contains(fault.as_str()));
         Self {
             new: found.kills().filter(is_new).cloned().collect(),
             gone: stored.kills().filter(is_gone).cloned().collect(),
-            unproven: unproven.filter(|check| !excused.unproven.contains_key(*check)).cloned().collect(),
-            survivors: survivors.filter(|fault| !excused.survivors.contains_key(*fault)).cloned().collect(),
+            unproven,
+            survivors,
+            excused: [excused_checks.len(), excused_faults.len()],
             blunt: blunt(found, evidence.checks),
             stale: stale_checks.map(|check| check.as_str().to_owned()).chain(stale_faults.cloned()).collect(),
         }
@@ -210,6 +223,7 @@ mod tests {
         case.exceptions.survivors.insert("g".into(), "x".into());
         case.exceptions.unproven.insert(check("a.x/far"), "x".into());
         assert!(case.findings().is_sound(), "{:?}", case.findings());
+        assert_eq!(case.findings().excused, [1, 1]);
         (case.stored, case.found) = (matrix(&ALL), matrix(&ALL));
         assert_eq!(case.findings().stale, ["a.x/far", "g"]);
     }
