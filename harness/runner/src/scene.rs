@@ -405,7 +405,11 @@ impl Scene {
             },
             Err(failure) => judge::verdict_of(failure, self.wire_view().as_ref()).into(),
         };
-        let went_well = matches!(flow.verdict, Verdict::Pass { .. } | Verdict::NotApplicable { .. });
+        let went_well = match flow.verdict {
+            Verdict::Pass { .. } => true,
+            Verdict::NotApplicable { .. } => self.scenario.kind == Kind::Passive,
+            _ => false,
+        };
         let mut judged = std::mem::take(&mut *self.judged());
         for (name, ..) in self.scenario.all_checks().filter(|(name, ..)| *name != FLOW) {
             judged.entry(name.to_owned()).or_insert_with(|| {
