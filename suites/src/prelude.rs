@@ -19,7 +19,14 @@ pub(crate) use samklang_stage::{
 pub(crate) use samklang_verdict::{Exchange, Observation, Observations, Problem, Role, Weight, message};
 pub(crate) use serde_json::{Value, json};
 
+use samklang_stage::switchboard::Asked;
+
 pub(crate) use crate::visit::{Visit, visit};
+
+/// Whether a server is asked to take a transaction.
+pub(crate) fn is_transaction(asked: &Asked<'_>) -> bool {
+    asked.path.contains("/federation/v1/send/")
+}
 
 /// What host and guest hold of the same thing, for an expectation that both have to meet.
 pub(crate) fn both(host: Observed, guest: Observed) -> Observed {

@@ -114,7 +114,10 @@ impl DeviationFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Blame, ExchangeId, Fail, Message, Observation, Observations, Role};
+    use crate::{
+        Role,
+        specimen::{fail, pass},
+    };
 
     fn record(reason: &str) -> Deviation {
         Deviation {
@@ -128,17 +131,6 @@ mod tests {
             issue: "tracker#1".into(),
             expires: "2027-01-31".into(),
         }
-    }
-
-    fn fail(reason: &str) -> Verdict {
-        Verdict::Fail(Box::new(Fail {
-            reason: ReasonCode::new(reason).unwrap(),
-            blame: Blame::Undecided { because: Message::new("x") },
-            message: Message::new("x"),
-            expected: None,
-            actual: None,
-            evidence: vec![],
-        }))
     }
 
     fn judged(records: &[Deviation], verdict: &Verdict, room_version: &str, today: &str) -> Disposition {
@@ -159,8 +151,7 @@ mod tests {
 
     #[test]
     fn a_record_whose_check_passes_is_stale() {
-        let seen = Observation { by: Role::A, exchange: ExchangeId(1) };
-        let pass = Verdict::Pass { observations: Observations::new(seen, []) };
+        let pass = pass();
         assert_eq!(
             judged(&[record("client.refused")], &pass, "11", "2026-12-01"),
             Disposition::DeviationStale

@@ -146,42 +146,12 @@ pub(crate) fn exit_code_of(check: &CheckResult) -> u8 {
 mod tests {
     use super::*;
     use crate::{
-        Blame, CheckId, Class, ExchangeId, Fail, Message, Observation, Observations, Play, ReasonCode, Role,
+        Class, Message,
+        specimen::{self, check, pass},
     };
 
-    fn pass() -> Verdict {
-        let seen = Observation { by: Role::A, exchange: ExchangeId(1) };
-        Verdict::Pass { observations: Observations::new(seen, []) }
-    }
-
     fn fail() -> Verdict {
-        Verdict::Fail(Box::new(Fail {
-            reason: ReasonCode::new("client.refused").unwrap(),
-            blame: Blame::Undecided { because: Message::new("x") },
-            message: Message::new("x"),
-            expected: None,
-            actual: None,
-            evidence: vec![],
-        }))
-    }
-
-    fn check(verdict: Verdict, disposition: Disposition) -> CheckResult {
-        CheckResult {
-            id: CheckId::new("rooms.x/flow").unwrap(),
-            title: String::new(),
-            play: Play { room_version: "11".into(), host: Role::A },
-            weight: Weight::Must,
-            requirements: vec![],
-            spec: vec![],
-            catalogue: vec![],
-            proven_by: vec![],
-            verdict,
-            disposition,
-            deviation: None,
-            attempts: vec![],
-            duration_ms: 0,
-            transcript: None,
-        }
+        specimen::fail("client.refused")
     }
 
     #[test]

@@ -59,15 +59,7 @@ pub(crate) fn page(reports: &Reports<'_>) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang=(page.label("language")) {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy(STYLE));
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="referrer" content="no-referrer";
-                title { (Shown(&headline.first)) " · " (page.label("title")) }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head(&headline, &page.label("title"), STYLE))
             body {
                 (top(&page, &headline, &groups))
                 main {
@@ -86,8 +78,23 @@ pub(crate) fn page(reports: &Reports<'_>) -> String {
     markup.into_string()
 }
 
+/// The head of a page that is titled by its outcome.
+pub(crate) fn head(headline: &Headline, title: &str, style: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta http-equiv="Content-Security-Policy" content=(policy(style));
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta name="referrer" content="no-referrer";
+            title { (Shown(&headline.first)) " · " (title) }
+            style { (PreEscaped(style)) }
+        }
+    }
+}
+
 /// Nothing may load, run or be sent; the one style is let in by its hash.
-pub(crate) fn policy(style: &str) -> String {
+fn policy(style: &str) -> String {
     let hash = STANDARD.encode(Sha256::digest(style));
     format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
 }

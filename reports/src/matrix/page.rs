@@ -2,14 +2,14 @@
 
 use std::cell::Cell;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use super::{MatrixReport, tally::Kind};
 use crate::{
     changes::{self, KINDS},
-    html::policy,
+    html::head,
     outcome::{Headline, Tone},
-    text::{Shown, isolated},
+    text::isolated,
 };
 
 const STYLE: &str = concat!(include_str!("../html/style.css"), include_str!("style.css"));
@@ -49,15 +49,7 @@ pub(super) fn page(report: &MatrixReport<'_>) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang=(label("language")) {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy(STYLE));
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="referrer" content="no-referrer";
-                title { (Shown(&headline.first)) " · " (label("matrix.title")) }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head(&headline, &label("matrix.title"), STYLE))
             body {
                 (report.top(&headline))
                 main #main {

@@ -2,7 +2,7 @@
 
 use samklang_matrix::Event;
 use samklang_runner::{scene::party, wire::role_of};
-use samklang_stage::switchboard::{Asked, Effect, Fault};
+use samklang_stage::switchboard::{Effect, Fault};
 
 use crate::prelude::*;
 
@@ -40,10 +40,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..Scenario::PAIR
     },
 ];
-
-fn is_transaction(asked: &Asked<'_>) -> bool {
-    asked.path.contains("/federation/v1/send/")
-}
 
 /// The host's transactions are acknowledged and lost; then one arrives.
 ///

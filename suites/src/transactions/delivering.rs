@@ -5,7 +5,7 @@
 //!   the same one    ──▶      it is brought after all
 
 use samklang_matrix::Event;
-use samklang_stage::switchboard::{Asked, Effect, Fault, FaultGuard};
+use samklang_stage::switchboard::{Effect, Fault, FaultGuard};
 use samklang_verdict::Party;
 
 use super::limits::EVENTS;
@@ -72,7 +72,6 @@ async fn kept_for_later(scene: &Scene) -> Result<(), Failure> {
 
 /// No transaction reaches Mallory's server.
 fn outage(visit: &Visit<'_>) -> Result<FaultGuard, Failure> {
-    let is_transaction = |asked: &Asked<'_>| asked.path.contains("/federation/v1/send/");
     let mallorys = Party::Peer { name: visit.mallory.name().to_owned() };
     visit.scene.fault(Fault::on_all(Effect::Cut).to(mallorys).when(is_transaction))
 }

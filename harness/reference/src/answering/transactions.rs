@@ -58,15 +58,16 @@ impl Homeserver {
             }
         }
         for edu in items("edus") {
-            let known_type = edu["edu_type"].as_str().is_some_and(|kind| SIGNALS.contains(&kind));
-            if !known_type && self.has(Fault::UnknownSignalsRefused) {
+            let kind = SIGNALS.into_iter().find(|kind| edu["edu_type"] == **kind);
+            if kind.is_none() && self.has(Fault::UnknownSignalsRefused) {
                 return refuse(400, "M_UNRECOGNIZED", "no such signal");
             }
-            let kind = SIGNALS.iter().find(|kind| edu["edu_type"] == **kind);
-            if !is_well_formed(&edu) && kind.is_some_and(|kind| self.has(Fault::SignalSinks(kind))) {
-                return refuse(400, "M_BAD_JSON", "a signal of the transaction is malformed");
-            }
-            if kind == SIGNALS.last() && !is_well_formed(&edu) && self.has(Fault::MalformedKeysDeafen) {
+            let sinks = kind.is_some_and(|kind| self.has(Fault::SignalSinks(kind)));
+            let deafens = kind == Some("m.signing_key_update") && self.has(Fault::MalformedKeysDeafen);
+            if (sinks || deafens) && !is_well_formed(&edu) {
+                if sinks {
+                    return refuse(400, "M_BAD_JSON", "a signal of the transaction is malformed");
+                }
                 self.known().wedged.insert(asked.origin.clone());
             }
             self.hear_signal(origin, &edu);
