@@ -23,8 +23,8 @@ pub use receive::{Receipt, RoomError};
 pub use tamper::Tamper;
 
 use crate::{
-    Cited, Event, EventPool, Refusal, RoomVersion, Rule, Snapshot, StateMap, check_auth_events, check_state,
-    resolve,
+    Cited, Event, EventPool, Refusal, RoomVersion, Rule, Snapshot, StateMap, StateResolution,
+    check_auth_events, check_state, state::resolve_by,
 };
 
 /// What became of an event (server-server API, checks performed on receipt of a PDU).
@@ -157,7 +157,12 @@ impl Room {
     /// When it cannot be resolved.
     pub fn state_at(&self, prev_events: &[String]) -> Result<StateMap, RoomError> {
         let states: Vec<_> = prev_events.iter().filter_map(|id| self.state_after(id)).collect();
-        Ok(resolve(&self.version, &states, &self.pool())?)
+        let algorithm = match self.quirk {
+            Some(Quirk::KeepsFirstState) => return Ok(states.into_iter().next().unwrap_or_default()),
+            Some(Quirk::ResolvesByV2) => StateResolution::V2,
+            _ => self.version.state_resolution(),
+        };
+        Ok(resolve_by(algorithm, &states, &self.pool())?)
     }
 
     /// The state before an event, where it is known.
@@ -276,12 +281,16 @@ impl Room {
 
     fn judge(&self, held: &Held) -> (Outcome, Option<StateMap>) {
         let event = &held.event;
+        if self.has(Quirk::MixesRooms) && event.room_id() != Some(self.id()) {
+            return (Outcome::Accepted, None);
+        }
         let pool = self.pool();
         let decided = |id: &str| !matches!(self.outcome(id), None | Some(Outcome::Undecided { .. }));
         let before = self.before(held, decided);
         let state = || before.clone().ok();
         let by_auth = check_auth_events(event, |id| pool.cited(id).filter(|_| decided(id)));
         match by_auth {
+            _ if self.has(Quirk::IgnoresCited) => {}
             Err(Refusal::Unknown(missing)) => return (Outcome::Undecided { missing }, None),
             Err(Refusal::Rule(rule)) if self.enforced(Err(rule)).is_err() => {
                 return (Outcome::Rejected(rule), state());
@@ -292,7 +301,9 @@ impl Room {
         if let Some(create) = self.create_id(event).and_then(|id| self.event(&id)) {
             cited.set(create);
         }
-        if let Err(rule) = self.enforced(check_state(event, &cited)) {
+        if let Err(rule) = self.enforced(check_state(event, &cited))
+            && !self.has(Quirk::IgnoresCited)
+        {
             return (Outcome::Rejected(rule), state());
         }
         if held.outlier {

@@ -108,6 +108,15 @@ pub fn resolve(
     states: &[StateMap],
     pool: &EventPool<'_>,
 ) -> Result<StateMap, ResolveError> {
+    resolve_by(version.state_resolution(), states, pool)
+}
+
+/// As [`resolve`], by this algorithm.
+pub(crate) fn resolve_by(
+    algorithm: StateResolution,
+    states: &[StateMap],
+    pool: &EventPool<'_>,
+) -> Result<StateMap, ResolveError> {
     if let [only] = states {
         return Ok(only.clone());
     }
@@ -115,7 +124,6 @@ pub fn resolve(
     if conflicted.is_empty() {
         return Ok(unconflicted);
     }
-    let algorithm = version.state_resolution();
     if algorithm == StateResolution::V1 {
         return Err(ResolveError::Version1);
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answering::shown_to,
+    client::stripped,
     fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, now_ms},
@@ -163,7 +164,7 @@ impl Homeserver {
     }
 
     /// The state that a mistake leaves uncited.
-    fn uncited<'a>(&self, saying: &Saying<'a>) -> Option<(&'static str, &'a str)> {
+    fn uncited<'a>(&self, saying: &'a Saying<'_>) -> Option<(&'static str, &'a str)> {
         let is_member = saying.kind == "m.room.member";
         if self.has(Fault::CreateNotCited) {
             Some(("m.room.create", ""))
@@ -173,6 +174,8 @@ impl Homeserver {
             Some(("m.room.join_rules", ""))
         } else if self.has(Fault::TargetNotCited) && is_member {
             Some(("m.room.member", saying.state_key?))
+        } else if self.has(Fault::AuthoriserNotCited) {
+            Some(("m.room.member", saying.content["join_authorised_via_users_server"].as_str()?))
         } else {
             None
         }
@@ -264,6 +267,8 @@ impl Homeserver {
     /// # Errors
     /// When the user has nothing to leave.
     pub(crate) async fn leave(&self, room: &str, user: &str, more: &Value) -> Result<(), Refusal> {
+        let explained = json!({ "reason": "left" });
+        let more = if self.has(Fault::LeavesExplained) { &explained } else { more };
         if self.is_in(room) {
             let mut content = json!({ "membership": "leave" });
             merge(&mut content, more);
@@ -322,6 +327,9 @@ impl Homeserver {
             });
             if self.has(Fault::InviteStateHidden) {
                 body["invite_room_state"] = json!([]);
+            } else if self.has(Fault::InviteStateStripped) {
+                let whole = shown_to(held, Some(sender));
+                body["invite_room_state"] = whole.iter().map(stripped).collect();
             } else if self.has(Fault::InviteByFirstVersion) {
                 body["room_version"] = Value::Null;
             }
@@ -414,7 +422,8 @@ impl Homeserver {
     pub(crate) async fn fetch_history(&self, room: &str, limit: usize) -> usize {
         let Some(version) = self.version_of(room) else { return 0 };
         let from = self.known().rooms.get(room).map(HeldRoom::backward_extremities).unwrap_or_default();
-        if from.is_empty() {
+        let is_at_end = |held: &HeldRoom| self.has(Fault::HistoryEndsAtRejected) && held.has_refused();
+        if from.is_empty() || self.known().rooms.get(room).is_some_and(is_at_end) {
             return 0;
         }
         let ids: Vec<_> = from.iter().map(|id| format!("v={}", segment(id))).collect();

@@ -26,7 +26,9 @@ impl Homeserver {
         let is_misshapen = self.has_form_of(Fault::RequestMisshapen, method, target);
         let other = list.or_else(|| body.filter(|_| is_misshapen).map(misshapen));
         let body = other.as_ref().or(body);
-        let target = if is_misshapen { target.split('?').next().unwrap_or_default() } else { target };
+        // All parameters go by other names.
+        let bent = target.replace("?", "?x-").replace("&", "&x-");
+        let target = if is_misshapen { bent.as_str() } else { target };
         let header = self.header(method, server, target, body);
         let headers: Vec<_> =
             if self.has(Fault::RequestsUnsigned) { vec![] } else { vec![self.written(header)] };

@@ -6,7 +6,7 @@ use samklang_matrix::{BreachReason, Quirk, Rule};
 use crate::signals::SIGNALS;
 
 macro_rules! faults {
-    ($($(#[doc = $doc:literal])+ $name:ident, $kebab:literal, $requirement:literal, [$($area:literal),+];)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident, $kebab:literal, $requirement:literal;)+) => {
         /// A mistake that a homeserver makes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Fault {
@@ -15,7 +15,7 @@ macro_rules! faults {
             RuleSkipped(Rule),
             /// A breach of the format of events is overlooked.
             FormUnchecked(BreachReason),
-            /// The fields of an endpoint's requests have other types than theirs, and its query is missing.
+            /// The fields of an endpoint's requests have other types than theirs, and its query goes by another name.
             RequestMisshapen(Endpoint),
             /// The fields of an endpoint's answers have other types than theirs.
             AnswerMisshapen(Endpoint),
@@ -51,18 +51,6 @@ macro_rules! faults {
                     Self::RequestMisshapen(endpoint) | Self::AnswerMisshapen(endpoint) => endpoint.section(),
                     Self::SignalMisshapen(_) => "SS-TXN-017",
                     Self::SignalSinks(_) => "SS-TXN-018",
-                }
-            }
-
-            /// The areas of the suite that have to notice it.
-            pub fn areas(self) -> &'static [&'static str] {
-                match self {
-                    $(Self::$name => &[$($area),+],)+
-                    Self::RuleSkipped(_) => &["events", "rooms", "federation"],
-                    Self::FormUnchecked(_) => &["events", "transactions"],
-                    Self::RequestMisshapen(endpoint) | Self::AnswerMisshapen(endpoint) => endpoint.areas(),
-                    Self::SignalMisshapen(_) => &["wire", "messages", "signals"],
-                    Self::SignalSinks(_) => &["signals"],
                 }
             }
 
@@ -102,7 +90,7 @@ impl Fault {
         let forms = BreachReason::ALL.iter().map(|breach| Self::FormUnchecked(*breach));
         let asked = Endpoint::ASKED.iter().map(|endpoint| Self::RequestMisshapen(*endpoint));
         let answered = Endpoint::ANSWERED.iter().map(|endpoint| Self::AnswerMisshapen(*endpoint));
-        let told = SIGNALS[..3].iter().map(|kind| Self::SignalMisshapen(kind));
+        let told = SIGNALS.iter().map(|kind| Self::SignalMisshapen(kind));
         let heard = SIGNALS.iter().map(|kind| Self::SignalSinks(kind));
         let on_the_wire = asked.chain(answered).chain(told).chain(heard);
         Self::OWN.iter().copied().chain(rules).chain(forms).chain(on_the_wire).collect()
@@ -123,6 +111,10 @@ impl Fault {
             Self::AclCaseMatters => Quirk::AclCaseMatters,
             Self::RedactionByAnybody => Quirk::RedactsByAnybody,
             Self::RedactionBySenderAlone => Quirk::RedactsBySenderAlone,
+            Self::CitedIgnored => Quirk::IgnoresCited,
+            Self::RoomsMixed => Quirk::MixesRooms,
+            Self::ResolvedByVersion2 => Quirk::ResolvesByV2,
+            Self::FirstStateKept => Quirk::KeepsFirstState,
             Self::CreatorsListed => Quirk::Forgives(Rule::LevelsNameCreator),
             Self::CreatorNamedOddly => Quirk::Forgives(Rule::CreateNoCreator),
             Self::LevelsAsText => Quirk::Forgives(Rule::LevelNotInteger),
@@ -152,7 +144,7 @@ mod tests {
         assert_eq!(names.len(), Fault::all().len());
         for fault in Fault::all() {
             assert_eq!(fault.name().parse(), Ok(fault));
-            assert!(fault.sentence().ends_with('.') && !fault.areas().is_empty());
+            assert!(fault.sentence().ends_with('.'), "{fault:?}");
         }
         assert!("no-such-thing".parse::<Fault>().is_err());
     }

@@ -1,6 +1,6 @@
 //! How a room begins (server-server API, room versions; client-server API, creation).
 
-use samklang_matrix::{Built, Outcome, Room, RoomVersion};
+use samklang_matrix::{Built, Outcome, Room, RoomVersion, Tamper};
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,13 +36,17 @@ impl Homeserver {
             content["creator"] = json!(creator);
         }
         let opaque: String = std::iter::repeat_with(fastrand::alphanumeric).take(18).collect();
+        let opaque = if self.has(Fault::RoomIdsLong) { opaque.repeat(15) } else { opaque };
         let mut room = self.empty_room(&version, &format!("!{opaque}:{}", self.name()));
         let draft = |room: &Room, at| {
-            room.draft("m.room.create", creator)
-                .state_key("")
-                .content(content.clone())
-                .at(at)
-                .sign(self.key())
+            let draft = room.draft("m.room.create", creator).state_key("").content(content.clone()).at(at);
+            let cites = self.has(Fault::CreateCites);
+            let bent = Tamper::before_hash(move |pdu| {
+                if cites {
+                    pdu["auth_events"] = json!(["$of-nothing"]);
+                }
+            });
+            draft.tampered(bent).sign(self.key())
         };
         let mut at = stamp();
         let mut create = draft(&room, at);

@@ -94,6 +94,11 @@ impl HeldRoom {
         self.history.contains_key(id) || self.refused.contains_key(id)
     }
 
+    /// Whether an event from before this server's time is known that the rules do not allow.
+    pub(crate) fn has_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
     /// The events that have a place here but whose predecessors have none.
     pub(crate) fn backward_extremities(&self) -> Vec<String> {
         let shown =
@@ -127,6 +132,11 @@ impl HeldRoom {
             redactions.filter(|event| redacted_by(event).is_some_and(|target| self.event(target).is_none()));
         let early: Vec<_> = early.map(|event| event.id().to_owned()).collect();
         self.listed.extend(early);
+    }
+
+    /// Has an event that was shown be shown again.
+    pub(crate) fn show_again(&mut self, id: &str) {
+        self.listed.remove(id);
     }
 
     /// An event in the federation format, as this server gives it out: without what was redacted.
@@ -173,6 +183,11 @@ impl HeldRoom {
     pub(crate) fn state_content(&self, kind: &str) -> Value {
         let event = self.room.state_event(kind, "");
         event.map_or(Value::Null, |event| Value::Object(event.content().clone()))
+    }
+
+    /// The sender of a state event; empty where there is none.
+    pub(crate) fn state_sender(&self, kind: &str) -> &str {
+        self.room.state_event(kind, "").map_or("", Event::sender)
     }
 
     /// Lists the events that are in force and not listed yet, those before others first; answers with them. With

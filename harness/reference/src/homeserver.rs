@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
@@ -48,6 +48,8 @@ pub struct Homeserver {
     transport: Box<dyn Transport>,
     fault: Option<Fault>,
     nature: Nature,
+    /// The product's name and version, where it stands for one.
+    pub(crate) presented: OnceLock<[String; 2]>,
     transactions: AtomicU64,
     known: Mutex<Known>,
     /// The latest position: who waits for news waits for it to grow.
@@ -90,8 +92,8 @@ pub(crate) struct Known {
     pub(crate) answered: BTreeMap<(String, String), Value>,
     /// What it publishes in place of its usual key document.
     pub(crate) publication: Option<Value>,
-    /// Malformed events that a mistake has it keep, by id.
-    pub(crate) malformed: BTreeMap<String, Value>,
+    /// Events that a mistake has it keep whatever is wrong with them, by id, and when they came.
+    pub(crate) malformed: BTreeMap<String, (Position, Value)>,
     /// Servers to which nothing is sent any more, by a fault.
     pub(crate) wedged: BTreeSet<String>,
     /// The mistake with which it shows to users what it knows.
@@ -209,6 +211,7 @@ impl Homeserver {
             transport,
             fault,
             nature,
+            presented: OnceLock::new(),
             transactions: AtomicU64::new(1),
             known: Mutex::new(known),
             news: watch::Sender::new(0),
@@ -216,6 +219,11 @@ impl Homeserver {
             tasks: Mutex::default(),
             me: Weak::clone(me),
         }))
+    }
+
+    /// Has it say that it is this product in this version. What was said first stays.
+    pub fn present_as(&self, product: &str, version: &str) {
+        self.presented.get_or_init(|| [product.to_owned(), version.to_owned()]);
     }
 
     /// Its server name.

@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 use crate::{
     fault::Fault,
     homeserver::{Homeserver, now_ms},
+    joining::segment,
 };
 
+/// A server that has no part in any run.
+const NOTARY: &str = "notary.invalid";
 /// How long a key document is valid: a day, longer than any run.
 const KEY_LIFE_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -44,6 +47,11 @@ impl Homeserver {
             document["valid_until_ts"] = Value::Null;
         } else if self.has(Fault::KeyDocumentOddOldKeys) {
             document["old_verify_keys"]["ed25519:old"] = json!({"key": self.key().public_base64()});
+        } else if self.has(Fault::KeyDocumentSignaturesPadded) {
+            for signature in document["signatures"][self.name()].as_object_mut().into_iter().flatten() {
+                *signature.1 = json!(format!("{}==", signature.1.as_str().unwrap_or_default()));
+            }
+            return document;
         } else {
             return document;
         }
@@ -54,14 +62,33 @@ impl Homeserver {
         document
     }
 
-    /// Fetches the keys of a server that it does not know yet, or whose keys have changed.
-    pub(crate) async fn learn_keys(&self, server: &str) {
+    /// Fetches the keys of a server that it does not know yet, or whose keys have changed; whether it gave any.
+    pub(crate) async fn learn_keys(&self, server: &str) -> bool {
+        if self.has(Fault::KeysNotFetchedAgain) && self.known().ring.knows(server) {
+            return false;
+        }
+        if self.has(Fault::KeysByNotary) {
+            let target = format!("/_matrix/key/v2/query/{}", segment(server));
+            // The server itself is asked whatever comes of it.
+            let _ = self.transport().request("GET", NOTARY, &target, &[], Bytes::new()).await;
+        }
         let answer =
             self.transport().request("GET", server, "/_matrix/key/v2/server", &[], Bytes::new()).await;
-        let Ok(answer) = answer else { return };
-        if let Ok(document) = self.believed(&answer.json(), server) {
-            self.known().ring.learn(&document, now_ms());
-        }
+        let document = answer.ok().and_then(|answer| self.believed(&answer.json(), server).ok());
+        let Some(document) = document else { return false };
+        self.known().ring.learn(&document, now_ms());
+        true
+    }
+
+    /// The document that another server publishes, if it proves itself.
+    pub(crate) async fn fetch_document(&self, server: &str) -> Option<Value> {
+        let answer = self
+            .transport()
+            .request("GET", server, "/_matrix/key/v2/server", &[], Bytes::new())
+            .await
+            .ok()?;
+        let document = answer.json();
+        KeyDocument::verify(&document, server).is_ok().then_some(document)
     }
 
     /// What is believed of a document that `server` gave.

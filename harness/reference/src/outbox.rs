@@ -70,6 +70,8 @@ impl Homeserver {
             pdu["signatures"] = json!({});
         } else if self.has(Fault::PduCarriesId) {
             pdu["event_id"] = json!("$a:b");
+        } else if self.has(Fault::SignaturesOfNoKey) {
+            pdu["signatures"][self.name()]["key"] = json!("c2lnbmVk");
         } else if self.has(Fault::SignaturesPadded) {
             for signatures in pdu["signatures"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
                 for (_, signature) in signatures.as_object_mut().into_iter().flatten() {

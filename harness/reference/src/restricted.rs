@@ -3,6 +3,7 @@
 use samklang_matrix::Power;
 
 use crate::{
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, Rooms},
     reply::{Refusal, refuse},
@@ -32,7 +33,10 @@ impl Homeserver {
             .filter(|condition| condition["type"] == "m.room_membership")
             .filter_map(|condition| condition["room_id"].as_str())
             .collect();
-        let admits = |room: &&str| rooms.get(*room).is_some_and(|held| held.membership(user) == "join");
+        let admits = |room: &&str| {
+            let is_in = rooms.get(*room).is_some_and(|held| held.membership(user) == "join");
+            is_in != self.has(Fault::RestrictionReversed)
+        };
         if !allowed.iter().any(admits) {
             let strange = |room: &&str| !rooms.get(*room).is_some_and(|held| held.has_server(self.name()));
             if allowed.iter().any(strange) {

@@ -30,6 +30,9 @@ impl Homeserver {
         if let Some(version) = self.version_of(room) {
             self.learn_signers(&version, [pdu]).await;
         }
+        if self.has(Fault::KeysNotKept) && !self.learn_keys(from).await {
+            return Ok(Receipt::Malformed(vec![]));
+        }
         let receipt = self.with_ring(room, |room, ring| room.receive(pdu, ring))?;
         let Receipt::Held { id, outcome: Outcome::Undecided { .. }, redacted } = receipt else {
             self.publish(room);

@@ -1,12 +1,12 @@
 //! What is to be played: a selection of the suite, in room versions, with each server as host once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use samklang_stage::{deploy::Cast, vendor};
 use samklang_verdict::{Message, Play, Problem, Role, message};
 
 use crate::{
-    scenario::{Kind, Need, Scenario},
+    scenario::{Kind, Need, Scenario, Versions},
     suite::Suite,
 };
 
@@ -131,29 +131,56 @@ pub fn plan(
         .map(|cast| cast.role)
         .filter(|role| selection.hosts.is_empty() || selection.hosts.contains(role))
         .collect();
+    let judged: Vec<_> =
+        casts.iter().filter(|cast| hosts.contains(&cast.role) && subjects.contains(&cast.role)).collect();
     let mut trials = Vec::new();
     for scenario in scenarios {
+        let mut of_scenario = Vec::new();
         for version in versions.iter().filter(|version| scenario.versions.include(version)) {
             let alone = scenario.kind == Kind::Peer;
-            for &host in hosts.iter().filter(|host| !alone || is_judged_alone(**host, casts, subjects)) {
+            let turn = match scenario.versions {
+                Versions::Newest => scenario.id.to_owned(),
+                _ => format!("{} {version}", scenario.id),
+            };
+            for &host in hosts.iter().filter(|host| !alone || meets_peers(**host, &turn, &judged)) {
                 let casts = if alone { of_role(host, casts) } else { casts };
                 let play = Play { room_version: version.clone(), host };
                 let obstacle = obstacle(scenario, &play, casts, direct);
-                trials.push(Trial { scenario, play, obstacle });
+                of_scenario.push(Trial { scenario, play, obstacle });
             }
         }
+        if scenario.versions == Versions::Newest {
+            keep_newest(&mut of_scenario);
+        }
+        trials.extend(of_scenario);
     }
     if trials.is_empty() { Err(Problem::configuration(message!("plan.empty"))) } else { Ok(trials) }
 }
 
-/// Whether the server in this role is to meet peers alone: it is judged, and no other of the same product and version
-/// does so in its place.
-fn is_judged_alone(role: Role, casts: &[Cast], subjects: &[Role]) -> bool {
-    let same =
-        |one: &Cast, other: &Cast| one.vendor.name == other.vendor.name && one.version == other.version;
-    let Some(cast) = casts.iter().find(|cast| cast.role == role) else { return false };
-    let first = casts.iter().find(|other| subjects.contains(&other.role) && same(cast, other));
-    first.is_some_and(|first| first.role == role)
+/// Keeps for each host the last trial that can be played, or the last of all where none can.
+fn keep_newest(trials: &mut Vec<Trial>) {
+    let mut newest: BTreeMap<Role, (bool, String)> = BTreeMap::new();
+    for trial in trials.iter() {
+        let this = (trial.obstacle.is_none(), trial.play.room_version.clone());
+        let known = newest.entry(trial.play.host).or_insert_with(|| this.clone());
+        // What can be played is not given up for a newer one that cannot.
+        if this.0 >= known.0 {
+            *known = this;
+        }
+    }
+    trials.retain(|trial| {
+        newest.get(&trial.play.host).is_some_and(|(_, kept)| *kept == trial.play.room_version)
+    });
+}
+
+/// Whether the server in this role is to meet peers alone: it is judged, and no other of the same product and version does
+/// so in its place. Those of the same kind take turns, each always at the same ones.
+fn meets_peers(role: Role, turn: &str, judged: &[&Cast]) -> bool {
+    let Some(cast) = judged.iter().find(|cast| cast.role == role) else { return false };
+    let is_same = |other: &&&Cast| other.vendor.name == cast.vendor.name && other.version == cast.version;
+    let same: Vec<_> = judged.iter().filter(is_same).collect();
+    let turn = turn.bytes().map(usize::from).sum::<usize>();
+    same[turn % same.len()].role == role
 }
 
 fn of_role(role: Role, casts: &[Cast]) -> &[Cast] {
@@ -205,4 +232,33 @@ fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> O
     }
     let needs_wire = scenario.needs.contains(&Need::Wire);
     (needs_wire && direct).then(|| Obstacle::NotRun(message!("plan.needs-wire", scenario = scenario.id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static ANY: Scenario = Scenario { id: "a.any", title: "Any.", ..Scenario::PAIR };
+
+    #[test]
+    fn the_newest_version_that_can_be_played_stands_for_all() {
+        let trial = |version: &str, host, playable: bool| Trial {
+            scenario: &ANY,
+            play: Play { room_version: version.to_owned(), host },
+            obstacle: (!playable).then(|| Obstacle::NotApplicable(message!("plan.empty"))),
+        };
+        let (a, b) = (Role::A, Role::B);
+        let mut trials = vec![
+            trial("10", a, true),
+            trial("10", b, false),
+            trial("11", a, true),
+            trial("11", b, false),
+            trial("12", a, false),
+            trial("12", b, false),
+        ];
+        keep_newest(&mut trials);
+        let kept: Vec<_> =
+            trials.iter().map(|trial| (trial.play.room_version.as_str(), trial.play.host)).collect();
+        assert_eq!(kept, [("11", a), ("12", b)]);
+    }
 }

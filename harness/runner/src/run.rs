@@ -90,7 +90,8 @@ pub async fn run(
             result.participants = stage.servers().map(|server| participant(server, order)).collect();
             observer.hear(&stage_up(&stage, up.elapsed()));
             let playing = Instant::now();
-            let ending = play(order, &suite, &stage, trials, observer, stop.clone()).await;
+            let ending =
+                play(order, &suite, (&stage, &result.participants), trials, observer, stop.clone()).await;
             clock.note("play", playing);
             let writing = Instant::now();
             let identity = proof_of_difference(order, &stage);
@@ -137,7 +138,7 @@ pub async fn run(
 async fn play(
     order: &Order,
     suite: &Arc<Suite>,
-    stage: &Arc<Stage>,
+    (stage, participants): (&Arc<Stage>, &[Participant]),
     trials: Vec<Trial>,
     observer: &dyn Observer,
     stop: watch::Receiver<bool>,
@@ -157,7 +158,8 @@ async fn play(
     let mut ending = schedule.play_all(trials, &heard).await;
     if ending.casualty.is_none() {
         let again = |trial: &str| observer.hear(&Event::Again { trial: trial.to_owned() });
-        schedule.classify(&mut ending.played, &again).await;
+        let news = |played: &Played| tally::is_news(order, suite, participants, played);
+        schedule.classify(&mut ending.played, &news, &again).await;
     }
     ending
 }

@@ -165,12 +165,17 @@ impl Schedule {
         Ending { played: results.into_iter().flatten().collect(), casualty }
     }
 
-    /// Plays what failed again, alone, to tell a firm fail from a flaky one. The first verdict stays.
-    pub async fn classify(&self, played: &mut [Played], heard: &(dyn Fn(&str) + Sync)) {
+    /// Plays what failed and is `news` again, alone, to tell a firm fail from a flaky one. The first verdict stays.
+    pub async fn classify(
+        &self,
+        played: &mut [Played],
+        news: &(dyn Fn(&Played) -> bool + Sync),
+        heard: &(dyn Fn(&str) + Sync),
+    ) {
         for (place, first) in played.iter_mut().enumerate() {
             // What was recorded stays what it was.
             let is_passive = first.trial.scenario.kind == Kind::Passive;
-            if is_passive || !first.failed() || *self.stop.borrow() {
+            if is_passive || !first.failed() || !news(first) || *self.stop.borrow() {
                 continue;
             }
             let names: Vec<_> = first.checks.keys().cloned().collect();

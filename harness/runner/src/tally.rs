@@ -47,6 +47,14 @@ pub fn checks(
     checks
 }
 
+/// Whether something failed in a play that no record covers. What is recorded is known well enough: should it ever pass,
+/// the record is stale, which fails the run.
+pub fn is_news(order: &Order, suite: &Suite, participants: &[Participant], played: &Played) -> bool {
+    let records = records(order, participants);
+    let checks = checks_of(order, suite, &records, played);
+    checks.iter().any(|check| check.verdict.name() == "fail" && check.disposition != Disposition::Deviation)
+}
+
 /// The records of each role's vendor that hold for the version which plays.
 fn records(order: &Order, participants: &[Participant]) -> BTreeMap<Role, Vec<Deviation>> {
     let of = |cast: &Cast| {

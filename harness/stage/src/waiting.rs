@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often a predicate that nothing announces is asked again.
-const PERIOD: Duration = Duration::from_millis(25);
+/// How often a predicate that nothing announces is asked again: at first, and at least.
+const PERIODS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(500)];
+/// Who has waited long can wait a little longer: the time between two questions is this part of the time so far, so that
+/// servers are not kept busy with answering that there is nothing yet.
+const PATIENCE: u32 = 16;
 
 /// The bound passed before the predicate held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +31,15 @@ pub async fn until<T>(bound: Duration, mut probe: impl AsyncFnMut() -> Option<T>
         if last {
             return Err(BoundPassed { bound });
         }
-        pause(bound.saturating_sub(start.elapsed())).await;
+        pause(start.elapsed(), bound.saturating_sub(start.elapsed())).await;
     }
 }
 
-/// The time between two questions, or the little that is left.
-async fn pause(left: Duration) {
+/// The time between two questions after waiting for so long, or the little that is left.
+async fn pause(waited: Duration, left: Duration) {
+    let period = (waited / PATIENCE).clamp(PERIODS[0], PERIODS[1]);
     #[expect(clippy::disallowed_methods, reason = "this is the waiting module")]
-    tokio::time::sleep(PERIOD.min(left)).await;
+    tokio::time::sleep(period.min(left)).await;
 }
 
 /// As [`until`], where the wait itself has to be [`Send`]: the compiler cannot prove that of a wait over an `async ||`
@@ -56,7 +60,7 @@ pub async fn until_send<T, F: Future<Output = Option<T>>>(
         if last {
             return Err(BoundPassed { bound });
         }
-        pause(bound.saturating_sub(start.elapsed())).await;
+        pause(start.elapsed(), bound.saturating_sub(start.elapsed())).await;
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
             .of(&["SS-KEYS-015"]),
     ],
     play: play!(expired_keys),
+    versions: Versions::Newest,
     ..Scenario::PEER
 }];
 

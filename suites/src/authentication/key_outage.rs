@@ -29,6 +29,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
             .of(&["SS-KEYS-018"]),
     ],
     play: play!(keys_out_of_reach),
+    versions: Versions::Newest,
     ..Scenario::PEER
 }];
 

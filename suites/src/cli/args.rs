@@ -119,7 +119,7 @@ pub(super) struct SelftestArgs {
     /// Play only this fault; may be repeated
     #[arg(long = "fault", value_name = "NAME")]
     pub(super) faults: Vec<String>,
-    /// Play only the scenarios of a fault's areas, each in one room version
+    /// Play only so much that each check turns red once again, and each fault is noticed once again
     #[arg(long)]
     pub(super) quick: bool,
     /// How many servers play at a time; as many as there are cores, when nothing is said
@@ -128,8 +128,8 @@ pub(super) struct SelftestArgs {
     /// The seed of everything random
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Write the kill matrix anew
-    #[arg(long, conflicts_with_all = ["faults", "quick"])]
+    /// Write the kill matrix anew, or what it says of the faults that are named
+    #[arg(long, conflicts_with = "quick")]
     pub(super) write: bool,
 }
 

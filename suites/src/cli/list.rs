@@ -47,6 +47,7 @@ fn as_json(suite: &Suite, scenario: &Scenario) -> Value {
 pub(super) fn versions(versions: Versions) -> String {
     match versions {
         Versions::All => Catalogue::english().label("explain.all-versions"),
+        Versions::Newest => Catalogue::english().label("explain.newest-version"),
         Versions::Only(some) => some.join(", "),
     }
 }

@@ -14,7 +14,12 @@ use samklang_reference::Fault;
 use samklang_runner::{
     evidence::write_whole,
     expectation::forced_update,
-    selftest::{CameTo, Played, Selftest, Showing, exceptions::Exceptions, findings::Findings, matrix::Kill},
+    selftest::{
+        CameTo, Played, Selftest, Showing,
+        exceptions::Exceptions,
+        findings::Findings,
+        matrix::{Kill, KillMatrix},
+    },
     suite::project_root,
 };
 use samklang_stage::vendor::nearest;
@@ -39,11 +44,10 @@ pub(super) fn selftest(args: &SelftestArgs) -> Done {
     let faults = faults(&args.faults)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or_else(cores, usize::from);
-    let stored = suite.kill_matrix.clone();
     let test = Selftest { suite: Arc::new(suite), casts, faults, quick: args.quick, jobs, seed: args.seed };
-    let (total, ended) = (test.faults.len() + 1, AtomicUsize::new(0));
-    let played = test.play(&|showing| {
-        let place = format!("{}/{total}", ended.fetch_add(1, Ordering::Relaxed) + 1);
+    let ended = AtomicUsize::new(0);
+    let played = test.play(&|showing, all| {
+        let place = format!("{}/{all}", ended.fetch_add(1, Ordering::Relaxed) + 1);
         // A reader that has gone away does not stop the test.
         let _ = print(&line(showing, &place));
     })?;
@@ -51,12 +55,12 @@ pub(super) fn selftest(args: &SelftestArgs) -> Done {
         print(&not_green(&played.honest))?;
         return Ok(exit::HARNESS_ERROR);
     }
-    let findings = test.findings(&played, &stored, &exceptions);
+    let findings = test.findings(&played, &exceptions);
     print(&told(&test, &played, &findings))?;
     let sound = if findings.is_sound() { exit::AS_EXPECTED } else { exit::UNEXPECTED_FAIL };
     let matrix = root.join("suites").join(KILL_MATRIX);
     let matrix_code = match (findings.is_unchanged(), args.write) {
-        (_, true) => write(&matrix, &played)?,
+        (_, true) => write(&matrix, &test.matrix_after(&played))?,
         (true, false) => exit::AS_EXPECTED,
         (false, false) => {
             super::complain(&Problem::configuration(message!("selftest.changed", path = matrix.display())));
@@ -80,8 +84,8 @@ fn faults(names: &[String]) -> Result<Vec<Fault>, Problem> {
     names.iter().map(named).collect()
 }
 
-fn write(path: &Path, played: &Played) -> Done {
-    write_whole(path, played.matrix.to_text().as_bytes())?;
+fn write(path: &Path, matrix: &KillMatrix) -> Done {
+    write_whole(path, matrix.to_text().as_bytes())?;
     print(&say(&message!("selftest.written", path = path.display())))
 }
 
@@ -95,7 +99,7 @@ fn say(message: &Message) -> String {
 
 /// What one server came to.
 fn line(showing: &Showing, place: &str) -> String {
-    let red = showing.seen.iter().filter(|(_, came)| matches!(came, CameTo::Fail(_)));
+    let red = showing.seen.iter().filter(|(_, came)| matches!(came, CameTo::Fail(..)));
     let mut red: Vec<_> = red.map(|((check, _), _)| check).collect();
     red.dedup();
     let green = showing.green().count();
@@ -113,7 +117,7 @@ fn line(showing: &Showing, place: &str) -> String {
 fn not_green(honest: &Showing) -> String {
     let troubles = honest.troubles().map(|(check, play, came)| {
         let why = match came {
-            CameTo::Fail(reason) => reason.to_string(),
+            CameTo::Fail(reason, _) => reason.to_string(),
             CameTo::Unjudged(why) => why.clone(),
             CameTo::Pass | CameTo::NotApplicable => String::new(),
         };

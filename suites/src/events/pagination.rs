@@ -11,6 +11,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     weight: Weight::Should,
     catalogue: &["SH-24"],
     requirements: &["SS-BACKFILL-008"],
+    versions: Versions::Newest,
     checks: &[
         CheckPlan::new(
             "older-shown",

@@ -153,7 +153,7 @@ fn chain_is_whole(version: &str, exchange: &Exchange, alice: &User) -> Result<()
     let mut answer = exchange.response_body.json().unwrap_or_default();
     // The join counts as part of the answer: its own auth events have to be there as well.
     let join = exchange.request_body.json().unwrap_or_default();
-    match answer["state"].as_array_mut() {
+    match answer.get_mut("state").and_then(Value::as_array_mut) {
         Some(state) => state.push(join.clone()),
         None => return Err(not_events(&"the answer has no list \"state\"")),
     }

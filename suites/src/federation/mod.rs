@@ -8,6 +8,7 @@ mod inviting;
 mod joining;
 mod paths;
 mod poisoned_joins;
+mod questions;
 mod templates;
 mod traps;
 
@@ -28,6 +29,7 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     joining::SCENARIOS,
     paths::SCENARIOS,
     poisoned_joins::SCENARIOS,
+    questions::SCENARIOS,
     templates::SCENARIOS,
     traps::SCENARIOS,
 ];

@@ -24,6 +24,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-MEDIA-001", "SS-MEDIA-002", "SS-MEDIA-003"]),
         ],
         play: play!(download_on_wire),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -42,6 +43,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-MEDIA-006", "SS-AUTH-009"]),
         ],
         play: play!(only_signed),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
 ];

@@ -24,6 +24,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
         ],
         play: play!(names),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -39,6 +40,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "But for direction controls, the name is the one it was stored under.",
         )],
         play: play!(direction),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
 ];

@@ -25,6 +25,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
         CheckPlan::new("announced", "The messages that announce the files arrive as they were sent."),
     ],
     play: play!(files),
+    versions: Versions::Newest,
     ..Scenario::PAIR
 }];
 

@@ -14,6 +14,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
             .of(&["SS-REDACT-014", "SS-REDACT-016"]),
     ],
     play: play!(reactions),
+    versions: Versions::Newest,
     ..Scenario::PAIR
 }];
 

@@ -11,6 +11,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     title: "Two hundred messages in turns from both sides: each server keeps them all, once, in the order in which they \
             were sent and with their original times.",
     catalogue: &["MS-03"],
+    versions: Versions::Newest,
     checks: &[
         CheckPlan::new("host-order", "The host's history holds every message once, in the order of sending."),
         CheckPlan::new(

@@ -20,6 +20,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
         ],
         play: play!(code_points),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -37,6 +38,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
         ],
         play: play!(msgtypes),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
 ];

@@ -19,6 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
         ),
     ],
     play: play!(comes_and_goes),
+    versions: Versions::Newest,
     ..Scenario::PAIR
 }];
 

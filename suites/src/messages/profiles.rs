@@ -10,6 +10,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-PROFILE-010"],
         checks: &[CheckPlan::new("faces", "Both sides hold the new names and pictures of both users.")],
         play: play!(changed),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -25,6 +26,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 .of(&["SS-PROFILE-009"]),
         ],
         play: play!(in_new_room),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
 ];

@@ -20,6 +20,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
         ],
         play: play!(each_way),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -39,6 +40,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
         ],
         play: play!(threaded),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -52,6 +54,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "The other side is shown it neither as a private receipt nor as a public one.",
         )],
         play: play!(private),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -75,6 +78,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"]),
         ],
         play: play!(private_on_wire),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
 ];

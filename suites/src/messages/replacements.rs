@@ -21,6 +21,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("original", "Both sides keep the original as it was sent, beside its edits."),
         ],
         play: play!(edit),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -38,6 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
         ],
         play: play!(edit_bundled),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
 ];

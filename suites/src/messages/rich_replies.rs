@@ -17,6 +17,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
         CheckPlan::new("deleted-target", "The reply brings nothing of the deleted message back."),
     ],
     play: play!(reply),
+    versions: Versions::Newest,
     ..Scenario::PAIR
 }];
 

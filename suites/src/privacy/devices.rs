@@ -18,6 +18,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
         CheckPlan::new("keys", "The keys of the devices are not given out.").of(&["SS-E2EE-004"]),
     ],
     play: play!(devices_held_for_others),
+    versions: Versions::Newest,
     ..Scenario::PEER
 }];
 

@@ -30,6 +30,30 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         play: play!(uninvited_join),
         ..Scenario::PAIR
     },
+    Scenario {
+        id: "rooms.restricted-join",
+        title: "A room that members of another one may join lets these in from every server, and nobody else.",
+        catalogue: &["RM-10"],
+        requirements: &["SS-RESTR-001"],
+        needs: &[Need::Feature("restricted-join")],
+        checks: &[
+            CheckPlan::new("let-in", "Members of the other room are let in, here and from elsewhere.")
+                .of(&["SS-RESTR-001", "SS-RESTR-009"]),
+            CheckPlan::new("kept-out", "Who is not in the other room is refused.").of(&["SS-RESTR-002"]),
+        ],
+        play: play!(restricted_join),
+        ..Scenario::PAIR
+    },
+    Scenario {
+        id: "rooms.found-by-alias",
+        title: "An alias of a room on another server leads to the room.",
+        catalogue: &["FC-17"],
+        requirements: &["SS-DIR-011"],
+        versions: Versions::Newest,
+        checks: &[CheckPlan::new("found", "Asked by a user of another server, the alias leads to the room.")],
+        play: play!(found_by_alias),
+        ..Scenario::PAIR
+    },
 ];
 
 /// Bob walks into Alice's public room.
@@ -63,5 +87,53 @@ async fn uninvited_join(scene: &Scene) -> Result<(), Failure> {
     let twin = alice.sees(join(&room, &bob)).await?;
     scene.check("uninvited-refused", before.and(after).map(|refused| by_both(refused, twin)));
     scene.record("members-agree", both(alice.members(&room).await?, bob.members(&room).await?));
+    Ok(())
+}
+
+/// Bob, Carol and Alice are in a circle, to whose members a room of Alice's is open; Mallory is not.
+async fn restricted_join(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let [alice, carol] = [host.register("alice").await?, host.register("carol").await?];
+    let [bob, mallory] = [guest.register("bob").await?, guest.register("mallory").await?];
+    let circle = alice.create_room(Private.named("Kretsen")).await?;
+    for user in [&bob, &carol] {
+        bring_in(&alice, user, &circle).await?;
+    }
+    let room = alice.create_room(Private.named("Rummet")).await?;
+    let allowed = json!([{"type": "m.room_membership", "room_id": circle.id}]);
+    let rules = json!({"join_rule": "restricted", "allow": allowed});
+    alice.set_state(&room, "m.room.join_rules", "", rules).await?;
+    let refused = mallory.join(&room).await.refused();
+    let let_in = async {
+        bob.join(&room).await?;
+        let from_elsewhere = alice.sees(join(&room, &bob)).await?;
+        carol.join(&room).await?;
+        Ok(by_both(bob.sees(join(&room, &carol)).await?, from_elsewhere))
+    };
+    let let_in = let_in.await;
+    let twin = let_in.clone();
+    scene.check("let-in", let_in);
+    scene.check("kept-out", refused.and_then(|refused| Ok(by_both(refused, twin?))));
+    Ok(())
+}
+
+/// Alice gives her room an alias; Bob asks his server for it.
+async fn found_by_alias(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let bob = guest.register("bob").await?;
+    let room = alice.create_room(Public).await?;
+    let localpart = alice.id().trim_start_matches('@').split(':').next().unwrap_or_default();
+    let path = format!("/v3/directory/room/{}", segment(&format!("#lage-{localpart}:{}", host.name())));
+    alice.asks("PUT", &path, &json!({ "room_id": room.id })).await?;
+    let found = bob.asks("GET", &path, &Value::Null).await?;
+    let outcome = if found.value["room_id"] == *room.id {
+        Ok(found.observations)
+    } else {
+        let text = message!("fail.answered-otherwise", what = found.value);
+        let failure = bob.wrong("directory.other_room", text, found.observations.all());
+        Err(failure.showing(&room.id, &found.value["room_id"]))
+    };
+    scene.check("found", outcome);
     Ok(())
 }

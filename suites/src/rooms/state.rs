@@ -13,6 +13,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "After each change both servers hold the name as it was given, code point by code point.",
         )],
         play: play!(names_either_way),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -25,6 +26,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "After each change both servers hold the topic as it was given, code point by code point.",
         )],
         play: play!(topics_either_way),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
@@ -37,6 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "After each change both servers hold the address of the picture.",
         )],
         play: play!(avatars_either_way),
+        versions: Versions::Newest,
         ..Scenario::PAIR
     },
 ];

@@ -19,6 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("other", "Another message under a message_id that was seen is not delivered."),
         ],
         play: play!(to_device_once),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -33,6 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("event", "The event beside a signal of an unknown type is taken."),
         ],
         play: play!(unknown_type),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -52,6 +54,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("goes-on", "Signals and events that come later are taken."),
         ],
         play: play!(malformed),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
 ];

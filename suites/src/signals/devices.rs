@@ -20,6 +20,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
         ],
         play: play!(devices_of_others),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -36,6 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
         ],
         play: play!(signing_keys_of_others),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
 ];

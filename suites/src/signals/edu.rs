@@ -103,7 +103,7 @@ pub(crate) fn to_device(sender: &str, to: &User, message_id: &str, body: &str) -
 }
 
 /// The type of these messages to devices.
-const NOTE: &str = "org.example.note";
+pub(super) const NOTE: &str = "org.example.note";
 
 /// Alice is shown that `user`'s devices or cross-signing keys have changed.
 pub(crate) fn changed(user: &str) -> Pattern {

@@ -1,5 +1,6 @@
 //! What servers make of the signals (EDUs) that others send them (server-server API, EDUs).
 
+mod announcing;
 mod delivery;
 pub(crate) mod devices;
 pub(crate) mod edu;
@@ -8,4 +9,5 @@ mod ownership;
 use samklang_runner::scenario::Scenario;
 
 /// The scenarios of this area, by topic.
-pub const SCENARIOS: &[&[Scenario]] = &[delivery::SCENARIOS, devices::SCENARIOS, ownership::SCENARIOS];
+pub const SCENARIOS: &[&[Scenario]] =
+    &[announcing::SCENARIOS, delivery::SCENARIOS, devices::SCENARIOS, ownership::SCENARIOS];

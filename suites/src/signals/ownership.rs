@@ -14,6 +14,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Wire, Need::Feature("typing")],
         checks: &[OF_THIRD, OF_OWN],
         play: play!(typing_of_others),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -31,6 +32,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("server-outside", "Typing from a server that has nobody in the room is ignored."),
         ],
         play: play!(typing_from_outside),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -41,6 +43,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Wire, Need::Feature("receipts")],
         checks: &[OF_THIRD, OF_OWN],
         play: play!(receipts_of_others),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -51,6 +54,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Wire, Need::Feature("presence")],
         checks: &[OF_THIRD, OF_OWN],
         play: play!(presence_of_others),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -65,6 +69,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("of-oneself", "One in the name of the user to whom it goes is ignored."),
         ],
         play: play!(to_device_of_others),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
 ];

@@ -35,6 +35,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-TXN-002"]),
         ],
         play: play!(kept_for_later),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
 ];

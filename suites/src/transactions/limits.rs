@@ -15,6 +15,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-TXN-008"],
         checks: &[CheckPlan::new("all-kept", "All fifty events are in the room, in their order.")],
         play: play!(fifty_events),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -25,6 +26,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Wire, Need::Feature("to-device")],
         checks: &[CheckPlan::new("all-shown", "All hundred signals reach the user.")],
         play: play!(hundred_signals),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -35,6 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-TXN-013"],
         checks: &[CheckPlan::new("not-all", "Not all of fifty-one events get into the room.")],
         play: play!(too_many_events),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -46,6 +49,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Wire, Need::Feature("to-device")],
         checks: &[CheckPlan::new("not-all", "Not all of a hundred and one signals reach the user.")],
         play: play!(too_many_signals),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
 ];

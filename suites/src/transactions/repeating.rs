@@ -21,6 +21,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("signal-once", "The message to the device is delivered once."),
         ],
         play: play!(repeated),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -36,6 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("signal", "The message to the device of the second transaction is not delivered."),
         ],
         play: play!(id_used_again),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
@@ -45,6 +47,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-TXN-012"],
         checks: &[CheckPlan::new("both-taken", "The events of both transactions are shown.")],
         play: play!(equal_ids),
+        versions: Versions::Newest,
         ..Scenario::PEER
     },
 ];

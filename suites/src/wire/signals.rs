@@ -96,10 +96,15 @@ fn pushed<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a Value> {
 }
 
 fn presence_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(pushed(said), |push| {
-        let known = ["online", "unavailable", "offline"].iter().any(|state| push["presence"] == **state);
-        let odd = (!known).then(|| format!("the presence is {}", push["presence"]));
-        lacking("m.presence", push, PRESENCE).or(odd)
+    first_wrong(contents(said, "m.presence"), |presence| {
+        let Some(pushed) = presence["push"].as_array() else {
+            return Some("m.presence has no list \"push\"".to_owned());
+        };
+        pushed.iter().find_map(|push| {
+            let known = ["online", "unavailable", "offline"].iter().any(|state| push["presence"] == **state);
+            let odd = (!known).then(|| format!("the presence is {}", push["presence"]));
+            lacking("m.presence", push, PRESENCE).or(odd)
+        })
     })
 }
 

@@ -112,25 +112,28 @@ fn updates<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a Value> {
     contents(said, "m.device_list_update")
 }
 
-/// What a side told of a user's devices until then, to whomever.
+/// What a side told of a user's devices before the update at `place` of a transaction, to whomever.
 fn told_before<'a>(
     traffic: &'a Traffic,
     said: &'a Said<'_>,
+    place: usize,
 ) -> impl Iterator<Item = (&'a samklang_verdict::Party, &'a Value)> {
+    let beside = updates(said).take(place).map(|update| (said.to, update));
     let before = traffic.exchanges.iter().take_while(|exchange| exchange.id < said.id);
     let own = before.filter(|exchange| exchange.from == *said.by && exchange.status == Some(200));
-    own.flat_map(|exchange| {
+    let earlier = own.flat_map(|exchange| {
         let edus = exchange.request["edus"].as_array().into_iter().flatten();
         let updates = edus.filter(|edu| edu["edu_type"] == "m.device_list_update");
         updates.map(|edu| (&exchange.to, &edu["content"]))
-    })
+    });
+    earlier.chain(beside)
 }
 
 /// The same update goes to many servers, and again to one that did not take it.
 fn unique(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let stream = |update: &Value| (update["user_id"].clone(), update["stream_id"].clone());
-    first_wrong(updates(said), |update| {
-        let mut same = told_before(traffic, said).filter(|(_, other)| stream(other) == stream(update));
+    first_wrong(updates(said).enumerate(), |(place, update)| {
+        let mut same = told_before(traffic, said, place).filter(|(_, other)| stream(other) == stream(update));
         let other = same.any(|(_, other)| other["device_id"] != update["device_id"]);
         other.then(|| format!("two updates have the stream id {}", update["stream_id"]))
     })
@@ -144,16 +147,16 @@ fn unnamed(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
 }
 
 fn chained(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let further = updates(said).filter(|update| {
+    let further = updates(said).enumerate().filter(|(place, update)| {
         let user = &update["user_id"];
         let earlier = |(to, other): (&samklang_verdict::Party, &Value)| {
             to == said.to
                 && other["user_id"] == *user
                 && other["stream_id"].as_i64() < update["stream_id"].as_i64()
         };
-        told_before(traffic, said).any(earlier)
+        told_before(traffic, said, *place).any(earlier)
     });
-    first_wrong(further, |update| {
+    first_wrong(further, |(_, update)| {
         let named = update["prev_id"].as_array().is_some_and(|ids| !ids.is_empty());
         (!named).then(|| format!("the update {} names none before it", update["stream_id"]))
     })

@@ -33,6 +33,14 @@ pub enum Quirk {
     RedactsByAnybody,
     /// Nobody may redact what somebody else sent.
     RedactsBySenderAlone,
+    /// What an event cites is not looked at.
+    IgnoresCited,
+    /// Events of other rooms are taken as well.
+    MixesRooms,
+    /// States are resolved by version 2 in every room version.
+    ResolvesByV2,
+    /// Of states that differ, the first one counts.
+    KeepsFirstState,
 }
 
 impl Room {

@@ -159,7 +159,7 @@ impl Room {
 
     fn read(&self, pdu: &Value) -> Result<Event, RoomError> {
         let event = Event::read(pdu, &self.version)?;
-        if event.room_id() == Some(self.id()) {
+        if event.room_id() == Some(self.id()) || self.has(Quirk::MixesRooms) {
             return Ok(event);
         }
         Err(RoomError::OtherRoom(event.room_id().map(str::to_owned)))

@@ -4,21 +4,34 @@ use samklang_matrix::notary_answer;
 use serde_json::{Value, json};
 
 use crate::{
+    fault::Fault,
     homeserver::Homeserver,
     reply::{Reply, refuse},
 };
 
 impl Homeserver {
-    /// What it says of its own keys; it vouches for nobody else's.
-    pub(super) fn notarise(&self, servers: &[&str]) -> Reply {
-        let own = servers.contains(&self.name());
-        let documents: Vec<_> = own.then(|| self.key_document()).into_iter().collect();
+    /// The key documents of these servers, as far as they can be had. A scripted server vouches for itself alone.
+    pub(super) async fn notarise(&self, servers: &[&str]) -> Reply {
+        let mut documents = Vec::new();
+        for server in servers {
+            if *server == self.name() {
+                documents.push(self.key_document());
+            } else if self.is_live() {
+                documents.extend(self.fetch_document(server).await);
+            }
+        }
+        if self.has(Fault::NotaryUnsigned) {
+            return Ok(json!({ "server_keys": documents }));
+        }
         Ok(notary_answer(&documents, self.name(), self.key()))
     }
 
-    pub(super) fn notarise_many(&self, body: &Value) -> Reply {
+    pub(super) async fn notarise_many(&self, body: &Value) -> Reply {
+        if self.has(Fault::NotaryForOneOnly) {
+            return self.notarise(&[]).await;
+        }
         match body["server_keys"].as_object() {
-            Some(wanted) => self.notarise(&wanted.keys().map(String::as_str).collect::<Vec<_>>()),
+            Some(wanted) => self.notarise(&wanted.keys().map(String::as_str).collect::<Vec<_>>()).await,
             None => refuse(400, "M_BAD_JSON", json!("server_keys is no object").to_string()),
         }
     }

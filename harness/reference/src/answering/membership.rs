@@ -169,6 +169,9 @@ impl Homeserver {
         if self.has(Fault::JoinStateIncomplete) {
             state.retain(|event| event["type"] != "m.room.member");
         }
+        if self.has(Fault::JoinBystandersLeftOut) {
+            state.retain(|event| event["type"] != "m.room.member" || auth_chain.contains(event));
+        }
         if self.has(Fault::JoinChainIncomplete) {
             auth_chain.clear();
         }

@@ -133,9 +133,14 @@ impl Homeserver {
         };
         match (asked.method, segments) {
             ("GET", ["key", "v2", "server", ..]) => return Ok(self.key_document().into()),
-            ("GET", ["key", "v2", "query", server]) => return self.notarise(&[server]).map(Said::from),
-            ("POST", ["key", "v2", "query"]) => return self.notarise_many(&asked.body).map(Said::from),
-            ("GET", ["federation", "v1", "version"]) => return Ok(self.version().into()),
+            ("GET", ["key", "v2", "query", server]) => return self.notarise(&[server]).await.map(Said::from),
+            ("POST", ["key", "v2", "query"]) => return self.notarise_many(&asked.body).await.map(Said::from),
+            ("GET", ["federation", "v1", "version"])
+                if !self.has(Fault::VersionNeedsCredentials)
+                    || request.headers().contains_key(header::AUTHORIZATION) =>
+            {
+                return Ok(self.version().into());
+            }
             ("GET", ["federation", "v1", "openid", "userinfo"]) => {
                 return self.openid_user(asked.value("access_token").unwrap_or_default()).map(Said::from);
             }
@@ -158,6 +163,13 @@ impl Homeserver {
             }
             ("PUT", ["federation", "v2", "send_join", room, id]) => {
                 self.take_join(&asked, room, id).await.map(Said::from)
+            }
+            // The answers of the first versions are wrapped (joining rooms, leaving rooms).
+            ("PUT", ["federation", "v1", "send_join", room, id]) => {
+                self.take_join(&asked, room, id).await.map(|answer| json!([200, answer]).into())
+            }
+            ("PUT", ["federation", "v1", "send_leave", room, id]) => {
+                self.take_leave(&asked, room, id).await.map(|answer| json!([200, answer]).into())
             }
             ("PUT", ["federation", "v2", "send_leave", room, id]) => {
                 self.take_leave(&asked, room, id).await.map(Said::from)
@@ -199,8 +211,14 @@ impl Homeserver {
         let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let header = header.unwrap_or_default();
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        let decoded = self.has(Fault::RequestPathDecoded).then(|| decoded(target));
-        let target = decoded.as_deref().unwrap_or(target);
+        let bent = if self.has(Fault::RequestPathDecoded) {
+            decoded(target)
+        } else if self.has(Fault::RequestPathEncoded) {
+            target.replace('@', "%40").replace(':', "%3A")
+        } else {
+            target.to_owned()
+        };
+        let target = bent.as_str();
         let content = (!request.body().is_empty()).then_some(body);
         self.is_readable(header)?;
         let verify = || {
@@ -250,7 +268,10 @@ impl Homeserver {
     }
 
     fn version(&self) -> Value {
-        let name = if self.is_live() { "Samklang reference" } else { "Samklang peer" };
-        json!({"server": {"name": name, "version": env!("CARGO_PKG_VERSION")}})
+        let own = if self.is_live() { "Samklang reference" } else { "Samklang peer" };
+        let presented = self.presented.get();
+        let (name, version) = presented
+            .map_or((own, env!("CARGO_PKG_VERSION")), |[name, version]| (name.as_str(), version.as_str()));
+        json!({"server": {"name": name, "version": version}})
     }
 }

@@ -67,7 +67,13 @@ impl Homeserver {
         let Some(held) = known.rooms.get(room).filter(|held| held.has_server(&asked.origin)) else {
             return refuse(403, "M_FORBIDDEN", "the server is not in the room");
         };
-        match event_near(held, time, asked.value("dir") == Some("b")) {
+        let backwards = asked.value("dir") == Some("b");
+        let found = event_near(held, time, backwards);
+        let found = match found {
+            None if self.has(Fault::TimestampDirectionIgnored) => event_near(held, time, !backwards),
+            found => found,
+        };
+        match found {
             Some((id, time)) => Ok(json!({"event_id": id, "origin_server_ts": time})),
             None => refuse(404, "M_NOT_FOUND", "there is no event there"),
         }

@@ -90,7 +90,7 @@ impl Homeserver {
     }
 
     pub(super) fn give_event(&self, asked: &Asked<'_>, id: &str) -> Reply {
-        if let Some(kept) = self.known().malformed.get(id) {
+        if let Some((_, kept)) = self.known().malformed.get(id).filter(|_| self.has(Fault::MalformedKept)) {
             return Ok(self.transaction(std::slice::from_ref(kept)));
         }
         let given = {

@@ -1,6 +1,6 @@
 //! Transactions (server-server API, transactions).
 
-use samklang_matrix::{Event, Outcome, Receipt, server_of};
+use samklang_matrix::{Event, Outcome, Receipt, RoomVersion, server_of};
 use serde_json::{Map, Value, json};
 
 use super::Asked;
@@ -18,14 +18,18 @@ const LIMITS: [(&str, usize); 2] = [("pdus", MOST_PDUS), ("edus", MOST_EDUS)];
 impl Homeserver {
     /// Takes in what a server sends. A transaction that was taken before changes nothing and gets the same answer.
     pub(super) async fn take_transaction(&self, asked: &Asked<'_>, id: &str) -> Reply {
-        let scope = if self.has(Fault::TransactionIdsShared) { "" } else { &asked.origin };
-        let key = (scope.to_owned(), id.to_owned());
-        let answered = self.known().answered.get(&key).cloned();
-        if let Some(answer) = answered.filter(|_| !self.has(Fault::TransactionRepeatsCount)) {
-            return Ok(answer);
-        }
         let claimed = asked.body["origin"].as_str().unwrap_or_default();
         let believed = self.has(Fault::TransactionOriginBelieved);
+        let scope = if believed { claimed } else { &asked.origin };
+        let scope = if self.has(Fault::TransactionIdsShared) { "" } else { scope };
+        let key = (scope.to_owned(), id.to_owned());
+        let answered = self.known().answered.get(&key).cloned();
+        if let Some(answer) = answered {
+            if !self.has(Fault::TransactionRepeatsCount) {
+                return Ok(answer);
+            }
+            self.forget_transaction(asked, &answer);
+        }
         if claimed != asked.origin && !believed {
             return refuse(403, "M_FORBIDDEN", "the transaction's origin is not the server that sends it");
         }
@@ -81,9 +85,26 @@ impl Homeserver {
         Ok(answer)
     }
 
+    /// Has what a transaction held be news again.
+    fn forget_transaction(&self, asked: &Asked<'_>, answer: &Value) {
+        let mut known = self.known();
+        known.seen_notes.retain(|(server, _)| *server != asked.origin);
+        for id in answer["pdus"].as_object().into_iter().flat_map(Map::keys) {
+            known.rooms.values_mut().for_each(|held| held.show_again(id));
+        }
+    }
+
     fn log(&self, asked: &Asked<'_>, is_pdu: bool, json: Value) {
         let origin = asked.origin.clone();
         self.known().received.push(Received { origin, is_pdu, json, exchange: asked.exchange });
+    }
+
+    fn keep_malformed(&self, pdu: &Value, version: &RoomVersion) {
+        let Some(object) = pdu.as_object() else { return };
+        let id = format!("${}", samklang_matrix::reference_hash(object, version));
+        let mut known = self.known();
+        let position = known.next_position();
+        known.malformed.insert(id, (position, pdu.clone()));
     }
 
     fn follows_soft_failed(&self, room: &str, event: &Event) -> bool {
@@ -101,11 +122,8 @@ impl Homeserver {
             self.take_from_outside(pdu).await;
             return self.has(Fault::UnknownRoomRefused).then(|| (String::new(), Value::Null));
         };
-        if self.has(Fault::MalformedKept)
-            && let Some(object) = pdu.as_object()
-        {
-            let id = format!("${}", samklang_matrix::reference_hash(object, &version));
-            self.known().malformed.insert(id, pdu.clone());
+        if self.has(Fault::MalformedKept) || self.has(Fault::MalformedShown) {
+            self.keep_malformed(pdu, &version);
         }
         let event = Event::read(pdu, &version).ok()?;
         let gossip = server_of(event.sender()) != Some(asked.origin.as_str());

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Call, not_found};
 use crate::{
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::Homeserver,
     joining::segment,
@@ -50,6 +51,11 @@ impl Homeserver {
     pub(crate) fn own_alias(&self, alias: &str) -> Reply {
         let known = self.known();
         let Some((room, _)) = known.directory.aliases.get(alias) else {
+            if self.has(Fault::AliasesInvented) {
+                return Ok(
+                    json!({"room_id": format!("!invented:{}", self.name()), "servers": [self.name()]}),
+                );
+            }
             return not_found(format!("{alias} names no room"));
         };
         let mut servers = known.rooms.get(room).map(HeldRoom::servers).unwrap_or_default();
@@ -64,7 +70,11 @@ impl Homeserver {
                 let target = format!("/_matrix/federation/v1/query/directory?room_alias={}", segment(alias));
                 match self.ask("GET", server, &target, None).await {
                     Ok(answer) if answer.is_success() && answer.json()["room_id"].is_string() => {
-                        Ok(answer.json())
+                        let mut found = answer.json();
+                        if self.has(Fault::AliasesMixed) {
+                            found["room_id"] = json!(format!("!other:{server}"));
+                        }
+                        Ok(found)
                     }
                     _ => not_found(format!("{alias} names no room")),
                 }
@@ -130,7 +140,11 @@ impl Homeserver {
     /// The rooms that this server shows to all; `limit` and the search term are the caller's wish.
     pub(crate) fn own_public_rooms(&self, limit: Option<u64>, term: Option<&str>) -> Value {
         let known = self.known();
-        let rooms = known.directory.published.iter().filter_map(|id| known.rooms.get(id)).map(listed);
+        let all: Vec<_> = known.rooms.keys().collect();
+        let published: Vec<_> = known.directory.published.iter().collect();
+        let shown = if self.has(Fault::DirectoryListsAll) { all } else { published };
+        let rooms = shown.into_iter().filter_map(|id| known.rooms.get(id)).map(listed);
+        let term = term.filter(|_| !self.has(Fault::DirectoryFilterIgnored));
         let matches = |entry: &Value| {
             term.is_none_or(|term| {
                 let texts =

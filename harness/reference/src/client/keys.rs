@@ -26,6 +26,10 @@ fn by_server(asked: &Value) -> BTreeMap<String, Object> {
     servers
 }
 
+fn own((user, wanted): (&String, &Value)) -> (String, Value) {
+    (user.clone(), wanted.clone())
+}
+
 /// How many keys there are of each algorithm, whose name the keys' ids begin with.
 pub(super) fn counted(keys: &BTreeMap<String, Value>) -> Value {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::from([("signed_curve25519", 0)]);
@@ -52,12 +56,17 @@ impl Account {
         shown.collect()
     }
 
-    /// Gives out a one-time key of a device's, each but once, or the key that is there for when none is left.
-    fn claim(&mut self, device: &str, algorithm: &str) -> Option<(String, Value)> {
+    /// Gives out a one-time key of a device's, each but once unless it `keeps` them, or the key that is there for when none
+    /// is left.
+    fn claim(&mut self, device: &str, algorithm: &str, keeps: bool) -> Option<(String, Value)> {
         let device = self.devices.get_mut(device)?;
         let is_one = |id: &&String| id.split(':').next() == Some(algorithm);
         if let Some(id) = device.one_time_keys.keys().find(is_one).cloned() {
-            return device.one_time_keys.remove_entry(&id);
+            let key = device.one_time_keys.get(&id)?.clone();
+            if !keeps {
+                device.one_time_keys.remove(&id);
+            }
+            return Some((id, key));
         }
         let id = device.fallback_keys.keys().find(is_one).cloned()?;
         device.used_fallback_keys.insert(algorithm.to_owned());
@@ -100,11 +109,18 @@ impl Homeserver {
         let mut answer = json!({
             "device_keys": {}, "master_keys": {}, "self_signing_keys": {}, "user_signing_keys": {}, "failures": {},
         });
-        for (server, users) in by_server(&call.body()["device_keys"]) {
+        for (server, mut users) in by_server(&call.body()["device_keys"]) {
             if server == self.name() {
                 add(&mut answer, &self.own_keys(&Value::Object(users)));
                 continue;
             }
+            // Of who shares no room nothing is kept, since nobody tells what changes.
+            let strangers: Object = {
+                let known = self.known();
+                users.iter().filter(|(user, _)| !known.is_met(user, self.name())).map(own).collect()
+            };
+            users.retain(|user, _| !strangers.contains_key(user));
+            self.ask_for_keys(&server, strangers, &mut answer).await;
             for user in users.keys() {
                 match self.copy_devices(user).await {
                     Some(copy) => {
@@ -137,6 +153,25 @@ impl Homeserver {
         Ok(answer)
     }
 
+    /// Adds what another server says of the keys of users of its own (server-server API, end-to-end encryption).
+    async fn ask_for_keys(&self, server: &str, users: Object, answer: &mut Value) {
+        if users.is_empty() {
+            return;
+        }
+        let body = json!({ "device_keys": users });
+        let given = self.ask("POST", server, "/_matrix/federation/v1/user/keys/query", Some(&body)).await;
+        let Some(given) = given.ok().filter(|given| given.is_success()) else {
+            answer["failures"][server] = json!({"status": 503});
+            return;
+        };
+        let given = given.json();
+        for list in ["device_keys", "master_keys", "self_signing_keys"] {
+            for user in users.keys().filter(|user| given[list][user.as_str()].is_object()) {
+                answer[list][user] = given[list][user].clone();
+            }
+        }
+    }
+
     /// The keys of users of this server, as anybody is told them.
     pub(crate) fn own_keys(&self, wanted: &Value) -> Value {
         let known = self.known();
@@ -155,6 +190,9 @@ impl Homeserver {
                 if let Some(held) = account.signing.get(key) {
                     answer[format!("{key}s")][user] = held.clone();
                 }
+            }
+            if self.has(Fault::UserSigningKeyGiven) {
+                answer["user_signing_keys"][user] = json!(account.signing.get("user_signing_key"));
             }
         }
         answer
@@ -193,7 +231,9 @@ impl Homeserver {
         for (user, devices) in wanted.as_object().into_iter().flatten() {
             let Some(account) = known.users.account(user) else { continue };
             for (device, algorithm) in devices.as_object().into_iter().flatten() {
-                if let Some((id, key)) = account.claim(device, algorithm.as_str().unwrap_or_default()) {
+                let keeps = self.has(Fault::KeysGivenTwice);
+                if let Some((id, key)) = account.claim(device, algorithm.as_str().unwrap_or_default(), keeps)
+                {
                     answer["one_time_keys"][user][device] = json!({ id: key });
                 }
             }
@@ -209,7 +249,12 @@ impl Homeserver {
                 let key = &call.body()[name];
                 if key.is_object() {
                     told |= SIGNING.contains(&name);
-                    account.signing.insert(name.to_owned(), key.clone());
+                    let mut key = key.clone();
+                    if self.has(Fault::SigningKeysOdd) {
+                        let public = key["keys"].as_object().and_then(|keys| keys.values().next().cloned());
+                        key["keys"] = json!({ "ed25519:1": public });
+                    }
+                    account.signing.insert(name.to_owned(), key);
                 }
             }
         }

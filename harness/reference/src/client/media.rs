@@ -133,6 +133,9 @@ impl Homeserver {
     }
 
     pub(super) fn store(&self, call: &Call<'_>, request: &Request<Bytes>) -> Reply {
+        if self.has(Fault::UploadsRefused) {
+            return refuse(403, "M_FORBIDDEN", "no file can be stored");
+        }
         if request.body().len() > LARGEST {
             return refuse(413, "M_TOO_LARGE", format!("a file has {LARGEST} bytes at most"));
         }
@@ -181,7 +184,8 @@ impl Homeserver {
     }
 
     async fn fetch_file(&self, server: &str, id: &str) -> Result<Arc<File>, Refusal> {
-        let target = format!("/_matrix/federation/v1/media/download/{}", segment(id));
+        let way = if self.has(Fault::MediaAskedAsThumbnail) { "thumbnail" } else { "download" };
+        let target = format!("/_matrix/federation/v1/media/{way}/{}", segment(id));
         let answer = self.ask("GET", server, &target, None).await;
         match answer {
             Ok(answer) if answer.is_success() => match File::from_parts(&answer) {

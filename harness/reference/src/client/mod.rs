@@ -20,6 +20,7 @@ mod users;
 
 pub(crate) use directory::Directory;
 pub(crate) use media::Files;
+pub(crate) use shown::stripped;
 pub(crate) use users::{Account, Users};
 
 use bytes::Bytes;

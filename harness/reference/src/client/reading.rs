@@ -1,10 +1,11 @@
 //! What users read of a room's state and single events (client-server API, getting events for a room).
 
-use samklang_matrix::{Event, StateMap};
+use samklang_matrix::{Event, StateMap, server_of};
 use serde_json::{Map, Value, json};
 
 use super::{Call, not_found, shown::Eye};
 use crate::{
+    fault::Fault,
     held_room::HeldRoom,
     homeserver::{Homeserver, Known},
     reply::{Refusal, Reply, refusal, refuse},
@@ -40,6 +41,28 @@ fn was_in(held: &HeldRoom, event: &Event) -> bool {
     before.and_then(Event::membership) == Some("join")
 }
 
+impl HeldRoom {
+    /// A state event as clients read it.
+    fn state_as_read(&self, known: &Known, id: &str, eye: Eye<'_>) -> Option<Value> {
+        let mut id = id;
+        if known.has(Fault::StateReadLate)
+            && let Some(before) = self.replaced(self.event(id)?)
+        {
+            id = before.id();
+        }
+        let mut event = self.client_event(known, id, eye)?;
+        if known.has(Fault::StateListsDropped)
+            && let Some(content) = event["content"].as_object_mut()
+        {
+            content.retain(|_, value| !value.is_array());
+        }
+        if known.has(Fault::CreatorsShownListed) && event["type"] == "m.room.power_levels" {
+            event["content"]["users"][self.state_sender("m.room.create")] = json!(100);
+        }
+        Some(event)
+    }
+}
+
 impl Homeserver {
     /// Looks into a room that is held.
     pub(super) fn look<T>(
@@ -55,8 +78,13 @@ impl Homeserver {
     pub(super) fn read_state(&self, call: &Call<'_>, room: &str) -> Reply {
         self.look(room, |known, held| {
             let state = readable_state(held, &call.user)?;
-            let events = state.values().filter_map(|id| held.client_event(known, id, call.eye()));
-            Ok(Value::Array(events.collect()))
+            let is_hidden = |(kind, user): &(String, String)| {
+                known.has(Fault::MembersOfOthersHidden)
+                    && kind == "m.room.member"
+                    && server_of(user) != Some(self.name())
+            };
+            let shown = state.iter().filter(|(place, _)| !is_hidden(place));
+            Ok(Value::Array(shown.filter_map(|(_, id)| held.state_as_read(known, id, call.eye())).collect()))
         })
     }
 
@@ -64,7 +92,7 @@ impl Homeserver {
         self.look(room, |known, held| {
             let state = readable_state(held, &call.user)?;
             let id = state.get(&(kind.to_owned(), state_key.to_owned()));
-            let Some(event) = id.and_then(|id| held.client_event(known, id, call.eye())) else {
+            let Some(event) = id.and_then(|id| held.state_as_read(known, id, call.eye())) else {
                 return not_found(format!("the room's state has no {kind} {state_key:?}"));
             };
             Ok(if call.asked.value("format") == Some("event") { event } else { event["content"].clone() })

@@ -111,7 +111,7 @@ impl HeldRoom {
     }
 
     /// The state event whose place a state event took.
-    fn replaced(&self, event: &Event) -> Option<&Event> {
+    pub(super) fn replaced(&self, event: &Event) -> Option<&Event> {
         let place = (event.kind().to_owned(), event.state_key()?.to_owned());
         self.event(self.room.state_before(event.id())?.get(&place)?)
     }
@@ -133,7 +133,7 @@ fn transaction_of(known: &Known, id: &str, eye: Eye<'_>) -> Option<String> {
 }
 
 /// State as somebody outside is shown it (client-server API, stripped state).
-pub(super) fn stripped(event: &Value) -> Value {
+pub(crate) fn stripped(event: &Value) -> Value {
     let mut shown = Map::new();
     for key in ["type", "state_key", "sender", "content"] {
         shown.insert(key.to_owned(), event[key].clone());

@@ -21,20 +21,6 @@ macro_rules! endpoints {
                 match self { $(Self::$name => concat!("content/server-server-api.md#", $section),)+ }
             }
 
-            /// The areas of the suite that have to notice when it is out of shape.
-            pub(super) fn areas(self) -> &'static [&'static str] {
-                match self {
-                    Self::ServerKeys | Self::KeyQuery | Self::KeyQueries | Self::Profile => {
-                        &["wire", "authentication"]
-                    }
-                    Self::UserDevices | Self::KeysClaim | Self::KeysQuery => &["wire", "signals", "privacy"],
-                    Self::Event | Self::EventAuth | Self::State | Self::StateIds | Self::Hierarchy => {
-                        &["wire", "privacy"]
-                    }
-                    _ => &["wire", "federation"],
-                }
-            }
-
             /// The endpoint that is asked.
             pub(crate) fn of(method: &str, path: &str) -> Option<Self> {
                 let path = path.strip_prefix("/_matrix/")?;
@@ -73,6 +59,7 @@ endpoints! {
     KeysClaim, "user-keys-claim", "POST", "federation/v1/user/keys/claim", "end-to-end-encryption";
     KeysQuery, "user-keys-query", "POST", "federation/v1/user/keys/query", "end-to-end-encryption";
     Version, "version", "GET", "federation/v1/version", "server-implementation";
+    OpenId, "openid", "GET", "federation/v1/openid/userinfo", "openid";
 }
 
 impl Endpoint {
@@ -89,6 +76,9 @@ impl Endpoint {
         Self::SendLeave,
         Self::Profile,
         Self::Send,
+        Self::KeysClaim,
+        Self::KeysQuery,
+        Self::Directory,
     ];
     /// Those that the suite has a server answer.
     pub(super) const ANSWERED: &[Self] = &[
@@ -110,6 +100,15 @@ impl Endpoint {
         Self::Send,
         Self::UserDevices,
         Self::KeysQuery,
+        Self::KeysClaim,
+        Self::KeyQuery,
+        Self::KeyQueries,
+        Self::PublicRooms,
+        Self::PublicRoomsSearch,
+        Self::Directory,
+        Self::Timestamp,
+        Self::Version,
+        Self::OpenId,
     ];
 }
 

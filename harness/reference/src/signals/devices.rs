@@ -141,7 +141,9 @@ impl Homeserver {
             }
         }
         drop(known);
-        self.send_edu(&servers, "m.signing_key_update", &content);
+        if !self.has(Fault::SigningKeysNotTold) {
+            self.send_edu(&servers, "m.signing_key_update", &content);
+        }
         self.announce();
     }
 
@@ -201,6 +203,11 @@ impl Homeserver {
             return;
         };
         let mut known = self.known();
+        if self.has(Fault::DevicesOfOwnHeard)
+            && let Some(account) = known.users.account(user)
+        {
+            account.devices.entry(device.to_owned()).or_default().keys = content["keys"].clone();
+        }
         let unowned = self.has(Fault::DevicesOfOthersHeard) && known.is_met(user, self.name());
         if !unowned && !known.concerns(origin, user, self.name()) {
             return;
@@ -233,6 +240,11 @@ impl Homeserver {
     pub(super) fn hear_signing_keys(&self, origin: &str, content: &Value) {
         let Some(user) = content["user_id"].as_str() else { return };
         let mut known = self.known();
+        if self.has(Fault::SigningKeysOfOwnHeard)
+            && let Some(account) = known.users.account(user)
+        {
+            account.signing.insert("master_key".to_owned(), content["master_key"].clone());
+        }
         let unowned = self.has(Fault::SigningKeysOfOthersHeard) && known.is_met(user, self.name());
         if !(unowned || known.concerns(origin, user, self.name()))
             || !SIGNING.iter().any(|key| content[key].is_object())

@@ -75,6 +75,11 @@ impl Homeserver {
                 if self.has(Fault::PresenceFlattened) && entry["presence"] == "unavailable" {
                     entry["presence"] = json!("online");
                 }
+                if self.has(Fault::PresenceWordsCut)
+                    && let Some(words) = entry["status_msg"].as_str()
+                {
+                    entry["status_msg"] = json!(words.chars().take(6).collect::<String>());
+                }
                 if self.has(Fault::PresenceWithoutWords)
                     && let Some(entry) = entry.as_object_mut()
                 {
@@ -95,7 +100,8 @@ impl Homeserver {
         let (servers, own) = {
             let known = self.known();
             let Some(held) = known.rooms.get(room) else { return };
-            let own: Vec<_> = held.members("join").into_iter().filter(|user| self.is_own(user)).collect();
+            let is_told = |user: &String| self.is_own(user) || self.has(Fault::PresenceOfOthersTold);
+            let own: Vec<_> = held.members("join").into_iter().filter(is_told).collect();
             (held.servers(), own)
         };
         match server_of(newcomer) {

@@ -51,6 +51,9 @@ impl Homeserver {
                 self.known().put_into_inboxes(sender, kind, &messages);
                 continue;
             }
+            if self.has(Fault::NotesNotSent) {
+                continue;
+            }
             let mut id = self.transaction_id().to_string();
             if self.has(Fault::NoteIdsLong) {
                 id = format!("{id:0>40}");

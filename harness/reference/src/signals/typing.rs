@@ -60,7 +60,11 @@ impl Homeserver {
         if !on && self.has(Fault::TypingEndNotTold) {
             return;
         }
-        self.send_edu(servers, "m.typing", &json!({"room_id": room, "user_id": user, "typing": on}));
+        let mut content = json!({"room_id": room, "user_id": user, "typing": on});
+        if self.has(Fault::TypingWithoutRoom) {
+            content["room_id"] = Value::Null;
+        }
+        self.send_edu(servers, "m.typing", &content);
     }
 
     /// Notes that somebody types for at most so long, or does not type.

@@ -9,7 +9,7 @@ use samklang_verdict::{CheckId, Problem, ReasonCode, message};
 use sha2::{Digest, Sha256};
 
 /// The file's first line.
-const HEADER: &str = "fault\tcheck\treason\troom_version";
+const HEADER: &str = "fault\tcheck\treason\troom_version\tscenario";
 
 /// A check that turns red, for a reason, by a fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,8 @@ pub struct Kill {
     pub reason: ReasonCode,
     /// The newest room version in which it says so.
     pub room_version: String,
+    /// The scenario that is played there: the check's own, or for a rule of traffic one in which the rule is broken.
+    pub scenario: String,
 }
 
 /// All kills.
@@ -31,14 +33,18 @@ pub struct KillMatrix {
 }
 
 impl FromIterator<Kill> for KillMatrix {
-    /// Of several kills that differ in the room version alone, the newest one counts.
+    /// Of several kills that differ only in where they were seen, the one in the newest room version counts, and there
+    /// the one in the first scenario.
     fn from_iter<T: IntoIterator<Item = Kill>>(kills: T) -> Self {
-        let number = |kill: &Kill| kill.room_version.parse::<u32>().unwrap_or(0);
+        let place = |kill: &Kill| {
+            let newest = kill.room_version.parse::<u32>().unwrap_or(0);
+            (std::cmp::Reverse(newest), kill.scenario.clone())
+        };
         let mut newest: BTreeMap<_, Kill> = BTreeMap::new();
         for kill in kills {
             let key = (kill.fault.clone(), kill.check.clone(), kill.reason.clone());
             match newest.get(&key) {
-                Some(known) if number(known) >= number(&kill) => {}
+                Some(known) if place(known) <= place(&kill) => {}
                 _ => {
                     newest.insert(key, kill);
                 }
@@ -74,8 +80,8 @@ impl KillMatrix {
         }
         let mut kills = BTreeSet::new();
         for (number, line) in lines {
-            let [fault, check, reason, version] = line.split('\t').collect::<Vec<_>>()[..] else {
-                return Err((number, "expected four columns".to_owned()));
+            let [fault, check, reason, version, scenario] = line.split('\t').collect::<Vec<_>>()[..] else {
+                return Err((number, "expected five columns".to_owned()));
             };
             let wrong = |error: &dyn std::fmt::Display| (number, error.to_string());
             let kill = Kill {
@@ -83,6 +89,7 @@ impl KillMatrix {
                 check: CheckId::new(check).map_err(|error| wrong(&error))?,
                 reason: ReasonCode::new(reason).map_err(|error| wrong(&error))?,
                 room_version: version.to_owned(),
+                scenario: scenario.to_owned(),
             };
             if kills.last().is_some_and(|last| *last >= kill) {
                 return Err((number, "out of order, or twice".to_owned()));
@@ -94,8 +101,10 @@ impl KillMatrix {
 
     /// The file's text.
     pub fn to_text(&self) -> String {
-        let line =
-            |kill: &Kill| format!("{}\t{}\t{}\t{}\n", kill.fault, kill.check, kill.reason, kill.room_version);
+        let line = |kill: &Kill| {
+            let Kill { fault, check, reason, room_version, scenario } = kill;
+            format!("{fault}\t{check}\t{reason}\t{room_version}\t{scenario}\n")
+        };
         std::iter::once(format!("{HEADER}\n")).chain(self.kills.iter().map(line)).collect()
     }
 
@@ -122,16 +131,25 @@ impl KillMatrix {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    pub(super) fn kill(fault: &str, check: &str, version: &str) -> Kill {
-        Kill {
+impl Kill {
+    /// A kill by a check that says that an event is shown.
+    pub(super) fn example(fault: &str, check: &str, room_version: &str, scenario: &str) -> Self {
+        Self {
             fault: fault.to_owned(),
             check: CheckId::new(check).unwrap(),
             reason: ReasonCode::new("pdu.shown").unwrap(),
-            room_version: version.to_owned(),
+            room_version: room_version.to_owned(),
+            scenario: scenario.to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kill(fault: &str, check: &str, version: &str) -> Kill {
+        Kill::example(fault, check, version, "events.x")
     }
 
     #[test]
@@ -139,6 +157,7 @@ mod tests {
         let matrix: KillMatrix = [
             kill("b", "events.x/flow", "11"),
             kill("a", "events.x/flow", "9"),
+            Kill::example("a", "events.x/flow", "10", "events.z"),
             kill("a", "events.x/flow", "10"),
             kill("a", "rooms.y/flow", "12"),
         ]
@@ -147,7 +166,7 @@ mod tests {
         let text = matrix.to_text();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
-        assert_eq!(lines[1], "a\tevents.x/flow\tpdu.shown\t10");
+        assert_eq!(lines[1], "a\tevents.x/flow\tpdu.shown\t10\tevents.x");
         assert_eq!(KillMatrix::parse(&text), Ok(matrix.clone()));
         assert_eq!(matrix.proofs_of("events.x/flow"), ["a", "b"]);
         assert_eq!(matrix.proofs_of("events.x/other"), [""; 0]);
@@ -159,11 +178,11 @@ mod tests {
         let table = [
             ("", 1, "expected"),
             ("fault\n", 1, "expected"),
-            ("a\tevents.x/flow\tpdu.shown\n", 2, "four columns"),
-            ("a\tEvents/flow\tpdu.shown\t11\n", 2, "check id"),
-            ("a\tevents.x/flow\tshown\t11\n", 2, "reason code"),
-            ("b\tevents.x/flow\tpdu.shown\t11\na\tevents.x/flow\tpdu.shown\t11\n", 3, "order"),
-            ("b\tevents.x/flow\tpdu.shown\t11\nb\tevents.x/flow\tpdu.shown\t11\n", 3, "twice"),
+            ("a\tevents.x/flow\tpdu.shown\t11\n", 2, "five columns"),
+            ("a\tEvents/flow\tpdu.shown\t11\tx\n", 2, "check id"),
+            ("a\tevents.x/flow\tshown\t11\tx\n", 2, "reason code"),
+            ("b\tevents.x/flow\tpdu.shown\t11\tx\na\tevents.x/flow\tpdu.shown\t11\tx\n", 3, "order"),
+            ("b\tevents.x/flow\tpdu.shown\t11\tx\nb\tevents.x/flow\tpdu.shown\t11\tx\n", 3, "twice"),
         ];
         for (text, line, error) in table {
             let text = if line == 1 { text.to_owned() } else { format!("{HEADER}\n{text}") };

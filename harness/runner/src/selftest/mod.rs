@@ -6,6 +6,7 @@ pub mod exceptions;
 pub mod findings;
 pub mod matrix;
 mod play;
+mod sample;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,10 +20,11 @@ use samklang_verdict::{CheckId, Play, Problem, ReasonCode};
 
 use self::{
     exceptions::Exceptions,
-    findings::{Covered, Evidence, Findings},
+    findings::{Evidence, Findings},
     matrix::{Kill, KillMatrix},
+    sample::Sample,
 };
-use crate::{scenario::Kind, suite::Suite};
+use crate::suite::Suite;
 
 /// What is to be played.
 pub struct Selftest {
@@ -32,7 +34,7 @@ pub struct Selftest {
     pub casts: Vec<Cast>,
     /// The faults.
     pub faults: Vec<Fault>,
-    /// Whether only the scenarios of a fault's areas are played for it.
+    /// Whether only so much is played that each check turns red once again, and each fault is noticed once again.
     pub quick: bool,
     /// How many plays run at a time, each on a thread of its own.
     pub jobs: usize,
@@ -56,8 +58,8 @@ pub struct Showing {
 pub enum CameTo {
     /// Green.
     Pass,
-    /// Red.
-    Fail(ReasonCode),
+    /// Red, for this reason, by what happened in this scenario.
+    Fail(ReasonCode, String),
     /// It did not apply.
     NotApplicable,
     /// It was not judged, for this reason.
@@ -81,26 +83,59 @@ impl Selftest {
         play::show(self, None, None, deployer)
     }
 
-    /// Plays the honest server, and where all is green, those with faults. `heard` is told of each as it ends.
+    /// Plays the honest server, and where all is green, those with faults. `heard` is told of each as it ends, and of how
+    /// many there are in all.
     ///
     /// # Errors
     /// When a stage does not come up.
-    pub fn play(&self, heard: &(dyn Fn(&Showing) + Sync)) -> Result<Played, Problem> {
+    pub fn play(&self, heard: &(dyn Fn(&Showing, usize) + Sync)) -> Result<Played, Problem> {
         let honest = self.show(&EmbeddedDeployer::default())?;
-        heard(&honest);
-        let faults = if honest.troubles().next().is_some() { &[][..] } else { &self.faults };
-        let matrix = play::side_by_side(self, faults, &honest, heard)?;
+        let is_green = honest.troubles().next().is_none();
+        let faulty = if is_green { self.faulty(&honest) } else { vec![] };
+        let all = faulty.len() + 1;
+        heard(&honest, all);
+        let matrix = play::side_by_side(self, &faulty, &honest, &|showing| heard(showing, all))?;
         Ok(Played { honest, matrix })
     }
 
+    /// The faults that are played, and where.
+    fn faulty(&self, honest: &Showing) -> Vec<(Fault, Places)> {
+        let sample = self.sample();
+        let everywhere = Places::of(honest);
+        let places = |fault: &Fault| match &sample {
+            Some(sample) => sample.places(&fault.name()),
+            None => everywhere.clone(),
+        };
+        let faulty = self.faults.iter().map(|fault| (*fault, places(fault)));
+        faulty.filter(|(_, places)| !places.0.is_empty()).collect()
+    }
+
+    /// What a quick test looks for.
+    fn sample(&self) -> Option<Sample> {
+        let names: BTreeSet<_> = self.faults.iter().map(|fault| fault.name()).collect();
+        self.quick.then(|| Sample::of(&self.suite.kill_matrix, &names))
+    }
+
+    /// The matrix on file, with what `played` found out about the faults that were played in place of what it says of them.
+    pub fn matrix_after(&self, played: &Played) -> KillMatrix {
+        let names: BTreeSet<_> = self.faults.iter().map(|fault| fault.name()).collect();
+        let is_other = |kill: &&Kill| !names.contains(&kill.fault) && kill.fault.parse::<Fault>().is_ok();
+        let others = self.suite.kill_matrix.kills().filter(is_other);
+        others.chain(played.matrix.kills()).cloned().collect()
+    }
+
     /// What `played` says about the suite, held against what is on file.
-    pub fn findings(&self, played: &Played, stored: &KillMatrix, exceptions: &Exceptions) -> Findings {
+    pub fn findings(&self, played: &Played, exceptions: &Exceptions) -> Findings {
         let faults: Vec<_> = self.faults.iter().map(|fault| fault.name()).collect();
         let complete = !self.quick && faults.len() == Fault::all().len();
-        let places = Places::of(&played.honest);
-        let covers = |kill: &Kill| if complete { Covered::Surely } else { self.covered(kill, &places) };
+        let (sample, places) = (self.sample(), Places::of(&played.honest));
+        let covers = |kill: &Kill| match &sample {
+            _ if complete => true,
+            Some(sample) => sample.contains(kill),
+            None => faults.contains(&kill.fault) && places.contain(kill.check.scenario(), &kill.room_version),
+        };
         Findings::of(&Evidence {
-            stored,
+            stored: &self.suite.kill_matrix,
             found: &played.matrix,
             complete,
             covers: &covers,
@@ -109,21 +144,6 @@ impl Selftest {
             checks: self.suite.check_ids().len(),
             exceptions,
         })
-    }
-
-    /// What a test that does not look for everything says about a stored kill. In a quick one, a scenario that judges what
-    /// others put on the wire sees less.
-    fn covered(&self, kill: &Kill, places: &Places) -> Covered {
-        let Ok(fault) = kill.fault.parse() else { return Covered::Not };
-        let scenario = self.suite.scenarios.iter().find(|scenario| scenario.id == kill.check.scenario());
-        let Some(scenario) = scenario.filter(|_| self.faults.contains(&fault)) else { return Covered::Not };
-        let is_played = places.contain(scenario.id, &kill.room_version)
-            && (!self.quick || fault.areas().contains(&scenario.area()));
-        match (is_played, self.quick && scenario.kind == Kind::Passive) {
-            (false, _) => Covered::Not,
-            (true, true) => Covered::Perhaps,
-            (true, false) => Covered::Surely,
-        }
     }
 }
 
@@ -145,12 +165,17 @@ impl Places {
             let mut held = BTreeSet::new();
             for (version, checks) in versions.into_iter().rev().filter(|(version, _)| *version != 0) {
                 if !checks.is_subset(&held) {
-                    places.0.entry(scenario.to_owned()).or_default().insert(version.to_string());
+                    places.add(scenario, &version.to_string());
                     held.extend(checks);
                 }
             }
         }
         places
+    }
+
+    /// Adds a scenario in a room version.
+    fn add(&mut self, scenario: &str, room_version: &str) {
+        self.0.entry(scenario.to_owned()).or_default().insert(room_version.to_owned());
     }
 
     fn contain(&self, scenario: &str, room_version: &str) -> bool {
@@ -161,7 +186,7 @@ impl Places {
 impl Showing {
     /// What is neither green nor set aside: in an honest server nothing.
     pub fn troubles(&self) -> impl Iterator<Item = (&CheckId, &Play, &CameTo)> {
-        let trouble = |came: &CameTo| matches!(came, CameTo::Fail(_) | CameTo::Unjudged(_));
+        let trouble = |came: &CameTo| matches!(came, CameTo::Fail(..) | CameTo::Unjudged(_));
         self.seen.iter().filter(move |(_, came)| trouble(came)).map(|((id, play), came)| (id, play, came))
     }
 
@@ -174,12 +199,13 @@ impl Showing {
     fn kills(&self, honest: &Showing) -> impl Iterator<Item = Kill> {
         let fault = self.fault.map(Fault::name).unwrap_or_default();
         self.seen.iter().filter_map(move |(place, came)| {
-            let CameTo::Fail(reason) = came else { return None };
+            let CameTo::Fail(reason, scenario) = came else { return None };
             (honest.seen.get(place) == Some(&CameTo::Pass)).then(|| Kill {
                 fault: fault.clone(),
                 check: place.0.clone(),
                 reason: reason.clone(),
                 room_version: place.1.room_version.clone(),
+                scenario: scenario.clone(),
             })
         })
     }

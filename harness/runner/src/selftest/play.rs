@@ -1,6 +1,7 @@
 //! Plays servers with faults: each on a stage, a clock and a thread of its own.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -14,7 +15,7 @@ use samklang_stage::{
     stage::{Logs, Stage},
     waiting,
 };
-use samklang_verdict::{CheckId, Problem, Role, ScenarioId, Verdict, message};
+use samklang_verdict::{CheckId, ExchangeId, Problem, Role, ScenarioId, Verdict, message};
 use tokio::sync::watch;
 
 use super::{
@@ -23,26 +24,28 @@ use super::{
 };
 use crate::{
     plan::{Selection, Trial, plan},
+    scenario::Kind,
     schedule::{Played, Schedule},
 };
 
 /// How many scenarios share a stage at a time: they wait for each other's servers, which costs no time here.
 const SIDE_BY_SIDE: usize = 6;
 
-/// Plays a server with each of these faults, as many at a time as there are jobs, and keeps what was noticed.
+/// Plays a server with each of these faults, in its places, as many at a time as there are jobs, and keeps what was
+/// noticed.
 pub(super) fn side_by_side(
     test: &Selftest,
-    faults: &[Fault],
+    faulty: &[(Fault, Places)],
     honest: &Showing,
     heard: &(dyn Fn(&Showing) + Sync),
 ) -> Result<KillMatrix, Problem> {
-    let (next, places) = (AtomicUsize::new(0), Places::of(honest));
+    let next = AtomicUsize::new(0);
     let ended: Mutex<Vec<Result<Vec<Kill>, Problem>>> = Mutex::default();
     let work = || {
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(fault) = faults.get(place) else { return };
-            let showing = show(test, Some(*fault), Some(&places), &EmbeddedDeployer::new(Some(*fault)));
+            let Some((fault, places)) = faulty.get(place) else { return };
+            let showing = show(test, Some(*fault), Some(places), &EmbeddedDeployer::new(Some(*fault)));
             let kills = showing.map(|showing| {
                 heard(&showing);
                 showing.kills(honest).collect()
@@ -52,7 +55,7 @@ pub(super) fn side_by_side(
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> =
-            (0..test.jobs.clamp(1, faults.len().max(1))).map(|_| scope.spawn(work)).collect();
+            (0..test.jobs.clamp(1, faulty.len().max(1))).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| worker.join())
     })
     .map_err(|_| Problem::harness(message!("selftest.panicked")))?;
@@ -84,40 +87,53 @@ pub(super) fn show(
             seed: test.seed,
             stop,
         };
-        let ending = schedule.play_all(trials(test, fault, places)?, &|_: &Played| {}).await;
+        let ending = schedule.play_all(trials(test, places)?, &|_: &Played| {}).await;
         schedule.stage.down().await;
         if let Some(problem) = ending.casualty {
             return Err(problem);
         }
-        Ok(ending.played.iter().flat_map(of_play).collect())
+        let scenarios = scenarios_of(&ending.played);
+        Ok(ending.played.iter().flat_map(|played| of_play(played, &scenarios)).collect())
     })?;
     Ok(Showing { fault, seen, took: begun.elapsed() })
 }
 
-/// What a server with this fault plays. The honest server plays all that any other does.
-fn trials(test: &Selftest, fault: Option<Fault>, places: Option<&Places>) -> Result<Vec<Trial>, Problem> {
-    let mut selection = Selection::default();
-    if test.quick {
-        let areas = match &fault {
-            Some(fault) => fault.areas().to_vec(),
-            None => test.faults.iter().flat_map(|fault| fault.areas()).copied().collect(),
-        };
-        selection.terms = areas.into_iter().map(str::to_owned).collect();
-    }
-    let mut trials = plan(&test.suite, &selection, &test.casts, &[Role::A], false)?;
+/// What is played in these places, or everywhere.
+fn trials(test: &Selftest, places: Option<&Places>) -> Result<Vec<Trial>, Problem> {
+    let mut trials = plan(&test.suite, &Selection::default(), &test.casts, &[Role::A], false)?;
     if let Some(places) = places {
         trials.retain(|trial| places.contain(trial.scenario.id, &trial.play.room_version));
     }
     Ok(trials)
 }
 
-fn of_play(played: &Played) -> impl Iterator<Item = ((CheckId, samklang_verdict::Play), CameTo)> {
+/// The scenario that each exchange belongs to.
+fn scenarios_of(played: &[Played]) -> BTreeMap<ExchangeId, &'static str> {
+    let active = played.iter().filter(|played| played.trial.scenario.kind != Kind::Passive);
+    let belongs = |played: &Played| {
+        let scenario = played.trial.scenario.id;
+        played.transcript.iter().map(move |exchange| (exchange.id, scenario)).collect::<Vec<_>>()
+    };
+    active.flat_map(belongs).collect()
+}
+
+fn of_play(
+    played: &Played,
+    scenarios: &BTreeMap<ExchangeId, &'static str>,
+) -> impl Iterator<Item = ((CheckId, samklang_verdict::Play), CameTo)> {
     let scenario = ScenarioId::new(played.trial.scenario.id).ok();
     played.checks.iter().filter_map(move |(name, outcome)| {
         let id = CheckId::of(scenario.as_ref()?, name).ok()?;
         let came = match &outcome.verdict {
             Verdict::Pass { .. } => CameTo::Pass,
-            Verdict::Fail(fail) => CameTo::Fail(fail.reason.clone()),
+            Verdict::Fail(fail) => {
+                let evident =
+                    outcome.verdict.evidence().into_iter().filter_map(|id| scenarios.get(&id).copied());
+                // What belongs to no scenario may be seen in any.
+                let seen_in = evident.min().or(scenarios.values().min().copied());
+                let seen_in = seen_in.filter(|_| played.trial.scenario.kind == Kind::Passive);
+                CameTo::Fail(fail.reason.clone(), seen_in.unwrap_or(played.trial.scenario.id).to_owned())
+            }
             Verdict::NotApplicable { .. } => CameTo::NotApplicable,
             Verdict::Inconclusive { message, .. }
             | Verdict::Error { message, .. }

@@ -19,7 +19,7 @@ use samklang_runner::{
     play,
     scenario::{CheckPlan, Need, Scenario},
     scene::Scene,
-    schedule::Schedule,
+    schedule::{Played, Schedule},
     selftest::matrix::KillMatrix,
     suite::{Profile, Requirements, Suite},
     tally,
@@ -237,7 +237,8 @@ impl Bench {
         let play = Play { room_version: "11".into(), host: Role::A };
         let trials = vec![Trial { scenario, play, obstacle: None }];
         let mut played = self.schedule.play_all(trials, &|_| {}).await.played;
-        self.schedule.classify(&mut played, &|_| {}).await;
+        let news = |played: &Played| tally::is_news(&self.order, &self.schedule.suite, &[], played);
+        self.schedule.classify(&mut played, &news, &|_| {}).await;
         let checks = tally::checks(&self.order, &self.schedule.suite, &[], &played);
         checks.into_iter().map(|check| (check.id.name().to_owned(), check)).collect()
     }
@@ -350,6 +351,30 @@ async fn a_fail_that_does_not_come_again_is_flaky_and_stays_a_fail() {
     assert_eq!((flow.verdict.name(), flow.disposition), ("fail", Disposition::Flaky));
     let tries: Vec<_> = flow.attempts.iter().map(|attempt| attempt.verdict.as_str()).collect();
     assert_eq!(tries, ["fail", "pass", "pass"]);
+}
+
+#[tokio::test]
+async fn a_fail_that_a_record_covers_is_not_played_again() {
+    for (recorded, tries) in [("fake.mood", 0), ("fake.other", 3)] {
+        let mut bench = Bench::new(&format!("recorded-{recorded}"), Fault::None);
+        let record = serde_json::from_value(serde_json::json!({
+            "check": "fake.gloomy/flow", "reason": recorded, "owner": "x", "because": "x", "issue": "x",
+            "expires": "2027-01-01",
+        }));
+        bench.order.deviations.insert("pebble".into(), vec![record.unwrap()]);
+        let flow = &bench.play(&GLOOMY).await["flow"];
+        assert_eq!((flow.verdict.name(), flow.attempts.len()), ("fail", tries), "{recorded}");
+        assert_eq!(flow.disposition == Disposition::Deviation, tries == 0, "{:?}", flow.disposition);
+    }
+}
+
+static GLOOMY: Scenario = scenario("fake.gloomy", &[], play!(gloomy));
+
+async fn gloomy(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let room = alice.create_room(Public).await?;
+    Err(alice.wrong("fake.mood", message!("blame.shown"), room.done.observations.all()))
 }
 
 #[tokio::test]

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use samklang_reference::{Fault, Homeserver};
 use samklang_verdict::{Problem, Role, message};
-use serde_json::json;
 
 use super::{Cast, Deployer, Ground, Listening, Progress, Running, Start};
 use crate::switchboard::{FederationClient, PeerService};
@@ -27,18 +26,12 @@ pub trait Embedded: Send + Sync {
 
 struct Whole {
     server: Arc<Homeserver>,
-    /// What it says it is: several descriptors may stand for it, and servers that are cast differently may not answer alike.
-    version: Bytes,
 }
 
 #[async_trait]
 impl Embedded for Whole {
     async fn federation(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let answer = self.server.federation(&request).await;
-        if answer.status() == 200 && request.uri().path() == "/_matrix/federation/v1/version" {
-            return answer.map(|_| self.version.clone());
-        }
-        answer
+        self.server.federation(&request).await
     }
 
     async fn client(&self, request: Request<Bytes>) -> Response<Bytes> {
@@ -62,8 +55,9 @@ pub fn homeserver(
 ) -> Result<Arc<dyn Embedded>, Problem> {
     let server = Homeserver::new(name, Box::new(way), fault)
         .map_err(|error| Problem::harness(message!("stage.no-peer", name = name, error = error)))?;
-    let version = json!({"server": {"name": cast.vendor.title, "version": cast.version}});
-    Ok(Arc::new(Whole { server, version: version.to_string().into() }))
+    // Several descriptors may stand for it, and servers that are cast differently may not answer alike.
+    server.present_as(&cast.vendor.title, &cast.version);
+    Ok(Arc::new(Whole { server }))
 }
 
 /// A server inside this program as the switchboard knows it.

@@ -43,13 +43,14 @@ struct MatrixSession {
     me: Party,
     user_id: String,
     token: String,
+    /// None where the user was not made here.
+    password: Option<String>,
 }
 
 #[async_trait]
 impl Driver for MatrixDriver {
     async fn register(&self, localpart: &str, name: &str) -> Call<Box<dyn Session>> {
         let me = Party::User { name: name.to_owned() };
-        // Nobody logs in with it again; it exists because the API wants one.
         let password: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
         let ask = async |auth: Option<Value>| {
             let mut body = json!({"username": localpart, "password": password});
@@ -75,6 +76,7 @@ impl Driver for MatrixDriver {
             me,
             user_id: text("user_id")?,
             token: text("access_token")?,
+            password: Some(password),
         };
         Ok(Answered { value: Box::new(session), exchange: reply.exchange })
     }
@@ -343,6 +345,31 @@ impl Session for MatrixSession {
     async fn capabilities(&self) -> Call<Value> {
         let reply = self.ask(client::discovery::get_capabilities::v3::Request::new(), CALL_BOUND).await?;
         Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
+    }
+
+    async fn ask_api(&self, method: &str, path: &str, body: &Value) -> Call<Value> {
+        let bytes = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
+        let request = ::http::Request::builder()
+            .method(method)
+            .uri(format!("{}/_matrix/client{path}", self.api.base()))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json")
+            .body(bytes)
+            .map_err(|error| unsendable(&error))?;
+        let reply = self.api.call_well(self.me.clone(), request, CALL_BOUND).await?;
+        Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
+    }
+
+    async fn add_device(&self) -> Call<String> {
+        let Some(password) = &self.password else { return Err(CallError::NotOffered { verb: "add_device" }) };
+        let identifier = json!({"type": "m.id.user", "user": self.user_id});
+        let body = json!({"type": "m.login.password", "identifier": identifier, "password": password});
+        let request = ::http::Request::post(format!("{}/_matrix/client/v3/login", self.api.base()))
+            .header("content-type", "application/json")
+            .body(body.to_string().into_bytes())
+            .map_err(|error| unsendable(&error))?;
+        let reply = self.api.call_well(self.me.clone(), request, CALL_BOUND).await?;
+        Ok(Answered { value: text_of(&accepted(&reply)?, "device_id", &reply)?, exchange: reply.exchange })
     }
 
     async fn upload(&self, file: &File) -> Call<String> {

@@ -228,6 +228,15 @@ pub trait Session: Send + Sync {
     async fn capabilities(&self) -> Call<Value> {
         Err(CallError::NotOffered { verb: "capabilities" })
     }
+    /// Asks the Matrix client API something for which there is no verb; `path` begins below `/_matrix/client`, and a null
+    /// body is none. Answers as the API does.
+    async fn ask_api(&self, _method: &str, _path: &str, _body: &Value) -> Call<Value> {
+        Err(CallError::NotOffered { verb: "ask_api" })
+    }
+    /// Logs the user in once more; answers with the id of the new device.
+    async fn add_device(&self) -> Call<String> {
+        Err(CallError::NotOffered { verb: "add_device" })
+    }
     /// Stores a file; answers with its `mxc://` address.
     async fn upload(&self, file: &File) -> Call<String>;
     /// Fetches a file by its `mxc://` address.

@@ -1,5 +1,6 @@
 //! Users with verbs. A scenario is written in these; the driver beneath maps them to the vendor's API.
 
+mod devices;
 mod failure;
 mod ledger;
 mod pattern;
@@ -9,6 +10,7 @@ mod view;
 
 use std::sync::{Arc, OnceLock};
 
+pub use devices::UserKeys;
 pub use failure::{Actor, Done, Failure, MustBeRefused, Refused, Shown, Wrong};
 pub use ledger::{Bounds, Ledger};
 pub use pattern::{

@@ -73,6 +73,15 @@ pub(super) const CASES: &[Case] = &[
         }
         vec![exchange]
     }),
+    // Who asks somebody from outside has asked, though nobody answers.
+    ("wire.names/of-the-run", "11", |world, right| {
+        let mut exchange = world.asks("GET", PROFILE, &Value::Null);
+        if !right {
+            exchange.to = Party::Stranger { name: "elsewhere.test".into() };
+            (exchange.status, exchange.broken) = (None, Some("nobody is there".into()));
+        }
+        vec![exchange]
+    }),
     ("wire.key-documents/ids", "11", |world, right| {
         keys(world, right, |document| {
             let key = document["verify_keys"]["ed25519:1"].take();
@@ -122,6 +131,9 @@ pub(super) const CASES: &[Case] = &[
         signal(world, right, "m.presence", presence(ALICE), |edu| {
             edu["push"][0]["presence"] = json!("asleep");
         })
+    }),
+    ("wire.signals/presence", "11", |world, right| {
+        signal(world, right, "m.presence", presence(ALICE), |edu| edu["push"] = json!(7))
     }),
     ("wire.signals/own-users", "11", |world, right| {
         signal(world, right, "m.presence", presence(ALICE), |edu| *edu = presence("@carol:b.test"))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use samklang_matrix::StateMap;
+use samklang_matrix::{StateMap, format_breaches};
 use serde_json::{Map, Value, json};
 
 use super::{View, was_in_at};
@@ -105,6 +105,14 @@ impl View<'_> {
         let mut timeline: Vec<_> = shown.iter().filter_map(|entry| event(&entry.id)).collect();
         if self.known.has(Fault::EventsShownTwice) {
             timeline.extend(timeline.clone());
+        }
+        if self.known.has(Fault::MalformedShown) {
+            let is_here = |(position, event): &&(Position, Value)| {
+                since.is_none_or(|since| *position > since) && event["room_id"] == *held.room.id()
+            };
+            let malformed = self.known.malformed.values().filter(is_here).map(|(_, event)| event);
+            let broken = malformed.filter(|event| !format_breaches(event, held.room.version()).is_empty());
+            timeline.extend(broken.cloned());
         }
         let mut section = json!({
             "timeline": {"events": timeline, "limited": shown.len() < seen.len() || since.is_none()},

@@ -1,0 +1,153 @@
+//! What a server tells others of its own users' devices and keys (server-server API, device management, end-to-end
+//! encryption, send-to-device messaging).
+
+use samklang_stage::user::UserKeys;
+
+use super::edu::{NOTE, to_device};
+use crate::prelude::*;
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    id: "signals.devices-told",
+    title: "Other servers learn of a user's devices and keys, and of their changes; messages to devices reach them.",
+    catalogue: &["EE-05", "EE-06", "EE-07"],
+    requirements: &["SS-DEVLIST-001"],
+    needs: &[Need::Wire, Need::Feature("device-lists"), Need::Feature("to-device")],
+    versions: Versions::Newest,
+    checks: &[
+        CheckPlan::new("from-outside", "Who shares no room is given the device keys as they were published.")
+            .of(&["SS-E2EE-002", "SS-E2EE-011"]),
+        CheckPlan::new("signing-keys-from-outside", "So are the cross-signing keys.")
+            .of(&["SS-E2EE-011", "SS-XSIGN-006"]),
+        CheckPlan::new("added", "A new device is told.").of(&["SS-DEVLIST-001"]),
+        CheckPlan::new("renamed", "That a device has another name is told, and told again the next time.")
+            .of(&["SS-DEVLIST-003"]),
+        CheckPlan::new(
+            "signing-keys",
+            "New cross-signing keys are told, and are given as they were published.",
+        )
+        .of(&["SS-XSIGN-001", "SS-XSIGN-005"]),
+        CheckPlan::new("no-key-twice", "No one-time key is given out twice.").of(&["SS-E2EE-005"]),
+        CheckPlan::new("message", "A message to all devices of a user is delivered.")
+            .of(&["SS-TODEV-001", "SS-TODEV-005"]),
+    ],
+    play: play!(devices_told),
+    ..Scenario::PAIR
+}];
+
+/// Alice's keys, as Bob's server has them: first while they share no room, then while they do.
+async fn devices_told(scene: &Scene) -> Result<(), Failure> {
+    let [host, guest] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let bob = guest.register("bob").await?;
+    let dave = host.register("dave").await?;
+    let keys =
+        || UserKeys::generate().map_err(|error| Problem::harness(message!("judging.bad-id", error = error)));
+    let published = dave.publish_signing_keys(&keys()?).await?;
+    let shown = bob.device_keys_of(dave.id()).await?;
+    let held = shown.value["master_keys"][dave.id()].clone();
+    let outcome = as_published(&bob, shown, &published["master_key"], &held);
+    scene.check("signing-keys-from-outside", outcome);
+    let keys = keys()?;
+    let device = alice.device_id().await?;
+    let published = alice.publish_device_keys(&keys, &device, 3).await?;
+    let shown = bob.device_keys_of(alice.id()).await?;
+    let held = shown.value["device_keys"][alice.id()][&device].clone();
+    scene.check("from-outside", as_published(&bob, shown, &published, &held));
+
+    let room = alice.create_room(Private).await?;
+    bring_in(&alice, &bob, &room).await?;
+    alice.set_state(&room, "m.room.encryption", "", json!({"algorithm": "m.megolm.v1.aes-sha2"})).await?;
+    let known = alice.send(&room, "all are here").await?;
+    let known = Observations::from(bob.sees(&known).await?);
+    // From here on Bob's server may hold Alice's list.
+    bob.device_keys_of(alice.id()).await?;
+    let told = async |kind: &str, what: &str, wanted: &(dyn Fn(&Value) -> bool + Sync)| match scene
+        .signal_on_wire(kind, alice.role(), |edu| wanted(&edu["content"]))
+        .await
+    {
+        Err(Failure::Inconclusive(_)) => {
+            Err(alice.wrong("devices.not_told", message!("fail.not-told", what = what), known.all()))
+        }
+        other => other,
+    };
+    let of_device = |device: &str, after: i64| {
+        let device = device.to_owned();
+        move |update: &Value| {
+            update["device_id"] == *device
+                && update["stream_id"].as_i64().is_some_and(|stream| stream > after)
+        }
+    };
+    let new = alice.add_device().await?;
+    let added = told("m.device_list_update", "the new device", &of_device(&new, -1)).await;
+    let stream = |update: &Result<Observed, Failure>| {
+        update.as_ref().map_or(0, |edu| edu.value["content"]["stream_id"].as_i64().unwrap_or_default())
+    };
+    let mut last = stream(&added);
+    scene.check("added", added);
+    let mut renamed = Vec::new();
+    for name in ["the old telephone", "the new telephone"] {
+        alice.rename_device(&device, name).await?;
+        let update = told("m.device_list_update", name, &of_device(&device, last)).await;
+        last = stream(&update);
+        renamed.push(update);
+    }
+    let renamed: Result<Vec<_>, _> = renamed.into_iter().collect();
+    scene.check("renamed", renamed.map(|both| by_both(both[0].clone(), both[1].clone())));
+
+    let signing = async {
+        let published = alice.publish_signing_keys(&keys).await?;
+        let is_of_alice = |update: &Value| update["user_id"] == *alice.id();
+        let edu = told("m.signing_key_update", "the cross-signing keys", &is_of_alice).await?;
+        let wanted = &published["master_key"];
+        let given = || async {
+            let shown = bob.device_keys_of(alice.id()).await?;
+            let held = shown.value["master_keys"][alice.id()].clone();
+            Ok(as_published(&bob, shown, wanted, &held).ok())
+        };
+        let shown = bob.eventually("the cross-signing keys", &[alice.id()], given).await?;
+        Ok(by_both(edu, shown))
+    };
+    scene.check("signing-keys", signing.await);
+
+    let claims = [bob.claim_key_of(alice.id(), &device).await?, bob.claim_key_of(alice.id(), &device).await?];
+    scene.check("no-key-twice", differ(&bob, claims));
+
+    bob.sends_to_devices(alice.id(), NOTE, &json!({"body": "to all devices"})).await?;
+    scene.check("message", alice.sees(to_device(bob.id(), &alice, "", "to all devices").shown).await);
+    Ok(())
+}
+
+/// What Bob is given are the keys that were published, whatever others have added to them.
+fn as_published(
+    bob: &User,
+    shown: Observed,
+    published: &Value,
+    held: &Value,
+) -> Result<Observations, Failure> {
+    let plain = |keys: &Value| {
+        let mut keys = keys.clone();
+        if let Some(keys) = keys.as_object_mut() {
+            keys.remove("unsigned");
+            keys.remove("signatures");
+        }
+        keys
+    };
+    if plain(published) == plain(held) {
+        return Ok(shown.observations);
+    }
+    let text = message!("fail.keys-differ", user = bob.name());
+    Err(bob.wrong("devices.keys_differ", text, shown.observations.all()).showing(published, held))
+}
+
+/// Two claims were each given a key, and not the same one.
+fn differ(bob: &User, [one, other]: [Observed; 2]) -> Result<Observations, Failure> {
+    let wrong = |reason: &str, text| {
+        let seen = by_both(one.clone(), other.clone());
+        Err(bob.wrong(reason, text, seen.all()).showing(&one.value, &other.value))
+    };
+    match (&one.value, &other.value) {
+        (Value::String(first), Value::String(second)) if first != second => Ok(by_both(one, other)),
+        (Value::String(_), Value::String(_)) => wrong("keys.given_twice", message!("fail.key-given-twice")),
+        _ => wrong("keys.not_given", message!("fail.key-not-given", user = bob.name())),
+    }
+}
