@@ -117,6 +117,9 @@ fn call(who: &Actor, verb: &str, error: &CallError, wire: Option<&WireView>) -> 
             blocked_by: None,
             bound_ms: None,
         },
+        CallError::NoFurtherUser { users } => Verdict::NotApplicable {
+            message: message!("judging.no-further-user", role = who.role, users = users),
+        },
         CallError::NotOffered { verb } => Verdict::NotApplicable {
             message: message!("judging.verb-not-offered", verb = verb, role = who.role),
         },

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::{
     Answered, Batch, Call, CallError, Driver, File, JoinRule, NewRoom, Page, ReceiptKind, Session,
+    accounts::Lease,
     http::{ApiClient, CALL_BOUND, Reply},
     matrix_sync,
 };
@@ -38,11 +39,13 @@ impl MatrixDriver {
 }
 
 /// A user who is logged in at a Matrix client API.
-struct MatrixSession {
-    api: ApiClient,
-    me: Party,
-    user_id: String,
-    token: String,
+pub(super) struct MatrixSession {
+    pub(super) api: ApiClient,
+    pub(super) me: Party,
+    pub(super) user_id: String,
+    pub(super) token: String,
+    /// The account that was there before, where the user is only lent.
+    pub(super) lent: Option<Lease>,
 }
 
 #[async_trait]
@@ -75,6 +78,7 @@ impl Driver for MatrixDriver {
             me,
             user_id: text("user_id")?,
             token: text("access_token")?,
+            lent: None,
         };
         Ok(Answered { value: Box::new(session), exchange: reply.exchange })
     }
@@ -130,6 +134,13 @@ const POLL_GRACE: Duration = Duration::from_secs(30);
 const TYPING: Duration = Duration::from_secs(300);
 
 impl MatrixSession {
+    /// Notes a room that a lent user is to be taken out of again.
+    fn was_in(&self, room: &str) {
+        if let Some(lease) = &self.lent {
+            lease.was_in(room);
+        }
+    }
+
     async fn ask<R>(&self, request: R, bound: Duration) -> Result<Reply, CallError>
     where
         R: OutgoingRequest,
@@ -216,7 +227,9 @@ impl Session for MatrixSession {
     }
 
     async fn create_room(&self, room: &NewRoom) -> Call<String> {
-        self.text(create_request(room)?, "room_id").await
+        let made = self.text(create_request(room)?, "room_id").await?;
+        self.was_in(&made.value);
+        Ok(made)
     }
 
     async fn invite(&self, room: &str, user: &str) -> Call<()> {
@@ -229,6 +242,7 @@ impl Session for MatrixSession {
         use client::membership::join_room_by_id_or_alias::v3::Request;
         let mut request = Request::new(id::<OwnedRoomOrAliasId>(room)?);
         request.via = servers(via)?;
+        self.was_in(room);
         self.done(request).await
     }
 
@@ -236,6 +250,7 @@ impl Session for MatrixSession {
         use client::knock::knock_room::v3::Request;
         let mut request = Request::new(id::<OwnedRoomOrAliasId>(room)?);
         request.via = servers(via)?;
+        self.was_in(room);
         self.done(request).await
     }
 
@@ -284,7 +299,9 @@ impl Session for MatrixSession {
 
     async fn upgrade(&self, room: &str, version: &str) -> Call<String> {
         use client::room::upgrade_room::v3::Request;
-        self.text(Request::new(id(room)?, id(version)?), "replacement_room").await
+        let made = self.text(Request::new(id(room)?, id(version)?), "replacement_room").await?;
+        self.was_in(&made.value);
+        Ok(made)
     }
 
     async fn typing(&self, room: &str, on: bool) -> Call<()> {
@@ -318,6 +335,9 @@ impl Session for MatrixSession {
 
     async fn set_profile(&self, field: &str, value: &str) -> Call<()> {
         use client::profile::{ProfileFieldValue, set_profile_field::v3::Request};
+        if let Some(lease) = &self.lent {
+            lease.changes_profile();
+        }
         let value = ProfileFieldValue::new(field, json!(value)).map_err(|error| unsendable(&error))?;
         self.done(Request::new(id::<OwnedUserId>(&self.user_id)?, value)).await
     }
