@@ -114,7 +114,7 @@ pub fn can_meet(casts: &[Cast], direct: bool) -> Result<(), Problem> {
 
 /// Whether all servers are inside this program.
 pub fn all_embedded(casts: &[Cast]) -> bool {
-    casts.iter().all(|cast| cast.vendor.is_embedded())
+    casts.iter().all(|cast| cast.vendor.is_embedded() && cast.target.is_none())
 }
 
 /// A runtime for a run of `casts`. Where all of them are inside this program nothing outside it is waited for, so time
