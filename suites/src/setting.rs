@@ -10,7 +10,10 @@ use clap::ValueEnum;
 use samklang_runner::suite::Suite;
 use samklang_stage::{
     deploy::{
-        Cast, Deployer, container::ContainerDeployer, embedded::EmbeddedDeployer, engine::Engine,
+        Cast, Deployer,
+        container::ContainerDeployer,
+        embedded::EmbeddedDeployer,
+        engine::Engine,
         process::ProcessDeployer,
         target::{Target, TargetDeployer},
     },
@@ -167,7 +170,13 @@ pub fn casts(
             let text = message!("vendor.embedded-image", vendor = vendor.title);
             return Err(Problem::configuration(text));
         }
-        Ok::<_, Problem>(Cast { role, vendor: Arc::new(vendor), version, image: image.map(str::to_owned), target: None })
+        Ok::<_, Problem>(Cast {
+            role,
+            vendor: Arc::new(vendor),
+            version,
+            image: image.map(str::to_owned),
+            target: None,
+        })
     };
     let other_image = image.filter(|_| other.is_none());
     Ok(vec![cast(Role::A, subject, image)?, cast(Role::B, other.or(subject), other_image)?])

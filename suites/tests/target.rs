@@ -189,7 +189,10 @@ impl Place {
                 if path.is_dir() {
                     folders.push(path);
                 } else if path.parent() != Some(&self.folder) {
-                    found.push((path.clone(), String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned()));
+                    found.push((
+                        path.clone(),
+                        String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned(),
+                    ));
                 }
             }
         }
@@ -282,7 +285,8 @@ async fn a_server_that_runs_already_is_judged_and_left_as_it_was_found() {
     place.ask("PUT", &format!("profile/{id}/displayname"), &anna, &json!({"displayname": "Anna"})).await;
     let own = place.ask("POST", "createRoom", &anna, &json!({})).await["room_id"].clone();
 
-    let more = ["-s", "rooms", "-s", "federation.gap-filled", "-s", "events", "-s", "wire", "--room-version=11"];
+    let more =
+        ["-s", "rooms", "-s", "federation.gap-filled", "-s", "events", "-s", "wire", "--room-version=11"];
     let ended = place.run(Some("reference"), &place.right(), &more).await;
     ended.assert(0, &["runs already and is on loopback; 5 users"]);
     assert!(ended.count("pass") > 300, "{}", ended.text);
@@ -328,7 +332,10 @@ async fn what_needs_more_users_than_there_are_does_not_apply() {
     ended.assert(0, &["2 users"]);
     let short: Vec<_> = ended.checks("not_applicable").collect();
     assert!(!short.is_empty(), "{}", ended.text);
-    assert!(short.iter().all(|check| check["id"].as_str().unwrap().starts_with("events.no-state-reset/")), "{short:?}");
+    assert!(
+        short.iter().all(|check| check["id"].as_str().unwrap().starts_with("events.no-state-reset/")),
+        "{short:?}"
+    );
     assert!(short.iter().all(|check| check["message"]["key"] == "judging.no-further-user"), "{short:?}");
     assert!(ended.count("pass") > 2);
 }
@@ -376,11 +383,12 @@ fn without_consent_no_peer_meets_the_server_and_nothing_disturbs_it() {
     let mut kept_away = 0;
     for check in &result.checks {
         let scenario = suite.scenarios.iter().find(|one| one.id == check.id.scenario()).unwrap();
-        let disturbs =
-            scenario.needs.iter().any(|need| matches!(need, Need::WholeStage | Need::LastOfAll));
+        let disturbs = scenario.needs.iter().any(|need| matches!(need, Need::WholeStage | Need::LastOfAll));
         if scenario.is_hostile() {
             kept_away += 1;
-            assert!(matches!(&check.verdict, Verdict::NotRun { message } if message.key == "plan.no-consent"));
+            assert!(
+                matches!(&check.verdict, Verdict::NotRun { message } if message.key == "plan.no-consent")
+            );
         } else if disturbs {
             let key = "plan.not-to-be-disturbed";
             assert!(matches!(&check.verdict, Verdict::NotApplicable { message } if message.key == key));
@@ -411,7 +419,8 @@ async fn what_cannot_be_played_is_refused_before_anything_is() {
     refused(&["--target=ftp://127.0.0.1"], &["is no address of a client API"]).await;
     refused(&["--server-name=other.test"], &["no user of other.test", "--server-name"]).await;
     // Without --ca only what this machine trusts is believed.
-    refused(&["--ca="], &["Other servers do not trust", "nobody who is trusted here signed it", "--ca"]).await;
+    refused(&["--ca="], &["Other servers do not trust", "nobody who is trusted here signed it", "--ca"])
+        .await;
     refused(&["--key=cert.pem"], &["holds secrets", "chmod 600"]).await;
     refused(&["--certificate=ca.pem"], &["ca.pem cannot be presented"]).await;
     refused(&["--key="], &["--key"]).await;

@@ -23,6 +23,8 @@ macro_rules! faults {
             SignalMisshapen(&'static str),
             /// A malformed signal of a type sinks its whole transaction.
             SignalSinks(&'static str),
+            /// A feature is not there.
+            LeftOut(&'static str),
         }
 
         impl Fault {
@@ -39,6 +41,7 @@ macro_rules! faults {
                     Self::AnswerMisshapen(endpoint) => format!("answer-misshapen:{}", endpoint.name()),
                     Self::SignalMisshapen(kind) => format!("signal-misshapen:{kind}"),
                     Self::SignalSinks(kind) => format!("signal-sinks:{kind}"),
+                    Self::LeftOut(feature) => format!("left-out:{feature}"),
                 }
             }
 
@@ -51,6 +54,7 @@ macro_rules! faults {
                     Self::RequestMisshapen(endpoint) | Self::AnswerMisshapen(endpoint) => endpoint.section(),
                     Self::SignalMisshapen(_) => "SS-TXN-017",
                     Self::SignalSinks(_) => "SS-TXN-018",
+                    Self::LeftOut(feature) => offers::section(feature),
                 }
             }
 
@@ -63,6 +67,7 @@ macro_rules! faults {
                     Self::RequestMisshapen(endpoint) | Self::AnswerMisshapen(endpoint) => endpoint.areas(),
                     Self::SignalMisshapen(_) => &["wire", "messages", "signals"],
                     Self::SignalSinks(_) => &["signals"],
+                    Self::LeftOut(_) => &["rooms"],
                 }
             }
 
@@ -82,6 +87,7 @@ macro_rules! faults {
                     Self::SignalSinks(kind) => {
                         format!("A malformed signal of type {kind} sinks its whole transaction.")
                     }
+                    Self::LeftOut(feature) => format!("The feature {feature} is not there."),
                 }
             }
         }
@@ -89,11 +95,12 @@ macro_rules! faults {
 }
 
 mod forms;
+mod offers;
 mod own;
 mod rules;
 
-pub(crate) use self::forms::misshapen;
 pub use self::{forms::Endpoint, own::Fault};
+pub(crate) use self::{forms::misshapen, offers::is_at};
 
 impl Fault {
     /// All of them.
@@ -105,7 +112,8 @@ impl Fault {
         let told = SIGNALS[..3].iter().map(|kind| Self::SignalMisshapen(kind));
         let heard = SIGNALS.iter().map(|kind| Self::SignalSinks(kind));
         let on_the_wire = asked.chain(answered).chain(told).chain(heard);
-        Self::OWN.iter().copied().chain(rules).chain(forms).chain(on_the_wire).collect()
+        let left_out = offers::words().map(Self::LeftOut);
+        Self::OWN.iter().copied().chain(rules).chain(forms).chain(on_the_wire).chain(left_out).collect()
     }
 
     /// The mistake in judging events that it is, if it is one.

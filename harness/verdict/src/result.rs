@@ -174,7 +174,8 @@ impl ResultFile {
         let broken = self.run.termination != Termination::Complete || !self.problems.is_empty();
         // What a vendor plays with a server of its own shows nobody else what runs there.
         let certifies = !broken && self.run.deployer != TARGET;
-        self.outcome = if !certifies && outcome == Outcome::Certifiable { Outcome::NotProven } else { outcome };
+        self.outcome =
+            if !certifies && outcome == Outcome::Certifiable { Outcome::NotProven } else { outcome };
         self.digest = self.digest_of();
     }
 

@@ -28,47 +28,31 @@ pub(super) struct TargetOptions {
     )]
     pub(super) target: Option<String>,
     /// Its users: a file with an access token of each, one a line, after the user's id or alone. Nobody else may read it
-    #[arg(
-        long, value_name = "FILE", requires = "target",
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "FILE", requires = "target", help_heading = "A server that runs already")]
     token_file: Option<PathBuf>,
     /// The server name that it has to have; that of its users, when none is said
-    #[arg(
-        long, value_name = "NAME", requires = "target",
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "NAME", requires = "target", help_heading = "A server that runs already")]
     server_name: Option<String>,
     /// Where Samklang's own servers listen for it; on loopback, each at a port of its own, when nothing is said
-    #[arg(
-        long, value_name = "ADDRESS:PORT", requires = "name",
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "name", help_heading = "A server that runs already")]
     listen: Option<SocketAddr>,
     /// What their server names end with: all names below peers.example lead to the listener; peers.example:443, where it
     /// is reached at another port than it listens on
     #[arg(
-        long, value_name = "DOMAIN[:PORT]", requires = "listen",
+        long,
+        value_name = "DOMAIN[:PORT]",
+        requires = "listen",
         help_heading = "A server that runs already"
     )]
     name: Option<String>,
     /// The certificate that they present, PEM: for *.peers.example, or for 127.0.0.1
-    #[arg(
-        long, value_name = "FILE", requires = "key",
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = "A server that runs already")]
     certificate: Option<PathBuf>,
     /// Its key, PEM. Nobody else may read it
-    #[arg(
-        long, value_name = "FILE", requires = "certificate",
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "FILE", requires = "certificate", help_heading = "A server that runs already")]
     key: Option<PathBuf>,
     /// Believe the authorities in this file of PEM, and no others
-    #[arg(
-        long, value_name = "FILE", requires = "target",
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "FILE", requires = "target", help_heading = "A server that runs already")]
     ca: Option<PathBuf>,
     /// Connect to this address in place of what a host and port resolve to, where the server is looked for as others find
     /// it; may be repeated
@@ -78,10 +62,7 @@ pub(super) struct TargetOptions {
     )]
     connect_to: Vec<(String, SocketAddr)>,
     /// By whom, and until when, hostile peers may meet a server that is not on loopback
-    #[arg(
-        long, value_name = "FILE", requires = "target",
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "FILE", requires = "target", help_heading = "A server that runs already")]
     consent: Option<PathBuf>,
 }
 

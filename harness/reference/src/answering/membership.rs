@@ -67,6 +67,10 @@ impl Homeserver {
             }
             return Err(refusal(400, "M_INCOMPATIBLE_ROOM_VERSION", error).with("room_version", version.id()));
         }
+        let rule = held.state_content("m.room.join_rules");
+        if rule["join_rule"] == "knock_restricted" && self.has(Fault::LeftOut("knock-restricted")) {
+            return refuse(403, "M_FORBIDDEN", "the join rule is not known");
+        }
         let mut content = json!({ "membership": membership });
         if membership == "join"
             && let Some(authoriser) = self.authoriser_for(&known.rooms, held, user)?

@@ -113,7 +113,7 @@ impl Endpoint {
     ];
 }
 
-fn fits(pattern: &str, path: &str) -> bool {
+pub(super) fn fits(pattern: &str, path: &str) -> bool {
     let (wanted, segments) = (pattern.split('/'), path.split('/'));
     wanted.clone().count() == segments.clone().count()
         && wanted.zip(segments).all(|(wanted, segment)| wanted == "{}" || wanted == segment)

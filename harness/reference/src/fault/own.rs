@@ -4,6 +4,7 @@ use samklang_matrix::{BreachReason, Rule};
 
 use super::{
     forms::Endpoint,
+    offers,
     rules::{required_form, requirement_of},
 };
 

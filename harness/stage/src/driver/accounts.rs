@@ -119,10 +119,8 @@ impl AccountDriver {
             .header("authorization", format!("Bearer {}", account.token.expose()))
             .header("content-type", "application/json")
             .body(body.map_or_else(Vec::new, |body| body.to_string().into_bytes()));
-        let request = request.map_err(|error| CallError::Malformed {
-            what: error.to_string(),
-            exchange: ExchangeId(0),
-        })?;
+        let request = request
+            .map_err(|error| CallError::Malformed { what: error.to_string(), exchange: ExchangeId(0) })?;
         self.api.call_well(Party::Harness, request, bound).await
     }
 

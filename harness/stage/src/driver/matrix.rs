@@ -352,6 +352,14 @@ impl Session for MatrixSession {
         Ok(Answered { value: reply.json()?, exchange: reply.exchange })
     }
 
+    async fn look_up(&self, path: &str) -> Call<Value> {
+        let request = ::http::Request::get(format!("{}{path}", self.api.base()));
+        let request = request.header("authorization", format!("Bearer {}", self.token)).body(Vec::new());
+        let request = request.map_err(|error| unsendable(&error))?;
+        let reply = self.api.call_well(self.me.clone(), request, CALL_BOUND).await?;
+        Ok(Answered { value: reply.json()?, exchange: reply.exchange })
+    }
+
     async fn device_keys(&self, user: &str) -> Call<Value> {
         use client::keys::get_keys::v3::Request;
         let mut request = Request::new();

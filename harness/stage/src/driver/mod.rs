@@ -236,6 +236,10 @@ pub trait Session: Send + Sync {
     async fn capabilities(&self) -> Call<Value> {
         Err(CallError::NotOffered { verb: "capabilities" })
     }
+    /// Reads what a path of the client-server API answers that no other verb asks for.
+    async fn look_up(&self, _path: &str) -> Call<Value> {
+        Err(CallError::NotOffered { verb: "look_up" })
+    }
     /// Stores a file; answers with its `mxc://` address.
     async fn upload(&self, file: &File) -> Call<String>;
     /// Fetches a file by its `mxc://` address.

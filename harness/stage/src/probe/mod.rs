@@ -123,10 +123,7 @@ pub async fn probe(server_name: &str, settings: &Settings) -> Result<Vec<Finding
 ///
 /// # Errors
 /// When it is no server name.
-pub async fn look(
-    server_name: &str,
-    settings: &Settings,
-) -> Result<(Option<Found>, Vec<Finding>), Problem> {
+pub async fn look(server_name: &str, settings: &Settings) -> Result<(Option<Found>, Vec<Finding>), Problem> {
     if !discovery::is_name_with_port(server_name) {
         return Err(Problem::configuration(message!("probe.no-name", name = said(server_name))));
     }

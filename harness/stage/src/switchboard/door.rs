@@ -75,8 +75,7 @@ pub(super) fn open(
         Behind::One(own) => Some(host_of(own).to_owned()),
         Behind::All { .. } => None,
     };
-    let resolver =
-        StageResolver::new(Arc::clone(&shared.authority), known, unnamed).presenting(certificate);
+    let resolver = StageResolver::new(Arc::clone(&shared.authority), known, unnamed).presenting(certificate);
     let config = Arc::new(shared.authority.server_config(Arc::new(resolver))?);
     shared.tasks.spawn(listen(Arc::clone(shared), listener, config, behind));
     Ok(())

@@ -307,7 +307,11 @@ impl Switchboard {
                 let Place { address, name, host, tls } = *place;
                 let road = Road { tls: TlsConnector::from(Arc::new(tls)), ..self.upstream.clone() };
                 let pool = Pool::to(road, name, address).addressed_as(host);
-                Route { party: Party::Server { role }, service: Service::Server(Arc::new(pool)), source: None }
+                Route {
+                    party: Party::Server { role },
+                    service: Service::Server(Arc::new(pool)),
+                    source: None,
+                }
             }
             Upstream::Embedded { role, service } => {
                 Route { party: Party::Server { role }, service: Service::Within(service), source: None }

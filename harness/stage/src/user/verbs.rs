@@ -336,6 +336,15 @@ impl User {
         Ok(Observed::new(said, done.observations))
     }
 
+    /// Reads what a path of the client-server API answers that no other verb asks for.
+    ///
+    /// # Errors
+    /// When the server refuses; not applicable where it has another API.
+    pub async fn look_up(&self, path: &str) -> Result<Observed, Failure> {
+        let (said, done) = self.settle("look_up", &[], self.session().look_up(path).await)?;
+        Ok(Observed::new(said, done.observations))
+    }
+
     /// Fetches an event that somebody other than a user sent, as the user's server keeps it.
     ///
     /// # Errors

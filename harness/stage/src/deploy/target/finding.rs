@@ -124,7 +124,9 @@ async fn whose(
             Err(CallError::Refused(refusal)) => {
                 return Err(no_api(format!("the status was {}", refusal.status)));
             }
-            Err(CallError::Broken { what, .. } | CallError::Malformed { what, .. }) => return Err(no_api(what)),
+            Err(CallError::Broken { what, .. } | CallError::Malformed { what, .. }) => {
+                return Err(no_api(what));
+            }
             Err(other) => return Err(no_api(format!("{other:?}"))),
         };
         let body = reply.json().map_err(|_| no_api("the answer is no JSON".to_owned()))?;
@@ -241,11 +243,8 @@ mod tests {
     #[test]
     fn who_is_elsewhere_has_to_be_shown_a_way_back() {
         let doors = |naming| Doors { naming, certificate: None, mark: "x".into() };
-        let zone = || Naming::Zone {
-            listen: "0.0.0.0:8448".parse().unwrap(),
-            zone: "p.example".into(),
-            port: 8448,
-        };
+        let zone =
+            || Naming::Zone { listen: "0.0.0.0:8448".parse().unwrap(), zone: "p.example".into(), port: 8448 };
         assert!(reachable(&doors(Naming::Loopback), true, "a").is_ok());
         assert!(reachable(&doors(zone()), true, "a").is_ok());
         assert!(reachable(&doors(Naming::Loopback), false, "a").is_err());

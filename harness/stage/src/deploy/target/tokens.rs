@@ -45,7 +45,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>, Problem> {
             [first, ..] if first.starts_with('#') => continue,
             [token] => (None, token),
             [user, token] if user.starts_with('@') => (Some(user.to_owned()), token),
-            [_, _] => return Err(bad(number, "the first of two words is a user's id, @alice:matrix.example")),
+            [_, _] => {
+                return Err(bad(number, "the first of two words is a user's id, @alice:matrix.example"));
+            }
             _ => return Err(bad(number, "a line is a token, or a user's id and a token")),
         };
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
