@@ -31,7 +31,8 @@ fn play(vendor: &str) -> (i32, BTreeMap<String, (String, Value, Value)>) {
     let came_to = |check: &Value| {
         let kind = check["verdict"].as_str().unwrap().to_owned();
         let (reason, told) = (&check["reason"], &check["message"]["args"]);
-        let told = ["versions", "features", "answer"].map(|key| &told[key]).into_iter().find(|it| !it.is_null());
+        let told =
+            ["versions", "features", "answer"].map(|key| &told[key]).into_iter().find(|it| !it.is_null());
         let told = told.cloned().unwrap_or_default();
         (check["id"].as_str().unwrap().to_owned(), (kind, reason.clone(), told))
     };

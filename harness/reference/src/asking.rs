@@ -5,7 +5,7 @@ use samklang_matrix::{HeaderForge, Quoting, RequestSignature, SigningKey};
 use serde_json::{Value, json};
 
 use crate::{
-    fault::{Endpoint, Fault, is_at, misshapen},
+    fault::{Endpoint, Fault, is_part_of, misshapen},
     homeserver::Homeserver,
     transport::{Answer, NoAnswer},
 };
@@ -39,9 +39,9 @@ impl Homeserver {
         Endpoint::of(method, path).is_some_and(|endpoint| self.has(fault(endpoint)))
     }
 
-    /// Whether a feature is left out that alone would answer at this path.
-    pub(crate) fn leaves_out(&self, path: &str) -> bool {
-        matches!(self.fault(), Some(Fault::LeftOut(feature)) if is_at(feature, path))
+    /// Whether a feature is left out to which alone this path or type of signals belongs.
+    pub(crate) fn leaves_out(&self, what: &str) -> bool {
+        matches!(self.fault(), Some(Fault::LeftOut(feature)) if is_part_of(feature, what))
     }
 
     /// The `Authorization` header for a request of its own, to be sent as it is or bent.

@@ -100,7 +100,7 @@ mod own;
 mod rules;
 
 pub use self::{forms::Endpoint, own::Fault};
-pub(crate) use self::{forms::misshapen, offers::is_at};
+pub(crate) use self::{forms::misshapen, offers::is_part_of};
 
 impl Fault {
     /// All of them.

@@ -2,9 +2,9 @@
 
 use super::forms::fits;
 
-/// A feature by its word in a vendor's descriptor, the section of the specification that it is in, and the endpoints below
-/// `/_matrix/` that nobody needs for anything else.
-const OFFERS: [(&str, &str, &[&str]); 10] = [
+/// A feature by its word in a vendor's descriptor, the section of the specification that it is in, and what nobody needs for
+/// anything else: endpoints below `/_matrix/` and types of signals.
+const OFFERS: [(&str, &str, &[&str]); 14] = [
     (
         "authenticated-media",
         "content/server-server-api.md#content-repository",
@@ -14,7 +14,9 @@ const OFFERS: [(&str, &str, &[&str]); 10] = [
     ("knock", "content/server-server-api.md#knocking-upon-a-room", &["federation/v1/make_knock/{}/{}"]),
     // What the join rule of that name stands for is left out where a room is looked at.
     ("knock-restricted", "content/client-server-api/_index.md#restricted-rooms", &[]),
+    ("presence", "content/server-server-api.md#presence", &["m.presence"]),
     ("public-rooms", "content/server-server-api.md#published-room-directory", &["federation/v1/publicRooms"]),
+    ("receipts", "content/server-server-api.md#receipts", &["m.receipt"]),
     ("restricted-join", "content/server-server-api.md#restricted-rooms", &[]),
     ("room-summary", "content/client-server-api/_index.md#room-summary-api", &["client/v1/room_summary/{}"]),
     ("spaces", "content/server-server-api.md#spaces", &["federation/v1/hierarchy/{}"]),
@@ -24,6 +26,8 @@ const OFFERS: [(&str, &str, &[&str]); 10] = [
         "content/server-server-api.md#retrieving-events",
         &["federation/v1/timestamp_to_event/{}"],
     ),
+    ("to-device", "content/server-server-api.md#send-to-device-messaging", &["m.direct_to_device"]),
+    ("typing", "content/server-server-api.md#typing-notifications", &["m.typing"]),
 ];
 
 /// The words of all features that can be left out.
@@ -36,11 +40,11 @@ pub(super) fn section(feature: &str) -> &'static str {
     OFFERS.iter().find(|(word, ..)| *word == feature).map_or("", |(_, section, _)| section)
 }
 
-/// Whether nothing but this feature answers at `path`.
-pub(crate) fn is_at(feature: &str, path: &str) -> bool {
-    let Some(path) = path.strip_prefix("/_matrix/") else { return false };
-    let mut endpoints = OFFERS.iter().filter(|(word, ..)| *word == feature).flat_map(|(.., paths)| *paths);
-    endpoints.any(|pattern| fits(pattern, path))
+/// Whether `what`, a path or a type of signals, is there for nothing but this feature.
+pub(crate) fn is_part_of(feature: &str, what: &str) -> bool {
+    let what = what.strip_prefix("/_matrix/").unwrap_or(what);
+    let mut parts = OFFERS.iter().filter(|(word, ..)| *word == feature).flat_map(|(.., parts)| *parts);
+    parts.any(|part| fits(part, what))
 }
 
 #[cfg(test)]
@@ -49,10 +53,11 @@ mod tests {
 
     #[test]
     fn a_feature_is_left_out_where_it_is_and_nowhere_else() {
-        assert!(is_at("threads", "/_matrix/client/v1/rooms/%21r/threads"));
-        assert!(!is_at("threads", "/_matrix/client/v1/rooms/%21r/hierarchy"));
-        assert!(!is_at("spaces", "/_matrix/client/v1/rooms/%21r/hierarchy"));
-        assert!(!is_at("restricted-join", "/_matrix/federation/v1/make_join/%21r/%40u"));
+        assert!(is_part_of("threads", "/_matrix/client/v1/rooms/%21r/threads"));
+        assert!(!is_part_of("threads", "/_matrix/client/v1/rooms/%21r/hierarchy"));
+        assert!(!is_part_of("spaces", "/_matrix/client/v1/rooms/%21r/hierarchy"));
+        assert!(!is_part_of("restricted-join", "/_matrix/federation/v1/make_join/%21r/%40u"));
+        assert!(is_part_of("typing", "m.typing") && !is_part_of("typing", "m.receipt"));
         assert!(words().all(|word| section(word).starts_with("content/")));
     }
 }
