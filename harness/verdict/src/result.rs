@@ -51,7 +51,7 @@ pub struct RunInfo {
     pub duration_ms: u64,
     /// The seed of everything random in it.
     pub seed: u64,
-    /// `container`, `process`, `embedded`, or [`TARGET`].
+    /// `container`, `process`, `embedded` or `target`.
     pub deployer: String,
     /// Whether servers met without the switchboard, so that nothing on the wire was recorded.
     pub direct: bool,
