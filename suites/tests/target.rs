@@ -79,11 +79,7 @@ impl Place {
         let switchboard =
             Switchboard::open(Ground::Loopback, Arc::clone(&authority), Recorder::new()).await.unwrap();
         let name = switchboard.reserve("a").await.unwrap();
-        let vendor = VendorShelf::new([Path::new(BUILT_FROM).join("docker")]).load("reference").unwrap();
-        let version = vendor.default_version.clone();
-        let cast = Cast { role: Role::A, vendor: Arc::new(vendor), version, image: None, target: None };
-        let way = switchboard.client(Party::Server { role: Role::A });
-        let server = homeserver(&cast, &name, way, None).unwrap();
+        let server = reference(&name, &switchboard);
         let service = Arc::new(Federation(Arc::clone(&server)));
         switchboard.connect(&name, Upstream::Embedded { role: Role::A, service }).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -102,6 +98,14 @@ impl Place {
         }
         place.write("tokens", &lines, 0o600);
         place
+    }
+
+    /// A further server under the same authority, and where its federation API is.
+    async fn other_server(&self) -> String {
+        let name = self.switchboard.reserve("b").await.unwrap();
+        let service = Arc::new(Federation(reference(&name, &self.switchboard)));
+        self.switchboard.connect(&name, Upstream::Embedded { role: Role::B, service }).unwrap();
+        name
     }
 
     fn write(&self, name: &str, text: &str, mode: u32) {
@@ -275,6 +279,14 @@ async fn serve_one(mut tcp: TcpStream, server: Arc<dyn Embedded>) -> Option<()> 
     tcp.write_all(&[text.as_bytes(), answer.body()].concat()).await.ok()
 }
 
+/// The reference as `docker/reference` describes it.
+fn reference(name: &str, switchboard: &Switchboard) -> Arc<dyn Embedded> {
+    let vendor = VendorShelf::new([Path::new(BUILT_FROM).join("docker")]).load("reference").unwrap();
+    let version = vendor.default_version.clone();
+    let cast = Cast { role: Role::A, vendor: Arc::new(vendor), version, image: None, target: None };
+    homeserver(&cast, name, switchboard.client(Party::Server { role: Role::A }), None).unwrap()
+}
+
 const FIVE: [&str; 5] = ["anna", "bertil", "cecilia", "david", "erik"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -418,6 +430,10 @@ async fn what_cannot_be_played_is_refused_before_anything_is() {
     refused(&["--target=https://user@a.test"], &["is no address of a client API"]).await;
     refused(&["--target=ftp://127.0.0.1"], &["is no address of a client API"]).await;
     refused(&["--server-name=other.test"], &["no user of other.test", "--server-name"]).await;
+    // Who answers in its place has a certificate for the same host, and other keys.
+    let other = place.other_server().await;
+    let detour = format!("--connect-to={}={other}", place.name);
+    refused(&[&detour], &["does not prove to be it", "--connect-to"]).await;
     // Without --ca only what this machine trusts is believed.
     refused(&["--ca="], &["Other servers do not trust", "nobody who is trusted here signed it", "--ca"])
         .await;

@@ -167,9 +167,9 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "NAME")]
     pub(super) image: Option<String>,
     #[command(flatten)]
-    pub(super) target: TargetOptions,
-    #[command(flatten)]
     pub(super) play: PlayOptions,
+    #[command(flatten)]
+    pub(super) target: TargetOptions,
 }
 
 /// How servers are brought up and what they play, whoever they are.

@@ -19,50 +19,40 @@ const STEP: Duration = Duration::from_secs(10);
 
 /// Which server takes part that runs already, and how it and the others meet.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "A server that runs already")]
 pub(super) struct TargetOptions {
     /// Judge a server that runs already, at the address of its client API: https://matrix.example. A vendor that is named
     /// says what the product is declared to be
-    #[arg(
-        long, value_name = "URL", requires = "token_file", conflicts_with_all = ["image", "deploy", "direct"],
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "URL", requires = "token_file", conflicts_with_all = ["image", "deploy", "direct"])]
     pub(super) target: Option<String>,
     /// Its users: a file with an access token of each, one a line, after the user's id or alone. Nobody else may read it
-    #[arg(long, value_name = "FILE", requires = "target", help_heading = "A server that runs already")]
+    #[arg(long, value_name = "FILE", requires = "target")]
     token_file: Option<PathBuf>,
     /// The server name that it has to have; that of its users, when none is said
-    #[arg(long, value_name = "NAME", requires = "target", help_heading = "A server that runs already")]
+    #[arg(long, value_name = "NAME", requires = "target")]
     server_name: Option<String>,
     /// Where Samklang's own servers listen for it; on loopback, each at a port of its own, when nothing is said
-    #[arg(long, value_name = "ADDRESS:PORT", requires = "name", help_heading = "A server that runs already")]
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "name", requires = "target")]
     listen: Option<SocketAddr>,
     /// What their server names end with: all names below peers.example lead to the listener; peers.example:443, where it
     /// is reached at another port than it listens on
-    #[arg(
-        long,
-        value_name = "DOMAIN[:PORT]",
-        requires = "listen",
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "DOMAIN[:PORT]", requires = "listen", requires = "target")]
     name: Option<String>,
     /// The certificate that they present, PEM: for *.peers.example, or for 127.0.0.1
-    #[arg(long, value_name = "FILE", requires = "key", help_heading = "A server that runs already")]
+    #[arg(long, value_name = "FILE", requires = "key", requires = "target")]
     certificate: Option<PathBuf>,
     /// Its key, PEM. Nobody else may read it
-    #[arg(long, value_name = "FILE", requires = "certificate", help_heading = "A server that runs already")]
+    #[arg(long, value_name = "FILE", requires = "certificate", requires = "target")]
     key: Option<PathBuf>,
     /// Believe the authorities in this file of PEM, and no others
-    #[arg(long, value_name = "FILE", requires = "target", help_heading = "A server that runs already")]
+    #[arg(long, value_name = "FILE", requires = "target")]
     ca: Option<PathBuf>,
     /// Connect to this address in place of what a host and port resolve to, where the server is looked for as others find
     /// it; may be repeated
-    #[arg(
-        long, value_name = "HOST:PORT=ADDRESS:PORT", value_parser = route, requires = "target",
-        help_heading = "A server that runs already"
-    )]
+    #[arg(long, value_name = "HOST:PORT=ADDRESS:PORT", value_parser = route, requires = "target")]
     connect_to: Vec<(String, SocketAddr)>,
     /// By whom, and until when, hostile peers may meet a server that is not on loopback
-    #[arg(long, value_name = "FILE", requires = "target", help_heading = "A server that runs already")]
+    #[arg(long, value_name = "FILE", requires = "target")]
     consent: Option<PathBuf>,
 }
 

@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_client_api_is_named_by_its_origin() {
-        let plain = |url: &str| address(url).ok().map(|(base, host, port)| (base, host, port));
+        let plain = |url: &str| address(url).ok();
         let https = ("https://a.test".to_owned(), "a.test".to_owned(), 443);
         assert_eq!(plain("https://a.test/"), Some(https.clone()));
         assert_eq!(plain("https://a.test"), Some(https));
