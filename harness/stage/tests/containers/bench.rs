@@ -71,7 +71,7 @@ impl Bench {
         let deployer = ContainerDeployer::new(run.mark().clone(), direct);
         match deployer.ground().await? {
             Ground::Network { gateway } => Ok(Self { root, run, deployer, gateway }),
-            Ground::Loopback | Ground::Memory => panic!("containers stand on a network"),
+            Ground::Loopback | Ground::Memory | Ground::Around(_) => panic!("containers stand on a network"),
         }
     }
 
