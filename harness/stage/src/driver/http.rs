@@ -11,6 +11,7 @@ use super::{CallError, Refusal};
 use crate::{
     certificates::Secret,
     deploy::embedded::Embedded,
+    patience::{self, AGAIN},
     recorder::{self, Recorder},
     waiting::let_pass,
 };
@@ -21,12 +22,6 @@ pub const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 pub const LARGEST_JSON: usize = 8 * 1024 * 1024;
 /// How long a call may take, a long poll's own waiting apart.
 pub const CALL_BOUND: Duration = Duration::from_secs(60);
-/// How often a call is made again that came too often.
-const AGAIN: usize = 5;
-/// How long is waited before that where the server does not say, and at least.
-const PAUSE: Duration = Duration::from_millis(500);
-/// How long is waited before that at most.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A client API at its address.
 #[derive(Clone)]
@@ -155,15 +150,10 @@ impl ApiClient {
         }
     }
 
-    /// How long the server wants the caller to wait, where that is done (client-server API, rate limiting).
+    /// How long the server wants the caller to wait, where that is done.
     fn has_to_wait(&self, reply: &Reply) -> Option<Duration> {
-        if !self.manners.patient || reply.status != 429 {
-            return None;
-        }
-        let asked = reply.json().ok().and_then(|body| body["retry_after_ms"].as_u64());
-        let in_header = || Some(reply.header("retry-after")?.parse::<u64>().ok()?.saturating_mul(1000));
-        let asked = asked.or_else(in_header).map_or(PAUSE, Duration::from_millis);
-        Some(asked.clamp(PAUSE, LONGEST_PAUSE))
+        let asked = patience::pause(reply.status, &reply.body, reply.header("retry-after"));
+        asked.filter(|_| self.manners.patient)
     }
 
     async fn call_once(
@@ -412,7 +402,7 @@ mod tests {
     async fn who_calls_too_often_waits_and_not_for_ever() {
         let (reply, asked, took) = call(3, true).await;
         assert_eq!((reply.unwrap().status, asked), (200, 4));
-        assert_eq!(took.as_secs(), 3 * LONGEST_PAUSE.as_secs());
+        assert_eq!(took.as_secs(), 3 * patience::LONGEST.as_secs());
         let (reply, asked, _) = call(100, true).await;
         assert!(matches!(reply, Err(CallError::Broken { .. })));
         assert_eq!(asked, 1 + AGAIN);

@@ -306,7 +306,7 @@ impl Switchboard {
             Upstream::Target { role, place } => {
                 let Place { address, name, host, tls } = *place;
                 let road = Road { tls: TlsConnector::from(Arc::new(tls)), ..self.upstream.clone() };
-                let pool = Pool::to(road, name, address).addressed_as(host);
+                let pool = Pool::to(road, name, address).addressed_as(host).with_patience();
                 Route {
                     party: Party::Server { role },
                     service: Service::Server(Arc::new(pool)),

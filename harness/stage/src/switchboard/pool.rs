@@ -56,6 +56,7 @@ pub(super) struct Pool {
     address: SocketAddr,
     name: ServerName<'static>,
     host: Option<HeaderValue>,
+    patient: bool,
     resting: Arc<Mutex<Vec<(Connection, Instant)>>>,
 }
 
@@ -102,12 +103,22 @@ impl Pool {
 
     /// Connections to `address`, whose certificate must be good for `name`.
     pub(super) fn to(road: Road, name: ServerName<'static>, address: SocketAddr) -> Self {
-        Self { road, address, name, host: None, resting: Arc::default() }
+        Self { road, address, name, host: None, patient: false, resting: Arc::default() }
     }
 
     /// Has every request say this as its `Host`, whatever it said.
     pub(super) fn addressed_as(self, host: HeaderValue) -> Self {
         Self { host: Some(host), ..self }
+    }
+
+    /// Has requests wait where the server wants fewer.
+    pub(super) fn with_patience(self) -> Self {
+        Self { patient: true, ..self }
+    }
+
+    /// Whether requests wait where the server wants fewer.
+    pub(super) fn is_patient(&self) -> bool {
+        self.patient
     }
 
     /// Sends `request`, whose URI is the path alone, and takes in the answer.

@@ -39,8 +39,8 @@ fn doors(naming: Naming, theirs: &Authority, host: &str) -> Ground {
 }
 
 /// A server under an authority of its own, called `matrix.test` and found as `fed.test:443`.
-async fn adopted(stand: &Stand, theirs: &Arc<Authority>) -> Server {
-    let server = Server::start(theirs, "fed.test", Reply::Once(OK)).await;
+async fn adopted(stand: &Stand, theirs: &Arc<Authority>, reply: Reply) -> Server {
+    let server = Server::start(theirs, "fed.test", reply).await;
     let Upstream::Server { address, .. } = server.upstream(Role::A) else { panic!("a server") };
     let place = Box::new(Place {
         address,
@@ -59,7 +59,7 @@ async fn below_a_domain_all_names_lead_to_one_door_and_say_its_port() {
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     let naming = Naming::Zone { listen, zone: "peers.test".to_owned(), port: 8449 };
     let stand = Stand::on(doors(naming, &theirs, "*.peers.test"), Settings::default()).await;
-    let server = adopted(&stand, &theirs).await;
+    let server = adopted(&stand, &theirs, Reply::Once(OK)).await;
     let name = stand.switchboard.reserve("mallory-17").await.unwrap();
     assert_eq!(name, "mallory-17-k4.peers.test:8449");
     stand.switchboard.connect(&name, Upstream::Peer(Arc::new(Echo))).unwrap();
@@ -94,7 +94,7 @@ async fn below_a_domain_all_names_lead_to_one_door_and_say_its_port() {
 async fn on_loopback_each_name_has_a_door_of_its_own() {
     let theirs = Arc::new(Authority::new(AuthorityKey::Ecdsa).unwrap());
     let stand = Stand::on(doors(Naming::Loopback, &theirs, "127.0.0.1"), Settings::default()).await;
-    let _server = adopted(&stand, &theirs).await;
+    let _server = adopted(&stand, &theirs, Reply::Once(OK)).await;
     let mut names = Vec::new();
     for label in ["b", "mallory-17"] {
         let name = stand.switchboard.reserve(label).await.unwrap();
@@ -112,4 +112,21 @@ async fn on_loopback_each_name_has_a_door_of_its_own() {
         // One server alone can have sent what is not signed.
         assert!(answer.contains(&format!("GET /keys Some({A:?})")), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_fewer_requests_is_asked_again_later() {
+    const BUSY: &str = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 22\r\n\r\n{\"retry_after_ms\":600}";
+    let theirs = Arc::new(Authority::new(AuthorityKey::Ecdsa).unwrap());
+    let stand = Stand::on(doors(Naming::Loopback, &theirs, "127.0.0.1"), Settings::default()).await;
+    let server = adopted(&stand, &theirs, Reply::AtFirst(BUSY, OK)).await;
+    let client = stand.switchboard.client(Party::Harness);
+    let body = Bytes::from_static(b"{}");
+    let answer = client.request("PUT", "matrix.test", "/v", &[], body).await.unwrap();
+    // Each attempt is on record, and the answer is the last one's.
+    assert_eq!((answer.status, answer.exchange.unwrap().0), (200, 2));
+    let [first, second] = [stand.exchange(1).await, stand.exchange(2).await];
+    assert_eq!((first.status, second.status, &first.broken), (Some(429), Some(200), &None));
+    assert!(second.at_us - first.at_us >= 600_000, "{first:?} {second:?}");
+    assert_eq!((&first.request_body, server.requests().len()), (&second.request_body, 2));
 }
