@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, ops::Deref};
 
 use samklang_verdict::{
-    Blame, Catalogue, CheckResult, Disposition, Fail, Message, Participant, Play, ResultFile, Role, Verdict,
-    Weight,
+    Blame, Catalogue, CheckResult, Disposition, Fail, Message, Participant, Play, ResultFile, Role, TARGET,
+    Verdict, Weight,
 };
 
 use crate::text::shown_line;
@@ -235,6 +235,9 @@ impl<'a> Words<'a> {
 
     /// The command that plays a check's scenario again.
     pub(crate) fn again(&self, check: &CheckResult) -> String {
+        if self.result.run.deployer == TARGET {
+            return self.say("again.command-target", &[("check", check.id.as_str())]);
+        }
         let participants = &self.result.participants;
         let asked = |p: &Participant| shown_line(&format!("{}@{}", p.vendor, p.version));
         let first = participants.iter().find(|participant| participant.subject).or(participants.first());

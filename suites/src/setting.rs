@@ -10,14 +10,18 @@ use clap::ValueEnum;
 use samklang_runner::suite::Suite;
 use samklang_stage::{
     deploy::{
-        Cast, Deployer, container::ContainerDeployer, embedded::EmbeddedDeployer, engine::Engine,
+        Cast, Deployer,
+        container::ContainerDeployer,
+        embedded::EmbeddedDeployer,
+        engine::Engine,
         process::ProcessDeployer,
+        target::{Target, TargetDeployer},
     },
     housekeeping::{Report, RunFolder, StateRoot, run_id, sweep},
     vendor::{Vendor, VendorShelf},
     waiting,
 };
-use samklang_verdict::{Deviation, DeviationFile, Problem, Role, message};
+use samklang_verdict::{Catalogue, Deviation, DeviationFile, Problem, Role, message};
 
 /// How servers are brought up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,8 +40,8 @@ pub struct Deployment {
     pub id: String,
     /// Brings servers up.
     pub deployer: Arc<dyn Deployer>,
-    /// The key of the line that says which way it is, and why.
-    pub line: &'static str,
+    /// The line that says which way it is, and why.
+    pub line: String,
     /// What was swept before.
     pub swept: Report,
     folder: Option<RunFolder>,
@@ -55,7 +59,7 @@ impl Deployment {
         if all_embedded(casts) {
             let deployer = Arc::new(EmbeddedDeployer::default());
             let (id, swept) = (run_id(), Report::default());
-            return Ok(Self { id, deployer, line: "run.embedded", swept, folder: None });
+            return Ok(Self { id, deployer, line: label("run.embedded"), swept, folder: None });
         }
         let state = StateRoot::by_environment()?;
         let engine = if deploy == Deploy::Process { None } else { engine(deploy).await? };
@@ -69,7 +73,20 @@ impl Deployment {
             (None, Deploy::Auto) => (Arc::new(ProcessDeployer::new(mark)), "run.auto-process"),
             (None, _) => (Arc::new(ProcessDeployer::new(mark)), "run.process"),
         };
-        Ok(Self { id, deployer, line, swept, folder: Some(folder) })
+        Ok(Self { id, deployer, line: label(line), swept, folder: Some(folder) })
+    }
+
+    /// Around a server that runs already: there is nothing to bring up, to sweep or to make.
+    pub fn around(target: Target) -> Self {
+        let (name, users) = (target.server_name(), target.users());
+        let line = match target.consent() {
+            Some(by) => message!("run.target-by-consent", name = name, users = users, by = by),
+            None if target.terms().hostile => message!("run.target", name = name, users = users),
+            None => message!("run.target-gently", name = name, users = users),
+        };
+        let line = Catalogue::english().render(&line).in_one_line();
+        let (id, swept) = (run_id(), Report::default());
+        Self { id, deployer: Arc::new(TargetDeployer::new(target)), line, swept, folder: None }
     }
 
     /// Removes the run's folder. The deployer has to have cleared by then.
@@ -79,6 +96,10 @@ impl Deployment {
     pub fn close(self) -> Result<(), Problem> {
         self.folder.map_or(Ok(()), RunFolder::close)
     }
+}
+
+fn label(key: &str) -> String {
+    Catalogue::english().label(key)
 }
 
 /// Whether these servers can meet so.
@@ -96,7 +117,7 @@ pub fn can_meet(casts: &[Cast], direct: bool) -> Result<(), Problem> {
 
 /// Whether all servers are inside this program.
 pub fn all_embedded(casts: &[Cast]) -> bool {
-    casts.iter().all(|cast| cast.vendor.is_embedded())
+    casts.iter().all(|cast| cast.vendor.is_embedded() && cast.target.is_none())
 }
 
 /// A runtime for a run of `casts`. Where all of them are inside this program nothing outside it is waited for, so time
@@ -149,7 +170,13 @@ pub fn casts(
             let text = message!("vendor.embedded-image", vendor = vendor.title);
             return Err(Problem::configuration(text));
         }
-        Ok::<_, Problem>(Cast { role, vendor: Arc::new(vendor), version, image: image.map(str::to_owned) })
+        Ok::<_, Problem>(Cast {
+            role,
+            vendor: Arc::new(vendor),
+            version,
+            image: image.map(str::to_owned),
+            target: None,
+        })
     };
     let other_image = image.filter(|_| other.is_none());
     Ok(vec![cast(Role::A, subject, image)?, cast(Role::B, other.or(subject), other_image)?])
@@ -187,8 +214,8 @@ pub fn deviations(suite: &Suite, casts: &[Cast]) -> Result<BTreeMap<String, Vec<
     for cast in casts {
         adapter_made_is_known(suite, &cast.vendor)?;
         let path = cast.vendor.folder.join("deviations.toml");
-        // An image without a descriptor has no folder, and this one's files are not its.
-        if cast.vendor.name == Vendor::IMAGE || !path.exists() {
+        // What has no descriptor has no folder, and this one's files are not its.
+        if !cast.vendor.is_described() || !path.exists() {
             continue;
         }
         let bad = |error: &dyn std::fmt::Display| {

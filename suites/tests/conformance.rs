@@ -44,7 +44,7 @@ fn conformance(arguments: Arguments) -> Result<ExitCode, Problem> {
         side_by_side: 1,
         seed: fastrand::u64(1..1_000_000_000),
         output: Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance").join(&deployment.id),
-        deployer_line: Catalogue::english().label(deployment.line),
+        deployer_line: deployment.line.clone(),
         deviations,
         today: jiff::Zoned::now().date().to_string(),
     };

@@ -7,11 +7,16 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 use samklang_suites::BUILT_FROM;
 use serde_json::Value;
 
-/// Plays the scenarios about declarations; the exit code, and each check's verdict with its reason and versions.
+/// Plays the scenarios about declarations; the exit code, and each check's verdict with its reason and what it names.
 fn play(vendor: &str) -> (i32, BTreeMap<String, (String, Value, Value)>) {
     let folder = std::env::temp_dir().join(format!("samklang-declared-{:016x}", fastrand::u64(..)));
     let mut command = Command::new(env!("CARGO_BIN_EXE_samklang"));
-    command.args(["run", vendor, "-s", "rooms.versions-as-declared", "-s", "rooms.versions-beyond-declared"]);
+    command.args(["run", vendor]);
+    for about in ["versions", "features"] {
+        for held in ["as", "beyond"] {
+            command.arg("-s").arg(format!("rooms.{about}-{held}-declared"));
+        }
+    }
     command.args(["--no-proposals", "--format=plain", "--output"]).arg(&folder);
     command.arg("--vendors").arg(Path::new(BUILT_FROM).join("fixtures/vendors"));
     command.env("SAMKLANG_ROOT", BUILT_FROM).env_remove("SAMKLANG_VENDORS");
@@ -25,8 +30,11 @@ fn play(vendor: &str) -> (i32, BTreeMap<String, (String, Value, Value)>) {
     let result: Value = serde_json::from_str(&result).unwrap();
     let came_to = |check: &Value| {
         let kind = check["verdict"].as_str().unwrap().to_owned();
-        let (reason, versions) = (&check["reason"], &check["message"]["args"]["versions"]);
-        (check["id"].as_str().unwrap().to_owned(), (kind, reason.clone(), versions.clone()))
+        let (reason, told) = (&check["reason"], &check["message"]["args"]);
+        let told =
+            ["versions", "features", "answer"].map(|key| &told[key]).into_iter().find(|it| !it.is_null());
+        let told = told.cloned().unwrap_or_default();
+        (check["id"].as_str().unwrap().to_owned(), (kind, reason.clone(), told))
     };
     let checks = result["checks"].as_array().unwrap().iter().map(came_to).collect();
     (output.status.code().unwrap(), checks)
@@ -36,19 +44,25 @@ fn play(vendor: &str) -> (i32, BTreeMap<String, (String, Value, Value)>) {
 fn what_is_declared_and_not_so_fails_and_what_is_so_and_not_declared_is_found() {
     let (code, checks) = play("boastful");
     assert_eq!(code, 1, "{checks:?}");
-    for (check, reason, versions) in [
+    for (check, reason, told) in [
         ("rooms.versions-as-declared/made", "rooms.declared_not_made", "2 (400 M_UNSUPPORTED_ROOM_VERSION)"),
         ("rooms.versions-as-declared/offered", "rooms.declared_not_offered", "2"),
         ("rooms.versions-beyond-declared/declared", "rooms.offered_not_declared", "10"),
+        ("rooms.features-as-declared/threads", "rooms.feature_not_served", "404 M_UNRECOGNIZED"),
+        ("rooms.features-beyond-declared/declared", "rooms.feature_not_declared", "spaces"),
     ] {
-        assert_eq!(checks[check], ("fail".to_owned(), reason.into(), versions.into()), "{checks:?}");
+        assert_eq!(checks[check], ("fail".to_owned(), reason.into(), told.into()), "{checks:?}");
     }
+    let fails = checks.values().filter(|(kind, ..)| kind == "fail").count();
+    assert_eq!((fails, checks["rooms.features-as-declared/spaces"].0.as_str()), (5, "not_applicable"));
 }
 
 #[test]
 fn who_declares_what_is_so_passes() {
     let (code, checks) = play("twin");
     assert_eq!(code, 0, "{checks:?}");
-    assert_eq!(checks.len(), 5);
-    assert!(checks.values().all(|(kind, ..)| kind == "pass"), "{checks:?}");
+    assert_eq!(checks.len(), 22);
+    let others = checks.iter().filter(|(_, (kind, ..))| kind != "pass").map(|(check, _)| check.as_str());
+    // Nothing is left that could be there and not declared.
+    assert_eq!(others.collect::<Vec<_>>(), ["rooms.features-beyond-declared/declared"]);
 }

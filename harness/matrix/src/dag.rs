@@ -158,7 +158,9 @@ impl Room {
     pub fn state_at(&self, prev_events: &[String]) -> Result<StateMap, RoomError> {
         let states: Vec<_> = prev_events.iter().filter_map(|id| self.state_after(id)).collect();
         let algorithm = match self.quirk {
-            Some(Quirk::KeepsFirstState) => return Ok(states.into_iter().next().unwrap_or_default()),
+            Some(Quirk::KeepsSmallestState) => {
+                return Ok(states.into_iter().min_by_key(StateMap::len).unwrap_or_default());
+            }
             Some(Quirk::ResolvesByV2) => StateResolution::V2,
             _ => self.version.state_resolution(),
         };

@@ -5,7 +5,7 @@ use samklang_matrix::{HeaderForge, Quoting, RequestSignature, SigningKey};
 use serde_json::{Value, json};
 
 use crate::{
-    fault::{Endpoint, Fault, misshapen},
+    fault::{Endpoint, Fault, is_part_of, misshapen},
     homeserver::Homeserver,
     transport::{Answer, NoAnswer},
 };
@@ -39,6 +39,11 @@ impl Homeserver {
     pub(crate) fn has_form_of(&self, fault: fn(Endpoint) -> Fault, method: &str, target: &str) -> bool {
         let path = target.split('?').next().unwrap_or_default();
         Endpoint::of(method, path).is_some_and(|endpoint| self.has(fault(endpoint)))
+    }
+
+    /// Whether a feature is left out to which alone this path or type of signals belongs.
+    pub(crate) fn leaves_out(&self, what: &str) -> bool {
+        matches!(self.fault(), Some(Fault::LeftOut(feature)) if is_part_of(feature, what))
     }
 
     /// The `Authorization` header for a request of its own, to be sent as it is or bent.

@@ -23,6 +23,8 @@ macro_rules! faults {
             SignalMisshapen(&'static str),
             /// A malformed signal of a type sinks its whole transaction.
             SignalSinks(&'static str),
+            /// A feature is not there.
+            LeftOut(&'static str),
         }
 
         impl Fault {
@@ -39,6 +41,7 @@ macro_rules! faults {
                     Self::AnswerMisshapen(endpoint) => format!("answer-misshapen:{}", endpoint.name()),
                     Self::SignalMisshapen(kind) => format!("signal-misshapen:{kind}"),
                     Self::SignalSinks(kind) => format!("signal-sinks:{kind}"),
+                    Self::LeftOut(feature) => format!("left-out:{feature}"),
                 }
             }
 
@@ -51,6 +54,7 @@ macro_rules! faults {
                     Self::RequestMisshapen(endpoint) | Self::AnswerMisshapen(endpoint) => endpoint.section(),
                     Self::SignalMisshapen(_) => "SS-TXN-017",
                     Self::SignalSinks(_) => "SS-TXN-018",
+                    Self::LeftOut(feature) => offers::section(feature),
                 }
             }
 
@@ -70,6 +74,7 @@ macro_rules! faults {
                     Self::SignalSinks(kind) => {
                         format!("A malformed signal of type {kind} sinks its whole transaction.")
                     }
+                    Self::LeftOut(feature) => format!("The feature {feature} is not there."),
                 }
             }
         }
@@ -77,11 +82,12 @@ macro_rules! faults {
 }
 
 mod forms;
+mod offers;
 mod own;
 mod rules;
 
-pub(crate) use self::forms::misshapen;
 pub use self::{forms::Endpoint, own::Fault};
+pub(crate) use self::{forms::misshapen, offers::is_part_of};
 
 impl Fault {
     /// All of them.
@@ -93,7 +99,8 @@ impl Fault {
         let told = SIGNALS.iter().map(|kind| Self::SignalMisshapen(kind));
         let heard = SIGNALS.iter().map(|kind| Self::SignalSinks(kind));
         let on_the_wire = asked.chain(answered).chain(told).chain(heard);
-        Self::OWN.iter().copied().chain(rules).chain(forms).chain(on_the_wire).collect()
+        let left_out = offers::words().map(Self::LeftOut);
+        Self::OWN.iter().copied().chain(rules).chain(forms).chain(on_the_wire).chain(left_out).collect()
     }
 
     /// The mistake in judging events that it is, if it is one.
@@ -114,8 +121,9 @@ impl Fault {
             Self::CitedIgnored => Quirk::IgnoresCited,
             Self::RoomsMixed => Quirk::MixesRooms,
             Self::ResolvedByVersion2 => Quirk::ResolvesByV2,
-            Self::FirstStateKept => Quirk::KeepsFirstState,
+            Self::SmallestStateKept => Quirk::KeepsSmallestState,
             Self::CreatorsListed => Quirk::Forgives(Rule::LevelsNameCreator),
+            Self::RoomIdsOfAnother => Quirk::Forgives(Rule::CreateRoomDomain),
             Self::CreatorNamedOddly => Quirk::Forgives(Rule::CreateNoCreator),
             Self::LevelsAsText => Quirk::Forgives(Rule::LevelNotInteger),
             Self::PduWithoutDepth => Quirk::Overlooks(BreachReason::FieldMissing),

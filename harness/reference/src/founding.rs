@@ -36,8 +36,8 @@ impl Homeserver {
             content["creator"] = json!(creator);
         }
         let opaque: String = std::iter::repeat_with(fastrand::alphanumeric).take(18).collect();
-        let opaque = if self.has(Fault::RoomIdsLong) { opaque.repeat(15) } else { opaque };
-        let mut room = self.empty_room(&version, &format!("!{opaque}:{}", self.name()));
+        let domain = if self.has(Fault::RoomIdsOfAnother) { "elsewhere.test" } else { self.name() };
+        let mut room = self.empty_room(&version, &format!("!{opaque}:{domain}"));
         let draft = |room: &Room, at| {
             let draft = room.draft("m.room.create", creator).state_key("").content(content.clone()).at(at);
             let cites = self.has(Fault::CreateCites);

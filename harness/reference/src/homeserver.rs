@@ -251,6 +251,10 @@ impl Homeserver {
         self.fault == Some(fault)
     }
 
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.nature == Nature::Live
     }

@@ -73,7 +73,19 @@ impl Peer {
     /// # Errors
     /// When no key can be made.
     pub fn new(name: impl Into<String>, transport: Box<dyn Transport>) -> Result<Self, KeyDocumentError> {
-        let home = Homeserver::of_nature(Nature::Scripted, name.into(), "peer", transport, None)?;
+        Self::with_key(name, "peer", transport)
+    }
+
+    /// As [`Peer::new`], with a key of this version (`ed25519:<version>`).
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn with_key(
+        name: impl Into<String>,
+        key_version: &str,
+        transport: Box<dyn Transport>,
+    ) -> Result<Self, KeyDocumentError> {
+        let home = Homeserver::of_nature(Nature::Scripted, name.into(), key_version, transport, None)?;
         Ok(Self { home, script: Mutex::default() })
     }
 

@@ -22,6 +22,9 @@ impl Homeserver {
     ) -> Result<Option<String>, Refusal> {
         let rules = held.state_content("m.room.join_rules");
         let restricted = matches!(rules["join_rule"].as_str(), Some("restricted" | "knock_restricted"));
+        if restricted && self.has(Fault::LeftOut("restricted-join")) {
+            return refuse(403, "M_FORBIDDEN", "the join rule is not known");
+        }
         let expected = matches!(held.membership(user).as_str(), "invite" | "join");
         if !restricted || expected || !held.room.version().has_restricted_joins() {
             return Ok(None);

@@ -106,6 +106,7 @@ impl Homeserver {
         }
         let content = &edu["content"];
         match edu["edu_type"].as_str() {
+            Some(kind) if self.leaves_out(kind) => {}
             Some("m.typing") => self.hear_typing(origin, content),
             Some("m.receipt") => self.hear_receipts(origin, content),
             Some("m.presence") => self.hear_presence(origin, content),

@@ -87,6 +87,17 @@ pub fn with_texts(verdict: Verdict, expected: Option<String>, actual: Option<Str
 
 fn call(who: &Actor, verb: &str, error: &CallError, wire: Option<&WireView>) -> Verdict {
     match error {
+        CallError::Refused(refusal) if refusal.status == 429 => Verdict::Inconclusive {
+            message: message!(
+                "judging.too-often",
+                user = who.name,
+                verb = verb,
+                role = who.role,
+                exchange = refusal.exchange
+            ),
+            blocked_by: None,
+            bound_ms: None,
+        },
         CallError::Refused(refusal) => {
             let (blame, mut evidence) = refused(who.role, refusal.exchange, wire);
             evidence.insert(0, refusal.exchange);
@@ -116,6 +127,9 @@ fn call(who: &Actor, verb: &str, error: &CallError, wire: Option<&WireView>) -> 
             ),
             blocked_by: None,
             bound_ms: None,
+        },
+        CallError::NoFurtherUser { users } => Verdict::NotApplicable {
+            message: message!("judging.no-further-user", role = who.role, users = users),
         },
         CallError::NotOffered { verb } => Verdict::NotApplicable {
             message: message!("judging.verb-not-offered", verb = verb, role = who.role),
@@ -234,16 +248,15 @@ mod tests {
         let broken = Failure::Call { who: who(), verb: "join", error, about: vec![] };
         assert_eq!(verdict_of(&broken, None).name(), "inconclusive");
 
-        let refusal = Refusal {
-            status: 403,
-            errcode: "M_FORBIDDEN".into(),
-            error: String::new(),
-            exchange: ExchangeId(3),
+        let refused = |status, errcode: &str| {
+            let (errcode, error) = (errcode.to_owned(), String::new());
+            let error = CallError::Refused(Refusal { status, errcode, error, exchange: ExchangeId(3) });
+            verdict_of(&Failure::Call { who: who(), verb: "join", error, about: vec![] }, None)
         };
-        let error = CallError::Refused(refusal);
-        let refused = Failure::Call { who: who(), verb: "join", error, about: vec![] };
-        let verdict = verdict_of(&refused, None);
+        let verdict = refused(403, "M_FORBIDDEN");
         assert_eq!(verdict.reason().map(ReasonCode::as_str), Some("client.refused"));
+        // Who is asked too often has not said what it makes of the request.
+        assert_eq!(refused(429, "M_LIMIT_EXCEEDED").name(), "inconclusive");
     }
 
     #[test]

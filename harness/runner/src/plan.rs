@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use samklang_stage::{deploy::Cast, vendor};
+use samklang_stage::{
+    deploy::{Cast, Terms},
+    vendor,
+};
 use samklang_verdict::{Message, Play, Problem, Role, message};
 
 use crate::{
@@ -202,6 +205,18 @@ fn room_versions(suite: &Suite, selection: &Selection) -> Result<Vec<String>, Pr
     Ok(selection.room_versions.clone())
 }
 
+/// What a server that is not the run's own is not put through.
+fn on_terms(scenario: &Scenario, terms: &Terms) -> Option<Obstacle> {
+    let server = &terms.server_name;
+    let breaks = |need: &Need| matches!(need, Need::WholeStage | Need::LastOfAll);
+    if scenario.kind == Kind::Fault || scenario.needs.iter().any(breaks) {
+        let text = message!("plan.not-to-be-disturbed", scenario = scenario.id, server = server);
+        return Some(Obstacle::NotApplicable(text));
+    }
+    (scenario.is_hostile() && !terms.hostile)
+        .then(|| Obstacle::NotRun(message!("plan.no-consent", scenario = scenario.id, server = server)))
+}
+
 fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> Option<Obstacle> {
     let needed = scenario.needs.iter().filter_map(|need| match need {
         Need::RoomVersion(version) => Some(*version),
@@ -209,6 +224,9 @@ fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> O
     });
     let versions: Vec<_> = std::iter::once(play.room_version.as_str()).chain(needed).collect();
     for cast in casts {
+        if let Some(obstacle) = cast.target.as_ref().and_then(|terms| on_terms(scenario, terms)) {
+            return Some(obstacle);
+        }
         let vendor = &cast.vendor;
         // With peers a room may be theirs; who makes it shows when it is played.
         let makes_the_room = cast.role == play.host && matches!(scenario.kind, Kind::Pair | Kind::Fault);

@@ -260,7 +260,9 @@ fn proof_of_difference(order: &Order, stage: &Stage) -> Option<Problem> {
             let answer_alike =
                 one.identity.name == other.identity.name && one.identity.version == other.identity.version;
             let keys_alike = one.identity.verify_keys == other.identity.verify_keys;
-            if keys_alike || (answer_alike && !cast_alike && !order.direct) {
+            // Nobody has brought up a server that runs already, so nobody can have brought up another in its place.
+            let is_ours = one.cast.target.is_none() && other.cast.target.is_none();
+            if keys_alike || (answer_alike && !cast_alike && !order.direct && is_ours) {
                 let text = message!("run.same-identity", one = one.role, other = other.role);
                 return Some(Problem::harness(text));
             }

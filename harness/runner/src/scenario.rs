@@ -180,6 +180,11 @@ impl Scenario {
         ..Self::PAIR
     };
 
+    /// Whether peers may lie in it to the server that they meet.
+    pub fn is_hostile(&self) -> bool {
+        self.kind == Kind::Peer && self.needs.contains(&Need::Wire)
+    }
+
     /// The area: what stands before the dot.
     pub fn area(&self) -> &'static str {
         self.id.split_once('.').map_or(self.id, |(area, _)| area)

@@ -166,8 +166,12 @@ impl Scene {
     /// scenarios.
     ///
     /// # Errors
-    /// Inconclusive without the switchboard.
+    /// Inconclusive without the switchboard. Not applicable where nobody has consented to what peers may do.
     pub async fn peer(&self, label: &str) -> Result<ScriptedPeer, Failure> {
+        if let Some(terms) = self.stage.terms().filter(|terms| !terms.hostile) {
+            let text = message!("plan.no-consent", scenario = self.scenario.id, server = terms.server_name);
+            return Err(Failure::NotApplicable(text));
+        }
         let peer = self.stage.peer(label).await?;
         let peer = peer.ok_or_else(|| Failure::Inconclusive(message!("judging.no-wire")))?;
         let peer = ScriptedPeer::new(peer, label, &self.ledger);
@@ -249,8 +253,14 @@ impl Scene {
     /// Bends the network until the guard is dropped.
     ///
     /// # Errors
-    /// Inconclusive where servers meet without the switchboard.
+    /// Inconclusive where servers meet without the switchboard. Not applicable at a server that is not the run's own: how
+    /// soon it recovers is for others to say.
     pub fn fault(&self, fault: Fault) -> Result<FaultGuard, Failure> {
+        if let Some(terms) = self.stage.terms() {
+            let server = &terms.server_name;
+            let text = message!("plan.not-to-be-disturbed", scenario = self.scenario.id, server = server);
+            return Err(Failure::NotApplicable(text));
+        }
         self.stage.fault(fault).ok_or_else(|| Failure::Inconclusive(message!("judging.no-wire")))
     }
 

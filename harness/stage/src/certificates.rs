@@ -195,13 +195,7 @@ impl Authority {
     /// # Errors
     /// As [`Authority::root_store`].
     pub fn client_config(&self) -> Result<ClientConfig, Problem> {
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()
-            .map_err(failed)?
-            .with_root_certificates(self.root_store()?)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
+        trusting(self.root_store()?)
     }
 
     /// How a listener of the harness presents itself: with what `resolver` chooses.
@@ -219,11 +213,26 @@ impl Authority {
     }
 }
 
+/// How the harness connects to servers whose certificates `roots` vouch for.
+///
+/// # Errors
+/// Never, unless rustls refuses its own defaults.
+pub fn trusting(roots: RootCertStore) -> Result<ClientConfig, Problem> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 /// Presents a certificate for each name of the stage, made when it is first asked for.
 pub struct StageResolver {
     authority: Arc<Authority>,
     known: Box<dyn Fn(&str) -> bool + Send + Sync>,
     unnamed: Option<String>,
+    certificate: Option<Arc<CertifiedKey>>,
 }
 
 impl fmt::Debug for StageResolver {
@@ -240,19 +249,29 @@ impl StageResolver {
         known: impl Fn(&str) -> bool + Send + Sync + 'static,
         unnamed: Option<String>,
     ) -> Self {
-        Self { authority, known: Box::new(known), unnamed }
+        Self { authority, known: Box::new(known), unnamed, certificate: None }
+    }
+
+    /// Presents `certificate` in place of the authority's, where there is one.
+    #[must_use]
+    pub fn presenting(self, certificate: Option<Arc<CertifiedKey>>) -> Self {
+        Self { certificate, ..self }
+    }
+
+    fn certified(&self, host: &str) -> Option<Arc<CertifiedKey>> {
+        self.certificate.clone().or_else(|| self.authority.certified(host).ok())
     }
 
     /// What a client that names no host gets.
     pub(crate) fn unnamed(&self) -> Option<Arc<CertifiedKey>> {
-        self.authority.certified(self.unnamed.as_deref()?).ok()
+        self.certified(self.unnamed.as_deref()?)
     }
 }
 
 impl ResolvesServerCert for StageResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         match hello.server_name() {
-            Some(host) if (self.known)(host) => self.authority.certified(host).ok(),
+            Some(host) if (self.known)(host) => self.certified(host),
             Some(_) => None,
             None => self.unnamed(),
         }

@@ -6,6 +6,7 @@ pub mod deploy;
 pub mod dns;
 pub mod driver;
 pub mod housekeeping;
+mod patience;
 pub mod probe;
 pub mod recorder;
 pub mod stage;

@@ -112,6 +112,8 @@ struct EmbeddedSpec {
 impl Vendor {
     /// The name of a vendor that is nothing but an image.
     pub const IMAGE: &str = "image";
+    /// The name of a vendor that is nothing but a running server.
+    pub const SERVER: &str = "server";
 
     /// The vendor of a published image that keeps Complement's contract and of which nothing more is known.
     ///
@@ -122,10 +124,27 @@ impl Vendor {
         if name.is_empty() || name.contains(char::is_whitespace) {
             return Err(Problem::configuration(message!("vendor.no-image-name", name = name)));
         }
-        let any = Descriptor::parse(ANY, Path::new("any_image.toml"))?;
-        let mut vendor = any.check(ANY, Self::IMAGE, PathBuf::new(), None)?;
-        vendor.title = name.to_owned();
+        Self::of_nobody(ANY, Self::IMAGE, name)
+    }
+
+    /// The vendor of the running server of this name, of which nothing more is known.
+    ///
+    /// # Errors
+    /// Never: what is taken to hold is part of this program.
+    pub fn of_server(name: &str) -> Result<Self, Problem> {
+        Self::of_nobody(include_str!("vendor/any_server.toml"), Self::SERVER, name)
+    }
+
+    /// A vendor who has no folder and is described by `any`.
+    fn of_nobody(any: &str, name: &str, title: &str) -> Result<Self, Problem> {
+        let mut vendor = Descriptor::parse(any, Path::new(name))?.check(any, name, PathBuf::new(), None)?;
+        vendor.title = title.to_owned();
         Ok(vendor)
+    }
+
+    /// Whether somebody has described it, in a folder of its own.
+    pub fn is_described(&self) -> bool {
+        !self.folder.as_os_str().is_empty()
     }
 
     /// Splits `acme@2.4.0` into a name and, where one is asked for, a version.

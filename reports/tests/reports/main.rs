@@ -265,6 +265,11 @@ fn the_command_to_play_again_names_the_pair() {
     result.participants[1].vendor = "other".into();
     let command = "samklang run synapse@1.163.2 --vs other@1.163.2 --scenario rooms.invite-accepted";
     assert!(made(&result).closing.contains(command));
+    // A server that runs already is not to be had by its vendor's name.
+    result.run.deployer = TARGET.into();
+    let command = "samklang repro rooms.invite-accepted/";
+    let made = made(&result);
+    assert!(made.closing.contains(command) && made.closing.contains("--target URL --token-file FILE"));
 }
 
 /// A text that is missing shows as its key, and a place that nobody filled as its name.

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 use samklang_verdict::Role;
 
+use super::target::TargetOptions;
 use crate::setting::Deploy;
 
 /// Shows, with proof, whether homeservers of different vendors federate.
@@ -167,6 +168,8 @@ pub(super) struct RunOptions {
     pub(super) image: Option<String>,
     #[command(flatten)]
     pub(super) play: PlayOptions,
+    #[command(flatten)]
+    pub(super) target: TargetOptions,
 }
 
 /// How servers are brought up and what they play, whoever they are.
@@ -319,7 +322,7 @@ impl std::fmt::Display for Shard {
     }
 }
 
-fn route(text: &str) -> Result<(String, SocketAddr), String> {
+pub(super) fn route(text: &str) -> Result<(String, SocketAddr), String> {
     let parts = text.split_once('=').and_then(|(from, to)| Some((from, to.parse().ok()?)));
     let is_place = |from: &str| from.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     match parts {

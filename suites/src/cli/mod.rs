@@ -17,6 +17,7 @@ mod repro;
 mod review;
 mod selftest;
 mod show;
+mod target;
 mod tidy;
 
 use clap::Parser;

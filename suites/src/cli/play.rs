@@ -16,7 +16,7 @@ use samklang_runner::{
     suite::{Suite, project_root},
 };
 use samklang_stage::{
-    deploy::{Cast, Deployer},
+    deploy::{Cast, Deployer, target::Target},
     vendor::VendorShelf,
 };
 use samklang_verdict::{Catalogue, Problem, ResultFile, Role, exit, message};
@@ -27,6 +27,7 @@ use super::{
     args::{PlayOptions, RunArgs},
     interrupt::Interrupts,
     progress::Teller,
+    target,
 };
 use crate::setting::{self, Deploy, Deployment};
 
@@ -53,18 +54,31 @@ pub(super) fn run(args: &RunArgs) -> Done {
 pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
     let options = &args.options;
     let (suite, shelf) = ground(&options.play)?;
-    let vendor = args.vendor.as_deref().or(options.image.is_none().then_some(OUR_OWN));
-    let casts = setting::casts(&shelf, vendor, options.vs.as_deref(), options.image.as_deref())?;
+    let target = options.target.find(&today())?;
+    let (vendor, other) = (args.vendor.as_deref(), options.vs.as_deref());
+    let casts = match &target {
+        Some(target) => target::casts(&shelf, target, vendor, other)?,
+        None => {
+            let vendor = vendor.or(options.image.is_none().then_some(OUR_OWN));
+            setting::casts(&shelf, vendor, other, options.image.as_deref())?
+        }
+    };
     let bout = Bout {
         suite,
         casts,
-        subjects: setting::subjects(options.vs.is_none()),
+        subjects: setting::subjects(other.is_none() && target.is_none()),
+        target,
         selection: selection(&args.scenarios, &options.play),
         seed: options.play.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000_000)),
         output: options.play.output.clone(),
         options: &options.play,
     };
     bout.play()
+}
+
+/// The day on which something is held against an expiry, `YYYY-MM-DD`.
+fn today() -> String {
+    jiff::Zoned::now().date().to_string()
 }
 
 /// The suite that is played, and the vendors there are.
@@ -97,6 +111,8 @@ pub(super) struct Bout<'a> {
     pub(super) suite: Suite,
     pub(super) casts: Vec<Cast>,
     pub(super) subjects: Vec<Role>,
+    /// The server that runs already and takes part, if one does.
+    pub(super) target: Option<Target>,
     pub(super) selection: Selection,
     pub(super) seed: u64,
     /// Where files go; a new folder below `samklang-out`, when none is named.
@@ -115,13 +131,17 @@ impl Bout<'_> {
 }
 
 async fn run_async(bout: Bout<'_>) -> Result<Ended, Problem> {
-    let Bout { suite, casts, subjects, selection, seed, output, options } = bout;
+    let Bout { suite, casts, subjects, target, selection, seed, output, options } = bout;
     let deviations = setting::deviations(&suite, &casts)?;
     // From here on a run has things to tidy up, so Ctrl-C must not simply end it.
     let interrupts =
         Interrupts::listen().map_err(|error| Problem::harness(message!("run.no-signals", error = error)))?;
-    let deployment =
-        Deployment::choose(&casts, options.deploy.unwrap_or(Deploy::Auto), options.direct).await?;
+    // Its users are few, and each takes part in one play at a time.
+    let side_by_side = if target.is_some() { 1 } else { usize::from(options.jobs) };
+    let deployment = match target {
+        Some(target) => Deployment::around(target),
+        None => Deployment::choose(&casts, options.deploy.unwrap_or(Deploy::Auto), options.direct).await?,
+    };
     let swept = &deployment.swept;
     if !swept.is_empty() {
         eprintln!(
@@ -137,12 +157,12 @@ async fn run_async(bout: Bout<'_>) -> Result<Ended, Problem> {
         subjects,
         selection,
         direct: options.direct,
-        side_by_side: usize::from(options.jobs),
+        side_by_side,
         seed,
         output,
-        deployer_line: Catalogue::english().label(deployment.line),
+        deployer_line: deployment.line.clone(),
         deviations,
-        today: jiff::Zoned::now().date().to_string(),
+        today: today(),
     };
     let teller = Teller::new(options.format);
     let ended = play(&order, Arc::new(suite), deployment.deployer.as_ref(), &teller, interrupts).await;

@@ -1,7 +1,7 @@
 //! `samklang repro`.
 
 use samklang_stage::vendor::Vendor;
-use samklang_verdict::{Catalogue, Participant, Problem, ResultFile, Role, message};
+use samklang_verdict::{Catalogue, Participant, Problem, ResultFile, Role, TARGET, message};
 
 use super::{
     Done,
@@ -21,6 +21,9 @@ pub(super) fn repro(args: ReproArgs) -> Done {
         return Err(Problem::configuration(message!("repro.no-check", text = args.check)));
     };
     let mut options = args.options;
+    if record.result.run.deployer == TARGET && options.target.target.is_none() {
+        return Err(Problem::configuration(message!("repro.target", check = args.check)));
+    }
     let room_version = match options.play.room_versions.as_slice() {
         [] => wanted.room_version,
         [one] => Some(one.clone()),
@@ -76,8 +79,10 @@ fn as_before(
         "container" => Some(Deploy::Container),
         _ => None,
     });
+    // Whom nobody has described has no name to be asked for by.
     let image_alone = options.image.is_some() && subject.starts_with(&format!("{}@", Vendor::IMAGE));
-    let vendor = vendor.or(Some(subject).filter(|_| !image_alone));
+    let server_alone = subject.starts_with(&format!("{}@", Vendor::SERVER));
+    let vendor = vendor.or(Some(subject).filter(|_| !image_alone && !server_alone));
     RunArgs { vendor, scenarios: vec![scenario], options }
 }
 

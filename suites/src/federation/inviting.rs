@@ -1,6 +1,6 @@
 //! Invites as they go over the wire (server-server API, inviting to a room).
 
-use super::answered;
+use super::asked;
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -33,12 +33,11 @@ async fn invite_handshake(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let room = alice.create_room(Private.named("Lägesbild")).await?;
-    alice.invite(&room, &bob).await?;
-    bob.sees(invite(&room, &bob)).await?;
-
-    let exchange = answered(&scene.wire()?, "/invite/", alice.role())?;
-    let [asked, gave] = [alice.role(), bob.role()].map(|by| Observation { by, exchange: exchange.id });
-    let shown = Observations::new(asked.clone(), [gave.clone()]);
+    // What the request holds is judged whatever comes of it.
+    let invited = alice.invite(&room, &bob).await;
+    let exchange = asked(&scene.wire()?, "/invite/", alice.role(), |exchange| exchange.status.is_some())?;
+    let [by_host, by_guest] = [alice.role(), bob.role()].map(|by| Observation { by, exchange: exchange.id });
+    let shown = Observations::new(by_host.clone(), [by_guest.clone()]);
     let request = exchange.request_body.json().unwrap_or_default();
     let is_create = |event: &Value| event["type"] == "m.room.create" && event["state_key"] == "";
     let right = [
@@ -51,7 +50,11 @@ async fn invite_handshake(scene: &Scene) -> Result<(), Failure> {
         ("the create event", request["invite_room_state"].as_array().into_iter().flatten().any(is_create)),
     ];
     let lacks = |reason: &str, missing: &str| {
-        alice.wrong(reason, message!("fail.invite-request", missing = missing), std::slice::from_ref(&asked))
+        alice.wrong(
+            reason,
+            message!("fail.invite-request", missing = missing),
+            std::slice::from_ref(&by_host),
+        )
     };
     let outcome = match right.iter().find(|(_, right)| !right) {
         None => Ok(shown.clone()),
@@ -70,11 +73,13 @@ async fn invite_handshake(scene: &Scene) -> Result<(), Failure> {
         },
     );
 
+    invited?;
+    bob.sees(invite(&room, &bob)).await?;
     let answer = exchange.response_body.json().unwrap_or_default();
     let outcome = match fault_in(&request["event"], &answer["event"], guest.name()) {
         None => Ok(shown),
         Some(what) => {
-            Err(bob.wrong("invite.bad_answer", message!("fail.invite-answer", what = what), &[gave]))
+            Err(bob.wrong("invite.bad_answer", message!("fail.invite-answer", what = what), &[by_guest]))
         }
     };
     scene.check("answer", outcome);

@@ -36,11 +36,20 @@ pub const SCENARIOS: &[&[Scenario]] = &[
 
 /// The last request of `by` whose path holds `step`, and that was answered with success.
 fn answered(wire: &WireView, step: &str, by: Role) -> Result<Arc<Exchange>, Failure> {
+    asked(wire, step, by, |exchange| exchange.status == Some(200))
+}
+
+/// The last request of `by` whose path holds `step` and for which `wanted` holds.
+fn asked(
+    wire: &WireView,
+    step: &str,
+    by: Role,
+    wanted: impl Fn(&Exchange) -> bool,
+) -> Result<Arc<Exchange>, Failure> {
     let steps = wire.federation().filter(|exchange| exchange.path_only().contains(step));
-    let mut answered =
-        steps.filter(|exchange| role_of(&exchange.from) == Some(by) && exchange.status == Some(200));
+    let mut asked = steps.filter(|exchange| role_of(&exchange.from) == Some(by) && wanted(exchange));
     let none = || Failure::Inconclusive(message!("judging.not-recorded", what = step));
-    answered.next_back().cloned().ok_or_else(none)
+    asked.next_back().cloned().ok_or_else(none)
 }
 
 /// The last request of `by` whose path holds `step` and names `room`, and that was answered with success: a lie that was

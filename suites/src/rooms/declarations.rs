@@ -160,7 +160,7 @@ fn says_nothing(failure: &Failure) -> bool {
 }
 
 /// Whether the server is what the descriptor describes: the vendor's own image, of the default version.
-fn is_as_described(host: &Host) -> bool {
+pub(super) fn is_as_described(host: &Host) -> bool {
     let cast = &host.server.cast;
     cast.version == cast.vendor.default_version && cast.image.is_none()
 }

@@ -2,6 +2,7 @@
 
 mod creation;
 mod declarations;
+mod features;
 mod first_contact;
 mod invites;
 mod joining;
@@ -18,6 +19,7 @@ use samklang_runner::scenario::Scenario;
 pub const SCENARIOS: &[&[Scenario]] = &[
     creation::SCENARIOS,
     declarations::SCENARIOS,
+    features::SCENARIOS,
     first_contact::SCENARIOS,
     invites::SCENARIOS,
     joining::SCENARIOS,

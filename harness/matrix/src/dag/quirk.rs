@@ -39,8 +39,8 @@ pub enum Quirk {
     MixesRooms,
     /// States are resolved by version 2 in every room version.
     ResolvesByV2,
-    /// Of states that differ, the first one counts.
-    KeepsFirstState,
+    /// Of states that differ, the smallest one counts.
+    KeepsSmallestState,
 }
 
 impl Room {

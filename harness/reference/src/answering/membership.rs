@@ -67,6 +67,10 @@ impl Homeserver {
             }
             return Err(refusal(400, "M_INCOMPATIBLE_ROOM_VERSION", error).with("room_version", version.id()));
         }
+        let rule = held.state_content("m.room.join_rules");
+        if rule["join_rule"] == "knock_restricted" && self.has(Fault::LeftOut("knock-restricted")) {
+            return refuse(403, "M_FORBIDDEN", "the join rule is not known");
+        }
         let mut content = json!({ "membership": membership });
         if membership == "join"
             && let Some(authoriser) = self.authoriser_for(&known.rooms, held, user)?
@@ -171,6 +175,13 @@ impl Homeserver {
         }
         if self.has(Fault::JoinBystandersLeftOut) {
             state.retain(|event| event["type"] != "m.room.member" || auth_chain.contains(event));
+        }
+        if self.has(Fault::CreatorMisnamed) {
+            let creates =
+                state.iter_mut().chain(&mut auth_chain).filter(|event| event["type"] == "m.room.create");
+            for event in creates.filter(|event| event["content"]["creator"].is_string()) {
+                event["content"]["creator"] = json!(format!("@nobody:{}", self.name()));
+            }
         }
         if self.has(Fault::JoinChainIncomplete) {
             auth_chain.clear();

@@ -87,6 +87,9 @@ impl Homeserver {
     /// [`ExchangeId`].
     pub async fn federation(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let said = match read(request) {
+            Ok(_) if self.leaves_out(request.uri().path()) => {
+                refuse(404, "M_UNRECOGNIZED", "no such endpoint")
+            }
             Ok(asked) => self.reply(asked, request).await,
             Err(refusal) => Err(refusal),
         };

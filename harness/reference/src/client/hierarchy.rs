@@ -135,6 +135,18 @@ impl Homeserver {
         Ok(json!({ "rooms": rooms }))
     }
 
+    /// What a room is, for a user who need not be in it (client-server API, room summary).
+    pub(super) async fn read_summary(&self, call: &Call<'_>, name: &str) -> Reply {
+        let (room, via) = self.room_named(call, name).await?;
+        let Some(mut entry) = self.summary_for(&call.user, &room, &via, false).await else {
+            return not_found("the room is not known, or one may not know of it");
+        };
+        if let Some(entry) = entry.as_object_mut() {
+            entry.remove("children_state");
+        }
+        Ok(entry)
+    }
+
     async fn summary_for(&self, user: &str, room: &str, via: &[String], suggested: bool) -> Option<Value> {
         if self.is_in(room) {
             let known = self.known();

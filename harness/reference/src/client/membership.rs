@@ -17,7 +17,11 @@ impl Homeserver {
     }
 
     /// The room that an id or an alias names, and the servers by way of which one may get there.
-    async fn room_named(&self, call: &Call<'_>, name: &str) -> Result<(String, Vec<String>), Refusal> {
+    pub(super) async fn room_named(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+    ) -> Result<(String, Vec<String>), Refusal> {
         let via = call.asked.values("via").chain(call.asked.values("server_name"));
         let via: Vec<_> = via.map(str::to_owned).collect();
         match name.as_bytes().first() {

@@ -77,6 +77,9 @@ fn not_found<T>(what: impl Into<String>) -> Result<T, Refusal> {
 impl Homeserver {
     /// Answers what a client asks.
     pub async fn client(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        if self.leaves_out(request.uri().path()) {
+            return unrecognized().unwrap_or_else(Said::from).into();
+        }
         self.reply_to_client(request).await.unwrap_or_else(Said::from).into()
     }
 
@@ -138,6 +141,7 @@ impl Homeserver {
             ("POST", ["knock", room]) => self.knock_by_name(call, room).await,
             ("GET", ["joined_rooms"]) => Ok(json!({ "joined_rooms": self.rooms_of(&call.user) })),
             ("GET", ["rooms", room, "hierarchy"]) => self.read_hierarchy(call, room).await,
+            ("GET", ["room_summary", name]) => self.read_summary(call, name).await,
             (method @ ("POST" | "PUT"), ["rooms", room, rest @ ..]) => {
                 self.route_doing(call, method, room, rest).await
             }

@@ -112,15 +112,20 @@ impl Endpoint {
     ];
 }
 
-fn fits(pattern: &str, path: &str) -> bool {
+pub(super) fn fits(pattern: &str, path: &str) -> bool {
     let (wanted, segments) = (pattern.split('/'), path.split('/'));
     wanted.clone().count() == segments.clone().count()
         && wanted.zip(segments).all(|(wanted, segment)| wanted == "{}" || wanted == segment)
 }
 
-/// An object all of whose fields have another type than theirs.
+/// An object all of whose fields have another type than theirs. What they hold is there, so that it is known what it is
+/// about.
 pub(crate) fn misshapen(value: &Value) -> Value {
-    let odd = |value: &Value| if value.is_number() { json!("7") } else { json!(7) };
+    let odd = |value: &Value| match value {
+        Value::Number(number) => json!(number.to_string()),
+        Value::Array(_) => json!({ "list": value }),
+        _ => json!([value]),
+    };
     let fields = value.as_object().into_iter().flatten();
     Value::Object(fields.map(|(key, value)| (key.clone(), odd(value))).collect())
 }
@@ -137,6 +142,7 @@ mod tests {
         assert_eq!(of("POST", "/_matrix/federation/v1/publicRooms"), Some("public-rooms-search"));
         assert_eq!(of("PUT", "/_matrix/federation/v1/state/%21r"), None);
         assert_eq!(of("GET", "/_matrix/federation/v1/state"), None);
-        assert_eq!(misshapen(&json!({"a": 1, "b": [2], "c": "d"})), json!({"a": "7", "b": 7, "c": 7}));
+        let bent = json!({"a": "1", "b": {"list": [2]}, "c": ["d"]});
+        assert_eq!(misshapen(&json!({"a": 1, "b": [2], "c": "d"})), bent);
     }
 }

@@ -4,6 +4,7 @@ use samklang_matrix::{BreachReason, Rule};
 
 use super::{
     forms::Endpoint,
+    offers,
     rules::{required_form, requirement_of},
 };
 
@@ -116,8 +117,8 @@ faults! {
     RoomsMixed, "rooms-mixed", "SS-EAUTH-009";
     /// States are resolved by version 2 of the algorithm in every room version.
     ResolvedByVersion2, "resolved-by-version-2", "SS-STATE-026";
-    /// Of states that differ, the first one counts.
-    FirstStateKept, "first-state-kept", "SS-STATE-005";
+    /// Of states that differ, the smallest one counts.
+    SmallestStateKept, "smallest-state-kept", "SS-STATE-005";
     /// What lies before an event of the room's history that is rejected is not fetched.
     HistoryEndsAtRejected, "history-ends-at-rejected", "SS-BACKFILL-009";
     /// After a malformed event the server sends nothing more to who sent it.
@@ -423,8 +424,10 @@ faults! {
     RegistrationRefused, "registration-refused", "content/client-server-api/_index.md#account-registration";
     /// User ids have letters that they may not have.
     UserIdsOdd, "user-ids-odd", "SS-IDENT-004";
-    /// The ids of rooms are longer than they may be.
-    RoomIdsLong, "room-ids-long", "SS-IDENT-008";
+    /// The ids of rooms name another server.
+    RoomIdsOfAnother, "room-ids-of-another", "SS-IDENT-008";
+    /// Up to version 10 the create event that is given out names another creator.
+    CreatorMisnamed, "creator-misnamed", "SS-ROOMV-005";
     /// Clients do not find what a redaction is about.
     RedactionTargetHidden, "redaction-target-hidden", "SS-REDACT-022";
     /// Clients are not told why a message is gone.

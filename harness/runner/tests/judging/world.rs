@@ -84,7 +84,13 @@ fn behind(adapter_made: &[&str], cast: Cast) -> Cast {
 pub(crate) fn cast(role: Role) -> Cast {
     let shelf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/vendors");
     let vendor = VendorShelf::new([shelf]).load("pebble").unwrap();
-    Cast { role, version: vendor.default_version.clone(), vendor: Arc::new(vendor), image: None }
+    Cast {
+        role,
+        version: vendor.default_version.clone(),
+        vendor: Arc::new(vendor),
+        image: None,
+        target: None,
+    }
 }
 
 struct NotRunning;

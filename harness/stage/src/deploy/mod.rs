@@ -9,6 +9,7 @@ mod network;
 mod ports;
 pub mod process;
 mod script;
+pub mod target;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -20,8 +21,12 @@ use std::{
 use async_trait::async_trait;
 use samklang_verdict::{Problem, Role};
 
-use self::embedded::Embedded;
-use crate::{certificates::Leaf, switchboard::FederationClient, vendor::Vendor};
+use self::{embedded::Embedded, target::Target};
+use crate::{
+    certificates::Leaf,
+    switchboard::{Doors, FederationClient},
+    vendor::Vendor,
+};
 
 /// Which server is to play a role.
 #[derive(Debug, Clone)]
@@ -34,10 +39,21 @@ pub struct Cast {
     pub version: String,
     /// A published image to run instead of one built from the vendor's folder.
     pub image: Option<String>,
+    /// On which terms it takes part, when it is a server that runs already and is not the run's own.
+    pub target: Option<Terms>,
+}
+
+/// On which terms a server takes part that is not the run's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Its server name.
+    pub server_name: String,
+    /// Whether peers may meet it that tell lies: it is on loopback, or somebody has consented.
+    pub hostile: bool,
 }
 
 /// Where a stage's listeners stand, so that its servers reach them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Ground {
     /// The run's own container network: listeners bind to its gateway, names like `a.test` resolve to it, and all
     /// of them share port 8448.
@@ -49,6 +65,8 @@ pub enum Ground {
     Loopback,
     /// This process: names like `a.test` mean something to the switchboard alone, and nothing listens.
     Memory,
+    /// This process, but for a server that runs already and is not the run's own: it finds the others at these doors.
+    Around(Doors),
 }
 
 /// What a server is started with.
@@ -108,7 +126,7 @@ pub type Progress<'a> = dyn Fn(&str) + Send + Sync + 'a;
 /// Brings servers up for one run.
 #[async_trait]
 pub trait Deployer: Send + Sync {
-    /// `container`, `process` or `embedded`.
+    /// `container`, `process`, `embedded` or `target`.
     fn name(&self) -> &'static str;
 
     /// Makes what the run's servers stand on. Called once, before any server is started.
@@ -135,6 +153,11 @@ pub trait Deployer: Send + Sync {
     /// # Errors
     /// When it cannot be started.
     async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem>;
+
+    /// The server that runs already and plays this role; none where the deployer brings it up.
+    fn target(&self, _role: Role) -> Option<&Target> {
+        None
+    }
 
     /// Makes the server `name` inside this program, for a cast whose vendor is there. It reaches others by `way`.
     ///

@@ -9,8 +9,11 @@ use samklang_verdict::{Body, Exchange, ExchangeId, Party, Wire};
 
 use super::{CallError, Refusal};
 use crate::{
+    certificates::Secret,
     deploy::embedded::Embedded,
+    patience::{self, AGAIN},
     recorder::{self, Recorder},
+    waiting::let_pass,
 };
 
 /// No answer of a client API may be larger.
@@ -28,6 +31,16 @@ pub struct ApiClient {
     to: Party,
     recorder: Recorder,
     largest: usize,
+    manners: Manners,
+}
+
+/// How a server is dealt with that goes on running when the run has ended.
+#[derive(Debug, Clone, Default)]
+struct Manners {
+    /// Whether a call that comes too often is made again when the server says.
+    patient: bool,
+    /// What is in no answer that is read or recorded, whatever the server echoes.
+    secrets: Arc<Vec<Secret>>,
 }
 
 /// How a request gets to the server.
@@ -76,20 +89,35 @@ impl ApiClient {
     /// # Errors
     /// When the HTTP library refuses its set-up.
     pub fn new(base: String, to: Party, recorder: Recorder) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(no_tls())
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10))
-            .tcp_nodelay(true)
-            .build()?;
-        Ok(Self { way: Way::Http(http), base, to, recorder, largest: LARGEST_ANSWER })
+        Ok(Self::over(web_client(no_tls())?, base, to, recorder))
+    }
+
+    /// A client of an API that belongs to somebody else: `tls` says whom to believe, and what it answers is relieved of
+    /// `secrets`. Where it wants fewer calls, they wait.
+    ///
+    /// # Errors
+    /// When the HTTP library refuses its set-up.
+    pub fn elsewhere(
+        base: String,
+        to: Party,
+        recorder: Recorder,
+        tls: rustls::ClientConfig,
+        secrets: Vec<Secret>,
+    ) -> Result<Self, reqwest::Error> {
+        let manners = Manners { patient: true, secrets: Arc::new(secrets) };
+        Ok(Self { manners, ..Self::over(web_client(tls)?, base, to, recorder) })
+    }
+
+    fn over(http: reqwest::Client, base: String, to: Party, recorder: Recorder) -> Self {
+        let manners = Manners::default();
+        Self { way: Way::Http(http), base, to, recorder, largest: LARGEST_ANSWER, manners }
     }
 
     /// A client of the API of a server inside this program, which is called `name`.
     pub fn inside(server: Arc<dyn Embedded>, name: &str, to: Party, recorder: Recorder) -> Self {
         let base = format!("http://{name}");
-        Self { way: Way::Inside(server), base, to, recorder, largest: LARGEST_ANSWER }
+        let manners = Manners::default();
+        Self { way: Way::Inside(server), base, to, recorder, largest: LARGEST_ANSWER, manners }
     }
 
     /// The API's address.
@@ -102,6 +130,33 @@ impl ApiClient {
     /// # Errors
     /// [`CallError::Broken`] when no complete answer came.
     pub async fn call(
+        &self,
+        from: Party,
+        request: ::http::Request<Vec<u8>>,
+        bound: Duration,
+    ) -> Result<Reply, CallError> {
+        let mut reply = self.call_once(from.clone(), request.clone(), bound).await?;
+        for _ in 0..AGAIN {
+            let Some(pause) = self.has_to_wait(&reply) else { return Ok(reply) };
+            let_pass(pause).await;
+            reply = self.call_once(from.clone(), request.clone(), bound).await?;
+        }
+        match self.has_to_wait(&reply) {
+            Some(_) => {
+                let what = format!("the server wants fewer calls, also after {AGAIN} pauses");
+                Err(CallError::Broken { what, exchange: reply.exchange })
+            }
+            None => Ok(reply),
+        }
+    }
+
+    /// How long the server wants the caller to wait, where that is done.
+    fn has_to_wait(&self, reply: &Reply) -> Option<Duration> {
+        let asked = patience::pause(reply.status, &reply.body, reply.header("retry-after"));
+        asked.filter(|_| self.manners.patient)
+    }
+
+    async fn call_once(
         &self,
         from: Party,
         request: ::http::Request<Vec<u8>>,
@@ -137,6 +192,7 @@ impl ApiClient {
         let status = exchange.status;
         match outcome {
             Ok(body) => {
+                let body = self.manners.relieved(body);
                 exchange.response_body = Body::of(&recorder::redact_json_body(&path, &body));
                 let headers = exchange.response_headers.clone();
                 self.recorder.finish(exchange);
@@ -171,6 +227,10 @@ impl ApiClient {
         let response = http.execute(request).await.map_err(|error| plain(&error))?;
         exchange.status = Some(response.status().as_u16());
         exchange.response_headers = recorder::redact_headers(&listed(response.headers()));
+        for (_, value) in &mut exchange.response_headers {
+            let relieved = self.manners.relieved(std::mem::take(value).into_bytes());
+            *value = String::from_utf8_lossy(&relieved).into_owned();
+        }
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
@@ -229,6 +289,39 @@ impl ApiClient {
     }
 }
 
+impl Manners {
+    /// The text without secrets.
+    fn relieved(&self, text: Vec<u8>) -> Vec<u8> {
+        self.secrets.iter().fold(text, |text, secret| without(text, secret.expose().as_bytes()))
+    }
+}
+
+/// The text with [`REDACTED`](recorder::REDACTED) in every place of `secret`.
+fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut rest = text.as_slice();
+    while let Some(place) = rest.windows(secret.len().max(1)).position(|window| window == secret) {
+        kept.extend_from_slice(&rest[..place]);
+        kept.extend_from_slice(recorder::REDACTED.as_bytes());
+        rest = &rest[place + secret.len()..];
+    }
+    if kept.is_empty() {
+        return text;
+    }
+    kept.extend_from_slice(rest);
+    kept
+}
+
+fn web_client(tls: rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(10))
+        .tcp_nodelay(true)
+        .build()
+}
+
 /// Headers in order; bytes that are no text are replaced.
 fn listed(headers: &::http::HeaderMap) -> Vec<(String, String)> {
     let text = |value: &::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -257,3 +350,6 @@ fn plain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::{
     Answered, Batch, Call, CallError, Driver, File, JoinRule, NewRoom, Page, ReceiptKind, Session,
+    accounts::Lease,
     http::{ApiClient, CALL_BOUND, Reply},
     matrix_sync,
 };
@@ -38,13 +39,15 @@ impl MatrixDriver {
 }
 
 /// A user who is logged in at a Matrix client API.
-struct MatrixSession {
-    api: ApiClient,
-    me: Party,
-    user_id: String,
-    token: String,
+pub(super) struct MatrixSession {
+    pub(super) api: ApiClient,
+    pub(super) me: Party,
+    pub(super) user_id: String,
+    pub(super) token: String,
+    /// The account that was there before, where the user is only lent.
+    pub(super) lent: Option<Lease>,
     /// None where the user was not made here.
-    password: Option<String>,
+    pub(super) password: Option<String>,
 }
 
 #[async_trait]
@@ -77,6 +80,7 @@ impl Driver for MatrixDriver {
             user_id: text("user_id")?,
             token: text("access_token")?,
             password: Some(password),
+            lent: None,
         };
         Ok(Answered { value: Box::new(session), exchange: reply.exchange })
     }
@@ -132,6 +136,13 @@ const POLL_GRACE: Duration = Duration::from_secs(30);
 const TYPING: Duration = Duration::from_secs(300);
 
 impl MatrixSession {
+    /// Notes a room that a lent user is to be taken out of again.
+    fn was_in(&self, room: &str) {
+        if let Some(lease) = &self.lent {
+            lease.was_in(room);
+        }
+    }
+
     async fn ask<R>(&self, request: R, bound: Duration) -> Result<Reply, CallError>
     where
         R: OutgoingRequest,
@@ -218,7 +229,9 @@ impl Session for MatrixSession {
     }
 
     async fn create_room(&self, room: &NewRoom) -> Call<String> {
-        self.text(create_request(room)?, "room_id").await
+        let made = self.text(create_request(room)?, "room_id").await?;
+        self.was_in(&made.value);
+        Ok(made)
     }
 
     async fn invite(&self, room: &str, user: &str) -> Call<()> {
@@ -231,6 +244,7 @@ impl Session for MatrixSession {
         use client::membership::join_room_by_id_or_alias::v3::Request;
         let mut request = Request::new(id::<OwnedRoomOrAliasId>(room)?);
         request.via = servers(via)?;
+        self.was_in(room);
         self.done(request).await
     }
 
@@ -238,6 +252,7 @@ impl Session for MatrixSession {
         use client::knock::knock_room::v3::Request;
         let mut request = Request::new(id::<OwnedRoomOrAliasId>(room)?);
         request.via = servers(via)?;
+        self.was_in(room);
         self.done(request).await
     }
 
@@ -286,7 +301,9 @@ impl Session for MatrixSession {
 
     async fn upgrade(&self, room: &str, version: &str) -> Call<String> {
         use client::room::upgrade_room::v3::Request;
-        self.text(Request::new(id(room)?, id(version)?), "replacement_room").await
+        let made = self.text(Request::new(id(room)?, id(version)?), "replacement_room").await?;
+        self.was_in(&made.value);
+        Ok(made)
     }
 
     async fn typing(&self, room: &str, on: bool) -> Call<()> {
@@ -320,6 +337,9 @@ impl Session for MatrixSession {
 
     async fn set_profile(&self, field: &str, value: &str) -> Call<()> {
         use client::profile::{ProfileFieldValue, set_profile_field::v3::Request};
+        if let Some(lease) = &self.lent {
+            lease.changes_profile();
+        }
         let value = ProfileFieldValue::new(field, json!(value)).map_err(|error| unsendable(&error))?;
         self.done(Request::new(id::<OwnedUserId>(&self.user_id)?, value)).await
     }
@@ -348,6 +368,10 @@ impl Session for MatrixSession {
     }
 
     async fn ask_api(&self, method: &str, path: &str, body: &Value) -> Call<Value> {
+        // What nobody knows how to undo is not done to an account that is only lent.
+        if self.lent.is_some() && method != "GET" {
+            return Err(CallError::NotOffered { verb: "ask_api" });
+        }
         let bytes = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
         let request = ::http::Request::builder()
             .method(method)

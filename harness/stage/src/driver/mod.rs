@@ -3,6 +3,7 @@
 //! Identifiers are plain strings here, since a server may hand out anything. Every answer names the exchange that
 //! shows it, so that a verdict can rest on it.
 
+pub mod accounts;
 pub mod http;
 pub mod matrix;
 mod matrix_sync;
@@ -44,6 +45,11 @@ pub enum CallError {
     NotOffered {
         /// The verb.
         verb: &'static str,
+    },
+    /// No user is left: nobody can be registered at the server, and it has only these.
+    NoFurtherUser {
+        /// How many there are.
+        users: usize,
     },
 }
 
@@ -179,6 +185,8 @@ pub struct Batch {
 pub trait Driver: Send + Sync {
     /// Makes a user with this localpart; `name` is what the scenario calls it.
     async fn register(&self, localpart: &str, name: &str) -> Call<Box<dyn Session>>;
+    /// Leaves the server as it was found, where it goes on running when the run has ended.
+    async fn tidy(&self) {}
 }
 
 /// A user who is logged in. The verbs are those of the Matrix client-server API; a driver for another API maps them.

@@ -98,18 +98,45 @@ pub fn roots(file: Option<&Path>) -> Result<RootCertStore, Problem> {
     if roots.is_empty() { Err(bad(&"it holds no certificate")) } else { Ok(roots) }
 }
 
+/// Where a server was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it takes connections.
+    pub address: SocketAddr,
+    /// The host that its certificate has to be for.
+    pub certified_for: String,
+    /// The `Host` header by which it is addressed.
+    pub host: String,
+    /// What it answers to be the version of, if it does.
+    pub version: Option<String>,
+}
+
 /// Looks at the server of this name and tells in order what it finds.
 ///
 /// # Errors
 /// When it is no server name.
 pub async fn probe(server_name: &str, settings: &Settings) -> Result<Vec<Finding>, Problem> {
+    look(server_name, settings).await.map(|(_, findings)| findings)
+}
+
+/// As [`probe`], and where the server was found, if it was.
+///
+/// # Errors
+/// When it is no server name.
+pub async fn look(server_name: &str, settings: &Settings) -> Result<(Option<Found>, Vec<Finding>), Problem> {
     if !discovery::is_name_with_port(server_name) {
         return Err(Problem::configuration(message!("probe.no-name", name = said(server_name))));
     }
     let prober = connection::Prober::new(settings)?;
     let (places, mut findings) = discovery::discover(server_name, &prober).await;
     let Some((place, connection)) = reach(&places, &prober, &mut findings).await else {
-        return Ok(findings);
+        return Ok((None, findings));
+    };
+    let mut found = Found {
+        address: connection.address,
+        certified_for: place.certified_for.clone(),
+        host: place.host.clone(),
+        version: None,
     };
     findings.push(prober.judge_certificate(&place.certified_for, &connection.chain));
     let keys = async {
@@ -121,11 +148,17 @@ pub async fn probe(server_name: &str, settings: &Settings) -> Result<Vec<Finding
             Ok(connection) => connection.get(&place.host, "/_matrix/federation/v1/version").await,
             Err(trouble) => Err(trouble),
         };
-        judge("version", reply, judge_version)
+        let mut said = None;
+        let finding = judge("version", reply, |body| {
+            said = body["server"]["version"].as_str().map(str::to_owned);
+            judge_version(body)
+        });
+        (finding, said)
     };
-    let (keys, version) = tokio::join!(keys, version);
+    let (keys, (version, said)) = tokio::join!(keys, version);
+    found.version = said;
     findings.extend([keys, version]);
-    Ok(findings)
+    Ok((Some(found), findings))
 }
 
 /// Connects to the first place that lets itself be connected to.
@@ -204,7 +237,7 @@ fn moment(seconds: u64) -> String {
 }
 
 /// What a server said, in one short line that steers no terminal: invisible characters and line ends are escaped.
-fn said(text: impl fmt::Display) -> String {
+pub(crate) fn said(text: impl fmt::Display) -> String {
     const MOST: usize = 300;
     let text = text.to_string();
     let mut plain = String::new();

@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,12 +19,16 @@ use samklang_verdict::{Class, Party, Problem, Role, message};
 use self::up::log_tail;
 use crate::{
     certificates::{Authority, AuthorityKey},
-    deploy::{Cast, Running},
+    deploy::{Cast, Running, Terms},
     dns::DnsResponder,
     driver::Driver,
     recorder::Recorder,
     switchboard::{Fault, FaultGuard, FederationClient, PeerService, Switchboard, Upstream},
+    waiting,
 };
+
+/// How long servers that go on running may take to be left as they were found.
+const TIDYING: Duration = Duration::from_secs(60);
 
 /// A running constellation: servers, the switchboard between them, and the record of all they say.
 pub struct Stage {
@@ -150,12 +155,18 @@ impl Stage {
         let number = self.names.fetch_add(1, Ordering::Relaxed);
         let name = switchboard.reserve(&format!("{label}-{number}")).await?;
         let way = Box::new(switchboard.client(Party::Peer { name: name.clone() }));
-        let peer = Peer::new(&name, way)
+        let key = switchboard.mark().map_or_else(|| "peer".to_owned(), |mark| format!("peer_{mark}"));
+        let peer = Peer::with_key(&name, &key, way)
             .map_err(|error| Problem::harness(message!("stage.no-peer", name = name, error = error)))?;
         let peer = Arc::new(peer);
         switchboard.connect(&name, Upstream::Peer(Arc::new(Answering(Arc::clone(&peer)))))?;
         self.peers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&peer));
         Ok(Some(peer))
+    }
+
+    /// On which terms a server takes part that is not the run's own; none where all are.
+    pub fn terms(&self) -> Option<&Terms> {
+        self.servers.values().find_map(|server| server.cast.target.as_ref())
     }
 
     /// All peers that scenarios made so far.
@@ -193,6 +204,10 @@ impl Stage {
 
     /// Shuts listeners and the servers inside this program; the deployer removes the others.
     pub async fn down(&self) {
+        for server in self.servers.values() {
+            // Before the doors are shut, so that others hear of it.
+            let _ = waiting::within(TIDYING, server.driver.tidy()).await;
+        }
         for server in self.servers.values().filter(|server| server.cast.vendor.is_embedded()) {
             // Nothing of theirs can be left behind.
             let _ = server.running.stop().await;

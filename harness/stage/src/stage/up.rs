@@ -18,10 +18,12 @@ use crate::{
     deploy::{
         Cast, Deployer, Ground, Listening, Progress, Running, Start,
         embedded::{Federating, InProcess},
+        target::{Standing, Target},
     },
     dns::DnsResponder,
     driver::{
         CallError, Driver,
+        accounts::{Account, AccountDriver},
         http::{ApiClient, CALL_BOUND},
         matrix::MatrixDriver,
         protocol::ProtocolDriver,
@@ -53,6 +55,8 @@ struct Started<'a> {
     running: Arc<dyn Running>,
     api: ApiClient,
     upstream: Upstream,
+    /// Its users, where nobody can be registered.
+    accounts: Option<Vec<Account>>,
 }
 
 /// What servers are started with.
@@ -133,6 +137,9 @@ fn needs_ca_key(deployer: &dyn Deployer, cast: &Cast) -> bool {
 
 impl Starting<'_> {
     async fn start<'a>(&self, cast: &'a Cast) -> Result<Started<'a>, Problem> {
+        if let Some(target) = self.deployer.target(cast.role) {
+            return self.lead_to(cast, target);
+        }
         match &self.names.switchboard {
             Some(switchboard) if cast.vendor.is_embedded() => self.embed(cast, switchboard),
             _ => self.deploy(cast).await,
@@ -147,7 +154,17 @@ impl Starting<'_> {
             ApiClient::inside(Arc::clone(&server), &name, Party::Server { role }, self.recorder.clone());
         let running: Arc<dyn Running> = Arc::new(InProcess(Arc::clone(&server)));
         let upstream = Upstream::Embedded { role, service: Arc::new(Federating(server)) };
-        Ok(Started { cast, name, holds_ca_key: false, running, api, upstream })
+        Ok(Started { cast, name, holds_ca_key: false, running, api, upstream, accounts: None })
+    }
+
+    /// To a server that runs already.
+    fn lead_to<'a>(&self, cast: &'a Cast, target: &Target) -> Result<Started<'a>, Problem> {
+        let role = cast.role;
+        let api = target.client_api(role, self.recorder.clone())?;
+        let upstream = Upstream::Target { role, place: Box::new(target.place()?) };
+        let name = target.server_name().to_owned();
+        let accounts = Some(target.accounts());
+        Ok(Started { cast, name, holds_ca_key: false, running: Arc::new(Standing), api, upstream, accounts })
     }
 
     async fn deploy<'a>(&self, cast: &'a Cast) -> Result<Started<'a>, Problem> {
@@ -173,7 +190,7 @@ impl Starting<'_> {
         let api = client_api(cast, running.as_ref(), self.recorder)?;
         let (address, source) = (running.federation(), running.source());
         let upstream = Upstream::Server { role: cast.role, address, source };
-        Ok(Started { cast, name, holds_ca_key, running, api, upstream })
+        Ok(Started { cast, name, holds_ca_key, running, api, upstream, accounts: None })
     }
 }
 
@@ -204,13 +221,20 @@ async fn name_all(
         // has to be answered at once all the same.
         let dns = match ground {
             Ground::Network { gateway } => open_dns(gateway).await,
-            Ground::Loopback | Ground::Memory => None,
+            Ground::Loopback | Ground::Memory | Ground::Around(_) => None,
         };
         return Ok(Names { switchboard: None, dns, names, hosts: vec![] });
     }
-    let switchboard = Switchboard::open(ground, Arc::clone(authority), recorder.clone()).await?;
+    let switchboard = Switchboard::open(ground.clone(), Arc::clone(authority), recorder.clone()).await?;
     for &role in roles {
-        names.insert(role, (switchboard.reserve(role.as_str()).await?, None));
+        let name = match deployer.target(role) {
+            Some(target) => {
+                switchboard.adopt(target.server_name())?;
+                target.server_name().to_owned()
+            }
+            None => switchboard.reserve(role.as_str()).await?,
+        };
+        names.insert(role, (name, None));
     }
     let Ground::Network { gateway } = ground else {
         return Ok(Names { switchboard: Some(switchboard), dns: None, names, hosts: vec![] });
@@ -226,7 +250,7 @@ async fn open_dns(gateway: Ipv4Addr) -> Option<DnsResponder> {
 }
 
 async fn ready(started: Started<'_>, federation: &FederationClient) -> Result<Server, Problem> {
-    let Started { cast, name, holds_ca_key, running, api, .. } = started;
+    let Started { cast, name, holds_ca_key, running, api, accounts, .. } = started;
     let mut last = String::new();
     let answers = async || -> Option<Result<(), Problem>> {
         match running.ended().await {
@@ -261,9 +285,10 @@ async fn ready(started: Started<'_>, federation: &FederationClient) -> Result<Se
         }
     }
     let identity = identify(&name, federation).await;
-    let driver: Arc<dyn Driver> = match cast.vendor.client_api {
-        ClientApi::Matrix => Arc::new(MatrixDriver::new(api)),
-        ClientApi::Driver => Arc::new(ProtocolDriver::new(api)),
+    let driver: Arc<dyn Driver> = match (cast.vendor.client_api, accounts) {
+        (_, Some(accounts)) => Arc::new(AccountDriver::new(api, accounts)),
+        (ClientApi::Matrix, None) => Arc::new(MatrixDriver::new(api)),
+        (ClientApi::Driver, None) => Arc::new(ProtocolDriver::new(api)),
     };
     Ok(Server { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running })
 }

@@ -9,6 +9,7 @@ use std::{
 use samklang_verdict::{Party, Problem, message};
 
 use super::{PeerService, pool::Pool, tasks::lock};
+use crate::certificates::host_of;
 
 /// Who answers for a name.
 #[derive(Clone)]
@@ -79,6 +80,14 @@ impl Directory {
     /// Whether `name` is of this stage.
     pub(super) fn knows(&self, name: &str) -> bool {
         lock(&self.names).contains_key(&name.to_ascii_lowercase())
+    }
+
+    /// The name of this stage that `asked` stands for: itself, or its host where names have no port.
+    pub(super) fn named(&self, asked: &str) -> Option<String> {
+        let names = lock(&self.names);
+        let host = host_of(asked).to_ascii_lowercase();
+        let meant = [asked.to_owned(), asked.to_ascii_lowercase(), host];
+        meant.into_iter().find(|name| names.contains_key(name))
     }
 
     pub(super) fn route(&self, name: &str) -> Option<Route> {

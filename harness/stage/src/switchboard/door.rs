@@ -9,7 +9,7 @@ use std::{
 use http::HeaderMap;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::{ServerConfig, server::Acceptor};
+use rustls::{ServerConfig, server::Acceptor, sign::CertifiedKey};
 use samklang_verdict::{Party, Problem};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::LazyConfigAcceptor;
@@ -36,29 +36,58 @@ const BREATH: Duration = Duration::from_millis(20);
 /// What the transcript has in place of a method where no request came about.
 const NO_METHOD: &str = "TLS";
 
-/// Opens the door at `listener` for all names of the stage, or for `own` alone.
-pub(super) fn open(shared: &Arc<Shared>, listener: TcpListener, own: Option<String>) -> Result<(), Problem> {
+/// For whom a listener answers.
+#[derive(Debug, Clone)]
+pub(super) enum Behind {
+    /// This name alone.
+    One(String),
+    /// All names of the stage. The TLS handshake tells which host is meant; the port is part of the names where it is said.
+    All { port: Option<u16> },
+}
+
+impl Behind {
+    /// The name that is meant by a connection whose handshake asks for `host`; empty where it tells none.
+    fn meant(&self, host: Option<&str>) -> String {
+        match (self, host) {
+            (Self::One(name), _) => name.clone(),
+            (Self::All { port: Some(port) }, Some(host)) => format!("{host}:{port}"),
+            (Self::All { port: None }, Some(host)) => host.to_owned(),
+            (Self::All { .. }, None) => String::new(),
+        }
+    }
+}
+
+/// Opens the door at `listener`. It presents `certificate`, or such as the stage's authority makes for each name.
+pub(super) fn open(
+    shared: &Arc<Shared>,
+    listener: TcpListener,
+    behind: Behind,
+    certificate: Option<Arc<CertifiedKey>>,
+) -> Result<(), Problem> {
     let known = {
-        let (shared, own) = (Arc::downgrade(shared), own.clone());
-        move |host: &str| match &own {
-            Some(own) => host == host_of(own),
-            None => shared.upgrade().is_some_and(|shared| shared.directory.knows(host)),
+        let (shared, behind) = (Arc::downgrade(shared), behind.clone());
+        move |host: &str| match &behind {
+            Behind::One(own) => host == host_of(own),
+            all => shared.upgrade().is_some_and(|shared| shared.directory.knows(&all.meant(Some(host)))),
         }
     };
-    let unnamed = own.as_deref().map(|own| host_of(own).to_owned());
-    let resolver = StageResolver::new(Arc::clone(&shared.authority), known, unnamed);
+    let unnamed = match &behind {
+        Behind::One(own) => Some(host_of(own).to_owned()),
+        Behind::All { .. } => None,
+    };
+    let resolver = StageResolver::new(Arc::clone(&shared.authority), known, unnamed).presenting(certificate);
     let config = Arc::new(shared.authority.server_config(Arc::new(resolver))?);
-    shared.tasks.spawn(listen(Arc::clone(shared), listener, config, own));
+    shared.tasks.spawn(listen(Arc::clone(shared), listener, config, behind));
     Ok(())
 }
 
-async fn listen(shared: Arc<Shared>, listener: TcpListener, config: Arc<ServerConfig>, own: Option<String>) {
+async fn listen(shared: Arc<Shared>, listener: TcpListener, config: Arc<ServerConfig>, behind: Behind) {
     loop {
         match listener.accept().await {
             Ok((tcp, remote)) => {
                 // Asked for only now: a name that nobody calls takes none. Never closed while a listener lives.
                 let Ok(permit) = Arc::clone(&shared.connections).acquire_owned().await else { return };
-                let connection = serve(Arc::clone(&shared), tcp, remote, Arc::clone(&config), own.clone());
+                let connection = serve(Arc::clone(&shared), tcp, remote, Arc::clone(&config), behind.clone());
                 shared.tasks.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -74,7 +103,7 @@ async fn serve(
     tcp: TcpStream,
     remote: SocketAddr,
     config: Arc<ServerConfig>,
-    own: Option<String>,
+    behind: Behind,
 ) {
     // Best effort: without it, small answers are slower and no less right.
     let _ = tcp.set_nodelay(true);
@@ -82,7 +111,7 @@ async fn serve(
     // Who does not even say hello (a probe of the port) is nobody to record.
     let Ok(Ok(start)) = hello else { return };
     let asked = start.client_hello().server_name().map(str::to_ascii_lowercase);
-    let name = own.or_else(|| asked.clone()).unwrap_or_default();
+    let name = behind.meant(asked.as_deref());
     let known = shared.directory.knows(&name);
     let stream = match within(shared.settings.connecting, start.into_stream(config)).await {
         Ok(Ok(stream)) => stream,

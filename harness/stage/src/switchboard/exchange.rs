@@ -18,7 +18,10 @@ use super::{
     fault::{Asked, Effect},
     pool::Broken,
 };
-use crate::waiting::{let_pass, within};
+use crate::{
+    patience::{self, AGAIN},
+    waiting::{let_pass, within},
+};
 
 /// A request that is here as a whole, and the name that it was brought to.
 pub(super) struct Brought<'a> {
@@ -120,8 +123,27 @@ pub(super) async fn converse(shared: &Shared, brought: Brought<'_>, entry: &mut 
             second.complete();
             answer
         }
-        _ => pass_on(&route, request, entry).await,
+        _ => match &route.service {
+            Service::Server(pool) if pool.is_patient() => patiently(&route, &request, entry).await,
+            _ => pass_on(&route, request, entry).await,
+        },
     }
+}
+
+/// Passes a request on again while whoever is asked wants fewer of them. Each attempt is on record.
+async fn patiently(route: &Route, request: &Request<Bytes>, entry: &mut Entry) -> Said {
+    let mut said = pass_on(route, request.clone(), entry).await;
+    for _ in 0..AGAIN {
+        let Said::Answer(answer) = &said else { break };
+        let header = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let Some(pause) = patience::pause(answer.status().as_u16(), answer.body(), header) else { break };
+        let_pass(pause).await;
+        let mut before = std::mem::replace(entry, entry.again());
+        before.complete();
+        drop(before);
+        said = pass_on(route, request.clone(), entry).await;
+    }
+    said
 }
 
 /// Whether the request may pass: it must be meant for the name that its connection was made to, and name a path that

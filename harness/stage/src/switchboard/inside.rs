@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Request, StatusCode, header, request};
 use samklang_reference::{Answer, NoAnswer};
 use samklang_verdict::{Body, Party};
 
@@ -12,7 +12,6 @@ use super::{
     entry::{Entry, listed},
     exchange::{Brought, Said, conclude, converse, in_time, party_of, stranger},
 };
-use crate::certificates::host_of;
 
 /// A way to every name of the stage, for one party.
 pub(super) struct Inside {
@@ -28,22 +27,17 @@ impl Inside {
             // As the HTTP library adds it on a connection.
             parts.headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(body.len()));
         }
-        let name = host_of(server_name).to_ascii_lowercase();
         let target = parts.uri.to_string();
         let shared = &self.shared;
         let from = self.party.clone();
         let mut entry = Entry::begin(&shared.recorder, parts.method.as_str(), &target, &parts.headers, from);
         entry.exchange.request_body = Body::of(&body);
-        let said = if !shared.directory.knows(&name) {
-            entry.exchange.to = stranger(&name);
-            Said::Reset(Some(format!("{name} is no name of this run")))
-        } else if body.len() > shared.settings.body {
+        let said = if let Some(name) = shared.directory.named(server_name) {
             entry.exchange.to = party_of(shared, &name);
-            Said::Reset(Some(format!("the request has a body of {} bytes, which is too much", body.len())))
+            self.ask(&name, parts, &target, body, &mut entry).await
         } else {
-            entry.exchange.to = party_of(shared, &name);
-            let brought = Brought { name: &name, parts, target: &target, body };
-            in_time(shared, converse(shared, brought, &mut entry)).await
+            entry.exchange.to = stranger(&server_name);
+            Said::Reset(Some(format!("{server_name} is no name of this run")))
         };
         let answer = conclude(said, &mut entry);
         let exchange = Some(entry.exchange.id);
@@ -60,5 +54,22 @@ impl Inside {
             return Err(NoAnswer { why, exchange });
         }
         Ok(Answer { status: parts.status.as_u16(), headers: listed(&parts.headers), body, exchange })
+    }
+
+    /// Asks whoever is called `name`, a name of this stage.
+    async fn ask(
+        &self,
+        name: &str,
+        parts: request::Parts,
+        target: &str,
+        body: Bytes,
+        entry: &mut Entry,
+    ) -> Said {
+        let shared = &self.shared;
+        if body.len() > shared.settings.body {
+            let why = format!("the request has a body of {} bytes, which is too much", body.len());
+            return Said::Reset(Some(why));
+        }
+        in_time(shared, converse(shared, Brought { name, parts, target, body }, entry)).await
     }
 }

@@ -9,6 +9,7 @@
 mod client;
 mod directory;
 mod door;
+mod doors;
 mod entry;
 mod exchange;
 mod fault;
@@ -29,18 +30,22 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rustls::{ClientConfig, pki_types::ServerName};
 use samklang_verdict::{Party, Problem, Role, message};
 use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_rustls::TlsConnector;
 
 pub(crate) use self::pool::{gather, words};
 pub use self::{
     client::FederationClient,
+    doors::{Doors, Naming},
     fault::{Asked, Effect, Fault, FaultGuard},
 };
 use self::{
     directory::{Directory, Route, Service},
+    door::Behind,
     fault::Faults,
     inside::Inside,
     pool::{Pool, Road},
@@ -72,6 +77,19 @@ pub trait PeerService: Send + Sync {
     async fn answer(&self, request: Request<Bytes>) -> Response<Bytes>;
 }
 
+/// Where a server that is not the run's own is found.
+#[derive(Clone)]
+pub struct Place {
+    /// Where its TLS listener is.
+    pub address: SocketAddr,
+    /// The name that its certificate must be good for.
+    pub name: ServerName<'static>,
+    /// The `Host` header by which it is addressed (server-server API, resolving server names).
+    pub host: HeaderValue,
+    /// Whom to believe that the certificate is right.
+    pub tls: ClientConfig,
+}
+
 /// Who stands behind a name.
 #[derive(Clone)]
 pub enum Upstream {
@@ -83,6 +101,13 @@ pub enum Upstream {
         address: SocketAddr,
         /// The address its own requests come from, where that tells it from the others.
         source: Option<IpAddr>,
+    },
+    /// A server that runs already and is not the run's own.
+    Target {
+        /// Its role.
+        role: Role,
+        /// Where its TLS listener is, and as whom to address it.
+        place: Box<Place>,
     },
     /// A server of the constellation within the process. Its own requests go by a client of [`Switchboard::client`].
     Embedded {
@@ -99,6 +124,7 @@ impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server { role, address, .. } => write!(f, "Server({role} at {address})"),
+            Self::Target { role, place } => write!(f, "Target({role} at {})", place.address),
             Self::Embedded { role, .. } => write!(f, "Embedded({role})"),
             Self::Peer(_) => f.write_str("Peer"),
         }
@@ -196,27 +222,33 @@ impl Switchboard {
             connections: Arc::new(Semaphore::new(connections())),
             tasks,
         });
-        let door = match ground {
+        let door = match &ground {
             Ground::Network { gateway } => {
-                let (listener, address) = bind(SocketAddr::from((gateway, settings.port))).await?;
-                door::open(&shared, listener, None)?;
-                if let Ok((listener, _)) = bind(SocketAddr::from((gateway, settings.https_port))).await {
-                    door::open(&shared, listener, None)?;
+                let (listener, address) = bind(SocketAddr::from((*gateway, settings.port))).await?;
+                door::open(&shared, listener, Behind::All { port: None }, None)?;
+                if let Ok((listener, _)) = bind(SocketAddr::from((*gateway, settings.https_port))).await {
+                    door::open(&shared, listener, Behind::All { port: None }, None)?;
                 }
                 Some(address)
             }
-            Ground::Loopback | Ground::Memory => None,
+            Ground::Around(Doors { naming: Naming::Zone { listen, port, .. }, certificate, .. }) => {
+                let (listener, address) = bind(*listen).await?;
+                door::open(&shared, listener, Behind::All { port: Some(*port) }, certificate.clone())?;
+                Some(address)
+            }
+            Ground::Around(_) | Ground::Loopback | Ground::Memory => None,
         };
         Ok(Self { shared, ground, door, upstream })
     }
 
-    /// Where all names of a container network are answered; none on loopback, where each has its own, and in memory.
+    /// Where all names of a container network or of a zone are answered; none on loopback, where each has its own, and in
+    /// memory.
     pub fn door(&self) -> Option<SocketAddr> {
         self.door
     }
 
     /// Makes a server name of this stage: `<label>.test` on a container network and in memory, `127.0.0.1:<port>` on
-    /// loopback, whose port is listened on from now. Requests to it are answered with 502 until something is connected to it.
+    /// loopback, whose port is listened on from now, and around a server what [`Naming`] says. Requests to it are answered with 502 until something is connected to it.
     ///
     /// # Errors
     /// When `label` is no DNS label or is taken, or no port is to be had.
@@ -228,19 +260,36 @@ impl Switchboard {
         if !is_label {
             return Err(Problem::harness(message!("switchboard.bad-name", name = label)));
         }
-        match self.ground {
-            Ground::Network { .. } | Ground::Memory => {
-                let name = format!("{label}.test");
-                self.shared.directory.reserve(&name)?;
-                Ok(name)
-            }
-            Ground::Loopback => {
-                let (listener, address) = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-                let name = address.to_string();
-                self.shared.directory.reserve(&name)?;
-                door::open(&self.shared, listener, Some(name.clone()))?;
-                Ok(name)
-            }
+        let (name, certificate) = match &self.ground {
+            Ground::Network { .. } | Ground::Memory => (Some(format!("{label}.test")), None),
+            Ground::Loopback => (None, None),
+            Ground::Around(doors) => (doors.name(label), doors.certificate.clone()),
+        };
+        if let Some(name) = name {
+            self.adopt(&name)?;
+            return Ok(name);
+        }
+        let (listener, address) = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let name = address.to_string();
+        self.adopt(&name)?;
+        door::open(&self.shared, listener, Behind::One(name.clone()), certificate)?;
+        Ok(name)
+    }
+
+    /// Takes in a server name that exists already. Requests to it are answered with 502 until something is connected to
+    /// it.
+    ///
+    /// # Errors
+    /// When the stage has it already.
+    pub fn adopt(&self, name: &str) -> Result<(), Problem> {
+        self.shared.directory.reserve(name)
+    }
+
+    /// What is unlike in any other run, where servers remember the runs before.
+    pub fn mark(&self) -> Option<&str> {
+        match &self.ground {
+            Ground::Around(doors) => Some(&doors.mark),
+            Ground::Network { .. } | Ground::Loopback | Ground::Memory => None,
         }
     }
 
@@ -253,6 +302,16 @@ impl Switchboard {
             Upstream::Server { role, address, source } => {
                 let pool = Pool::new(self.upstream.clone(), name, address)?;
                 Route { party: Party::Server { role }, service: Service::Server(Arc::new(pool)), source }
+            }
+            Upstream::Target { role, place } => {
+                let Place { address, name, host, tls } = *place;
+                let road = Road { tls: TlsConnector::from(Arc::new(tls)), ..self.upstream.clone() };
+                let pool = Pool::to(road, name, address).addressed_as(host).with_patience();
+                Route {
+                    party: Party::Server { role },
+                    service: Service::Server(Arc::new(pool)),
+                    source: None,
+                }
             }
             Upstream::Embedded { role, service } => {
                 Route { party: Party::Server { role }, service: Service::Within(service), source: None }
@@ -280,7 +339,7 @@ impl Switchboard {
 
     /// A client whose requests go through the switchboard and are recorded as `party`'s.
     pub fn client(&self, party: Party) -> FederationClient {
-        if self.ground == Ground::Memory {
+        if matches!(self.ground, Ground::Memory | Ground::Around(_)) {
             return FederationClient::inside(Inside { shared: Arc::clone(&self.shared), party });
         }
         let token: String = std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();

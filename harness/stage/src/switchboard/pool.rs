@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, StatusCode, response};
+use http::{HeaderValue, Method, Request, StatusCode, header, response};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::{Body, Incoming},
@@ -55,6 +55,8 @@ pub(super) struct Pool {
     road: Road,
     address: SocketAddr,
     name: ServerName<'static>,
+    host: Option<HeaderValue>,
+    patient: bool,
     resting: Arc<Mutex<Vec<(Connection, Instant)>>>,
 }
 
@@ -96,11 +98,34 @@ impl Pool {
     pub(super) fn new(road: Road, server_name: &str, address: SocketAddr) -> Result<Self, Problem> {
         let name = ServerName::try_from(host_of(server_name).to_owned())
             .map_err(|_| Problem::configuration(message!("switchboard.bad-name", name = server_name)))?;
-        Ok(Self { road, address, name, resting: Arc::default() })
+        Ok(Self::to(road, name, address))
+    }
+
+    /// Connections to `address`, whose certificate must be good for `name`.
+    pub(super) fn to(road: Road, name: ServerName<'static>, address: SocketAddr) -> Self {
+        Self { road, address, name, host: None, patient: false, resting: Arc::default() }
+    }
+
+    /// Has every request say this as its `Host`, whatever it said.
+    pub(super) fn addressed_as(self, host: HeaderValue) -> Self {
+        Self { host: Some(host), ..self }
+    }
+
+    /// Has requests wait where the server wants fewer.
+    pub(super) fn with_patience(self) -> Self {
+        Self { patient: true, ..self }
+    }
+
+    /// Whether requests wait where the server wants fewer.
+    pub(super) fn is_patient(&self) -> bool {
+        self.patient
     }
 
     /// Sends `request`, whose URI is the path alone, and takes in the answer.
-    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Whole, Broken> {
+    pub(super) async fn send(&self, mut request: Request<Bytes>) -> Result<Whole, Broken> {
+        if let Some(host) = &self.host {
+            request.headers_mut().insert(header::HOST, host.clone());
+        }
         let mut fresh = false;
         loop {
             let rested = if fresh { None } else { self.rested().await };

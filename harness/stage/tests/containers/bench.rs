@@ -71,7 +71,7 @@ impl Bench {
         let deployer = ContainerDeployer::new(run.mark().clone(), direct);
         match deployer.ground().await? {
             Ground::Network { gateway } => Ok(Self { root, run, deployer, gateway }),
-            Ground::Loopback | Ground::Memory => panic!("containers stand on a network"),
+            Ground::Loopback | Ground::Memory | Ground::Around(_) => panic!("containers stand on a network"),
         }
     }
 
@@ -106,7 +106,13 @@ impl Bench {
 pub(crate) fn cast(role: Role, version: &str) -> Cast {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let shelf = VendorShelf::new([root.join("fixtures/vendors"), root.join("docker")]);
-    Cast { role, vendor: Arc::new(shelf.load("pebble").unwrap()), version: version.to_owned(), image: None }
+    Cast {
+        role,
+        vendor: Arc::new(shelf.load("pebble").unwrap()),
+        version: version.to_owned(),
+        image: None,
+        target: None,
+    }
 }
 
 /// Asks a server that may not listen yet.

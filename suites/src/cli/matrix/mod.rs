@@ -160,6 +160,7 @@ impl<'a> Matrix<'a> {
         let folder = self.folder(a, b);
         clear(&folder)?;
         let bout = Bout {
+            target: None,
             suite: self.suite.clone(),
             casts: setting::casts(&self.shelf, Some(a), Some(b), None)?,
             subjects: vec![Role::A, Role::B],

@@ -107,12 +107,7 @@ impl View<'_> {
             timeline.extend(timeline.clone());
         }
         if self.known.has(Fault::MalformedShown) {
-            let is_here = |(position, event): &&(Position, Value)| {
-                since.is_none_or(|since| *position > since) && event["room_id"] == *held.room.id()
-            };
-            let malformed = self.known.malformed.values().filter(is_here).map(|(_, event)| event);
-            let broken = malformed.filter(|event| !format_breaches(event, held.room.version()).is_empty());
-            timeline.extend(broken.cloned());
+            timeline.extend(self.malformed(held, since));
         }
         let mut section = json!({
             "timeline": {"events": timeline, "limited": shown.len() < seen.len() || since.is_none()},
@@ -122,6 +117,22 @@ impl View<'_> {
             section["timeline"]["prev_batch"] = json!(before(&first.id));
         }
         section
+    }
+
+    /// What came of a room later than `since` and is no event, as it came.
+    fn malformed(&self, held: &HeldRoom, since: Option<Position>) -> Vec<Value> {
+        let is_new = |position: Position| since.is_none_or(|since| position > since);
+        let all = self.known.malformed.iter().filter(|(_, (position, event))| {
+            is_new(*position)
+                && event["room_id"] == *held.room.id()
+                && !format_breaches(event, held.room.version()).is_empty()
+        });
+        all.map(|(id, (_, event))| {
+            let mut shown = event.clone();
+            shown["event_id"] = json!(id);
+            shown
+        })
+        .collect()
     }
 
     /// The invites of the user that are new.

@@ -137,7 +137,8 @@ async fn peers_are_asked_and_the_harness_asks_as_any_server_does() {
 #[tokio::test]
 async fn a_server_within_the_process_plays_a_role_on_every_ground() {
     for ground in [NETWORK, Ground::Loopback, Ground::Memory] {
-        let stand = Stand::on(ground, Settings { port: 0, https_port: 0, ..Settings::default() }).await;
+        let stand =
+            Stand::on(ground.clone(), Settings { port: 0, https_port: 0, ..Settings::default() }).await;
         let name = stand.switchboard.reserve("a").await.unwrap();
         let service: Arc<dyn PeerService> = Arc::new(Echo);
         let alive = Arc::downgrade(&service);

@@ -91,6 +91,8 @@ pub(super) fn get(host: &str, path: &str) -> String {
 pub(super) enum Reply {
     /// These bytes.
     Once(&'static str),
+    /// The first bytes to the first request, the others to all others.
+    AtFirst(&'static str, &'static str),
     /// These bytes, then the connection ends without a word.
     ThenClose(&'static str),
     /// These bytes, then chunk after chunk.
@@ -174,10 +176,15 @@ async fn answer(
         if body.len() < announced.unwrap_or(0) {
             continue;
         }
-        kept.lock().unwrap().push(text);
+        let count = {
+            let mut kept = kept.lock().unwrap();
+            kept.push(text);
+            kept.len()
+        };
         read.clear();
         match reply {
-            Reply::Once(bytes) => tls.write_all(bytes.as_bytes()).await?,
+            Reply::AtFirst(bytes, _) if count == 1 => tls.write_all(bytes.as_bytes()).await?,
+            Reply::Once(bytes) | Reply::AtFirst(_, bytes) => tls.write_all(bytes.as_bytes()).await?,
             Reply::ThenClose(bytes) => {
                 tls.write_all(bytes.as_bytes()).await?;
                 tls.flush().await?;

@@ -1,0 +1,63 @@
+//! What a server may be declared to offer, and leave out all the same.
+
+use super::forms::fits;
+
+/// A feature by its word in a vendor's descriptor, the section of the specification that it is in, and what nobody needs for
+/// anything else: endpoints below `/_matrix/` and types of signals.
+const OFFERS: [(&str, &str, &[&str]); 14] = [
+    (
+        "authenticated-media",
+        "content/server-server-api.md#content-repository",
+        &["federation/v1/media/download/{}", "client/v1/media/download/{}/{}"],
+    ),
+    ("device-lists", "content/server-server-api.md#device-management", &["federation/v1/user/devices/{}"]),
+    ("knock", "content/server-server-api.md#knocking-upon-a-room", &["federation/v1/make_knock/{}/{}"]),
+    // What the join rule of that name stands for is left out where a room is looked at.
+    ("knock-restricted", "content/client-server-api/_index.md#restricted-rooms", &[]),
+    ("presence", "content/server-server-api.md#presence", &["m.presence"]),
+    ("public-rooms", "content/server-server-api.md#published-room-directory", &["federation/v1/publicRooms"]),
+    ("receipts", "content/server-server-api.md#receipts", &["m.receipt"]),
+    ("restricted-join", "content/server-server-api.md#restricted-rooms", &[]),
+    ("room-summary", "content/client-server-api/_index.md#room-summary-api", &["client/v1/room_summary/{}"]),
+    ("spaces", "content/server-server-api.md#spaces", &["federation/v1/hierarchy/{}"]),
+    ("threads", "content/client-server-api/modules/threading.md", &["client/v1/rooms/{}/threads"]),
+    (
+        "timestamp-to-event",
+        "content/server-server-api.md#retrieving-events",
+        &["federation/v1/timestamp_to_event/{}"],
+    ),
+    ("to-device", "content/server-server-api.md#send-to-device-messaging", &["m.direct_to_device"]),
+    ("typing", "content/server-server-api.md#typing-notifications", &["m.typing"]),
+];
+
+/// The words of all features that can be left out.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    OFFERS.iter().map(|(word, ..)| *word)
+}
+
+/// The section that says what the feature is.
+pub(super) fn section(feature: &str) -> &'static str {
+    OFFERS.iter().find(|(word, ..)| *word == feature).map_or("", |(_, section, _)| section)
+}
+
+/// Whether `what`, a path or a type of signals, is there for nothing but this feature.
+pub(crate) fn is_part_of(feature: &str, what: &str) -> bool {
+    let what = what.strip_prefix("/_matrix/").unwrap_or(what);
+    let mut parts = OFFERS.iter().filter(|(word, ..)| *word == feature).flat_map(|(.., parts)| *parts);
+    parts.any(|part| fits(part, what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_is_left_out_where_it_is_and_nowhere_else() {
+        assert!(is_part_of("threads", "/_matrix/client/v1/rooms/%21r/threads"));
+        assert!(!is_part_of("threads", "/_matrix/client/v1/rooms/%21r/hierarchy"));
+        assert!(!is_part_of("spaces", "/_matrix/client/v1/rooms/%21r/hierarchy"));
+        assert!(!is_part_of("restricted-join", "/_matrix/federation/v1/make_join/%21r/%40u"));
+        assert!(is_part_of("typing", "m.typing") && !is_part_of("typing", "m.receipt"));
+        assert!(words().all(|word| section(word).starts_with("content/")));
+    }
+}

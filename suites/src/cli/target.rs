@@ -1,0 +1,125 @@
+//! `samklang run --target`: a server that runs already takes part, and nothing is brought up.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use samklang_stage::{
+    deploy::{
+        Cast,
+        target::{self, Ask, Target},
+    },
+    probe::{self, Settings},
+    vendor::{ClientApi, Vendor, VendorShelf},
+};
+use samklang_verdict::{Problem, Role, message};
+
+use super::{args::route, play::OUR_OWN, runtime};
+
+/// How long each step may take in which the server is looked for: a connection, an answer.
+const STEP: Duration = Duration::from_secs(10);
+
+/// Which server takes part that runs already, and how it and the others meet.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "A server that runs already")]
+pub(super) struct TargetOptions {
+    /// Judge a server that runs already, at the address of its client API: https://matrix.example. A vendor that is named
+    /// says what the product is declared to be
+    #[arg(long, value_name = "URL", requires = "token_file", conflicts_with_all = ["image", "deploy", "direct"])]
+    pub(super) target: Option<String>,
+    /// Its users: a file with an access token of each, one a line, after the user's id or alone. Nobody else may read it
+    #[arg(long, value_name = "FILE", requires = "target")]
+    token_file: Option<PathBuf>,
+    /// The server name that it has to have; that of its users, when none is said
+    #[arg(long, value_name = "NAME", requires = "target")]
+    server_name: Option<String>,
+    /// Where Samklang's own servers listen for it; on loopback, each at a port of its own, when nothing is said
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "name", requires = "target")]
+    listen: Option<SocketAddr>,
+    /// What their server names end with: all names below peers.example lead to the listener; peers.example:443, where it
+    /// is reached at another port than it listens on
+    #[arg(long, value_name = "DOMAIN[:PORT]", requires = "listen", requires = "target")]
+    name: Option<String>,
+    /// The certificate that they present, PEM: for *.peers.example, or for 127.0.0.1
+    #[arg(long, value_name = "FILE", requires = "key", requires = "target")]
+    certificate: Option<PathBuf>,
+    /// Its key, PEM. Nobody else may read it
+    #[arg(long, value_name = "FILE", requires = "certificate", requires = "target")]
+    key: Option<PathBuf>,
+    /// Believe the authorities in this file of PEM, and no others
+    #[arg(long, value_name = "FILE", requires = "target")]
+    ca: Option<PathBuf>,
+    /// Connect to this address in place of what a host and port resolve to, where the server is looked for as others find
+    /// it; may be repeated
+    #[arg(long, value_name = "HOST:PORT=ADDRESS:PORT", value_parser = route, requires = "target")]
+    connect_to: Vec<(String, SocketAddr)>,
+    /// By whom, and until when, hostile peers may meet a server that is not on loopback
+    #[arg(long, value_name = "FILE", requires = "target")]
+    consent: Option<PathBuf>,
+}
+
+impl TargetOptions {
+    /// Finds the server that is asked for; none where none is.
+    ///
+    /// # Errors
+    /// As [`target::find`].
+    pub(super) fn find(&self, today: &str) -> Result<Option<Target>, Problem> {
+        let (Some(url), Some(token_file)) = (&self.target, &self.token_file) else { return Ok(None) };
+        let ask = Ask {
+            url: url.clone(),
+            token_file: token_file.clone(),
+            server_name: self.server_name.clone(),
+            listen: self.listen,
+            name: self.name.clone(),
+            certificate: self.certificate.clone().zip(self.key.clone()),
+            consent: self.consent.clone(),
+            settings: Settings {
+                roots: probe::roots(self.ca.as_deref())?,
+                routes: self.connect_to.iter().cloned().collect(),
+                name_server: None,
+                bound: STEP,
+            },
+            today: today.to_owned(),
+        };
+        let runtime = runtime()?;
+        let found = runtime.block_on(target::find(ask));
+        // A look-up of the system's that goes on is waited for by nobody.
+        runtime.shutdown_background();
+        found.map(Some)
+    }
+}
+
+/// Casts the server in role A and a homeserver inside this program in role B. `vendor` says what the server's product is
+/// declared to be.
+///
+/// # Errors
+/// When a vendor is not known, or the other one is not inside this program.
+pub(super) fn casts(
+    shelf: &VendorShelf,
+    target: &Target,
+    vendor: Option<&str>,
+    other: Option<&str>,
+) -> Result<Vec<Cast>, Problem> {
+    let (product, asked) = match vendor.map(Vendor::parse_spec) {
+        Some((name, version)) => (shelf.load(name)?, version),
+        None => (Vendor::of_server(target.server_name())?, None),
+    };
+    if product.client_api != ClientApi::Matrix {
+        let text = message!("target.no-matrix-api", vendor = product.title);
+        return Err(Problem::configuration(text));
+    }
+    let version = match asked {
+        Some(_) => product.version(asked)?,
+        // What it says it is, where that can be a version at all.
+        None => product.version(target.version()).or_else(|_| product.version(None))?,
+    };
+    let (other, other_version) = Vendor::parse_spec(other.unwrap_or(OUR_OWN));
+    let other = shelf.load(other)?;
+    if !other.is_embedded() {
+        return Err(Problem::configuration(message!("target.other-not-inside", vendor = other.title)));
+    }
+    let other_version = other.version(other_version)?;
+    let terms = Some(target.terms().clone());
+    Ok(vec![
+        Cast { role: Role::A, vendor: Arc::new(product), version, image: None, target: terms },
+        Cast { role: Role::B, vendor: Arc::new(other), version: other_version, image: None, target: None },
+    ])
+}
