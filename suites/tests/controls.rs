@@ -124,7 +124,15 @@ fn test(scenarios: Option<Vec<&'static Scenario>>) -> Selftest {
     suite.expectations = suite.expectations.without_proposals();
     suite.scenarios = scenarios.unwrap_or(suite.scenarios);
     let casts = setting::casts(&setting::shelf(&root, &[]), Some("reference"), None, None).unwrap();
-    Selftest { suite: Arc::new(suite), casts, faults: vec![], quick: true, jobs: 1, seed: 1 }
+    Selftest {
+        suite: Arc::new(suite),
+        casts,
+        faults: vec![],
+        scenarios: vec![],
+        quick: true,
+        jobs: 1,
+        seed: 1,
+    }
 }
 
 fn hold(control: Control) {

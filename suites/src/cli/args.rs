@@ -120,6 +120,9 @@ pub(super) struct SelftestArgs {
     /// Play only this fault; may be repeated
     #[arg(long = "fault", value_name = "NAME")]
     pub(super) faults: Vec<String>,
+    /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
+    #[arg(long = "scenario", short = 's', value_name = "NAME")]
+    pub(super) scenarios: Vec<String>,
     /// Play only so much that each check turns red once again, and each fault is noticed once again
     #[arg(long)]
     pub(super) quick: bool,
@@ -129,7 +132,7 @@ pub(super) struct SelftestArgs {
     /// The seed of everything random
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Write the kill matrix anew, or what it says of the faults that are named
+    /// Write the kill matrix anew, or what it says of the faults and scenarios that are named
     #[arg(long, conflicts_with = "quick")]
     pub(super) write: bool,
 }

@@ -44,7 +44,9 @@ pub(super) fn selftest(args: &SelftestArgs) -> Done {
     let faults = faults(&args.faults)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or_else(cores, usize::from);
-    let test = Selftest { suite: Arc::new(suite), casts, faults, quick: args.quick, jobs, seed: args.seed };
+    let scenarios = args.scenarios.clone();
+    let suite = Arc::new(suite);
+    let test = Selftest { suite, casts, faults, scenarios, quick: args.quick, jobs, seed: args.seed };
     let ended = AtomicUsize::new(0);
     let played = test.play(&|showing, all| {
         let place = format!("{}/{all}", ended.fetch_add(1, Ordering::Relaxed) + 1);

@@ -24,7 +24,10 @@ use self::{
     matrix::{Kill, KillMatrix},
     sample::Sample,
 };
-use crate::suite::Suite;
+use crate::{
+    plan::{Selection, select},
+    suite::Suite,
+};
 
 /// What is to be played.
 pub struct Selftest {
@@ -34,6 +37,8 @@ pub struct Selftest {
     pub casts: Vec<Cast>,
     /// The faults.
     pub faults: Vec<Fault>,
+    /// What is played: all scenarios, where nothing is named.
+    pub scenarios: Vec<String>,
     /// Whether only so much is played that each check turns red once again, and each fault is noticed once again.
     pub quick: bool,
     /// How many plays run at a time, each on a thread of its own.
@@ -116,10 +121,18 @@ impl Selftest {
         self.quick.then(|| Sample::of(&self.suite.kill_matrix, &names))
     }
 
+    /// Whether a scenario is among those that are named.
+    fn plays(&self, scenario: &str) -> bool {
+        let selection = Selection { terms: self.scenarios.clone(), ..Selection::default() };
+        let selected = select(&self.suite, &selection).unwrap_or_default();
+        selected.iter().any(|selected| selected.id == scenario)
+    }
+
     /// The matrix on file, with what `played` found out about the faults that were played in place of what it says of them.
     pub fn matrix_after(&self, played: &Played) -> KillMatrix {
         let names: BTreeSet<_> = self.faults.iter().map(|fault| fault.name()).collect();
-        let is_other = |kill: &&Kill| !names.contains(&kill.fault) && kill.fault.parse::<Fault>().is_ok();
+        let is_played = |kill: &Kill| names.contains(&kill.fault) && self.plays(kill.check.scenario());
+        let is_other = |kill: &&Kill| !is_played(kill) && kill.fault.parse::<Fault>().is_ok();
         let others = self.suite.kill_matrix.kills().filter(is_other);
         others.chain(played.matrix.kills()).cloned().collect()
     }
@@ -127,7 +140,7 @@ impl Selftest {
     /// What `played` says about the suite, held against what is on file.
     pub fn findings(&self, played: &Played, exceptions: &Exceptions) -> Findings {
         let faults: Vec<_> = self.faults.iter().map(|fault| fault.name()).collect();
-        let complete = !self.quick && faults.len() == Fault::all().len();
+        let complete = !self.quick && self.scenarios.is_empty() && faults.len() == Fault::all().len();
         let (sample, places) = (self.sample(), Places::of(&played.honest));
         let covers = |kill: &Kill| match &sample {
             _ if complete => true,

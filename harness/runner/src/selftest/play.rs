@@ -100,7 +100,8 @@ pub(super) fn show(
 
 /// What is played in these places, or everywhere.
 fn trials(test: &Selftest, places: Option<&Places>) -> Result<Vec<Trial>, Problem> {
-    let mut trials = plan(&test.suite, &Selection::default(), &test.casts, &[Role::A], false)?;
+    let selection = Selection { terms: test.scenarios.clone(), ..Selection::default() };
+    let mut trials = plan(&test.suite, &selection, &test.casts, &[Role::A], false)?;
     if let Some(places) = places {
         trials.retain(|trial| places.contain(trial.scenario.id, &trial.play.room_version));
     }
