@@ -305,8 +305,10 @@ impl Homeserver {
         self.transport.hang_up();
     }
 
-    /// An id that no other transaction of this server has.
+    /// An id that no other transaction has, this server's or another's: what a server makes of equal ones is for the
+    /// scenarios of that to show.
     pub fn transaction_id(&self) -> String {
-        format!("t{}", self.transactions.fetch_add(1, Ordering::Relaxed))
+        let whose: String = self.name.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+        format!("t{}-{whose}", self.transactions.fetch_add(1, Ordering::Relaxed))
     }
 }

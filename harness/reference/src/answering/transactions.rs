@@ -13,6 +13,8 @@ use crate::{
     signals::{SIGNALS, is_well_formed},
 };
 
+/// The most events that one may follow (rooms/v1, event format).
+const MOST_PREDECESSORS: usize = 20;
 const LIMITS: [(&str, usize); 2] = [("pdus", MOST_PDUS), ("edus", MOST_EDUS)];
 
 impl Homeserver {
@@ -53,7 +55,8 @@ impl Homeserver {
                 return refuse(404, "M_NOT_FOUND", "the room of an event is not known");
             }
             let broken = result.as_ref().is_none_or(|(_, result)| result["error"].is_string());
-            results.extend(result);
+            let misnamed = self.has(Fault::TransactionResultsMisnamed);
+            results.extend(result.map(|(id, result)| (if misnamed { format!("{id}x") } else { id }, result)));
             if broken && self.has(Fault::TransactionSunkByOne) {
                 return refuse(400, "M_BAD_JSON", "an event of the transaction is broken");
             }
@@ -61,7 +64,8 @@ impl Homeserver {
                 break;
             }
         }
-        for edu in items("edus") {
+        let most_edus = if self.has(Fault::SignalsCut) { 50 } else { usize::MAX };
+        for edu in items("edus").into_iter().take(most_edus) {
             let kind = SIGNALS.into_iter().find(|kind| edu["edu_type"] == **kind);
             if kind.is_none() && self.has(Fault::UnknownSignalsRefused) {
                 return refuse(400, "M_UNRECOGNIZED", "no such signal");
@@ -126,6 +130,9 @@ impl Homeserver {
             self.keep_malformed(pdu, &version);
         }
         let event = Event::read(pdu, &version).ok()?;
+        if self.has(Fault::PredecessorsUnderLimit) && event.prev_events().len() >= MOST_PREDECESSORS {
+            return Some((event.id().to_owned(), json!({"error": "the event follows too many others"})));
+        }
         let gossip = server_of(event.sender()) != Some(asked.origin.as_str());
         if gossip && self.has(Fault::GossipRefused) {
             return Some((event.id().to_owned(), json!({"error": "the event is another server's"})));

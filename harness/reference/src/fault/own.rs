@@ -130,6 +130,12 @@ faults! {
     TransactionNeighboursLost, "transaction-neighbours-lost", "SS-TXN-009";
     /// Dropped events are answered as accepted ones.
     TransactionResultsBare, "transaction-results-bare", "SS-TXN-010";
+    /// The results of a transaction stand below other ids than those of its events.
+    TransactionResultsMisnamed, "transaction-results-misnamed", "SS-TXN-010";
+    /// Of many signals in a transaction only the first fifty are taken.
+    SignalsCut, "signals-cut", "SS-TXN-002";
+    /// An event that follows as many others as it may is refused.
+    PredecessorsUnderLimit, "predecessors-under-limit", "SS-PDU-014";
     /// Accepted events are answered with an error.
     TransactionResultsAllBad, "transaction-results-all-bad", "SS-TXN-010";
     /// A transaction that comes again is taken again.

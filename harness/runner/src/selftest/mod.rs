@@ -99,7 +99,13 @@ impl Selftest {
         let faulty = if is_green { self.faulty(&honest) } else { vec![] };
         let all = faulty.len() + 1;
         heard(&honest, all);
-        let matrix = play::side_by_side(self, &faulty, &honest, &|showing| heard(showing, all))?;
+        let mut matrix = play::side_by_side(self, &faulty, &honest, &|showing| heard(showing, all))?;
+        let again = if is_green { self.missed(&matrix, &honest) } else { vec![] };
+        if !again.is_empty() {
+            let all = all + again.len();
+            let more = play::side_by_side(self, &again, &honest, &|showing| heard(showing, all))?;
+            matrix = matrix.kills().chain(more.kills()).cloned().collect();
+        }
         Ok(Played { honest, matrix })
     }
 
@@ -113,6 +119,14 @@ impl Selftest {
         };
         let faulty = self.faults.iter().map(|fault| (*fault, places(fault)));
         faulty.filter(|(_, places)| !places.0.is_empty()).collect()
+    }
+
+    /// The faults of which a quick test misses something, to be played everywhere: some mistakes show only where many
+    /// scenarios meet on one stage.
+    fn missed(&self, found: &KillMatrix, honest: &Showing) -> Vec<(Fault, Places)> {
+        let missed = self.sample().map(|sample| sample.missed(found)).unwrap_or_default();
+        let missed = self.faults.iter().filter(|fault| missed.contains(&fault.name()));
+        missed.map(|fault| (*fault, Places::of(honest))).collect()
     }
 
     /// What a quick test looks for.

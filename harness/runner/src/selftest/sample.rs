@@ -48,6 +48,14 @@ impl Sample {
         self.kills.contains(kill)
     }
 
+    /// The faults of the kills that were not found.
+    pub(super) fn missed(&self, found: &KillMatrix) -> BTreeSet<String> {
+        let what = |kill: &Kill| (kill.fault.clone(), kill.check.clone(), kill.reason.clone());
+        let found: BTreeSet<_> = found.kills().map(what).collect();
+        let missed = self.kills.iter().filter(|kill| !found.contains(&what(kill)));
+        missed.map(|kill| kill.fault.clone()).collect()
+    }
+
     /// What is played for a fault: the scenarios in which it is to be noticed, and those that notice it.
     pub(super) fn places(&self, fault: &str) -> Places {
         let mut places = Places::default();
@@ -92,6 +100,8 @@ mod tests {
         let places = sample.places("g");
         assert!(places.contain("a.x", "12") && places.contain("w.y", "12") && !places.contain("a.z", "12"));
         assert_eq!(sample.places("i"), Places::default());
+        let without_g: KillMatrix = kills.iter().filter(|kill| kill.fault != "g").cloned().collect();
+        assert_eq!(sample.missed(&without_g), ["g".to_owned()].into());
         assert!(!Sample::of(&matrix, &["h".to_owned()].into()).contains(&kills[0]));
     }
 }
