@@ -33,7 +33,7 @@ async fn invite_handshake(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let room = alice.create_room(Private.named("Lägesbild")).await?;
-    // What the request holds is judged whatever comes of it.
+    // What the request lacks is wrong whatever comes of it; that it is right shows where it is taken.
     let invited = alice.invite(&room, &bob).await;
     let exchange = asked(&scene.wire()?, "/invite/", alice.role(), |exchange| exchange.status.is_some())?;
     let [by_host, by_guest] = [alice.role(), bob.role()].map(|by| Observation { by, exchange: exchange.id });
@@ -56,25 +56,23 @@ async fn invite_handshake(scene: &Scene) -> Result<(), Failure> {
             std::slice::from_ref(&by_host),
         )
     };
-    let outcome = match right.iter().find(|(_, right)| !right) {
-        None => Ok(shown.clone()),
-        Some((missing, _)) => Err(lacks("invite.incomplete_request", missing)),
-    };
-    scene.check("request", outcome);
+    let lacking_in = right.iter().find(|(_, right)| !right).map(|(missing, _)| (*missing).to_owned());
     let partial = request["invite_room_state"].as_array().into_iter().flatten().find_map(lacking);
-    scene.check(
-        "state-in-full",
-        match partial {
-            None => Ok(shown.clone()),
-            Some(missing) => Err(lacks(
-                "invite.partial_state_event",
-                &format!("{missing} in an event of invite_room_state"),
-            )),
-        },
-    );
-
+    let partial = partial.map(|missing| format!("{missing} in an event of invite_room_state"));
+    let judged = [
+        ("request", "invite.incomplete_request", lacking_in),
+        ("state-in-full", "invite.partial_state_event", partial),
+    ];
+    for (check, reason, missing) in &judged {
+        if let Some(missing) = missing {
+            scene.check(check, Err::<Observations, _>(lacks(reason, missing)));
+        }
+    }
     invited?;
     bob.sees(invite(&room, &bob)).await?;
+    for (check, ..) in judged.iter().filter(|(.., missing)| missing.is_none()) {
+        scene.check(check, Ok(shown.clone()));
+    }
     let answer = exchange.response_body.json().unwrap_or_default();
     let outcome = match fault_in(&request["event"], &answer["event"], guest.name()) {
         None => Ok(shown),

@@ -117,7 +117,7 @@ async fn restricted_join(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Alice gives her room an alias; Bob asks his server for it.
+/// Alice gives her room an alias; Bob asks his server for it, and joins.
 async fn found_by_alias(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -135,5 +135,7 @@ async fn found_by_alias(scene: &Scene) -> Result<(), Failure> {
         Err(failure.showing(&room.id, &found.value["room_id"]))
     };
     scene.check("found", outcome);
+    bob.join(&room).await?;
+    alice.sees(join(&room, &bob)).await?;
     Ok(())
 }
