@@ -64,6 +64,11 @@ pub(crate) async fn bring_in(host: &User, user: &User, room: &Room) -> Result<()
     Ok(())
 }
 
+/// The local part of a user's id.
+pub(crate) fn localpart(user: &User) -> &str {
+    user.id().trim_start_matches('@').split(':').next().unwrap_or_default()
+}
+
 /// Alice sees that a peer's `user` has this membership.
 pub(crate) async fn shown_as(
     alice: &User,

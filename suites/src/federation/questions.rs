@@ -171,10 +171,6 @@ async fn questions(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-fn localpart(user: &User) -> &str {
-    user.id().trim_start_matches('@').split(':').next().unwrap_or_default()
-}
-
 impl Asking {
     /// Green where an answer holds the peer's key document with the signatures of both servers.
     fn notarised(&self, reply: &Reply, peer: &ScriptedPeer) -> Result<Observations, Failure> {

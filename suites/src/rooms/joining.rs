@@ -123,8 +123,8 @@ async fn found_by_alias(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let room = alice.create_room(Public).await?;
-    let localpart = alice.id().trim_start_matches('@').split(':').next().unwrap_or_default();
-    let path = format!("/v3/directory/room/{}", segment(&format!("#lage-{localpart}:{}", host.name())));
+    let alias = format!("#lage-{}:{}", localpart(&alice), host.name());
+    let path = format!("/v3/directory/room/{}", segment(&alias));
     alice.asks("PUT", &path, &json!({ "room_id": room.id })).await?;
     let found = bob.asks("GET", &path, &Value::Null).await?;
     let outcome = if found.value["room_id"] == *room.id {

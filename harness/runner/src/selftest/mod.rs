@@ -77,6 +77,8 @@ pub struct Played {
     pub honest: Showing,
     /// Which check noticed which fault of the others.
     pub matrix: KillMatrix,
+    /// What was looked for, where that is not everything.
+    sample: Option<Sample>,
 }
 
 impl Selftest {
@@ -94,26 +96,26 @@ impl Selftest {
     /// # Errors
     /// When a stage does not come up.
     pub fn play(&self, heard: &(dyn Fn(&Showing, usize) + Sync)) -> Result<Played, Problem> {
-        let honest = self.show(&EmbeddedDeployer::default())?;
+        let (honest, sample) = (self.show(&EmbeddedDeployer::default())?, self.sample());
         let is_green = honest.troubles().next().is_none();
-        let faulty = if is_green { self.faulty(&honest) } else { vec![] };
+        let faulty = if is_green { self.faulty(&honest, sample.as_ref()) } else { vec![] };
         let all = faulty.len() + 1;
         heard(&honest, all);
         let mut matrix = play::side_by_side(self, &faulty, &honest, &|showing| heard(showing, all))?;
-        let again = if is_green { self.missed(&matrix, &honest) } else { vec![] };
+        let missed = sample.as_ref().filter(|_| is_green).map(|sample| sample.missed(&matrix));
+        let again = self.everywhere(&missed.unwrap_or_default(), &honest);
         if !again.is_empty() {
             let all = all + again.len();
             let more = play::side_by_side(self, &again, &honest, &|showing| heard(showing, all))?;
             matrix = matrix.kills().chain(more.kills()).cloned().collect();
         }
-        Ok(Played { honest, matrix })
+        Ok(Played { honest, matrix, sample })
     }
 
     /// The faults that are played, and where.
-    fn faulty(&self, honest: &Showing) -> Vec<(Fault, Places)> {
-        let sample = self.sample();
+    fn faulty(&self, honest: &Showing, sample: Option<&Sample>) -> Vec<(Fault, Places)> {
         let everywhere = Places::of(honest);
-        let places = |fault: &Fault| match &sample {
+        let places = |fault: &Fault| match sample {
             Some(sample) => sample.places(&fault.name()),
             None => everywhere.clone(),
         };
@@ -121,10 +123,9 @@ impl Selftest {
         faulty.filter(|(_, places)| !places.0.is_empty()).collect()
     }
 
-    /// The faults of which a quick test misses something, to be played everywhere: some mistakes show only where many
+    /// The faults of which a quick test missed something, to be played everywhere: some mistakes show only where many
     /// scenarios meet on one stage.
-    fn missed(&self, found: &KillMatrix, honest: &Showing) -> Vec<(Fault, Places)> {
-        let missed = self.sample().map(|sample| sample.missed(found)).unwrap_or_default();
+    fn everywhere(&self, missed: &BTreeSet<String>, honest: &Showing) -> Vec<(Fault, Places)> {
         let missed = self.faults.iter().filter(|fault| missed.contains(&fault.name()));
         missed.map(|fault| (*fault, Places::of(honest))).collect()
     }
@@ -135,18 +136,19 @@ impl Selftest {
         self.quick.then(|| Sample::of(&self.suite.kill_matrix, &names))
     }
 
-    /// Whether a scenario is among those that are named.
-    fn plays(&self, scenario: &str) -> bool {
-        let selection = Selection { terms: self.scenarios.clone(), ..Selection::default() };
-        let selected = select(&self.suite, &selection).unwrap_or_default();
-        selected.iter().any(|selected| selected.id == scenario)
+    /// The scenarios that are named.
+    fn selection(&self) -> Selection {
+        Selection { terms: self.scenarios.clone(), ..Selection::default() }
     }
 
     /// The matrix on file, with what `played` found out about the faults that were played in place of what it says of them.
     pub fn matrix_after(&self, played: &Played) -> KillMatrix {
         let names: BTreeSet<_> = self.faults.iter().map(|fault| fault.name()).collect();
-        let is_played = |kill: &Kill| names.contains(&kill.fault) && self.plays(kill.check.scenario());
-        let is_other = |kill: &&Kill| !is_played(kill) && kill.fault.parse::<Fault>().is_ok();
+        let known: BTreeSet<_> = Fault::all().into_iter().map(Fault::name).collect();
+        let selected = select(&self.suite, &self.selection()).unwrap_or_default();
+        let selected: BTreeSet<_> = selected.iter().map(|scenario| scenario.id).collect();
+        let is_played = |kill: &Kill| names.contains(&kill.fault) && selected.contains(kill.check.scenario());
+        let is_other = |kill: &&Kill| !is_played(kill) && known.contains(&kill.fault);
         let others = self.suite.kill_matrix.kills().filter(is_other);
         others.chain(played.matrix.kills()).cloned().collect()
     }
@@ -155,8 +157,8 @@ impl Selftest {
     pub fn findings(&self, played: &Played, exceptions: &Exceptions) -> Findings {
         let faults: Vec<_> = self.faults.iter().map(|fault| fault.name()).collect();
         let complete = !self.quick && self.scenarios.is_empty() && faults.len() == Fault::all().len();
-        let (sample, places) = (self.sample(), Places::of(&played.honest));
-        let covers = |kill: &Kill| match &sample {
+        let places = Places::of(&played.honest);
+        let covers = |kill: &Kill| match &played.sample {
             _ if complete => true,
             Some(sample) => sample.contains(kill),
             None => faults.contains(&kill.fault) && places.contain(kill.check.scenario(), &kill.room_version),

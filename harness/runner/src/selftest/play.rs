@@ -23,7 +23,7 @@ use super::{
     matrix::{Kill, KillMatrix},
 };
 use crate::{
-    plan::{Selection, Trial, plan},
+    plan::{Trial, plan},
     scenario::Kind,
     schedule::{Played, Schedule},
 };
@@ -100,8 +100,7 @@ pub(super) fn show(
 
 /// What is played in these places, or everywhere.
 fn trials(test: &Selftest, places: Option<&Places>) -> Result<Vec<Trial>, Problem> {
-    let selection = Selection { terms: test.scenarios.clone(), ..Selection::default() };
-    let mut trials = plan(&test.suite, &selection, &test.casts, &[Role::A], false)?;
+    let mut trials = plan(&test.suite, &test.selection(), &test.casts, &[Role::A], false)?;
     if let Some(places) = places {
         trials.retain(|trial| places.contain(trial.scenario.id, &trial.play.room_version));
     }

@@ -1,9 +1,8 @@
 //! Two servers that are nothing but a list of events in memory, and can be told to misbehave.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -97,18 +96,6 @@ struct NotRunning;
 
 #[async_trait]
 impl Running for NotRunning {
-    fn image(&self) -> Option<String> {
-        None
-    }
-    fn log(&self) -> Option<PathBuf> {
-        None
-    }
-    async fn ended(&self) -> Result<Option<String>, Problem> {
-        Ok(None)
-    }
-    async fn cpu(&self) -> Option<Duration> {
-        None
-    }
     async fn stop(&self) -> Result<(), Problem> {
         Ok(())
     }

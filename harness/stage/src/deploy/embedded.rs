@@ -1,6 +1,6 @@
 //! Servers inside this program, which need nothing of the machine: no listeners, no files, no certificates of their own.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -75,22 +75,6 @@ pub(crate) struct InProcess(pub(crate) Arc<dyn Embedded>);
 
 #[async_trait]
 impl Running for InProcess {
-    fn image(&self) -> Option<String> {
-        None
-    }
-
-    fn log(&self) -> Option<PathBuf> {
-        None
-    }
-
-    async fn ended(&self) -> Result<Option<String>, Problem> {
-        Ok(None)
-    }
-
-    async fn cpu(&self) -> Option<Duration> {
-        None
-    }
-
     async fn stop(&self) -> Result<(), Problem> {
         self.0.shut();
         Ok(())

@@ -88,21 +88,30 @@ pub struct Start {
     pub federation_port: Option<u16>,
 }
 
-/// A server that was started; perhaps not ready yet.
+/// A server that was started; perhaps not ready yet. One of which nothing is said runs on, with no image, log or time of
+/// its own.
 #[async_trait]
 pub trait Running: Send + Sync {
     /// The digest of the image it runs from; only for a container.
-    fn image(&self) -> Option<String>;
+    fn image(&self) -> Option<String> {
+        None
+    }
     /// The file that its output goes to; none inside this program.
-    fn log(&self) -> Option<PathBuf>;
+    fn log(&self) -> Option<PathBuf> {
+        None
+    }
     /// `None` while it runs; once it has ended, how (for instance `exit status 3`). To be asked before each attempt to
     /// reach the server: one that ended at once may have no address of its own.
     ///
     /// # Errors
     /// When its engine no longer answers, which says nothing about the server.
-    async fn ended(&self) -> Result<Option<String>, Problem>;
+    async fn ended(&self) -> Result<Option<String>, Problem> {
+        Ok(None)
+    }
     /// Processor time it has used so far; none where that cannot be read.
-    async fn cpu(&self) -> Option<Duration>;
+    async fn cpu(&self) -> Option<Duration> {
+        None
+    }
     /// Stops it, waits until it is gone, and keeps its log.
     ///
     /// # Errors

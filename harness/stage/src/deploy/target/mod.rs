@@ -6,7 +6,7 @@ mod finding;
 mod front;
 mod tokens;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use http::HeaderValue;
@@ -150,22 +150,6 @@ pub(crate) struct Standing;
 
 #[async_trait]
 impl Running for Standing {
-    fn image(&self) -> Option<String> {
-        None
-    }
-
-    fn log(&self) -> Option<PathBuf> {
-        None
-    }
-
-    async fn ended(&self) -> Result<Option<String>, Problem> {
-        Ok(None)
-    }
-
-    async fn cpu(&self) -> Option<Duration> {
-        None
-    }
-
     async fn stop(&self) -> Result<(), Problem> {
         Ok(())
     }
