@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use samklang_verdict::{ExchangeId, Party};
+use samklang_verdict::Party;
 use serde_json::{Value, json};
 
 use super::{
@@ -113,14 +113,8 @@ impl AccountDriver {
         body: Option<Value>,
         bound: Duration,
     ) -> Result<Reply, CallError> {
-        let request = ::http::Request::builder()
-            .method(method)
-            .uri(format!("{}/_matrix/client/v3/{path}", self.api.base()))
-            .header("authorization", format!("Bearer {}", account.token.expose()))
-            .header("content-type", "application/json")
-            .body(body.map_or_else(Vec::new, |body| body.to_string().into_bytes()));
-        let request = request
-            .map_err(|error| CallError::Malformed { what: error.to_string(), exchange: ExchangeId(0) })?;
+        let token = Some(account.token.expose());
+        let request = self.api.json_request(method, &format!("/v3/{path}"), token, body.as_ref())?;
         self.api.call_well(Party::Harness, request, bound).await
     }
 

@@ -125,6 +125,30 @@ impl ApiClient {
         &self.base
     }
 
+    /// A request with a JSON body or none, by the holder of `token` or by nobody; `path` begins below `/_matrix/client`.
+    ///
+    /// # Errors
+    /// [`CallError::Malformed`] when it cannot even be put together.
+    pub(crate) fn json_request(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<::http::Request<Vec<u8>>, CallError> {
+        let mut request = ::http::Request::builder()
+            .method(method)
+            .uri(format!("{}/_matrix/client{path}", self.base))
+            .header("content-type", "application/json");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
+        request
+            .body(body)
+            .map_err(|error| CallError::Malformed { what: error.to_string(), exchange: ExchangeId(0) })
+    }
+
     /// Sends `request` for `from` and records the exchange. The answer must be complete within `bound`.
     ///
     /// # Errors
@@ -135,25 +159,22 @@ impl ApiClient {
         request: ::http::Request<Vec<u8>>,
         bound: Duration,
     ) -> Result<Reply, CallError> {
+        if !self.manners.patient {
+            return self.call_once(from, request, bound).await;
+        }
         let mut reply = self.call_once(from.clone(), request.clone(), bound).await?;
         for _ in 0..AGAIN {
-            let Some(pause) = self.has_to_wait(&reply) else { return Ok(reply) };
+            let Some(pause) = has_to_wait(&reply) else { return Ok(reply) };
             let_pass(pause).await;
             reply = self.call_once(from.clone(), request.clone(), bound).await?;
         }
-        match self.has_to_wait(&reply) {
+        match has_to_wait(&reply) {
             Some(_) => {
                 let what = format!("the server wants fewer calls, also after {AGAIN} pauses");
                 Err(CallError::Broken { what, exchange: reply.exchange })
             }
             None => Ok(reply),
         }
-    }
-
-    /// How long the server wants the caller to wait, where that is done.
-    fn has_to_wait(&self, reply: &Reply) -> Option<Duration> {
-        let asked = patience::pause(reply.status, &reply.body, reply.header("retry-after"));
-        asked.filter(|_| self.manners.patient)
     }
 
     async fn call_once(
@@ -310,6 +331,11 @@ fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
     }
     kept.extend_from_slice(rest);
     kept
+}
+
+/// How long the server that answers so wants the caller to wait.
+fn has_to_wait(reply: &Reply) -> Option<Duration> {
+    patience::pause(reply.status, &reply.body, reply.header("retry-after"))
 }
 
 fn web_client(tls: rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {

@@ -60,10 +60,7 @@ impl Driver for MatrixDriver {
             if let Some(auth) = auth {
                 body["auth"] = auth;
             }
-            let request = ::http::Request::post(format!("{}/_matrix/client/v3/register", self.api.base()))
-                .header("content-type", "application/json")
-                .body(body.to_string().into_bytes());
-            let request = request.map_err(|error| unsendable(&error))?;
+            let request = self.api.json_request("POST", "/v3/register", None, Some(&body))?;
             self.api.call(me.clone(), request, CALL_BOUND).await
         };
         // The first call is refused with the session that the second one has to name.
@@ -372,14 +369,8 @@ impl Session for MatrixSession {
         if self.lent.is_some() && method != "GET" {
             return Err(CallError::NotOffered { verb: "ask_api" });
         }
-        let bytes = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
-        let request = ::http::Request::builder()
-            .method(method)
-            .uri(format!("{}/_matrix/client{path}", self.api.base()))
-            .header("authorization", format!("Bearer {}", self.token))
-            .header("content-type", "application/json")
-            .body(bytes)
-            .map_err(|error| unsendable(&error))?;
+        let body = Some(body).filter(|body| !body.is_null());
+        let request = self.api.json_request(method, path, Some(&self.token), body)?;
         let reply = self.api.call_well(self.me.clone(), request, CALL_BOUND).await?;
         Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
     }
@@ -388,10 +379,7 @@ impl Session for MatrixSession {
         let Some(password) = &self.password else { return Err(CallError::NotOffered { verb: "add_device" }) };
         let identifier = json!({"type": "m.id.user", "user": self.user_id});
         let body = json!({"type": "m.login.password", "identifier": identifier, "password": password});
-        let request = ::http::Request::post(format!("{}/_matrix/client/v3/login", self.api.base()))
-            .header("content-type", "application/json")
-            .body(body.to_string().into_bytes())
-            .map_err(|error| unsendable(&error))?;
+        let request = self.api.json_request("POST", "/v3/login", None, Some(&body))?;
         let reply = self.api.call_well(self.me.clone(), request, CALL_BOUND).await?;
         Ok(Answered { value: text_of(&accepted(&reply)?, "device_id", &reply)?, exchange: reply.exchange })
     }

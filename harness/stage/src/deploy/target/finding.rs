@@ -106,9 +106,8 @@ async fn whose(
     let mut users: Vec<(String, Secret, usize)> = Vec::new();
     for tokens::Line { number, user: said, token } in lines {
         let file = ask.token_file.display();
-        let request = http::Request::get(format!("{base}/_matrix/client/v3/account/whoami"))
-            .header("authorization", format!("Bearer {}", token.expose()))
-            .body(Vec::new())
+        let request = api
+            .json_request("GET", "/v3/account/whoami", Some(token.expose()), None)
             .map_err(|_| Problem::configuration(message!("target.bad-url", url = base)))?;
         let answer = api.call_well(Party::Harness, request, ask.settings.bound).await;
         let no_api = |why: String| {
