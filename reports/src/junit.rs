@@ -50,7 +50,7 @@ fn run(words: Words<'_>) -> TestSuite {
     if result.run.termination != Termination::Complete {
         lines.extend(headline(words).more);
     }
-    let judged = result.checks.iter().any(|check| check.verdict.is_judged());
+    let judged = result.checks.iter().any(CheckResult::is_judged);
     let status = if lines.is_empty() && judged {
         TestCaseStatus::success()
     } else {
@@ -114,6 +114,7 @@ fn status(words: Words<'_>, check: &CheckResult, in_full: bool) -> TestCaseStatu
         (Disposition::Flaky, _) => {
             non_success(NonSuccessKind::Error, "flaky", &words.label("legend.flaky"), "")
         }
+        (Disposition::Unproven, _) => skipped("unproven", words.label("legend.unproven")),
         (_, Verdict::Pass { .. }) => TestCaseStatus::success(),
         (_, Verdict::Inconclusive { message, blocked_by, .. }) => {
             let mut why = shown_line(&words.line(message));
@@ -126,12 +127,16 @@ fn status(words: Words<'_>, check: &CheckResult, in_full: bool) -> TestCaseStatu
             non_success(NonSuccessKind::Error, "error", &shown_line(&words.line(message)), "")
         }
         (_, Verdict::NotApplicable { message } | Verdict::NotRun { message }) => {
-            let mut status = TestCaseStatus::skipped();
             let kind = if Mark::of(check) == Mark::NotRun { "not_run" } else { "not_applicable" };
-            status.set_type(kind).set_message(shown_line(&words.line(message)));
-            status
+            skipped(kind, shown_line(&words.line(message)))
         }
     }
+}
+
+fn skipped(of_type: &str, message: String) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_type(of_type).set_message(message);
+    status
 }
 
 fn non_success(kind: NonSuccessKind, of_type: &str, message: &str, body: &str) -> TestCaseStatus {

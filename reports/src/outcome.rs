@@ -30,7 +30,7 @@ pub(crate) struct Headline {
 pub(crate) fn headline(words: Words<'_>) -> Headline {
     let result = words.result;
     let counts = &result.counts;
-    let total = counts.total() - counts.not_applicable;
+    let total = counts.total() - counts.not_applicable - counts.unproven;
     let unjudged = counts.inconclusive + counts.error + counts.not_run + counts.flaky;
     let whole = result.run.termination == Termination::Complete && result.problems.is_empty();
     let products: Vec<_> = result.participants.iter().map(|participant| words.product(participant)).collect();
@@ -85,6 +85,7 @@ fn more(words: Words<'_>, unjudged: u64) -> Vec<String> {
     let told = counts.fail == 0 && counts.deviation_broken == 0 && unjudged == 0;
     add("deviation", if told { 0 } else { counts.deviation });
     add("not-applicable", counts.not_applicable);
+    add("unproven", counts.unproven);
     if result.run.direct {
         more.push(words.label("outcome.more.direct"));
     }

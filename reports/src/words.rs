@@ -21,12 +21,13 @@ pub(crate) enum Mark {
     NotRun,
     Deviation,
     NotApplicable,
+    Unproven,
     Pass,
 }
 
 impl Mark {
     /// All, what asks for attention first.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Fail,
         Self::DeviationBroken,
         Self::Error,
@@ -35,12 +36,14 @@ impl Mark {
         Self::NotRun,
         Self::Deviation,
         Self::NotApplicable,
+        Self::Unproven,
         Self::Pass,
     ];
 
     pub(crate) fn of(check: &CheckResult) -> Self {
         match (check.disposition, &check.verdict) {
             (Disposition::Flaky, _) => Self::Flaky,
+            (Disposition::Unproven, _) => Self::Unproven,
             (Disposition::Deviation, _) => Self::Deviation,
             (Disposition::DeviationStale | Disposition::DeviationExpired | Disposition::ReasonChanged, _) => {
                 Self::DeviationBroken
@@ -71,6 +74,7 @@ impl Mark {
             Self::NotRun => "not-run",
             Self::Deviation => "deviation",
             Self::NotApplicable => "not-applicable",
+            Self::Unproven => "unproven",
             Self::Pass => "pass",
         }
     }
@@ -86,6 +90,7 @@ impl Mark {
             Self::NotRun => '○',
             Self::Deviation => '≈',
             Self::NotApplicable => '–',
+            Self::Unproven => '·',
             Self::Pass => '✓',
         }
     }
@@ -102,6 +107,7 @@ impl Mark {
             Self::NotRun => counts.not_run,
             Self::Deviation => counts.deviation,
             Self::NotApplicable => counts.not_applicable,
+            Self::Unproven => counts.unproven,
             Self::Pass => counts.pass,
         }
     }

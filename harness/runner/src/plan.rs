@@ -145,7 +145,7 @@ pub fn plan(
                 Versions::Newest => scenario.id.to_owned(),
                 _ => format!("{} {version}", scenario.id),
             };
-            for &host in hosts.iter().filter(|host| !alone || meets_peers(**host, &turn, &judged)) {
+            for &host in hosts.iter().filter(|host| hosts_in_turn(**host, scenario.kind, &turn, &judged)) {
                 let casts = if alone { of_role(host, casts) } else { casts };
                 let play = Play { room_version: version.clone(), host };
                 let obstacle = obstacle(scenario, &play, casts, direct);
@@ -176,14 +176,15 @@ fn keep_newest(trials: &mut Vec<Trial>) {
     });
 }
 
-/// Whether the server in this role is to meet peers alone: it is judged, and no other of the same product and version does
-/// so in its place. Those of the same kind take turns, each always at the same ones.
-fn meets_peers(role: Role, turn: &str, judged: &[&Cast]) -> bool {
-    let Some(cast) = judged.iter().find(|cast| cast.role == role) else { return false };
+/// Whether the server in this role is to host. Only one that is judged meets peers; several judged ones of the same
+/// product and version take turns as hosts, each always at the same scenarios, since what one does the others do.
+fn hosts_in_turn(role: Role, kind: Kind, turn: &str, judged: &[&Cast]) -> bool {
+    let Some(cast) = judged.iter().find(|cast| cast.role == role) else { return kind != Kind::Peer };
     let is_same = |other: &&&Cast| other.vendor.name == cast.vendor.name && other.version == cast.version;
     let same: Vec<_> = judged.iter().filter(is_same).collect();
     let turn = turn.bytes().map(usize::from).sum::<usize>();
-    same[turn % same.len()].role == role
+    // Traffic is judged by its sender, whoever hosts.
+    kind == Kind::Passive || same[turn % same.len()].role == role
 }
 
 fn of_role(role: Role, casts: &[Cast]) -> &[Cast] {

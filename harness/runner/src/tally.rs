@@ -95,11 +95,16 @@ fn checks_of(
             attempt.transcript = Some(evidence::transcript_path(&name, again));
         }
         let proofs = suite.kill_matrix.proofs_of(id.as_str());
-        let proven_by = proofs.into_iter().map(str::to_owned).collect();
+        let proven_by: Vec<_> = proofs.into_iter().map(str::to_owned).collect();
         let relevant = relevant(records, &verdict, &held);
         let judged = dispose(&relevant, &id, &played.trial.play, "", &verdict, sha256, &order.today);
         let flaky = attempts.iter().any(|attempt| attempt.verdict == "pass");
-        let judged = if flaky { Judged { disposition: Disposition::Flaky, ..judged } } else { judged };
+        let unproven = proven_by.is_empty() && matches!(verdict, Verdict::Pass { .. });
+        let disposition = match judged.disposition {
+            _ if flaky => Disposition::Flaky,
+            Disposition::AsExpected if unproven => Disposition::Unproven,
+            other => other,
+        };
         Some(CheckResult {
             id,
             title: title.to_owned(),
@@ -110,7 +115,7 @@ fn checks_of(
             catalogue: scenario.catalogue.iter().map(|row| (*row).to_owned()).collect(),
             proven_by,
             verdict,
-            disposition: judged.disposition,
+            disposition,
             deviation: judged.deviation,
             attempts,
             duration_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
@@ -166,7 +171,12 @@ pub fn told(order: &Order, suite: &Suite, played: &Played) -> Event {
     let troubles = checks
         .iter()
         // That a record is stale shows at the end, when all plays have been.
-        .filter(|check| !matches!(check.disposition, Disposition::AsExpected | Disposition::DeviationStale))
+        .filter(|check| {
+            !matches!(
+                check.disposition,
+                Disposition::AsExpected | Disposition::DeviationStale | Disposition::Unproven
+            )
+        })
         .map(|check| format!("{} {}: {}", check.verdict.name(), check.id.name(), why(&check.verdict)))
         .collect();
     Event::Played {

@@ -44,6 +44,8 @@ pub enum Disposition {
     ReasonChanged,
     /// It failed and passed in the same run.
     Flaky,
+    /// It passed, but no fault of the kill matrix is known to turn it red, so that its pass shows nothing.
+    Unproven,
 }
 
 /// One try at a check; a fail is played again alone to classify it, never to rescue it.
@@ -99,6 +101,11 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
+    /// Whether it says anything about a server. The pass of a check that nothing proves does not.
+    pub fn is_judged(&self) -> bool {
+        self.verdict.is_judged() && self.disposition != Disposition::Unproven
+    }
+
     /// Orders results the way files and reports list them.
     pub fn sort_key(&self) -> (&CheckId, u32, &str, Role) {
         let number = self.play.room_version.parse().unwrap_or(u32::MAX);

@@ -38,6 +38,9 @@ pub struct Counts {
     pub not_run: u64,
     /// Failed and passed in the same run.
     pub flaky: u64,
+    /// Passed, and nothing proves that the check can fail: no pass.
+    #[serde(default)]
+    pub unproven: u64,
 }
 
 impl Counts {
@@ -47,6 +50,7 @@ impl Counts {
         for check in checks {
             let place = match (&check.disposition, &check.verdict) {
                 (Disposition::Flaky, _) => &mut counts.flaky,
+                (Disposition::Unproven, _) => &mut counts.unproven,
                 (Disposition::Deviation, _) => &mut counts.deviation,
                 (
                     Disposition::DeviationStale | Disposition::DeviationExpired | Disposition::ReasonChanged,
@@ -77,6 +81,7 @@ impl Counts {
             error: self.error + other.error,
             not_run: self.not_run + other.not_run,
             flaky: self.flaky + other.flaky,
+            unproven: self.unproven + other.unproven,
         }
     }
 
@@ -91,12 +96,13 @@ impl Counts {
             + self.error
             + self.not_run
             + self.flaky
+            + self.unproven
     }
 }
 
 /// The outcome and the exit code of `checks`. Nothing judged is an error, never a pass.
 pub fn aggregate(checks: &[CheckResult]) -> (Outcome, u8) {
-    let judged = checks.iter().any(|check| check.verdict.is_judged());
+    let judged = checks.iter().any(CheckResult::is_judged);
     let must_failed =
         checks.iter().any(|check| check.weight == Weight::Must && matches!(check.verdict, Verdict::Fail(_)));
     let unproven = checks.iter().any(|check| {
@@ -117,13 +123,12 @@ pub fn aggregate(checks: &[CheckResult]) -> (Outcome, u8) {
 }
 
 /// A run in which every check met an error or a server that never came up has its codes from those; one that has no
-/// checks, or only such as do not apply, is an error of its own.
+/// checks, or only such as do not apply or show nothing, is an error of its own.
 fn nothing_judged(checks: &[CheckResult]) -> u8 {
-    if checks.iter().all(|check| matches!(check.verdict, Verdict::NotApplicable { .. })) {
-        exit::HARNESS_ERROR
-    } else {
-        exit::NOT_PROVEN
-    }
+    let shows_nothing = |check: &CheckResult| {
+        check.disposition == Disposition::Unproven || matches!(check.verdict, Verdict::NotApplicable { .. })
+    };
+    if checks.iter().all(shows_nothing) { exit::HARNESS_ERROR } else { exit::NOT_PROVEN }
 }
 
 /// The exit code of a run that has this check alone.
@@ -159,7 +164,9 @@ mod tests {
         assert_eq!(aggregate(&[]), (Outcome::NotProven, exit::HARNESS_ERROR));
         let message = Message::new("x");
         let skipped = check(Verdict::NotApplicable { message: message.clone() }, Disposition::AsExpected);
-        assert_eq!(aggregate(&[skipped]), (Outcome::NotProven, exit::HARNESS_ERROR));
+        assert_eq!(aggregate(std::slice::from_ref(&skipped)), (Outcome::NotProven, exit::HARNESS_ERROR));
+        let unproven = check(pass(), Disposition::Unproven);
+        assert_eq!(aggregate(&[skipped, unproven]), (Outcome::NotProven, exit::HARNESS_ERROR));
         let late = check(
             Verdict::Inconclusive { message, blocked_by: None, bound_ms: None },
             Disposition::Unexpected,
@@ -196,12 +203,20 @@ mod tests {
             check(fail(), Disposition::Deviation),
             check(pass(), Disposition::DeviationStale),
             check(pass(), Disposition::Flaky),
+            check(pass(), Disposition::Unproven),
         ];
         let counts = Counts::of(&checks);
-        assert_eq!(counts.total(), 5);
+        assert_eq!(counts.total(), 6);
         assert_eq!(
-            (counts.pass, counts.fail, counts.deviation, counts.deviation_broken, counts.flaky),
-            (1, 1, 1, 1, 1)
+            (
+                counts.pass,
+                counts.fail,
+                counts.deviation,
+                counts.deviation_broken,
+                counts.flaky,
+                counts.unproven
+            ),
+            (1, 1, 1, 1, 1, 1)
         );
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn class(mark: Mark) -> &'static str {
         Mark::Deviation => "d",
         Mark::DeviationBroken => "k",
         Mark::Inconclusive => "q",
-        Mark::NotApplicable => "n",
+        Mark::NotApplicable | Mark::Unproven => "n",
         Mark::Error => "e",
         Mark::NotRun => "o",
         Mark::Flaky => "y",
@@ -79,8 +79,9 @@ impl Tables<'_> {
         let mut counts: BTreeMap<Mark, u64> = BTreeMap::new();
         rows().flat_map(BTreeMap::values).for_each(|check| *counts.entry(Mark::of(check)).or_default() += 1);
         let columns: BTreeSet<_> = rows().flat_map(BTreeMap::keys).copied().collect();
-        let well =
-            counts.keys().all(|mark| matches!(mark, Mark::Pass | Mark::NotApplicable | Mark::Deviation));
+        let well = counts
+            .keys()
+            .all(|mark| matches!(mark, Mark::Pass | Mark::NotApplicable | Mark::Unproven | Mark::Deviation));
         let words = &self.page.words;
         html! {
             details.area open[open || !well] {

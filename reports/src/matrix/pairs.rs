@@ -140,7 +140,8 @@ impl MatrixReport<'_> {
     fn unjudged(&self, words: &Words<'_>, checks: &[&CheckResult], budget: &Budget) -> Markup {
         let is = |check: &&&CheckResult| {
             let mark = Mark::of(check);
-            !fails::is_failure(check) && !matches!(mark, Mark::Pass | Mark::NotApplicable | Mark::Deviation)
+            !fails::is_failure(check)
+                && !matches!(mark, Mark::Pass | Mark::NotApplicable | Mark::Unproven | Mark::Deviation)
         };
         let all: Vec<_> = checks.iter().filter(is).collect();
         let line = |check: &&&CheckResult| {

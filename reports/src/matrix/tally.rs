@@ -73,11 +73,11 @@ impl Kind {
         }
     }
 
-    /// `None` for what does not apply, which is not counted. Where the wire of the pair leaves the fault open, it is the
+    /// `None` for what does not apply or shows nothing, which is not counted. Where the wire of the pair leaves the fault open, it is the
     /// vendor's to which all pairs together trace it.
     pub(super) fn of(report: &MatrixReport<'_>, met: &Met, check: &CheckResult) -> Option<Self> {
         Some(match (Mark::of(check), &check.verdict) {
-            (Mark::NotApplicable, _) => return None,
+            (Mark::NotApplicable | Mark::Unproven, _) => return None,
             (Mark::Fail, Verdict::Fail(fail)) => {
                 let suspects = met.suspects(fail);
                 let mut suspects = suspects.into_iter();

@@ -47,8 +47,8 @@ fn junit_says_of_every_check_what_it_can() {
     assert_eq!(count("failure"), 8);
     // Two inconclusive, one error, one flaky, and the run with its problem.
     assert_eq!(count("error"), 5);
-    // Not applicable, not run, and the deviation that holds.
-    assert_eq!(count("skipped"), 3);
+    // Not applicable, not run, unproven, and the deviation that holds.
+    assert_eq!(count("skipped"), 4);
     let of_type = |name: &str, of_type: &str| {
         elements
             .iter()
@@ -63,6 +63,7 @@ fn junit_says_of_every_check_what_it_can() {
         ("error", "flaky"),
         ("skipped", "deviation"),
         ("skipped", "not_applicable"),
+        ("skipped", "unproven"),
     ] {
         assert!(of_type(element, name), "{element} {name}");
     }

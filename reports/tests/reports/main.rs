@@ -109,12 +109,15 @@ fn nothing_unjudged_reads_as_a_pass() {
     flaky[0].disposition = Disposition::Flaky;
     let mut stale = good().checks;
     stale[0].disposition = Disposition::DeviationStale;
+    let mut unproven = good().checks;
+    unproven.iter_mut().for_each(|check| check.disposition = Disposition::Unproven);
     for (name, result) in [
         ("stopped", stopped),
         ("broken", broken),
         ("late", run_of(late)),
         ("flaky", run_of(flaky)),
         ("stale", run_of(stale)),
+        ("unproven", run_of(unproven)),
     ] {
         let made = made(&result);
         for text in all(&made) {

@@ -15,17 +15,23 @@ use std::{
 use samklang_runner::{
     expectation::Expectations,
     order::Order,
-    plan::Trial,
+    plan::{Selection, Trial, plan},
     play,
     scenario::{CheckPlan, Need, Scenario},
     scene::Scene,
     schedule::{Played, Schedule},
-    selftest::matrix::KillMatrix,
+    selftest::matrix::{Kill, KillMatrix},
     suite::{Profile, Requirements, Suite},
     tally,
 };
-use samklang_stage::user::{Failure, MustBeRefused, Observed, Public, join};
-use samklang_verdict::{Blame, CheckResult, Disposition, Play, Role, Verdict, message};
+use samklang_stage::{
+    deploy::Cast,
+    user::{Failure, MustBeRefused, Observed, Public, join},
+};
+use samklang_verdict::{
+    Blame, CheckId, CheckResult, Counts, Disposition, Outcome, Play, ReasonCode, Role, Verdict, aggregate,
+    message,
+};
 use tokio::sync::watch;
 use world::{Fault, stage};
 
@@ -204,14 +210,14 @@ impl Bench {
             catalogue: BTreeMap::new(),
             profile,
             expectations: Expectations::in_folder(&folder),
-            kill_matrix: KillMatrix::default(),
+            kill_matrix: proven(&TALK),
         };
         let casts = vec![world::cast(Role::A), world::cast(Role::B)];
         let order = Order {
             id: "test".into(),
             casts,
             subjects: vec![Role::A, Role::B],
-            selection: samklang_runner::plan::Selection::default(),
+            selection: Selection::default(),
             direct: true,
             side_by_side: 4,
             seed: 1,
@@ -256,6 +262,36 @@ fn names(checks: &BTreeMap<String, CheckResult>) -> Vec<(&str, &str)> {
 
 fn reason(check: &CheckResult) -> &str {
     check.verdict.reason().map_or("", |reason| reason.as_str())
+}
+
+/// A kill matrix in which some fault turns each check of `scenario` red.
+fn proven(scenario: &Scenario) -> KillMatrix {
+    let kill = |check: &str| Kill {
+        fault: "some".into(),
+        check: CheckId::new(format!("{}/{check}", scenario.id)).unwrap(),
+        reason: ReasonCode::new("some.reason").unwrap(),
+        room_version: "11".into(),
+        scenario: scenario.id.into(),
+    };
+    scenario.all_checks().map(|(check, ..)| kill(check)).collect()
+}
+
+#[tokio::test]
+async fn a_pass_counts_where_a_fault_is_known_that_turns_the_check_red() {
+    let mut bench = Bench::new("unproven", Fault::None);
+    bench.play(&TALK).await;
+    bench.accept_all();
+    let all = bench.play(&TALK).await.into_values().collect::<Vec<_>>();
+    assert!(all.iter().all(|check| check.disposition == Disposition::AsExpected), "{all:?}");
+    assert_eq!((Counts::of(&all).pass, aggregate(&all)), (3, (Outcome::Certifiable, 0)));
+
+    let suite = Suite { kill_matrix: KillMatrix::default(), ..Suite::clone(&bench.schedule.suite) };
+    bench.schedule.suite = Arc::new(suite);
+    let none = bench.play(&TALK).await.into_values().collect::<Vec<_>>();
+    assert!(none.iter().all(|check| check.disposition == Disposition::Unproven), "{none:?}");
+    let counts = Counts::of(&none);
+    assert_eq!((counts.pass, counts.unproven, counts.total()), (0, 3, 3));
+    assert_eq!(aggregate(&none), (Outcome::NotProven, 70));
 }
 
 #[tokio::test]
@@ -410,6 +446,27 @@ async fn a_room_of_a_version_that_is_not_made_makes_it_not_applicable() {
         panic!("no predicate")
     };
     assert!(message.to_string().contains("version 1"), "{message}");
+}
+
+/// The hosts of a play of two servers, B in this version.
+fn hosts(version: &str, subjects: &[Role], selection: &Selection) -> Vec<Role> {
+    let suite = Bench::new("hosts", Fault::None).schedule.suite;
+    let other = Cast { version: version.into(), ..world::cast(Role::B) };
+    let trials = plan(&suite, selection, &[world::cast(Role::A), other], subjects, false).unwrap();
+    assert!(trials.iter().all(|trial| trial.obstacle.is_none()), "{trials:?}");
+    trials.into_iter().map(|trial| trial.play.host).collect()
+}
+
+#[test]
+fn servers_of_one_kind_take_turns_as_hosts_when_both_are_judged() {
+    let (both, any) = ([Role::A, Role::B], Selection::default());
+    let same = world::cast(Role::B).version;
+    assert_eq!(hosts("0.9.0", &both, &any), both);
+    assert_eq!(hosts(&same, &both, &any).len(), 1);
+    assert_eq!(hosts(&same, &[Role::A], &any), both);
+    for host in both {
+        assert_eq!(hosts(&same, &both, &Selection { hosts: vec![host], ..any.clone() }), [host]);
+    }
 }
 
 #[tokio::test]
