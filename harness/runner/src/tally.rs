@@ -70,6 +70,9 @@ fn checks_of(
 ) -> Vec<CheckResult> {
     let scenario = played.trial.scenario;
     let name = played.trial.name();
+    // A scenario with peers plays with its host alone.
+    let at_play = |role: &Role| scenario.kind != Kind::Peer || *role == played.trial.play.host;
+    let held: Vec<_> = order.subjects.iter().copied().filter(at_play).collect();
     let check = |(check, title, requirements): (&'static str, &'static str, &'static [&'static str])| {
         let id = CheckId::of(&ScenarioId::new(scenario.id).ok()?, check).ok()?;
         let outcome = played.checks.get(check);
@@ -85,7 +88,7 @@ fn checks_of(
         }
         let proofs = suite.kill_matrix.proofs_of(id.as_str());
         let proven_by = proofs.into_iter().map(str::to_owned).collect();
-        let relevant = relevant(records, &verdict);
+        let relevant = relevant(records, &verdict, &held);
         let judged = dispose(&relevant, &id, &played.trial.play, "", &verdict, sha256, &order.today);
         let flaky = attempts.iter().any(|attempt| attempt.verdict == "pass");
         let judged = if flaky { Judged { disposition: Disposition::Flaky, ..judged } } else { judged };
@@ -109,16 +112,18 @@ fn checks_of(
     scenario.all_checks().filter_map(check).collect()
 }
 
-/// A fail is covered by the records of the server that is to blame; while it is undecided, and for everything else, by
-/// those of all who take part.
-fn relevant(records: &BTreeMap<Role, Vec<Deviation>>, verdict: &Verdict) -> Vec<Deviation> {
-    if let Verdict::Fail(fail) = verdict
-        && let Blame::Server { role, .. } = &fail.blame
-    {
-        return records.get(role).cloned().unwrap_or_default();
-    }
+/// A fail is covered by the records of the server that is to blame; while that is undecided, by those of all who take
+/// part. What else a check comes to speaks of the servers it holds to something, `held`, and of no other's records.
+fn relevant(records: &BTreeMap<Role, Vec<Deviation>>, verdict: &Verdict, held: &[Role]) -> Vec<Deviation> {
+    let concerned = |role: &Role| match verdict {
+        Verdict::Fail(fail) => match &fail.blame {
+            Blame::Server { role: to_blame, .. } => role == to_blame,
+            _ => true,
+        },
+        _ => held.contains(role),
+    };
     let mut all: Vec<Deviation> = Vec::new();
-    for record in records.values().flatten() {
+    for record in records.iter().filter(|(role, _)| concerned(role)).flat_map(|(_, own)| own) {
         if !all.contains(record) {
             all.push(record.clone());
         }
