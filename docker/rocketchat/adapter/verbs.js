@@ -7,7 +7,7 @@ const { Refusal } = require('./http');
 /** The only version in which the SDK makes rooms. */
 const VERSION = '11';
 /** How long a join that the other server has granted may take until the SDK has worked it in, in milliseconds. */
-const JOIN = 20_000;
+const JOIN = 50_000;
 
 const notOffered = (why) => new Refusal(501, 'NOT_OFFERED', why);
 

@@ -179,6 +179,8 @@ impl WireView {
             .filter(|exchange| role_of(&exchange.from) == Some(asker))
             .filter(|exchange| exchange.at_us >= client.at_us && exchange.at_us <= end)
             .filter(|exchange| exchange.fault.is_none())
+            // A server that has delegated nothing says so with 404; who asked got what it asked for.
+            .filter(|exchange| !exchange.path_only().starts_with("/.well-known/"))
             .find(|exchange| exchange.status.is_none_or(|status| status >= 400))
     }
 }
