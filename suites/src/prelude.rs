@@ -64,6 +64,16 @@ pub(crate) async fn bring_in(host: &User, user: &User, room: &Room) -> Result<()
     Ok(())
 }
 
+/// `guest` joins `host`'s public room; by invite where the server at `home` declares that nobody comes without one.
+pub(crate) async fn come_in(home: &Host, host: &User, guest: &User, room: &Room) -> Result<(), Failure> {
+    if !home.declares("uninvited-joins") {
+        host.invite(room, guest).await?;
+        guest.sees(invite(room, guest)).await?;
+    }
+    guest.join(room).await?;
+    Ok(())
+}
+
 /// Alice sees that a peer's `user` has this membership.
 pub(crate) async fn shown_as(
     alice: &User,
