@@ -75,10 +75,10 @@ async function main() {
   });
   // Node closes a quiet connection after five seconds, and what the other end sends at that moment is lost.
   const keepAliveTimeout = KEEP_ALIVE;
-  const client = http.createServer({ keepAliveTimeout }, listener(driver({ sdk, feed, accounts })));
-  await open(client, setting('SAMKLANG_CLIENT_PORT'));
-  const servers = https.createServer({ ...tls, keepAliveTimeout }, listener(federation(vendor)));
-  await open(servers, setting('SAMKLANG_FEDERATION_PORT'));
+  const forUsers = http.createServer({ keepAliveTimeout }, listener(driver({ sdk, feed, accounts })));
+  await open(forUsers, setting('SAMKLANG_CLIENT_PORT'));
+  const forServers = https.createServer({ ...tls, keepAliveTimeout }, listener(federation(vendor)));
+  await open(forServers, setting('SAMKLANG_FEDERATION_PORT'));
   console.log(`rocketchat: ${serverName} listens`);
 }
 
