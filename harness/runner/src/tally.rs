@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use samklang_stage::deploy::Cast;
 use samklang_verdict::{
-    Blame, CheckId, CheckResult, Class, Counts, Deviation, Disposition, Judged, Participant, Role,
-    ScenarioId, Verdict, Weight, dispose, message,
+    Blame, CheckId, CheckResult, Class, Counts, Deviation, Disposition, Participant, Role, ScenarioId,
+    Verdict, Weight, dispose, message,
 };
 
 use crate::{
