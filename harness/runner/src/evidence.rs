@@ -24,15 +24,33 @@ pub const LOGS: &str = "logs";
 /// # Errors
 /// When it cannot.
 pub fn prepare(output: &Path) -> Result<(), Problem> {
-    let failed = |error: io::Error| {
-        Problem::configuration(message!("output.not-writable", path = output.display(), error = error))
-    };
+    let failed = |error| not_writable(output, &error);
     for folder in [TRANSCRIPTS, LOGS] {
         fs::create_dir_all(output.join(folder)).map_err(failed)?;
     }
     let probe = output.join(".samklang-probe");
     fs::write(&probe, b"writable").map_err(failed)?;
     fs::remove_file(&probe).map_err(failed)
+}
+
+/// Removes the transcripts and logs that an earlier run left in the output folder, which would be taken for this one's.
+///
+/// # Errors
+/// When one of them cannot be removed.
+pub fn clear(output: &Path) -> Result<(), Problem> {
+    for (folder, kind) in [(TRANSCRIPTS, "jsonl"), (LOGS, "log")] {
+        let Ok(entries) = fs::read_dir(output.join(folder)) else { continue };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.extension().is_some_and(|extension| extension == kind) {
+                fs::remove_file(&path).map_err(|error| not_writable(output, &error))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn not_writable(output: &Path, error: &io::Error) -> Problem {
+    Problem::configuration(message!("output.not-writable", path = output.display(), error = error))
 }
 
 /// Writes a file so that it is there whole or not at all.
@@ -173,6 +191,20 @@ mod tests {
         );
         let left: Vec<_> = fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.file_name()).collect();
         assert!(!left.iter().any(|name| name.to_string_lossy().contains("part")), "{left:?}");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_is_no_evidence_of_this_one() {
+        let folder = std::env::temp_dir().join(format!("samklang-cleared-{}", std::process::id()));
+        clear(&folder).unwrap();
+        prepare(&folder).unwrap();
+        for name in ["evidence/rooms.x__v11__host-a.jsonl", "logs/a.log", "evidence/notes.txt"] {
+            fs::write(folder.join(name), b"old").unwrap();
+        }
+        clear(&folder).unwrap();
+        let left: Vec<_> = list(&folder).into_iter().map(|file| file.path).collect();
+        assert_eq!(left, ["evidence/notes.txt"], "what is not ours stays");
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -69,6 +69,7 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<ResultFile, Problem> {
     let trials = plan(&suite, &order.selection, &order.casts, &order.subjects, order.direct)?;
+    evidence::clear(&order.output)?;
     evidence::prepare(&order.output)?;
     let started = jiff::Timestamp::now();
     let begun = Instant::now();

@@ -9,12 +9,12 @@ use std::{
     sync::{Arc, RwLock},
 };
 
-use libtest_mimic::{Arguments, Conclusion, Failed, Trial as Offered};
+use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial as Offered};
 use samklang_stage::{
     deploy::Deployer,
     stage::{Logs, Stage},
 };
-use samklang_verdict::{Catalogue, CheckResult, Disposition, Message, Problem, Verdict};
+use samklang_verdict::{Catalogue, CheckResult, Disposition, Message, Problem, Verdict, message};
 use tokio::{runtime::Runtime, sync::OnceCell, sync::watch};
 
 use crate::{
@@ -86,18 +86,19 @@ fn one(conformance: &Arc<Conformance>, place: usize, trial: Trial) -> Offered {
         // Decided before the run, so that no runner counts it as a pass.
         Some(Obstacle::NotApplicable(why) | Obstacle::NotRun(why)) => {
             let why = in_words(why);
-            Offered::ignorable_test(name, move || Ok(libtest_mimic::Completion::ignored_with(why)))
+            Offered::ignorable_test(name, move || Ok(Completion::ignored_with(why)))
                 .with_ignored_flag(true)
         }
         None => {
             let conformance = Arc::clone(conformance);
-            Offered::test(name, move || conformance.play(place, trial))
+            Offered::ignorable_test(name, move || conformance.play(place, trial))
         }
     }
 }
 
 impl Conformance {
-    fn play(&self, place: usize, trial: Trial) -> Result<(), Failed> {
+    /// Plays one trial. Where it came to nothing that counts it is ignored, for a skip is no pass.
+    fn play(&self, place: usize, trial: Trial) -> Result<Completion, Failed> {
         let alone =
             trial.scenario.needs.iter().any(|need| matches!(need, Need::WholeStage | Need::LastOfAll));
         let (_shared, _whole);
@@ -118,7 +119,9 @@ impl Conformance {
                 tally::checks(&self.order, &self.suite, &participants, std::slice::from_ref(&played));
             let bad: Vec<_> = checks.iter().filter(|check| !is_well(check)).collect();
             if bad.is_empty() {
-                return Ok(());
+                let judged = checks.iter().any(CheckResult::is_judged);
+                let nothing = || Completion::ignored_with(in_words(&message!("conformance.nothing-judged")));
+                return Ok(if judged { Completion::Completed } else { nothing() });
             }
             let mut text: Vec<_> = bad.into_iter().map(in_trouble).collect();
             let name = evidence::transcript_path(&played.trial.name(), 0);
@@ -159,7 +162,8 @@ impl Conformance {
 }
 
 fn is_well(check: &CheckResult) -> bool {
-    matches!(check.disposition, Disposition::AsExpected | Disposition::Deviation)
+    use Disposition::{AsExpected, Deviation, Unproven};
+    matches!(check.disposition, AsExpected | Deviation | Unproven)
 }
 
 fn in_words(message: &Message) -> String {

@@ -73,6 +73,8 @@ impl Place {
         for folder in data {
             copy(&project().join(folder), &path.join("root").join(folder));
         }
+        let proofs = Path::new("suites").join(samklang_suites::KILL_MATRIX);
+        fs::copy(project().join(&proofs), path.join("root").join(&proofs)).unwrap();
         accept_proposals(&path.join("root/suites/expectations"));
         let home = path.join("home");
         let place = Self { path, home };
@@ -280,7 +282,9 @@ fn validate(result: &Value) {
 fn accept_proposals(folder: &Path) {
     for path in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
         if path.is_dir() {
-            accept_proposals(&path);
+            let proofs = Path::new("suites").join(samklang_suites::KILL_MATRIX);
+        fs::copy(project().join(&proofs), path.join("root").join(&proofs)).unwrap();
+        accept_proposals(&path);
         } else if path.extension().is_some_and(|extension| extension == "new") {
             let stored = path.with_extension("");
             if !stored.exists() {
