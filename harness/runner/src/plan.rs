@@ -182,9 +182,12 @@ fn hosts_in_turn(role: Role, kind: Kind, turn: &str, judged: &[&Cast]) -> bool {
     let Some(cast) = judged.iter().find(|cast| cast.role == role) else { return kind != Kind::Peer };
     let is_same = |other: &&&Cast| other.vendor.name == cast.vendor.name && other.version == cast.version;
     let same: Vec<_> = judged.iter().filter(is_same).collect();
-    let turn = turn.bytes().map(usize::from).sum::<usize>();
-    // Traffic is judged by its sender, whoever hosts.
-    kind == Kind::Passive || same[turn % same.len()].role == role
+    let turn = match kind {
+        // Traffic is judged by its sender, whoever hosts: one play hears all of it.
+        Kind::Passive => 0,
+        _ => turn.bytes().map(usize::from).sum(),
+    };
+    same[turn % same.len()].role == role
 }
 
 fn of_role(role: Role, casts: &[Cast]) -> &[Cast] {

@@ -11,7 +11,9 @@ use std::{
 
 use futures_util::StreamExt;
 use samklang_stage::{stage::Stage, waiting};
-use samklang_verdict::{Attempt, Class, Exchange, ExchangeId, Play, Problem, Role, Verdict, message};
+use samklang_verdict::{
+    Attempt, Class, Exchange, ExchangeId, Message, Play, Problem, Role, Verdict, message,
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -106,6 +108,24 @@ impl Heard {
     }
 }
 
+/// Which plays of passive scenarios hear of what is played.
+struct Listeners(BTreeSet<Play>);
+
+impl Listeners {
+    fn among(passive: &[(usize, Trial)]) -> Self {
+        Self(passive.iter().map(|(_, trial)| trial.play.clone()).collect())
+    }
+
+    /// Those with the same host, or those of the one server that listens for all in this room version.
+    fn of(&self, play: &Play) -> Play {
+        let mut here = self.0.iter().filter(|listener| listener.room_version == play.room_version);
+        match (here.next(), here.next()) {
+            (Some(only), None) => only.clone(),
+            _ => play.clone(),
+        }
+    }
+}
+
 /// How a schedule ended.
 pub struct Ending {
     /// Every trial, in the order of the plan.
@@ -137,6 +157,7 @@ impl Schedule {
             }
         }
         let over = AtomicBool::new(false);
+        let listeners = Listeners::among(&passive);
         for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1), (last, 1)] {
             let over = &over;
             let plays = batch
@@ -145,7 +166,7 @@ impl Schedule {
             let mut ended = futures_util::stream::iter(plays).buffer_unordered(width);
             while let Some((place, played)) = ended.next().await {
                 heard(&played);
-                heard_of.entry(played.trial.play.clone()).or_default().hear(&played);
+                heard_of.entry(listeners.of(&played.trial.play)).or_default().hear(&played);
                 results[place] = Some(played);
             }
         }
@@ -156,8 +177,7 @@ impl Schedule {
                 let exchanges = exchanges.into_values().collect();
                 Arc::new(Traffic::on(&self.stage, exchanges, &trial.play.room_version, &sound))
             });
-            let of_play = Some(Arc::clone(of_play));
-            let played = self.play_after(place, trial, &over, of_play).await;
+            let played = self.play_passive(place, trial, &over, Arc::clone(of_play)).await;
             heard(&played);
             results[place] = Some(played);
         }
@@ -197,35 +217,45 @@ impl Schedule {
         }
     }
 
+    /// Plays a trial unless the run is stopped or its stage is gone, and looks what became of the servers where it did not
+    /// go as it should.
     async fn play(&self, place: usize, trial: Trial, over: &AtomicBool) -> Played {
-        self.play_after(place, trial, over, None).await
-    }
-
-    /// Plays a trial that may look at what those before it put on the wire.
-    async fn play_after(
-        &self,
-        place: usize,
-        trial: Trial,
-        over: &AtomicBool,
-        traffic: Option<Arc<Traffic>>,
-    ) -> Played {
-        if *self.stop.borrow() {
-            return Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stopped") });
-        }
-        if over.load(Ordering::Relaxed) {
-            return Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stage-gone") });
-        }
-        let played = self.play_now(place, trial, traffic).await;
-        let doubtful = played.checks.values().any(|check| !check.verdict.is_judged());
-        if doubtful || played.failed() {
+        let played = match self.ended(over) {
+            Some(why) => return Played::unplayed(trial, &Verdict::NotRun { message: why }),
+            None => self.play_now(place, trial, None).await,
+        };
+        if played.failed() || played.checks.values().any(|check| is_unclear(&check.verdict)) {
             // The end of a connection can be heard before the end of the server that caused it.
-            let broke_off = played.checks.get(FLOW).is_some_and(|flow| !flow.verdict.is_judged());
+            let broke_off = played.checks.get(FLOW).is_some_and(|flow| is_unclear(&flow.verdict));
             let bound = if broke_off { DYING } else { Duration::ZERO };
             if waiting::until_send(bound, || self.stage.casualty()).await.is_ok() {
                 over.store(true, Ordering::Relaxed);
             }
         }
         played
+    }
+
+    /// Plays a trial that looks at what those before it put on the wire, which no server can end under.
+    async fn play_passive(
+        &self,
+        place: usize,
+        trial: Trial,
+        over: &AtomicBool,
+        traffic: Arc<Traffic>,
+    ) -> Played {
+        match self.ended(over) {
+            Some(why) => Played::unplayed(trial, &Verdict::NotRun { message: why }),
+            None => self.play_now(place, trial, Some(traffic)).await,
+        }
+    }
+
+    /// Why nothing is played any more, if so.
+    fn ended(&self, over: &AtomicBool) -> Option<Message> {
+        if *self.stop.borrow() {
+            Some(message!("run.stopped"))
+        } else {
+            over.load(Ordering::Relaxed).then(|| message!("run.stage-gone"))
+        }
     }
 
     /// Plays one trial, whoever else may be on the stage.
@@ -294,6 +324,11 @@ impl Schedule {
     }
 }
 
+/// Whether the verdict leaves open what became of the check.
+fn is_unclear(verdict: &Verdict) -> bool {
+    !verdict.is_judged() && !matches!(verdict, Verdict::NotApplicable { .. })
+}
+
 fn attempt(verdict: &Verdict) -> Attempt {
     Attempt {
         verdict: verdict.name().to_owned(),
@@ -328,6 +363,16 @@ fn nonce(seed: u64, place: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_listens_alone_hears_all_of_its_room_version() {
+        let play = |version: &str, host| Play { room_version: version.to_owned(), host };
+        let listeners =
+            Listeners(BTreeSet::from([play("11", Role::A), play("12", Role::A), play("12", Role::B)]));
+        assert_eq!(listeners.of(&play("11", Role::B)), play("11", Role::A));
+        assert_eq!(listeners.of(&play("12", Role::B)), play("12", Role::B));
+        assert_eq!(listeners.of(&play("10", Role::B)), play("10", Role::B), "nobody listens there");
+    }
 
     #[test]
     fn no_two_places_share_a_nonce() {
