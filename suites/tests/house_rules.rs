@@ -12,7 +12,7 @@ use samklang_runner::{
     scenario::{FLOW, Kind},
     selftest::{exceptions::Exceptions, matrix::KillMatrix},
 };
-use samklang_verdict::Catalogue;
+use samklang_verdict::{Catalogue, CheckId};
 
 use self::sources::{Source, below, literals, messages, project};
 
@@ -256,12 +256,13 @@ fn every_check_is_proven_or_it_is_said_why_not() {
     // What judges the traffic of others has no course of its own.
     let passive = suite.scenarios.iter().filter(|scenario| scenario.kind == Kind::Passive);
     let flows: BTreeSet<_> = passive.map(|scenario| format!("{}/{FLOW}", scenario.id)).collect();
+    let is_open = |id: &CheckId| matrix.proofs_of(id).next().is_none() && !flows.contains(id.as_str());
+    let excused = |id: &CheckId| exceptions.unproven.contains_key(id);
     let without: Vec<_> = suite
         .check_ids()
         .into_iter()
+        .filter(|id| is_open(id) && !excused(id))
         .map(|id| id.to_string())
-        .filter(|id| matrix.proofs_of(id).is_empty() && !flows.contains(id))
-        .filter(|id| exceptions.unproven.keys().all(|check| check.to_string() != *id))
         .collect();
     assert_none("checks that no mistake proves, without a reason", &without);
 }

@@ -61,8 +61,19 @@ fn write(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        // serde_json escapes exactly as canonical JSON wants it.
+        Value::String(text) => write_text(text, out),
         scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+fn write_text(text: &str, out: &mut String) {
+    if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        // serde_json escapes exactly as canonical JSON wants it.
+        out.push_str(&Value::from(text).to_string());
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
     }
 }
 
@@ -75,7 +86,7 @@ fn write_object(object: &Map<String, Value>, left_out: &[&str], out: &mut String
         if index > 0 {
             out.push(',');
         }
-        write(&Value::String(key.clone()), out);
+        write_text(key, out);
         out.push(':');
         write(item, out);
     }

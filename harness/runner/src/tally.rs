@@ -94,8 +94,7 @@ fn checks_of(
         for (again, attempt) in attempts.iter_mut().enumerate() {
             attempt.transcript = Some(evidence::transcript_path(&name, again));
         }
-        let proofs = suite.kill_matrix.proofs_of(id.as_str());
-        let proven_by: Vec<_> = proofs.into_iter().map(str::to_owned).collect();
+        let proven_by: Vec<_> = suite.kill_matrix.proofs_of(&id).map(str::to_owned).collect();
         let relevant = relevant(records, &verdict, &held);
         let judged = dispose(&relevant, &id, &played.trial.play, "", &verdict, sha256, &order.today);
         let flaky = attempts.iter().any(|attempt| attempt.verdict == "pass");

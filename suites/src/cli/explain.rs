@@ -8,7 +8,7 @@ use samklang_runner::{
     scenario::Scenario,
     suite::{Suite, project_root},
 };
-use samklang_verdict::Catalogue;
+use samklang_verdict::{Catalogue, CheckId};
 
 use super::{Done, list, print};
 
@@ -61,7 +61,8 @@ fn about(suite: &Suite, scenario: &Scenario) -> String {
                 let _ = writeln!(text, "    {id} {weight} ({}): {}", requirement.spec, requirement.statement);
             }
         }
-        for fault in suite.kill_matrix.proofs_of(&format!("{}/{name}", scenario.id)) {
+        let id = CheckId::new(format!("{}/{name}", scenario.id)).ok();
+        for fault in id.iter().flat_map(|id| suite.kill_matrix.proofs_of(id)) {
             let sentence = fault.parse().map(Fault::sentence).unwrap_or_default();
             let _ = writeln!(text, "    {} {fault}: {sentence}", label("explain.proven-by"));
         }
