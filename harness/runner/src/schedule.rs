@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::{
     plan::{Obstacle, Trial},
-    scenario::{FLOW, Kind, Need},
+    scenario::{FLOW, Kind, Need, Versions},
     scene::{CheckOutcome, Scene},
     suite::Suite,
     traffic::Traffic,
@@ -96,6 +96,15 @@ struct Heard {
 }
 
 impl Heard {
+    fn of_all<'a>(several: impl Iterator<Item = &'a Self>) -> Self {
+        let mut all = Self::default();
+        for one in several {
+            all.exchanges.extend(one.exchanges.iter().map(|(id, exchange)| (*id, Arc::clone(exchange))));
+            all.sound.extend(&one.sound);
+        }
+        all
+    }
+
     fn hear(&mut self, played: &Played) {
         let went_well =
             played.checks.get(FLOW).is_some_and(|flow| matches!(flow.verdict, Verdict::Pass { .. }));
@@ -108,22 +117,12 @@ impl Heard {
     }
 }
 
-/// Which plays of passive scenarios hear of what is played.
-struct Listeners(BTreeSet<Play>);
-
-impl Listeners {
-    fn among(passive: &[(usize, Trial)]) -> Self {
-        Self(passive.iter().map(|(_, trial)| trial.play.clone()).collect())
-    }
-
-    /// Those with the same host, or those of the one server that listens for all in this room version.
-    fn of(&self, play: &Play) -> Play {
-        let mut here = self.0.iter().filter(|listener| listener.room_version == play.room_version);
-        match (here.next(), here.next()) {
-            (Some(only), None) => only.clone(),
-            _ => play.clone(),
-        }
-    }
+/// Whether a trial that only listens hears what was played there. One whose rules are the same in all room versions hears
+/// those of all; and where `hosts`, those of all that listen, are one, it hears whoever hosts.
+fn hears(trial: &Trial, hosts: &BTreeSet<Role>, play: &Play) -> bool {
+    let same_version = play.room_version == trial.play.room_version;
+    let same_host = play.host == trial.play.host;
+    (same_version || trial.scenario.versions == Versions::Newest) && (same_host || hosts.len() == 1)
 }
 
 /// How a schedule ended.
@@ -157,7 +156,6 @@ impl Schedule {
             }
         }
         let over = AtomicBool::new(false);
-        let listeners = Listeners::among(&passive);
         for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1), (last, 1)] {
             let over = &over;
             let plays = batch
@@ -166,16 +164,18 @@ impl Schedule {
             let mut ended = futures_util::stream::iter(plays).buffer_unordered(width);
             while let Some((place, played)) = ended.next().await {
                 heard(&played);
-                heard_of.entry(listeners.of(&played.trial.play)).or_default().hear(&played);
+                heard_of.entry(played.trial.play.clone()).or_default().hear(&played);
                 results[place] = Some(played);
             }
         }
+        let hosts: BTreeSet<_> = passive.iter().map(|(_, trial)| trial.play.host).collect();
         let mut traffic = BTreeMap::new();
         for (place, trial) in passive {
-            let of_play = traffic.entry(trial.play.clone()).or_insert_with(|| {
-                let Heard { exchanges, sound } = heard_of.remove(&trial.play).unwrap_or_default();
-                let exchanges = exchanges.into_values().collect();
-                Arc::new(Traffic::on(&self.stage, exchanges, &trial.play.room_version, &sound))
+            let plays: Vec<_> = heard_of.keys().filter(|play| hears(&trial, &hosts, play)).collect();
+            let of_play = traffic.entry(plays).or_insert_with_key(|plays| {
+                let heard = Heard::of_all(plays.iter().map(|play| &heard_of[*play]));
+                let exchanges = heard.exchanges.into_values().collect();
+                Arc::new(Traffic::on(&self.stage, exchanges, &trial.play.room_version, &heard.sound))
             });
             let played = self.play_passive(place, trial, &over, Arc::clone(of_play)).await;
             heard(&played);
@@ -363,15 +363,31 @@ fn nonce(seed: u64, place: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Scenario;
 
     #[test]
-    fn who_listens_alone_hears_all_of_its_room_version() {
+    fn who_listens_alone_hears_every_host_and_where_versions_are_no_matter_all_of_them() {
         let play = |version: &str, host| Play { room_version: version.to_owned(), host };
-        let listeners =
-            Listeners(BTreeSet::from([play("11", Role::A), play("12", Role::A), play("12", Role::B)]));
-        assert_eq!(listeners.of(&play("11", Role::B)), play("11", Role::A));
-        assert_eq!(listeners.of(&play("12", Role::B)), play("12", Role::B));
-        assert_eq!(listeners.of(&play("10", Role::B)), play("10", Role::B), "nobody listens there");
+        let trial = |versions| Trial {
+            scenario: Box::leak(Box::new(Scenario { versions, ..Scenario::PASSIVE })),
+            play: play("12", Role::A),
+            obstacle: None,
+        };
+        let [alone, both] = [BTreeSet::from([Role::A]), BTreeSet::from([Role::A, Role::B])];
+        let (one_version, all_versions) = (trial(Versions::All), trial(Versions::Newest));
+        let heard = |trial, hosts| {
+            let of = |play| hears(trial, hosts, &play);
+            [
+                of(play("12", Role::A)),
+                of(play("12", Role::B)),
+                of(play("10", Role::A)),
+                of(play("10", Role::B)),
+            ]
+        };
+        assert_eq!(heard(&one_version, &both), [true, false, false, false]);
+        assert_eq!(heard(&one_version, &alone), [true, true, false, false]);
+        assert_eq!(heard(&all_versions, &both), [true, false, true, false]);
+        assert_eq!(heard(&all_versions, &alone), [true, true, true, true]);
     }
 
     #[test]

@@ -86,8 +86,7 @@ fn one(conformance: &Arc<Conformance>, place: usize, trial: Trial) -> Offered {
         // Decided before the run, so that no runner counts it as a pass.
         Some(Obstacle::NotApplicable(why) | Obstacle::NotRun(why)) => {
             let why = in_words(why);
-            Offered::ignorable_test(name, move || Ok(Completion::ignored_with(why)))
-                .with_ignored_flag(true)
+            Offered::ignorable_test(name, move || Ok(Completion::ignored_with(why))).with_ignored_flag(true)
         }
         None => {
             let conformance = Arc::clone(conformance);

@@ -13,6 +13,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.answers",
         title: "Every answer between servers is a JSON object and says so.",
         catalogue: &["FC-17"],
+        versions: Versions::Newest,
         requirements: &["SS-HTTP-005"],
         checks: &[
             CheckPlan::new("media-type", "Answers in JSON say so.")
@@ -28,6 +29,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.errors",
         title: "Every refusal between servers is an error in the standard form.",
         catalogue: &["FC-17"],
+        versions: Versions::Newest,
         requirements: &["SS-ERRORS-004"],
         checks: &[CheckPlan::new("standard", "A refusal has an errcode and an error.")
             .of(&["SS-ERRORS-004"])
@@ -39,6 +41,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "Refusals tell programs what to do.",
         weight: Weight::Should,
         catalogue: &["FC-17"],
+        versions: Versions::Newest,
         requirements: &["SS-ERRORS-005"],
         checks: &[
             CheckPlan::new("namespace", "An errcode begins with a namespace in capitals.")

@@ -121,6 +121,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.request-forms",
         title: "Every request between servers has the query and the fields that its endpoint asks for.",
         catalogue: &["FC-17"],
+        versions: Versions::Newest,
         requirements: &["SS-HTTP-004"],
         checks: REQUESTS,
         ..Scenario::PASSIVE
@@ -129,6 +130,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.answer-forms",
         title: "Every answer between servers has the fields of its endpoint, of the right types.",
         catalogue: &["FC-17"],
+        versions: Versions::Newest,
         requirements: &["SS-HTTP-005"],
         checks: ANSWERS,
         ..Scenario::PASSIVE

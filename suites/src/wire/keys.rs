@@ -13,6 +13,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "wire.key-documents",
     title: "Every key document that a server publishes has keys in due form.",
     catalogue: &["FC-04"],
+    versions: Versions::Newest,
     requirements: &["SS-KEYS-003"],
     checks: &[
         CheckPlan::new("ids", "The id of a key is algorithm, colon and version.")

@@ -14,6 +14,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.signed-requests",
         title: "Every request between servers is signed by who sends it, for who gets it, as it stands.",
         catalogue: &["FC-07", "FC-08"],
+        versions: Versions::Newest,
         requirements: &["SS-AUTH-001"],
         checks: &[
             CheckPlan::new("credentials", "Every request carries X-Matrix credentials.")
@@ -36,6 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "Credentials are written the way that every server can read.",
         weight: Weight::Should,
         catalogue: &["FC-07"],
+        versions: Versions::Newest,
         requirements: &["SS-AUTH-029"],
         checks: &[
             CheckPlan::new(
@@ -56,6 +58,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.request-bodies",
         title: "Every PUT and POST between servers has a JSON object as its body.",
+        versions: Versions::Newest,
         requirements: &["SS-HTTP-004"],
         catalogue: &["FC-09"],
         checks: &[CheckPlan::new("object", "The body is a JSON object.")
@@ -67,6 +70,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.names",
         title: "Servers ask nobody but those who take part in a run.",
         catalogue: &["FC-01"],
+        versions: Versions::Newest,
         requirements: &["SS-AUTH-015"],
         checks: &[CheckPlan::new("of-the-run", "Every request goes to a name of the run.")
             .asking("request.to_a_stranger", of_the_run)],

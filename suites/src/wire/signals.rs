@@ -19,6 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.signals",
         title: "Typing, receipts, presence and devices are told in their form, for one's own users alone.",
         catalogue: &["SH-06"],
+        versions: Versions::Newest,
         requirements: &["SS-TYPING-001"],
         checks: &[
             CheckPlan::new("typing", "m.typing names room and user and says whether it is so.")
@@ -44,6 +45,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "Of receipts, only those for all to see are told to other servers.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
+        versions: Versions::Newest,
         requirements: &["SS-RECEIPT-009"],
         checks: &[
             CheckPlan::new("read", "Every receipt is an m.read.").asking("edu.other_receipt", only_read)

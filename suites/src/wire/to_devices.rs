@@ -18,6 +18,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.to-device",
         title: "Messages to devices are in their form.",
         catalogue: &["SH-06"],
+        versions: Versions::Newest,
         requirements: &["SS-TODEV-002"],
         checks: &[
             CheckPlan::new(
@@ -36,6 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.device-lists",
         title: "Changes of devices are told so that others can keep up.",
         catalogue: &["SH-06"],
+        versions: Versions::Newest,
         requirements: &["SS-DEVLIST-005"],
         checks: &[
             CheckPlan::new("form", "A device list update names user, device and stream.")
@@ -55,6 +57,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "Each change of devices names the one before it.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
+        versions: Versions::Newest,
         requirements: &["SS-DEVLIST-006"],
         checks: &[CheckPlan::new("chained", "An update that is not a user's first names others before it.")
             .asking("devices.not_chained", chained)],
@@ -64,6 +67,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         id: "wire.cross-signing",
         title: "Cross-signing keys are told in their form, and never the user-signing key.",
         catalogue: &["SH-06"],
+        versions: Versions::Newest,
         requirements: &["SS-XSIGN-002"],
         checks: &[
             CheckPlan::new(

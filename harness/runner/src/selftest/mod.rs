@@ -63,12 +63,21 @@ pub struct Showing {
 pub enum CameTo {
     /// Green.
     Pass,
-    /// Red, for this reason, by what happened in this scenario.
-    Fail(ReasonCode, String),
+    /// Red, for this reason, by what happened there.
+    Fail(ReasonCode, Spot),
     /// It did not apply.
     NotApplicable,
     /// It was not judged, for this reason.
     Unjudged(String),
+}
+
+/// Where something happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The scenario.
+    pub scenario: String,
+    /// The room version in which it was played.
+    pub room_version: String,
 }
 
 /// What all servers came to.
@@ -161,7 +170,11 @@ impl Selftest {
         let covers = |kill: &Kill| match &played.sample {
             _ if complete => true,
             Some(sample) => sample.contains(kill),
-            None => faults.contains(&kill.fault) && places.contain(kill.check.scenario(), &kill.room_version),
+            None => {
+                faults.contains(&kill.fault)
+                    && places.name(kill.check.scenario())
+                    && places.contain(&kill.scenario, &kill.room_version)
+            }
         };
         Findings::of(&Evidence {
             stored: &self.suite.kill_matrix,
@@ -207,6 +220,11 @@ impl Places {
         self.0.entry(scenario.to_owned()).or_default().insert(room_version.to_owned());
     }
 
+    /// Whether a scenario is played at all.
+    fn name(&self, scenario: &str) -> bool {
+        self.0.contains_key(scenario)
+    }
+
     fn contain(&self, scenario: &str, room_version: &str) -> bool {
         self.0.get(scenario).is_some_and(|versions| versions.contains(room_version))
     }
@@ -228,13 +246,13 @@ impl Showing {
     fn kills(&self, honest: &Showing) -> impl Iterator<Item = Kill> {
         let fault = self.fault.map(Fault::name).unwrap_or_default();
         self.seen.iter().filter_map(move |(place, came)| {
-            let CameTo::Fail(reason, scenario) = came else { return None };
+            let CameTo::Fail(reason, spot) = came else { return None };
             (honest.seen.get(place) == Some(&CameTo::Pass)).then(|| Kill {
                 fault: fault.clone(),
                 check: place.0.clone(),
                 reason: reason.clone(),
-                room_version: place.1.room_version.clone(),
-                scenario: scenario.clone(),
+                room_version: spot.room_version.clone(),
+                scenario: spot.scenario.clone(),
             })
         })
     }

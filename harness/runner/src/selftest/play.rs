@@ -1,6 +1,7 @@
 //! Plays servers with faults: each on a stage, a clock and a thread of its own.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,12 +20,12 @@ use samklang_verdict::{CheckId, ExchangeId, Problem, Role, ScenarioId, Verdict, 
 use tokio::sync::watch;
 
 use super::{
-    CameTo, Places, Selftest, Showing,
+    CameTo, Places, Selftest, Showing, Spot,
     matrix::{Kill, KillMatrix},
 };
 use crate::{
     plan::{Trial, plan},
-    scenario::Kind,
+    scenario::{Kind, Versions},
     schedule::{Played, Schedule},
 };
 
@@ -92,8 +93,8 @@ pub(super) fn show(
         if let Some(problem) = ending.casualty {
             return Err(problem);
         }
-        let scenarios = scenarios_of(&ending.played);
-        Ok(ending.played.iter().flat_map(|played| of_play(played, &scenarios)).collect())
+        let spots = spots_of(&ending.played);
+        Ok(ending.played.iter().flat_map(|played| of_play(played, &spots)).collect())
     })?;
     Ok(Showing { fault, seen, took: begun.elapsed() })
 }
@@ -102,24 +103,37 @@ pub(super) fn show(
 fn trials(test: &Selftest, places: Option<&Places>) -> Result<Vec<Trial>, Problem> {
     let mut trials = plan(&test.suite, &test.selection(), &test.casts, &[Role::A], false)?;
     if let Some(places) = places {
-        trials.retain(|trial| places.contain(trial.scenario.id, &trial.play.room_version));
+        trials.retain(|trial| match trial.scenario.versions {
+            // It stands for the other versions, too.
+            Versions::Newest => places.name(trial.scenario.id),
+            _ => places.contain(trial.scenario.id, &trial.play.room_version),
+        });
     }
     Ok(trials)
 }
 
-/// The scenario that each exchange belongs to.
-fn scenarios_of(played: &[Played]) -> BTreeMap<ExchangeId, &'static str> {
+/// The scenario and the room version that each exchange belongs to.
+fn spots_of(played: &[Played]) -> BTreeMap<ExchangeId, Spot> {
     let active = played.iter().filter(|played| played.trial.scenario.kind != Kind::Passive);
     let belongs = |played: &Played| {
-        let scenario = played.trial.scenario.id;
-        played.transcript.iter().map(move |exchange| (exchange.id, scenario)).collect::<Vec<_>>()
+        let spot = spot(&played.trial);
+        played.transcript.iter().map(|exchange| (exchange.id, spot.clone())).collect::<Vec<_>>()
     };
     active.flat_map(belongs).collect()
 }
 
+fn spot(trial: &Trial) -> Spot {
+    Spot { scenario: trial.scenario.id.to_owned(), room_version: trial.play.room_version.clone() }
+}
+
+/// Puts the newest room version first, and there the scenarios in order.
+fn rank<'a>(spot: &&'a Spot) -> (Reverse<u32>, &'a str) {
+    (Reverse(spot.room_version.parse().unwrap_or(0)), &spot.scenario)
+}
+
 fn of_play(
     played: &Played,
-    scenarios: &BTreeMap<ExchangeId, &'static str>,
+    spots: &BTreeMap<ExchangeId, Spot>,
 ) -> impl Iterator<Item = ((CheckId, samklang_verdict::Play), CameTo)> {
     let scenario = ScenarioId::new(played.trial.scenario.id).ok();
     played.checks.iter().filter_map(move |(name, outcome)| {
@@ -127,12 +141,12 @@ fn of_play(
         let came = match &outcome.verdict {
             Verdict::Pass { .. } => CameTo::Pass,
             Verdict::Fail(fail) => {
-                let evident =
-                    outcome.verdict.evidence().into_iter().filter_map(|id| scenarios.get(&id).copied());
+                let evidence = outcome.verdict.evidence();
+                let evident = evidence.iter().filter_map(|id| spots.get(id));
                 // What belongs to no scenario may be seen in any.
-                let seen_in = evident.min().or(scenarios.values().min().copied());
-                let seen_in = seen_in.filter(|_| played.trial.scenario.kind == Kind::Passive);
-                CameTo::Fail(fail.reason.clone(), seen_in.unwrap_or(played.trial.scenario.id).to_owned())
+                let seen_in = evident.min_by_key(rank).or_else(|| spots.values().min_by_key(rank));
+                let seen_in = seen_in.filter(|_| played.trial.scenario.kind == Kind::Passive).cloned();
+                CameTo::Fail(fail.reason.clone(), seen_in.unwrap_or_else(|| spot(&played.trial)))
             }
             Verdict::NotApplicable { .. } => CameTo::NotApplicable,
             Verdict::Inconclusive { message, .. }
