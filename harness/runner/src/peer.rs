@@ -517,9 +517,11 @@ impl RoomCopy {
         make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
         let built = self.build(None, make)?;
-        let outcome = self.peer.peer.with_room(&self.room, |room| room.clone().add(&built.json));
-        match outcome {
-            Some(Ok(outcome)) if outcome == *meant => Ok(self.admitted(what, built)),
+        let peer = &self.peer.peer;
+        let ring = KeyRing::new().with(peer.name(), peer.key());
+        let receipt = peer.with_room(&self.room, |room| room.clone().receive(&built.json, &ring));
+        match receipt {
+            Some(Ok(Receipt::Held { outcome, .. })) if outcome == *meant => Ok(self.admitted(what, built)),
             other => {
                 let (meant, outcome) = (format!("{meant:?}"), format!("{other:?}"));
                 let text = message!("judging.other-rule", what = what, meant = meant, outcome = outcome);

@@ -35,6 +35,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("own", "A user's redaction of the own message is applied.").of(&["SS-REDACT-016"]),
             CheckPlan::new("same-server", "A redaction by a user of the sender's server is applied.")
                 .of(&["SS-REDACT-016"]),
+            CheckPlan::new(
+                "given-redacted",
+                "Other servers are given the redacted message without its content.",
+            )
+            .of(&["SS-REDACT-024"]),
         ],
         play: play!(foreign_redaction),
         ..Scenario::PEER
@@ -176,12 +181,23 @@ async fn foreign_redaction(scene: &Scene) -> Result<(), Failure> {
         gone(&visit, target).await
     };
     scene.check("own", redact("the own redaction", &visit.copy.user, &own.id).await);
+    scene.check("given-redacted", given_redacted(&visit, &own).await);
     scene.check("same-server", redact("a redaction by Eve", &eve, &other.id).await);
 
     let after = visit.sentinel("after all redactions").await?;
     scene.check("not-shown", visit.alice.never_saw(&powerless, &after.sighting));
     scene.check("powerless", untouched(&visit, &of_alice.id, "evidence").await);
     Ok(())
+}
+
+/// Who asks for the message from outside gets it without what was redacted.
+async fn given_redacted(visit: &Visit<'_>, message: &Planted) -> Result<Observations, Failure> {
+    match visit.mallory.held(&visit.host, message).await? {
+        (Held::Redacted, observation) => Ok(observation.into()),
+        (held, observation) => {
+            Err(visit.kept("redaction.given_whole", message, "the redacted event", held, observation))
+        }
+    }
 }
 
 /// The redaction comes first, and its target once an honest message has been seen; they stand beside each other.

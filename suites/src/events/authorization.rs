@@ -15,6 +15,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("self-promotion", "Nobody raises the own level.").of(&["SS-EAUTH-077"]),
             CheckPlan::new("promotion", "Nobody raises another above the own level.").of(&["SS-EAUTH-077"]),
+            CheckPlan::new("demotion", "Nobody takes the level of who stands as high.").of(&["SS-EAUTH-076"]),
             CheckPlan::new("general-level", "Nobody sets a general level above the own.")
                 .of(&["SS-EAUTH-073"]),
             CheckPlan::new("entry-above", "Nobody sets the level of an event type above the own.")
@@ -102,15 +103,31 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Who plays, by full id.
-struct Ids {
-    alice: String,
-    mallory: String,
+pub(super) struct Ids {
+    pub(super) alice: String,
+    pub(super) mallory: String,
     /// Another user of Mallory's server, who is not in the room.
-    eve: String,
+    pub(super) eve: String,
+    /// One more of them. In some rooms he has a level.
+    pub(super) rival: String,
+}
+
+impl Ids {
+    pub(super) fn of(visit: &Visit<'_>) -> Self {
+        let user = |name| visit.mallory.user(name);
+        let (alice, mallory) = (visit.alice.id().to_owned(), visit.copy.user.clone());
+        Self { alice, mallory, eve: user("eve"), rival: user("rival") }
+    }
+
+    /// The levels of users: Alice has all power, which in version 12 the creator has unnamed and must not be given.
+    pub(super) fn levels(&self, scene: &Scene, others: &[(&str, i64)]) -> Value {
+        let alice = (!scene.version_is_from(12)).then_some((self.alice.as_str(), 100));
+        others.iter().copied().chain(alice).map(|(user, level)| (user.to_owned(), json!(level))).collect()
+    }
 }
 
 /// An event that breaks a rule: its check, the rule, what it is, and how it is made.
-type Breach = (&'static str, Rule, &'static str, for<'a> fn(&'a Copy, &Ids) -> Draft<'a>);
+pub(super) type Breach = (&'static str, Rule, &'static str, for<'a> fn(&'a Copy, &Ids) -> Draft<'a>);
 
 /// The room's power levels with a change, sent by Mallory.
 fn levels<'a>(room: &'a Copy, ids: &Ids, change: impl FnOnce(&mut Value)) -> Draft<'a> {
@@ -120,12 +137,19 @@ fn levels<'a>(room: &'a Copy, ids: &Ids, change: impl FnOnce(&mut Value)) -> Dra
     room.draft("m.room.power_levels", &ids.mallory).state_key("").content(content)
 }
 
-const BEYOND: [Breach; 16] = [
+const BEYOND: [Breach; 17] = [
     ("self-promotion", Rule::LevelUserNew, "own level raised", |room, ids| {
         levels(room, ids, |levels| levels["users"][&ids.mallory] = json!(100))
     }),
     ("promotion", Rule::LevelUserNew, "Eve's level raised", |room, ids| {
         levels(room, ids, |levels| levels["users"][&ids.eve] = json!(51))
+    }),
+    ("demotion", Rule::LevelUserOld, "level of an equal taken", |room, ids| {
+        levels(room, ids, |levels| {
+            if let Some(users) = levels["users"].as_object_mut() {
+                users.remove(&ids.rival);
+            }
+        })
     }),
     ("general-level", Rule::LevelGeneral, "ban level raised", |room, ids| {
         levels(room, ids, |levels| levels["ban"] = json!(51))
@@ -223,14 +247,10 @@ const UNINVITED: [Breach; 2] = [
 const GUARDED: &str = "org.example.guarded";
 
 /// Sends the events one by one and judges each, once an honest message has been seen after all of them.
-async fn break_rules(mut visit: Visit<'_>, breaches: &[Breach]) -> Result<(), Failure> {
+pub(super) async fn break_rules(mut visit: Visit<'_>, breaches: &[Breach]) -> Result<(), Failure> {
+    let ids = Ids::of(&visit);
     let carol = visit.host.register("carol").await?;
     bring_in(&visit.alice, &carol, &visit.room).await?;
-    let ids = Ids {
-        alice: visit.alice.id().to_owned(),
-        mallory: visit.copy.user.clone(),
-        eve: visit.mallory.user("eve"),
-    };
     // Who watches is none of those whom a lie would drive out if it worked.
     visit.alice = carol;
     let mut sent = Vec::new();
@@ -248,11 +268,8 @@ async fn break_rules(mut visit: Visit<'_>, breaches: &[Breach]) -> Result<(), Fa
 
 async fn beyond_ones_power(scene: &Scene) -> Result<(), Failure> {
     let visit = visit(scene).await?;
-    // In version 12 the creator is above all levels and must not be named among them.
-    let mut users = json!({ visit.copy.user.as_str(): 50 });
-    if !scene.version_is_from(12) {
-        users[visit.alice.id()] = json!(100);
-    }
+    let ids = Ids::of(&visit);
+    let users = ids.levels(scene, &[(&ids.mallory, 50), (&ids.rival, 50)]);
     let levels = json!({"users": users, "events": {GUARDED: 75, "m.room.topic": 50}, "state_default": 50});
     let set = visit.alice.set_state(&visit.room, "m.room.power_levels", "", levels).await?;
     // Mallory's copy has it once his server has answered.

@@ -2,6 +2,7 @@
 
 mod annotations;
 mod authorization;
+mod closed_rooms;
 mod commands;
 mod malformed;
 mod odd_text;
@@ -18,6 +19,7 @@ use samklang_runner::scenario::Scenario;
 pub const SCENARIOS: &[&[Scenario]] = &[
     annotations::SCENARIOS,
     authorization::SCENARIOS,
+    closed_rooms::SCENARIOS,
     commands::SCENARIOS,
     malformed::SCENARIOS,
     odd_text::SCENARIOS,

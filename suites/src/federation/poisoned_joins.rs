@@ -6,7 +6,7 @@
 //! Who joins has nothing to hold the answer against but the events themselves. A server may drop what does not hold and
 //! go on, or give the join up; what it may not do is to take the lie for the room's state.
 
-use samklang_matrix::{RoomVersion, Rule};
+use samklang_matrix::{Founding, RoomVersion, Rule};
 use samklang_stage::user::Done;
 
 use super::answered_about;
@@ -71,6 +71,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("other-version", "With a create event of another room version the join fails."),
         ],
         play: play!(rootless_joins),
+        ..Scenario::PEER
+    },
+    Scenario {
+        id: "federation.unfederated-rooms",
+        title: "A room that is closed to other servers takes in nobody of theirs, though its own server says so.",
+        catalogue: &["SH-02"],
+        requirements: &["SS-EAUTH-010"],
+        checks: &[CheckPlan::new("join", "The join fails, since the rules of the room reject it.")],
+        play: play!(unfederated_rooms),
         ..Scenario::PEER
     },
 ];
@@ -305,6 +314,22 @@ async fn rootless_joins(scene: &Scene) -> Result<(), Failure> {
         let lied = answered_about(&scene.wire()?, "/send_join/", &room, joiner.host.role());
         scene.check(check, lied.and_then(|_| failed(told, &twin)));
     }
+    Ok(())
+}
+
+/// Mallory's server lets Alice into a room whose create event keeps other servers out.
+async fn unfederated_rooms(scene: &Scene) -> Result<(), Failure> {
+    let joiner = Joiner::at(scene).await?;
+    let closed = |founding: Founding| founding.create_content("m.federate", json!(false));
+    let (room, copy) = joiner.mallory.found_as(&joiner.host, "mallory", closed).await?;
+    copy.forgive(Rule::NotFederated);
+    let told = joiner.alice.join(&room).await;
+
+    let (host, alice) = (joiner.host.clone(), joiner.alice.clone());
+    let visit = away_at(scene, host, alice, joiner.mallory.clone()).await?;
+    let twin = Observations::from(visit.next_event().await?);
+    let offered = answered_about(&scene.wire()?, "/make_join/", &room, joiner.host.role());
+    scene.check("join", offered.and_then(|_| failed(told, &twin)));
     Ok(())
 }
 
