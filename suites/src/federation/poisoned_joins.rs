@@ -323,6 +323,11 @@ async fn unfederated_rooms(scene: &Scene) -> Result<(), Failure> {
     let closed = |founding: Founding| founding.create_content("m.federate", json!(false));
     let (room, copy) = joiner.mallory.found_as(&joiner.host, "mallory", closed).await?;
     copy.forgive(Rule::NotFederated);
+    // Whoever is let in cites it and learns only then what it says.
+    let create = joiner.mallory.peer().with_room(&copy.room, |room| {
+        room.state_event("m.room.create", "").map(|event| event.id().to_owned())
+    });
+    create.flatten().iter().for_each(|id| joiner.mallory.peer().admit(id));
     let told = joiner.alice.join(&room).await;
 
     let (host, alice) = (joiner.host.clone(), joiner.alice.clone());

@@ -77,10 +77,16 @@ fn outage(visit: &Visit<'_>) -> Result<FaultGuard, Failure> {
     visit.scene.fault(Fault::on_all(Effect::Cut).to(mallorys).when(is_transaction))
 }
 
-/// A message of Alice's that her server has tried to bring.
+/// A message of Alice's, after which her server has tried to bring something. What that is does not matter: what waited
+/// before the message may have to go first.
 async fn attempted(visit: &Visit<'_>, body: &str) -> Result<Sent, Failure> {
     let sent = visit.alice.send(&visit.room, body).await?;
-    visit.scene.event_on_wire(&sent).await?;
+    let tried = |exchange: &Exchange| {
+        let is_transaction = exchange.path.contains("/federation/v1/send/");
+        let is_lost = is_transaction && exchange.status.is_none() && to_mallory(visit, &exchange.to);
+        is_lost && exchange.id > sent.done.exchange
+    };
+    visit.scene.wire_shows("a transaction that is lost", tried).await?;
     Ok(sent)
 }
 

@@ -147,7 +147,7 @@ fn authoriser(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-/// Events that cite something unknown say nothing.
+/// Events that rest on something unknown say nothing, and neither do those that rest on lies: their maker was taken in.
 fn allowed(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let mut judged = own_events(traffic, said).filter_map(|event| Some((event, authorised(traffic, event)?)));
     let first = judged.next()?;
@@ -157,7 +157,7 @@ fn allowed(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })))
 }
 
-/// Whether an event passes the rules against what it cites; none where that is not known.
+/// Whether an event passes the rules against what it cites; none where that is not known, or a lie.
 fn authorised(traffic: &Traffic, event: &Event) -> Option<Result<(), Refusal>> {
     let cited = |id: &str| traffic.event(id).map(|event| Cited { event, rejected: false });
     match check_auth_events(event, cited) {
@@ -165,12 +165,12 @@ fn authorised(traffic: &Traffic, event: &Event) -> Option<Result<(), Refusal>> {
         Err(refusal) => return Some(Err(refusal)),
         Ok(()) => {}
     }
-    let mut state = Snapshot::of(event.auth_events().iter().filter_map(|id| traffic.event(id)));
-    if event.version().is_named_by_create()
-        && let Some(named) = event.room_id().and_then(|id| id.strip_prefix('!'))
-        && let Some(create) = traffic.event(&format!("${named}"))
-    {
-        state.set(create);
+    let named = event.room_id().and_then(|id| id.strip_prefix('!'));
+    let create = named.filter(|_| event.version().is_named_by_create()).map(|id| format!("${id}"));
+    let basis: Vec<_> = event.auth_events().into_iter().chain(create).collect();
+    if basis.iter().any(|id| traffic.is_admitted(id)) {
+        return None;
     }
+    let state = Snapshot::of(basis.iter().filter_map(|id| traffic.event(id)));
     Some(check_state(event, &state).map_err(Refusal::from))
 }
