@@ -54,7 +54,7 @@ pub enum Event {
         trial: String,
         /// How many of its checks ended how.
         counts: Counts,
-        /// Each check that did not pass, in a line.
+        /// Each check that did not pass and whose fail is not on record, in a line.
         troubles: Vec<String>,
         /// How long it took, in milliseconds.
         took_ms: u64,

@@ -24,7 +24,7 @@ use crate::{
     scenario::Kind,
     schedule::{Ending, Played, Schedule},
     suite::Suite,
-    tally,
+    tally::Tally,
 };
 
 /// This program's own version, as results have it.
@@ -121,7 +121,7 @@ pub async fn run(
     for problem in &result.problems {
         observer.hear(&Event::Trouble { problem: problem.clone() });
     }
-    result.checks = tally::checks(order, &suite, &result.participants, &played);
+    result.checks = Tally::new(order, &suite, &result.participants).checks(&played);
     result.evidence = evidence::list(&order.output);
     result.run.termination = match (*stop.borrow(), result.problems.is_empty()) {
         (true, _) => Termination::Interrupted,
@@ -155,12 +155,12 @@ async fn play(
         seed: order.seed,
         stop,
     };
-    let heard = |played: &Played| observer.hear(&tally::told(order, suite, played));
+    let tally = Tally::new(order, suite, participants);
+    let heard = |played: &Played| observer.hear(&tally.told(played));
     let mut ending = schedule.play_all(trials, &heard).await;
     if ending.casualty.is_none() {
         let again = |trial: &str| observer.hear(&Event::Again { trial: trial.to_owned() });
-        let news = |played: &Played| tally::is_news(order, suite, participants, played);
-        schedule.classify(&mut ending.played, &news, &again).await;
+        schedule.classify(&mut ending.played, &|played| tally.is_news(played), &again).await;
     }
     ending
 }

@@ -17,42 +17,126 @@ use crate::{
     suite::{Requirements, Suite},
 };
 
-/// All checks of `played`, with what was recorded about the vendors who take part.
-pub fn checks(
-    order: &Order,
-    suite: &Suite,
-    participants: &[Participant],
-    played: &[Played],
-) -> Vec<CheckResult> {
-    let records = records(order, participants);
-    let mut checks: Vec<_> = played.iter().flat_map(|play| checks_of(order, suite, &records, play)).collect();
-    let partial = !order.selection.terms.is_empty();
-    let passive = |check: &CheckResult| {
-        let scenario = suite.scenarios.iter().find(|scenario| check.id.scenario() == scenario.id);
-        scenario.is_some_and(|scenario| scenario.kind == Kind::Passive)
-    };
-    let failing: BTreeSet<_> = checks
-        .iter()
-        .filter(|check| check.disposition == Disposition::Deviation)
-        .map(|check| (check.id.clone(), check.play.room_version.clone()))
-        .collect();
-    for check in checks.iter_mut().filter(|check| check.disposition == Disposition::DeviationStale) {
-        // A record holds for both directions: it is stale once neither shows the difference any more. What judges the
-        // traffic of others shows it only where the traffic has it, so a part of the suite proves nothing.
-        let elsewhere = failing.contains(&(check.id.clone(), check.play.room_version.clone()));
-        if elsewhere || (partial && passive(check)) {
-            (check.disposition, check.deviation) = (Disposition::AsExpected, None);
-        }
-    }
-    checks
+/// What plays come to, held against what is on record about the vendors who take part.
+pub struct Tally<'a> {
+    order: &'a Order,
+    suite: &'a Suite,
+    /// The records of each role's vendor that hold for the version which plays.
+    records: BTreeMap<Role, Vec<Deviation>>,
 }
 
-/// Whether something failed in a play that no record covers. What is recorded is known well enough: should it ever pass,
-/// the record is stale, which fails the run.
-pub fn is_news(order: &Order, suite: &Suite, participants: &[Participant], played: &Played) -> bool {
-    let records = records(order, participants);
-    let checks = checks_of(order, suite, &records, played);
-    checks.iter().any(|check| check.verdict.name() == "fail" && check.disposition != Disposition::Deviation)
+impl<'a> Tally<'a> {
+    /// Of a run in which these take part.
+    pub fn new(order: &'a Order, suite: &'a Suite, participants: &[Participant]) -> Self {
+        Self { order, suite, records: records(order, participants) }
+    }
+
+    /// All checks of `played`.
+    pub fn checks(&self, played: &[Played]) -> Vec<CheckResult> {
+        let mut checks: Vec<_> = played.iter().flat_map(|play| self.checks_of(play)).collect();
+        let partial = !self.order.selection.terms.is_empty();
+        let passive = |check: &CheckResult| {
+            let scenario = self.suite.scenarios.iter().find(|scenario| check.id.scenario() == scenario.id);
+            scenario.is_some_and(|scenario| scenario.kind == Kind::Passive)
+        };
+        let failing: BTreeSet<_> = checks
+            .iter()
+            .filter(|check| check.disposition == Disposition::Deviation)
+            .map(|check| (check.id.clone(), check.play.room_version.clone()))
+            .collect();
+        for check in checks.iter_mut().filter(|check| check.disposition == Disposition::DeviationStale) {
+            // A record holds for both directions: it is stale once neither shows the difference any more. What judges the
+            // traffic of others shows it only where the traffic has it, so a part of the suite proves nothing.
+            let elsewhere = failing.contains(&(check.id.clone(), check.play.room_version.clone()));
+            if elsewhere || (partial && passive(check)) {
+                (check.disposition, check.deviation) = (Disposition::AsExpected, None);
+            }
+        }
+        checks
+    }
+
+    /// Whether something failed in a play that no record covers. What is recorded is known well enough: should it ever
+    /// pass, the record is stale, which fails the run.
+    pub fn is_news(&self, played: &Played) -> bool {
+        let is_news = |check: &CheckResult| {
+            check.verdict.name() == "fail" && check.disposition != Disposition::Deviation
+        };
+        self.checks_of(played).iter().any(is_news)
+    }
+
+    /// What is told of a trial when it has ended.
+    pub fn told(&self, played: &Played) -> Event {
+        let checks = self.checks_of(played);
+        let is_trouble = |check: &&CheckResult| {
+            !matches!(
+                check.disposition,
+                // That a record is stale shows at the end, when all plays have been.
+                Disposition::AsExpected
+                    | Disposition::Deviation
+                    | Disposition::DeviationStale
+                    | Disposition::Unproven
+            )
+        };
+        let in_words = |check: &CheckResult| {
+            format!("{} {}: {}", check.verdict.name(), check.id.name(), why(&check.verdict))
+        };
+        Event::Played {
+            trial: played.trial.name(),
+            counts: Counts::of(&checks),
+            troubles: checks.iter().filter(is_trouble).map(in_words).collect(),
+            took_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn checks_of(&self, played: &Played) -> Vec<CheckResult> {
+        let Self { order, suite, records } = self;
+        let scenario = played.trial.scenario;
+        let name = played.trial.name();
+        // A scenario with peers plays with its host alone.
+        let at_play = |role: &Role| scenario.kind != Kind::Peer || *role == played.trial.play.host;
+        let held: Vec<_> = order.subjects.iter().copied().filter(at_play).collect();
+        let check = |(check, title, requirements): (&'static str, &'static str, &'static [&'static str])| {
+            let id = CheckId::of(&ScenarioId::new(scenario.id).ok()?, check).ok()?;
+            let outcome = played.checks.get(check);
+            let missing = || Verdict::Error {
+                class: Class::Harness,
+                message: message!("judging.not-judged", check = check, scenario = scenario.id),
+            };
+            let verdict = outcome.map_or_else(missing, |outcome| outcome.verdict.clone());
+            let sha256 = outcome.and_then(|outcome| outcome.actual_sha256.as_deref());
+            let mut attempts = played.attempts.get(check).cloned().unwrap_or_default();
+            for (again, attempt) in attempts.iter_mut().enumerate() {
+                attempt.transcript = Some(evidence::transcript_path(&name, again));
+            }
+            let proven_by: Vec<_> = suite.kill_matrix.proofs_of(&id).map(str::to_owned).collect();
+            let relevant = relevant(records, &verdict, &held);
+            let judged = dispose(&relevant, &id, &played.trial.play, "", &verdict, sha256, &order.today);
+            let flaky = attempts.iter().any(|attempt| attempt.verdict == "pass");
+            let unproven = proven_by.is_empty() && matches!(verdict, Verdict::Pass { .. });
+            let disposition = match judged.disposition {
+                _ if flaky => Disposition::Flaky,
+                Disposition::AsExpected if unproven => Disposition::Unproven,
+                other => other,
+            };
+            Some(CheckResult {
+                id,
+                title: title.to_owned(),
+                play: played.trial.play.clone(),
+                weight: weight(&suite.requirements, requirements, scenario.weight),
+                requirements: requirements.iter().map(|id| (*id).to_owned()).collect(),
+                spec: specs(&suite.requirements, requirements),
+                catalogue: scenario.catalogue.iter().map(|row| (*row).to_owned()).collect(),
+                proven_by,
+                verdict,
+                disposition,
+                deviation: judged.deviation,
+                attempts,
+                duration_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
+                transcript: (!played.transcript.is_empty()).then(|| evidence::transcript_path(&name, 0)),
+            })
+        };
+        scenario.all_checks().filter_map(check).collect()
+    }
 }
 
 /// The records of each role's vendor that hold for the version which plays.
@@ -68,60 +152,6 @@ fn records(order: &Order, participants: &[Participant]) -> BTreeMap<Role, Vec<De
         own.iter().filter(fits).map(|record| Deviation { versions: vec![], ..record.clone() }).collect()
     };
     order.casts.iter().map(|cast| (cast.role, of(cast))).collect()
-}
-
-fn checks_of(
-    order: &Order,
-    suite: &Suite,
-    records: &BTreeMap<Role, Vec<Deviation>>,
-    played: &Played,
-) -> Vec<CheckResult> {
-    let scenario = played.trial.scenario;
-    let name = played.trial.name();
-    // A scenario with peers plays with its host alone.
-    let at_play = |role: &Role| scenario.kind != Kind::Peer || *role == played.trial.play.host;
-    let held: Vec<_> = order.subjects.iter().copied().filter(at_play).collect();
-    let check = |(check, title, requirements): (&'static str, &'static str, &'static [&'static str])| {
-        let id = CheckId::of(&ScenarioId::new(scenario.id).ok()?, check).ok()?;
-        let outcome = played.checks.get(check);
-        let missing = || Verdict::Error {
-            class: Class::Harness,
-            message: message!("judging.not-judged", check = check, scenario = scenario.id),
-        };
-        let verdict = outcome.map_or_else(missing, |outcome| outcome.verdict.clone());
-        let sha256 = outcome.and_then(|outcome| outcome.actual_sha256.as_deref());
-        let mut attempts = played.attempts.get(check).cloned().unwrap_or_default();
-        for (again, attempt) in attempts.iter_mut().enumerate() {
-            attempt.transcript = Some(evidence::transcript_path(&name, again));
-        }
-        let proven_by: Vec<_> = suite.kill_matrix.proofs_of(&id).map(str::to_owned).collect();
-        let relevant = relevant(records, &verdict, &held);
-        let judged = dispose(&relevant, &id, &played.trial.play, "", &verdict, sha256, &order.today);
-        let flaky = attempts.iter().any(|attempt| attempt.verdict == "pass");
-        let unproven = proven_by.is_empty() && matches!(verdict, Verdict::Pass { .. });
-        let disposition = match judged.disposition {
-            _ if flaky => Disposition::Flaky,
-            Disposition::AsExpected if unproven => Disposition::Unproven,
-            other => other,
-        };
-        Some(CheckResult {
-            id,
-            title: title.to_owned(),
-            play: played.trial.play.clone(),
-            weight: weight(&suite.requirements, requirements, scenario.weight),
-            requirements: requirements.iter().map(|id| (*id).to_owned()).collect(),
-            spec: specs(&suite.requirements, requirements),
-            catalogue: scenario.catalogue.iter().map(|row| (*row).to_owned()).collect(),
-            proven_by,
-            verdict,
-            disposition,
-            deviation: judged.deviation,
-            attempts,
-            duration_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
-            transcript: (!played.transcript.is_empty()).then(|| evidence::transcript_path(&name, 0)),
-        })
-    };
-    scenario.all_checks().filter_map(check).collect()
 }
 
 /// A fail is covered by the records of the server that is to blame; while that is undecided, by those of all who take
@@ -162,28 +192,6 @@ fn specs(requirements: &Requirements, ids: &[&str]) -> Vec<String> {
     sections.sort();
     sections.dedup();
     sections
-}
-
-/// What is told of a trial when it has ended.
-pub fn told(order: &Order, suite: &Suite, played: &Played) -> Event {
-    let checks = checks_of(order, suite, &records(order, &[]), played);
-    let troubles = checks
-        .iter()
-        // That a record is stale shows at the end, when all plays have been.
-        .filter(|check| {
-            !matches!(
-                check.disposition,
-                Disposition::AsExpected | Disposition::DeviationStale | Disposition::Unproven
-            )
-        })
-        .map(|check| format!("{} {}: {}", check.verdict.name(), check.id.name(), why(&check.verdict)))
-        .collect();
-    Event::Played {
-        trial: played.trial.name(),
-        counts: Counts::of(&checks),
-        troubles,
-        took_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
-    }
 }
 
 fn why(verdict: &Verdict) -> String {

@@ -25,7 +25,7 @@ use crate::{
     scenario::Need,
     schedule::Schedule,
     suite::Suite,
-    tally,
+    tally::Tally,
 };
 
 /// How many trials run side by side when the caller does not say: they wait for servers most of the time.
@@ -113,9 +113,7 @@ impl Conformance {
                 Err(problem) => return Err(Failed::from(told(problem))),
             };
             let played = schedule.play_one(place, trial).await;
-            let participants = [];
-            let checks =
-                tally::checks(&self.order, &self.suite, &participants, std::slice::from_ref(&played));
+            let checks = Tally::new(&self.order, &self.suite, &[]).checks(std::slice::from_ref(&played));
             let bad: Vec<_> = checks.iter().filter(|check| !is_well(check)).collect();
             if bad.is_empty() {
                 let judged = checks.iter().any(CheckResult::is_judged);

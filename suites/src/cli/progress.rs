@@ -77,10 +77,10 @@ impl Teller {
         count.failed += counts.fail;
         count.unproven += counts.inconclusive + counts.error + counts.not_run + counts.flaky;
         if self.manner == Manner::Lines || !troubles.is_empty() {
-            let word = Catalogue::english().label(if troubles.is_empty() {
-                "progress.ok"
-            } else {
-                "progress.trouble"
+            let word = Catalogue::english().label(match troubles {
+                [] if counts.deviation > 0 => "progress.recorded",
+                [] => "progress.ok",
+                _ => "progress.trouble",
             });
             let (played, planned) = (count.played, count.planned);
             self.line(&format!("[{played:>3}/{planned}] {word:<8}{trial} {took_ms} ms"));

@@ -22,7 +22,7 @@ use samklang_runner::{
     schedule::{Played, Schedule},
     selftest::matrix::{Kill, KillMatrix},
     suite::{Profile, Requirements, Suite},
-    tally,
+    tally::Tally,
 };
 use samklang_stage::{
     deploy::Cast,
@@ -243,9 +243,9 @@ impl Bench {
         let play = Play { room_version: "11".into(), host: Role::A };
         let trials = vec![Trial { scenario, play, obstacle: None }];
         let mut played = self.schedule.play_all(trials, &|_| {}).await.played;
-        let news = |played: &Played| tally::is_news(&self.order, &self.schedule.suite, &[], played);
-        self.schedule.classify(&mut played, &news, &|_| {}).await;
-        let checks = tally::checks(&self.order, &self.schedule.suite, &[], &played);
+        let tally = Tally::new(&self.order, &self.schedule.suite, &[]);
+        self.schedule.classify(&mut played, &|played: &Played| tally.is_news(played), &|_| {}).await;
+        let checks = tally.checks(&played);
         checks.into_iter().map(|check| (check.id.name().to_owned(), check)).collect()
     }
 
