@@ -130,6 +130,10 @@ fn shards_that_are_merged_give_the_file_of_one_process() {
     }
     place.samklang(&["merge", "part-2", "part-1", "-o", "merged"]).assert(1, &["is to blame for"]);
     assert!(place.read("whole/matrix.json") == place.read("merged/matrix.json"));
+    place
+        .matrix(&ALL, &["-o", "at-once", "--at-once", "3"])
+        .assert(1, &["is to blame for", "twin@1.0 × twin@1.0: [", "pair 6/6"]);
+    assert!(place.read("whole/matrix.json") == place.read("at-once/matrix.json"));
     for pair in PAIRS {
         let result = |matrix: &str| timeless(place.json(&format!("{matrix}/pairs/{pair}/result.json")));
         assert_eq!(result("whole"), result("merged"), "{pair}");

@@ -110,6 +110,12 @@ struct EmbeddedSpec {
 }
 
 impl Vendor {
+    /// How much memory it may take, in MiB; where nothing is said about that, what a small server takes.
+    pub fn memory_mb(&self) -> u32 {
+        const SMALL: u32 = 256;
+        self.container.as_ref().map_or(SMALL, |container| container.memory_mb)
+    }
+
     /// The name of a vendor that is nothing but an image.
     pub const IMAGE: &str = "image";
     /// The name of a vendor that is nothing but a running server.

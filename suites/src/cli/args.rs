@@ -222,6 +222,9 @@ pub(super) struct MatrixArgs {
     /// Play only each nth pair, so that n machines share the work: 1/3, 2/3, 3/3
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub(super) shard: Option<Shard>,
+    /// How many pairs are played at a time; as many as processors and free memory allow, when nothing is said
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) at_once: Option<u16>,
     /// Go on with the matrix in this folder: pairs whose result is whole are not played again
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(super) resume: Option<PathBuf>,

@@ -68,6 +68,7 @@ pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
         casts,
         subjects: setting::subjects(other.is_none() && target.is_none()),
         target,
+        label: None,
         selection: selection(&args.scenarios, &options.play),
         seed: options.play.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000_000)),
         output: options.play.output.clone(),
@@ -113,6 +114,8 @@ pub(super) struct Bout<'a> {
     pub(super) subjects: Vec<Role>,
     /// The server that runs already and takes part, if one does.
     pub(super) target: Option<Target>,
+    /// What its lines begin with, where others are told of beside it.
+    pub(super) label: Option<String>,
     pub(super) selection: Selection,
     pub(super) seed: u64,
     /// Where files go; a new folder below `samklang-out`, when none is named.
@@ -131,7 +134,7 @@ impl Bout<'_> {
 }
 
 async fn run_async(bout: Bout<'_>) -> Result<Ended, Problem> {
-    let Bout { suite, casts, subjects, target, selection, seed, output, options } = bout;
+    let Bout { suite, casts, subjects, target, label, selection, seed, output, options } = bout;
     let deviations = setting::deviations(&suite, &casts)?;
     // From here on a run has things to tidy up, so Ctrl-C must not simply end it.
     let interrupts =
@@ -164,7 +167,7 @@ async fn run_async(bout: Bout<'_>) -> Result<Ended, Problem> {
         deviations,
         today: today(),
     };
-    let teller = Teller::new(options.format);
+    let teller = Teller::new(options.format).called(label);
     let ended = play(&order, Arc::new(suite), deployment.deployer.as_ref(), &teller, interrupts).await;
     let closed = deployment.close();
     let told = match ended? {

@@ -14,6 +14,8 @@ use super::args::Format;
 /// Writes what it hears to the standard output.
 pub(super) struct Teller {
     manner: Manner,
+    /// What its lines begin with.
+    label: Option<String>,
     count: Mutex<Count>,
 }
 
@@ -41,7 +43,15 @@ impl Teller {
             Format::Auto | Format::Plain => Manner::Lines,
         };
         let count = Count { since: Instant::now(), planned: 0, played: 0, failed: 0, unproven: 0 };
-        Self { manner, count: Mutex::new(count) }
+        Self { manner, label: None, count: Mutex::new(count) }
+    }
+
+    /// Has its lines begin with this, and JSON objects name it as their pair. Then no line moves: others are told beside it.
+    pub(super) fn called(mut self, label: Option<String>) -> Self {
+        if label.is_some() && self.manner == Manner::Moving {
+            self.manner = Manner::Lines;
+        }
+        Self { label, ..self }
     }
 
     /// Whether every line on the standard output is to be JSON.
@@ -56,9 +66,10 @@ impl Teller {
     /// A line that stays.
     fn line(&self, text: &str) {
         let clear = if self.manner == Manner::Moving { "\r\u{1b}[2K" } else { "" };
+        let label = self.label.as_ref().map(|label| format!("{label}: ")).unwrap_or_default();
         let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         // A reader that has gone away does not stop a run.
-        let _ = writeln!(std::io::stdout(), "{clear}{plain}");
+        let _ = writeln!(std::io::stdout(), "{clear}{label}{plain}");
     }
 
     /// The line that moves.
@@ -122,7 +133,10 @@ impl Count {
 impl Observer for Teller {
     fn hear(&self, event: &Event) {
         if self.manner == Manner::Json {
-            if let Ok(json) = serde_json::to_string(event) {
+            if let Ok(mut json) = serde_json::to_value(event) {
+                if let Some(label) = &self.label {
+                    json["pair"] = label.as_str().into();
+                }
                 let _ = writeln!(std::io::stdout(), "{json}");
             }
             return;

@@ -2,8 +2,10 @@
 
 pub(super) mod folder;
 mod merge;
+mod pool;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -25,6 +27,7 @@ use samklang_verdict::{
 
 use self::folder::{Folder, PAGE, RESULT};
 pub(super) use self::merge::merge;
+use self::pool::{Left, Pool};
 use super::{
     Done,
     args::MatrixArgs,
@@ -38,15 +41,15 @@ use crate::setting;
 /// The seed where none is named: shards that know nothing of each other have to agree.
 const SEED: u64 = 1;
 
-/// Plays every pair of vendors that has no result yet, one stage at a time, and writes what they show together. What there
-/// is stands in `matrix.json` after each pair.
+/// Plays every pair of vendors that has no result yet, as many at a time as this machine bears, and writes what they show
+/// together. What there is stands in `matrix.json` after each pair.
 pub(super) fn matrix(args: &MatrixArgs) -> Done {
     let matrix = Matrix::prepare(args)?;
     // What cannot be read is told before hours of play.
     let previous = args.previous.as_deref().map(Folder::open).transpose()?;
     let teller = Teller::new(args.play.format);
     let pairs = matrix.pairs()?;
-    let (mut met, mut left) = (Vec::new(), Vec::new());
+    let (mut met, mut left) = (BTreeMap::new(), Vec::new());
     for (place, [a, b]) in pairs.iter().enumerate() {
         let found = matrix.whole(a, b).filter(|_| args.resume.is_some());
         let (a, b) = (a.clone(), b.clone());
@@ -60,21 +63,14 @@ pub(super) fn matrix(args: &MatrixArgs) -> Done {
         match found {
             Some(result) => {
                 teller.hear(&event);
-                met.push(Met { a, b, result });
+                met.insert(place, Met { a, b, result });
             }
-            None => left.push((a, b, event)),
+            None => left.push(Left { place, a, b, event }),
         }
     }
-    for (a, b, event) in left {
-        teller.hear(&event);
-        let Some(result) = matrix.play(&a, &b)? else { return Ok(exit::NOT_PROVEN) };
-        let stopped = result.run.termination == Termination::Interrupted;
-        met.push(Met { a, b, result });
-        matrix.write(&met)?;
-        if stopped {
-            break;
-        }
-    }
+    let at_once = matrix.at_once(&left)?;
+    let pool = Pool::new(left, met);
+    let Some(met) = pool.play(at_once, &matrix, &teller)? else { return Ok(exit::NOT_PROVEN) };
     let file = matrix.write(&met)?;
     tell(&Folder { path: matrix.output, file, met }, previous.as_ref(), teller.is_json())
 }
@@ -155,12 +151,26 @@ impl<'a> Matrix<'a> {
         is.then_some(result)
     }
 
-    /// Plays a pair; nothing when it was cut short.
-    fn play(&self, a: &str, b: &str) -> Result<Option<ResultFile>, Problem> {
+    /// How many pairs are played at a time.
+    fn at_once(&self, left: &[Left]) -> Result<usize, Problem> {
+        if let Some(wanted) = self.args.at_once {
+            return Ok(usize::from(wanted));
+        }
+        let needs = left.iter().map(|left| {
+            let casts = setting::casts(&self.shelf, Some(&left.a), Some(&left.b), None)?;
+            Ok::<_, Problem>(casts.iter().map(|cast| u64::from(cast.vendor.memory_mb())).sum())
+        });
+        let needs: Vec<u64> = needs.collect::<Result<_, _>>()?;
+        Ok(pool::bearable(needs.into_iter().max().unwrap_or(0)))
+    }
+
+    /// Plays a pair; nothing when it was cut short. Where several are played at a time, `label` says which one a line is of.
+    fn play(&self, a: &str, b: &str, label: Option<String>) -> Result<Option<ResultFile>, Problem> {
         let folder = self.folder(a, b);
         clear(&folder)?;
         let bout = Bout {
             target: None,
+            label,
             suite: self.suite.clone(),
             casts: setting::casts(&self.shelf, Some(a), Some(b), None)?,
             subjects: vec![Role::A, Role::B],
