@@ -3,6 +3,7 @@
 mod acl_letter_case;
 mod acls;
 mod gaps;
+mod ill_founded_rooms;
 mod invites_by_peers;
 mod inviting;
 mod joining;
@@ -24,6 +25,7 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     acl_letter_case::SCENARIOS,
     acls::SCENARIOS,
     gaps::SCENARIOS,
+    ill_founded_rooms::SCENARIOS,
     invites_by_peers::SCENARIOS,
     inviting::SCENARIOS,
     joining::SCENARIOS,

@@ -6,7 +6,7 @@
 //! Who joins has nothing to hold the answer against but the events themselves. A server may drop what does not hold and
 //! go on, or give the join up; what it may not do is to take the lie for the room's state.
 
-use samklang_matrix::{Founding, RoomVersion, Rule};
+use samklang_matrix::{RoomVersion, Rule};
 use samklang_stage::user::Done;
 
 use super::answered_about;
@@ -73,23 +73,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         play: play!(rootless_joins),
         ..Scenario::PEER
     },
-    Scenario {
-        id: "federation.unfederated-rooms",
-        title: "A room that is closed to other servers takes in nobody of theirs, though its own server says so.",
-        catalogue: &["SH-02"],
-        requirements: &["SS-EAUTH-010"],
-        checks: &[CheckPlan::new("join", "The join fails, since the rules of the room reject it.")],
-        play: play!(unfederated_rooms),
-        ..Scenario::PEER
-    },
 ];
 
 /// Alice, and the peer whose rooms she joins.
-struct Joiner<'a> {
-    scene: &'a Scene,
-    host: Host,
-    alice: User,
-    mallory: ScriptedPeer,
+pub(super) struct Joiner<'a> {
+    pub(super) scene: &'a Scene,
+    pub(super) host: Host,
+    pub(super) alice: User,
+    pub(super) mallory: ScriptedPeer,
 }
 
 /// A lie in the answer to a join, and what came of the join.
@@ -102,7 +93,7 @@ struct Poisoned {
 }
 
 impl<'a> Joiner<'a> {
-    async fn at(scene: &'a Scene) -> Result<Self, Failure> {
+    pub(super) async fn at(scene: &'a Scene) -> Result<Self, Failure> {
         let [host] = scene.servers()?;
         let alice = host.register("alice").await?;
         let mallory = scene.peer("mallory").await?;
@@ -317,29 +308,8 @@ async fn rootless_joins(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Mallory's server lets Alice into a room whose create event keeps other servers out.
-async fn unfederated_rooms(scene: &Scene) -> Result<(), Failure> {
-    let joiner = Joiner::at(scene).await?;
-    let closed = |founding: Founding| founding.create_content("m.federate", json!(false));
-    let (room, copy) = joiner.mallory.found_as(&joiner.host, "mallory", closed).await?;
-    copy.forgive(Rule::NotFederated);
-    // Whoever is let in cites it and learns only then what it says.
-    let create = joiner.mallory.peer().with_room(&copy.room, |room| {
-        room.state_event("m.room.create", "").map(|event| event.id().to_owned())
-    });
-    create.flatten().iter().for_each(|id| joiner.mallory.peer().admit(id));
-    let told = joiner.alice.join(&room).await;
-
-    let (host, alice) = (joiner.host.clone(), joiner.alice.clone());
-    let visit = away_at(scene, host, alice, joiner.mallory.clone()).await?;
-    let twin = Observations::from(visit.next_event().await?);
-    let offered = answered_about(&scene.wire()?, "/make_join/", &room, joiner.host.role());
-    scene.check("join", offered.and_then(|_| failed(told, &twin)));
-    Ok(())
-}
-
 /// The call failed, in whatever way.
-fn failed(told: Result<Done, Failure>, twin: &Observations) -> Result<Observations, Failure> {
+pub(super) fn failed(told: Result<Done, Failure>, twin: &Observations) -> Result<Observations, Failure> {
     match told {
         Ok(Done { who, verb, exchange, .. }) => Err(Failure::Accepted { who, verb, exchange }),
         Err(Failure::Call { .. }) => Ok(twin.clone()),

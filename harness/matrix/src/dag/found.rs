@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Built, Room, RoomError};
-use crate::{RoomVersion, SigningKey, names::server_of};
+use super::{Built, Quirk, Room, RoomError};
+use crate::{RoomVersion, Rule, SigningKey, names::server_of};
 
 /// A room about to be founded: create event, the creator's join, power levels, join rules, history visibility, each a
 /// millisecond after the other.
@@ -16,6 +16,9 @@ pub struct Founding {
     create: Value,
     levels: Value,
     join_rules: Value,
+    /// The server in the room's id.
+    server: String,
+    forgiven: Option<Rule>,
 }
 
 impl Room {
@@ -46,12 +49,26 @@ impl Founding {
             json!({ "users": { creator: 100 } })
         };
         let join_rules = json!({ "join_rule": "public" });
-        Ok(Self { version, creator: creator.to_owned(), at, create, levels, join_rules })
+        let server = server_of(creator).unwrap_or_default().to_owned();
+        let creator = creator.to_owned();
+        Ok(Self { version, creator, at, create, levels, join_rules, server, forgiven: None })
     }
 
     /// Adds to or replaces in the content of the create event.
     pub fn create_content(mut self, key: &str, value: Value) -> Self {
         self.create[key] = value;
+        self
+    }
+
+    /// Has another server's name in the room's id, which from version 12 on names none.
+    pub fn at_server(mut self, server: &str) -> Self {
+        server.clone_into(&mut self.server);
+        self
+    }
+
+    /// The room does not enforce this rule, so that it can be founded against it.
+    pub fn forgiving(mut self, rule: Rule) -> Self {
+        self.forgiven = Some(rule);
         self
     }
 
@@ -72,8 +89,8 @@ impl Founding {
     /// # Errors
     /// When an event of it is none.
     pub fn found(self, key: &SigningKey) -> Result<Room, RoomError> {
-        let server = server_of(&self.creator).unwrap_or_default();
-        let mut room = Room::empty(&self.version, &format!("!r{}:{server}", self.at));
+        let mut room = Room::empty(&self.version, &format!("!r{}:{}", self.at, self.server))
+            .with_quirk(self.forgiven.map(Quirk::Forgives));
         let create =
             room.draft("m.room.create", &self.creator).state_key("").content(self.create).at(self.at);
         let Built { json: create, id, .. } = create.sign(key);

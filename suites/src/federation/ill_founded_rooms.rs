@@ -1,0 +1,84 @@
+//! Rooms that are not founded as the rules want it, or not for other servers (rooms/v11, authorization rules, 1 and 3;
+//! rooms/v12, 1).
+//!
+//!   Alice's server ── make_join, send_join ─▶ Mallory
+//!                  ◀─ state: a create event that breaks one rule, and all that rests on it
+//!
+//! In such a room no event is allowed, the join itself included; Mallory's server says otherwise.
+
+use samklang_matrix::{Founding, Rule};
+
+use super::{
+    answered_about,
+    poisoned_joins::{Joiner, failed},
+};
+use crate::{prelude::*, visit::away_at};
+
+/// What all of them have in common: one check, that the join fails.
+const ILL_FOUNDED: Scenario = Scenario {
+    catalogue: &["SH-02"],
+    checks: &[CheckPlan::new("join", "The join fails, since the rules of the room reject it.")],
+    ..Scenario::PEER
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "federation.unfederated-rooms",
+        title: "A room that is closed to other servers takes in nobody of theirs, though its own server says so.",
+        requirements: &["SS-EAUTH-010"],
+        play: play!(unfederated),
+        ..ILL_FOUNDED
+    },
+    Scenario {
+        id: "federation.rooms-in-anothers-name",
+        title: "A room whose id names another server than its creator's is none.",
+        requirements: &["SS-EAUTH-002"],
+        versions: Versions::Only(&["10", "11"]),
+        play: play!(in_anothers_name),
+        ..ILL_FOUNDED
+    },
+    Scenario {
+        id: "federation.rooms-with-odd-creators",
+        title: "A room whose further creators are no users is none.",
+        requirements: &["SS-EAUTH-014"],
+        versions: Versions::Only(&["12"]),
+        play: play!(with_odd_creators),
+        ..ILL_FOUNDED
+    },
+];
+
+async fn unfederated(scene: &Scene) -> Result<(), Failure> {
+    ill_founded(scene, Rule::NotFederated, |room| room.create_content("m.federate", json!(false))).await
+}
+
+async fn in_anothers_name(scene: &Scene) -> Result<(), Failure> {
+    ill_founded(scene, Rule::CreateRoomDomain, |room| room.at_server("elsewhere.test")).await
+}
+
+async fn with_odd_creators(scene: &Scene) -> Result<(), Failure> {
+    let odd = json!(["nobody"]);
+    ill_founded(scene, Rule::CreateAdditionalCreators, |room| room.create_content("additional_creators", odd))
+        .await
+}
+
+/// Mallory's server lets Alice into a room that is founded against `rule`; then she joins an honest one of his.
+async fn ill_founded(
+    scene: &Scene,
+    rule: Rule,
+    bend: impl FnOnce(Founding) -> Founding + Send,
+) -> Result<(), Failure> {
+    let Joiner { host, alice, mallory, .. } = Joiner::at(scene).await?;
+    let (room, copy) = mallory.found_as(&host, "mallory", |room| bend(room.forgiving(rule))).await?;
+    // Whoever is let in cites it and learns only then what it says.
+    let create = mallory.peer().with_room(&copy.room, |room| {
+        room.state_event("m.room.create", "").map(|event| event.id().to_owned())
+    });
+    create.flatten().iter().for_each(|id| mallory.peer().admit(id));
+    let told = alice.join(&room).await;
+
+    let visit = away_at(scene, host, alice, mallory).await?;
+    let twin = Observations::from(visit.next_event().await?);
+    let offered = answered_about(&scene.wire()?, "/make_join/", &room, visit.host.role());
+    scene.check("join", offered.and_then(|_| failed(told, &twin)));
+    Ok(())
+}
