@@ -188,7 +188,10 @@ pub fn subjects(against_itself: bool) -> Vec<Role> {
 }
 
 /// A name that a vendor lists as made by its adapter has to be one of the suite's.
-fn adapter_made_is_known(suite: &Suite, vendor: &Vendor) -> Result<(), Problem> {
+///
+/// # Errors
+/// When one is not.
+pub fn adapter_made_is_known(suite: &Suite, vendor: &Vendor) -> Result<(), Problem> {
     let known = |name: &String| {
         let is = |area: &str, id: &str| name == area || name == id;
         suite.scenarios.iter().any(|scenario| {

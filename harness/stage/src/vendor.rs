@@ -58,6 +58,26 @@ pub struct Vendor {
     embedded: Option<EmbeddedSpec>,
 }
 
+/// The words in which a product says what it can do beyond the obligatory; `docker/CONTRACT.md` explains each.
+pub const FEATURES: [&str; 16] = [
+    "admin-registration",
+    "authenticated-media",
+    "device-lists",
+    "knock",
+    "knock-restricted",
+    "presence",
+    "public-rooms",
+    "receipts",
+    "restricted-join",
+    "room-summary",
+    "spaces",
+    "threads",
+    "timestamp-to-event",
+    "to-device",
+    "typing",
+    "uninvited-joins",
+];
+
 /// The API through which users act at a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -235,7 +255,7 @@ pub struct VendorShelf {
 }
 
 impl VendorShelf {
-    /// A shelf over `folders`. Where two of them have a vendor of the same name, the first one's is taken.
+    /// A shelf over `folders`.
     pub fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
         Self { folders: folders.into_iter().collect() }
     }
@@ -243,10 +263,15 @@ impl VendorShelf {
     /// The names of all vendors, sorted.
     ///
     /// # Errors
-    /// When a folder of the shelf cannot be read.
+    /// When a folder of the shelf cannot be read, or is a vendor's own.
     pub fn names(&self) -> Result<Vec<String>, Problem> {
         let mut names = Vec::new();
         for folder in &self.folders {
+            if folder.join(DESCRIPTOR).is_file() {
+                let above = folder.parent().unwrap_or(folder).display();
+                let text = message!("vendor.own-folder", folder = folder.display(), above = above);
+                return Err(Problem::configuration(text));
+            }
             for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?.flatten() {
                 if let Ok(name) = entry.file_name().into_string()
                     && is_plain(&name)
@@ -264,12 +289,12 @@ impl VendorShelf {
     /// The vendor of that name.
     ///
     /// # Errors
-    /// When there is none (the nearest names are told) or its descriptor is malformed (file, line, what was expected).
+    /// When there is none (the nearest names are told), there are several, or its descriptor is malformed (file, line, what
+    /// was expected).
     pub fn load(&self, name: &str) -> Result<Vendor, Problem> {
-        let folder = self.folders.iter().map(|folder| folder.join(name));
-        let Some(folder) =
-            folder.into_iter().find(|folder| is_plain(name) && folder.join(DESCRIPTOR).is_file())
-        else {
+        let folders = self.folders.iter().map(|folder| folder.join(name));
+        let mut folders = folders.filter(|folder| is_plain(name) && folder.join(DESCRIPTOR).is_file());
+        let Some(folder) = folders.next() else {
             let names = self.names()?;
             let near = nearest(name, &names);
             let near = if near.is_empty() { names } else { near };
@@ -279,6 +304,11 @@ impl VendorShelf {
                 near = if near.is_empty() { "none".to_owned() } else { near.join(", ") },
             )));
         };
+        if let Some(other) = folders.next() {
+            let (one, other) = (folder.display(), other.display());
+            let text = message!("vendor.named-twice", name = name, one = one, other = other);
+            return Err(Problem::configuration(text));
+        }
         // Scripts are run and folders are sent to the engine from wherever the harness was called.
         let folder = folder.canonicalize().map_err(|error| unreadable(&folder, &error))?;
         let file = folder.join(DESCRIPTOR);

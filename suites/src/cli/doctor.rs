@@ -1,12 +1,18 @@
 //! `samklang doctor`: can this machine run everything? Each finding is one sentence with its remedy.
 
-use std::{net::TcpListener, path::Path, process::Command, time::SystemTime};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    time::SystemTime,
+};
 
 use samklang_runner::suite::project_root;
-use samklang_stage::{deploy::engine::Engine, housekeeping::StateRoot};
+use samklang_stage::{deploy::engine::Engine, housekeeping::StateRoot, vendor::VendorShelf};
 use samklang_verdict::{Catalogue, Message, Problem, exit, message};
 
 use super::{Done, args::DoctorArgs, print, runtime};
+use crate::setting::adapter_made_is_known;
 
 /// What a look at one thing came to.
 enum Finding {
@@ -131,11 +137,24 @@ fn look_at_vendors(args: &DoctorArgs) -> Vec<Finding> {
         Ok(names) => names,
         Err(problem) => return vec![Finding::Bad(problem.message)],
     };
-    let look = |name: &String| match shelf.load(name) {
+    let suite = match crate::suite(&root) {
+        Ok(suite) => suite,
+        Err(problem) => return vec![Finding::Bad(problem.message)],
+    };
+    let checked = |name: &String| {
+        let vendor = shelf.load(name)?;
+        adapter_made_is_known(&suite, &vendor)?;
+        Ok::<_, Problem>(vendor)
+    };
+    let look = |name: &String| match checked(name) {
         Ok(vendor) => {
             Finding::Good(message!("doctor.vendor", title = vendor.title, version = vendor.default_version))
         }
         Err(problem) => Finding::Bad(problem.message),
     };
-    names.iter().map(look).collect()
+    let is_empty =
+        |folder: &&PathBuf| VendorShelf::new([(*folder).clone()]).names().is_ok_and(|names| names.is_empty());
+    let empty = args.vendors.iter().filter(is_empty);
+    let empty = empty.map(|folder| Finding::Hint(message!("doctor.no-vendor", folder = folder.display())));
+    names.iter().map(look).chain(empty).collect()
 }

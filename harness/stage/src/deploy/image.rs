@@ -75,7 +75,7 @@ pub(super) async fn built(
                 "engine.image-build-failed",
                 vendor = vendor.title,
                 version = version,
-                reason = reason
+                reason = reason.trim_end_matches('.')
             );
             Problem::engine(problem).with_detail(lines)
         })?;
@@ -89,8 +89,10 @@ pub(super) async fn published(engine: &Engine, name: &str, progress: &Progress<'
         return Ok(());
     }
     progress(&format!("docker pull {name}"));
-    let failed =
-        |reason: String| Problem::engine(message!("engine.image-not-had", image = name, reason = reason));
+    let failed = |reason: String| {
+        let reason = reason.trim_end_matches('.');
+        Problem::engine(message!("engine.image-not-had", image = name, reason = reason))
+    };
     let options = CreateImageOptionsBuilder::new().from_image(name).build();
     let pull = async {
         let mut answers = engine.api().create_image(Some(options), None, None);

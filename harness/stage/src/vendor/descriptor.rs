@@ -7,11 +7,15 @@ use std::{
 };
 
 use regex_lite::Regex;
+use samklang_matrix::RoomVersion;
 use samklang_verdict::{Problem, message};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ClientApi, ContainerSpec, DESCRIPTOR, EmbeddedSpec, ImageSource, ProcessSpec, Vendor, is_plain};
+use super::{
+    ClientApi, ContainerSpec, DESCRIPTOR, EmbeddedSpec, FEATURES, ImageSource, ProcessSpec, Vendor, is_plain,
+    nearest,
+};
 
 /// Capabilities that a vendor may ask for: none of them opens a way off the run's network or into the machine.
 const CAPABILITIES: [&str; 12] = [
@@ -41,7 +45,7 @@ pub(super) struct Descriptor {
     default_room_version: Spanned<String>,
     creates_room_versions: Option<Spanned<Vec<String>>>,
     #[serde(default)]
-    features: Vec<String>,
+    features: Vec<Spanned<String>>,
     #[serde(default)]
     adapter_made: Vec<String>,
     versions: VersionsSection,
@@ -120,7 +124,13 @@ impl Source<'_> {
         let real = path.canonicalize().ok().filter(|real| real.starts_with(folder) && real.is_file());
         match real {
             Some(_) if inside => Ok(path),
-            _ => Err(self.wrong(name.span(), "expected the name of a file within the vendor's folder")),
+            _ => {
+                let name_of = name.get_ref();
+                let missing = format!(
+                    "expected the name of a file within the vendor's folder, where \"{name_of}\" is none"
+                );
+                Err(self.wrong(name.span(), &missing))
+            }
         }
     }
 }
@@ -152,13 +162,21 @@ impl Descriptor {
         let default = &self.default_version;
         let fits = versions.is_match(default.get_ref()) && is_plain(default.get_ref());
         source.hold(fits, default.span(), "expected a version that fits `versions.pattern`")?;
-        source.hold(
-            !self.room_versions.get_ref().is_empty(),
-            self.room_versions.span(),
-            "expected a room version",
-        )?;
-        let known = self.room_versions.get_ref().contains(self.default_room_version.get_ref());
-        source.hold(known, self.default_room_version.span(), "expected one of `room_versions`")?;
+        let versions_of_rooms = self.room_versions.get_ref();
+        let span = self.room_versions.span();
+        source.hold(!versions_of_rooms.is_empty(), span.clone(), "expected a room version")?;
+        let unknown = versions_of_rooms.iter().find(|version| RoomVersion::new(version).is_err());
+        let expected = format!("expected room versions, and \"{}\" is none", unknown.map_or("", |id| id));
+        source.hold(unknown.is_none(), span, &expected)?;
+        let is_one = versions_of_rooms.contains(self.default_room_version.get_ref());
+        source.hold(is_one, self.default_room_version.span(), "expected one of `room_versions`")?;
+        for word in &self.features {
+            let known = FEATURES.map(str::to_owned);
+            let near = nearest(word.get_ref(), &known);
+            let near = if near.is_empty() { &known[..] } else { &near[..] };
+            let expected = format!("expected a word for a feature, such as {}", near.join(", "));
+            source.hold(FEATURES.contains(&word.get_ref().as_str()), word.span(), &expected)?;
+        }
         if let Some(creates) = &self.creates_room_versions {
             let some = creates.get_ref().iter().all(|version| self.room_versions.get_ref().contains(version));
             source.hold(
@@ -186,7 +204,7 @@ impl Descriptor {
             adapter_made: self.adapter_made,
             room_versions: self.room_versions.into_inner(),
             default_room_version: self.default_room_version.into_inner(),
-            features: self.features,
+            features: self.features.into_iter().map(Spanned::into_inner).collect(),
             folder,
             base_image_script: script,
             ready: Duration::from_secs(u64::from(seconds.into_inner())),
@@ -233,9 +251,15 @@ fn container(
         (None, Some(name)) => {
             let shaped = !name.get_ref().is_empty() && !name.get_ref().contains(char::is_whitespace);
             source.hold(shaped, name.span(), "expected the name of a published image")?;
+            let last = name.get_ref().rsplit('/').next().unwrap_or_default();
+            let expected = "expected a name without a tag: the version is the tag";
+            source.hold(!last.contains([':', '@']), name.span(), expected)?;
             ImageSource::Published(name.get_ref().clone())
         }
-        _ => return Err(source.wrong(span, "expected either `dockerfile` or `image`")),
+        (None, None) => return Err(source.wrong(span, "expected `dockerfile` or `image` in it")),
+        (Some(_), Some(_)) => {
+            return Err(source.wrong(span, "expected either `dockerfile` or `image` in it, and not both"));
+        }
     };
     for capability in &section.capabilities {
         let allowed = CAPABILITIES.contains(&capability.get_ref().as_str());

@@ -117,11 +117,15 @@ fn a_malformed_descriptor_is_told_with_file_line_and_what_was_expected() {
         ("default_version = \"1.2.3\"", "default_version = \"latest\"", 4, "versions.pattern"),
         ("default_room_version = \"11\"", "default_room_version = \"12\"", 8, "room_versions"),
         ("pattern = '^", "pattern = '^(", 11, "regular expression"),
-        ("dockerfile = \"Dockerfile\"", "", 12, "either `dockerfile` or `image`"),
+        ("dockerfile = \"Dockerfile\"", "", 12, "expected `dockerfile` or `image` in it"),
+        ("dockerfile =", "image = \"a/b\"\ndockerfile =", 12, "and not both"),
+        ("dockerfile = \"Dockerfile\"", "image = \"acme/server:next\"", 13, "without a tag"),
+        ("\"10\", \"11\"]", "\"10\", \"11\", \"99\"]", 7, "\"99\" is none"),
+        ("[\"knock\"]", "[\"typings\"]", 9, "such as typing"),
         ("\"SETUID\"", "\"NET_ADMIN\"", 14, "SETUID"),
         ("start = \"start\"", "start = \"../outside\"", 20, "within the vendor's folder"),
         ("start = \"start\"", "start = \"/bin/sh\"", 20, "within the vendor's folder"),
-        ("install = \"install\"", "install = \"absent\"", 19, "within the vendor's folder"),
+        ("install = \"install\"", "install = \"absent\"", 19, "\"absent\" is none"),
         ("seconds = 5", "seconds = ", 22, ""),
         ("\"matrix\"", "\"telepathy\"", 6, "`driver`"),
         ("features = [\"knock\"]", "creates_room_versions = [\"9\"]", 9, "some of `room_versions`"),
@@ -136,6 +140,23 @@ fn a_malformed_descriptor_is_told_with_file_line_and_what_was_expected() {
         assert!(text.contains(&format!("vendor.toml, line {line}:")), "{to}: {text}");
         assert!(text.contains(expected), "{to}: {text}");
     }
+}
+
+#[test]
+fn the_words_for_features_are_those_of_the_contract() {
+    let contract = include_str!("../../../../docker/CONTRACT.md");
+    let table = contract.split_once("### Words for `features`").unwrap().1.split("\n## ").next().unwrap();
+    let words = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    assert_eq!(words.map(|(word, _)| word).collect::<Vec<_>>(), FEATURES);
+}
+
+#[test]
+fn two_vendors_of_one_name_and_a_vendors_own_folder_are_refused() {
+    let (one, other) = (Scratch::with(GOOD), Scratch::with(GOOD));
+    let text = VendorShelf::new([one.0.clone(), other.0.clone()]).load("fake").unwrap_err().to_string();
+    assert!(text.contains("Two vendors are called fake"), "{text}");
+    let text = VendorShelf::new([one.0.join("fake")]).load("fake").unwrap_err().to_string();
+    assert!(text.contains("name the folder above"), "{text}");
 }
 
 #[test]
