@@ -100,7 +100,7 @@ fn crowds(vendor: &str) -> Measured {
         let root = project_root(samklang_suites::BUILT_FROM)?;
         let casts = setting::casts(&setting::shelf(&root, &[]), Some(vendor), None, None)?;
         let deployment = Deployment::choose(&casts, Deploy::Process, false).await?;
-        let deployer = deployment.deployer.as_ref();
+        let deployer = &deployment.deployer;
         let stage = Stage::up(deployer, &casts, false, &|_: &str| {}, &Logs::default()).await?;
         let cost = peers::own_cost(&stage).await;
         let crowd = peers::crowd(&stage).await;
@@ -118,7 +118,7 @@ async fn time_requests(
     let root = project_root(samklang_suites::BUILT_FROM)?;
     let casts = setting::casts(&setting::shelf(&root, &[]), Some(vendor), None, None)?;
     let deployment = Deployment::choose(&casts, Deploy::Process, direct).await?;
-    let deployer = deployment.deployer.as_ref();
+    let deployer = &deployment.deployer;
     let stage = Stage::up(deployer, &casts, direct, &|_: &str| {}, &Logs::default()).await?;
     let server = stage.servers().next().ok_or("the stage is empty")?.name.clone();
     let mut times = Vec::with_capacity(REQUESTS);

@@ -175,11 +175,38 @@ pub fn casts(
             vendor: Arc::new(vendor),
             version,
             image: image.map(str::to_owned),
+            upgrade_to: None,
             target: None,
         })
     };
     let other_image = image.filter(|_| other.is_none());
     Ok(vec![cast(Role::A, subject, image)?, cast(Role::B, other.or(subject), other_image)?])
+}
+
+/// Has a newer version take over in mid-run from the server that is judged, where one is named.
+///
+/// # Errors
+/// When it is no version of the vendor's, or not a newer one.
+pub fn upgraded(mut casts: Vec<Cast>, to: Option<&str>) -> Result<Vec<Cast>, Problem> {
+    if let (Some(to), Some(cast)) = (to, casts.iter_mut().find(|cast| cast.role == Role::A)) {
+        let (title, from) = (&cast.vendor.title, &cast.version);
+        let to = cast.vendor.version(Some(to))?;
+        if to == *from {
+            return Err(Problem::configuration(message!("upgrade.same-version", vendor = title, version = to)));
+        }
+        if numbers(&to) < numbers(from) {
+            let text = message!("upgrade.older-version", vendor = title, from = from, to = to);
+            return Err(Problem::configuration(text));
+        }
+        cast.upgrade_to = Some(to);
+    }
+    Ok(casts)
+}
+
+/// The numbers in a version, in their order.
+fn numbers(version: &str) -> Vec<u64> {
+    let runs = version.split(|c: char| !c.is_ascii_digit());
+    runs.filter_map(|run| run.parse().ok()).collect()
 }
 
 /// The roles that are judged: with one vendor both its servers, against another the first alone.

@@ -76,6 +76,22 @@ impl Homeserver {
         self.say_unchecked(room, sender, saying)
     }
 
+    /// Says once more, in new events, what its users said last.
+    pub(crate) fn say_last_words_again(&self) {
+        let last_of = |held: &HeldRoom| {
+            let events = held.timeline.iter().rev().filter_map(|entry| held.event(&entry.id));
+            let mut own = events.filter(|event| self.is_own(event.sender()) && event.kind() == "m.room.message");
+            own.next().map(|event| (held.room.id().to_owned(), event.sender().to_owned(), event.content().clone()))
+        };
+        let last: Vec<_> = self.known().rooms.values().filter_map(last_of).collect();
+        for (room, sender, content) in last {
+            let content = Value::Object(content);
+            let saying = Saying { kind: "m.room.message", content, ..Saying::default() };
+            // Whoever has left the room since then says nothing.
+            let _ = self.say(&room, &sender, saying);
+        }
+    }
+
     /// As [`Homeserver::say`], for users who are not in the room yet.
     #[expect(clippy::needless_pass_by_value, reason = "what is said is made for this one act")]
     pub(crate) fn say_unchecked(
@@ -85,10 +101,11 @@ impl Homeserver {
         saying: Saying<'_>,
     ) -> Result<String, Refusal> {
         let mut known = self.known();
+        let restarted = known.restarted;
         let held =
             known.rooms.get_mut(room).ok_or_else(|| refusal(404, "M_NOT_FOUND", "the room is not known"))?;
         let before = held.servers();
-        let (event, pdu) = self.drafted(held, sender, &saying)?;
+        let (event, pdu) = self.drafted(held, sender, &saying, restarted)?;
         held.room.add(&pdu).map_err(|error| broken(&error))?;
         let target = event.membership().and(event.state_key()).and_then(server_of).map(str::to_owned);
         let told = target.filter(|_| !self.has(Fault::PdusNotToKicked));
@@ -105,7 +122,13 @@ impl Homeserver {
     }
 
     /// An event of a user's that the room's rules allow, signed but not held.
-    fn drafted(&self, held: &HeldRoom, sender: &str, saying: &Saying<'_>) -> Result<(Event, Value), Refusal> {
+    fn drafted(
+        &self,
+        held: &HeldRoom,
+        sender: &str,
+        saying: &Saying<'_>,
+        is_restarted: bool,
+    ) -> Result<(Event, Value), Refusal> {
         let room = &held.room;
         let mut content = saying.content.clone();
         let in_content = room.version().has_redacts_in_content() != self.has(Fault::PduRedactsElsewhere);
@@ -136,6 +159,8 @@ impl Homeserver {
                 .tampered(Tamper::before_hash(|pdu| cite_too_much(pdu, room, "m.room.history_visibility")));
         } else if self.has(Fault::DepthNotCounted) {
             draft = draft.tampered(Tamper::before_hash(|pdu| pdu["depth"] = json!(1)));
+        } else if self.has(Fault::ForksForgotten) && is_restarted {
+            draft = draft.after(latest_of(room));
         } else if self.has(Fault::PduHashWrong) {
             draft = draft.tampered(Tamper::before_signing(|pdu| pdu["hashes"]["sha256"] = json!("AAAA")));
         }
@@ -321,7 +346,7 @@ impl Homeserver {
             let held = known.rooms.get(room).filter(|held| held.membership(sender) == "join");
             let held =
                 held.ok_or_else(|| refusal(403, "M_FORBIDDEN", format!("{sender} is not in the room")))?;
-            let (event, pdu) = self.drafted(held, sender, &saying)?;
+            let (event, pdu) = self.drafted(held, sender, &saying, false)?;
             let mut body = json!({
                 "room_version": held.room.version().id(), "event": pdu, "invite_room_state": shown_to(held, Some(sender)),
             });
@@ -448,6 +473,12 @@ fn cite_too_much(pdu: &mut Value, room: &Room, kind: &str) {
     if let (Some(cited), Some(event)) = (pdu["auth_events"].as_array_mut(), room.state_event(kind, "")) {
         cited.push(json!(event.id()));
     }
+}
+
+/// The newest forward extremity, as if there were no other.
+fn latest_of(room: &Room) -> Option<String> {
+    let place = |id: &String| room.event(id).map(|event| (event.depth(), event.origin_server_ts(), id.clone()));
+    room.extremities().into_iter().max_by_key(place)
 }
 
 fn leave_out(pdu: &mut Value, room: &Room, kind: &str, state_key: &str) {

@@ -44,7 +44,7 @@ pub(crate) enum Nature {
 /// A homeserver inside the program.
 pub struct Homeserver {
     name: String,
-    key: SigningKey,
+    key: Arc<SigningKey>,
     transport: Box<dyn Transport>,
     fault: Option<Fault>,
     nature: Nature,
@@ -96,9 +96,20 @@ pub(crate) struct Known {
     pub(crate) malformed: BTreeMap<String, (Position, Value)>,
     /// Servers to which nothing is sent any more, by a fault.
     pub(crate) wedged: BTreeSet<String>,
+    /// Whether the server was started on what one before it had stored.
+    pub(crate) restarted: bool,
+    /// The servers that have brought events since then.
+    pub(crate) heard_again: BTreeSet<String>,
     /// The mistake with which it shows to users what it knows.
     fault: Option<Fault>,
     position: Position,
+}
+
+/// What a server has stored when it is stopped.
+struct Stored {
+    known: Known,
+    outbox: Outbox,
+    transactions: u64,
 }
 
 /// An invite that a server brought.
@@ -205,20 +216,66 @@ impl Homeserver {
             _ => SigningKey::generate(key_version)?,
         };
         let known = Known { ring: KeyRing::new().with(&name, &key), fault, ..Known::default() };
-        Ok(Arc::new_cyclic(|me| Self {
+        let stored = Stored { known, outbox: Outbox::default(), transactions: 1 };
+        Ok(Self::on(stored, nature, name, Arc::new(key), transport, fault))
+    }
+
+    fn on(
+        stored: Stored,
+        nature: Nature,
+        name: String,
+        key: Arc<SigningKey>,
+        transport: Box<dyn Transport>,
+        fault: Option<Fault>,
+    ) -> Arc<Self> {
+        let Stored { known, outbox, transactions } = stored;
+        Arc::new_cyclic(|me| Self {
             name,
             key,
             transport,
             fault,
             nature,
             presented: OnceLock::new(),
-            transactions: AtomicU64::new(1),
+            transactions: AtomicU64::new(transactions),
+            news: watch::Sender::new(known.position),
             known: Mutex::new(known),
-            news: watch::Sender::new(0),
-            outbox: Outbox::default(),
+            outbox,
             tasks: Mutex::default(),
             me: Weak::clone(me),
-        }))
+        })
+    }
+
+    /// The server after a restart: all that this one, which was shut, has stored is the new one's. It goes on with what
+    /// other servers are still to get.
+    ///
+    /// # Errors
+    /// When no key can be made, where that is its mistake.
+    pub fn restarted(&self, transport: Box<dyn Transport>) -> Result<Arc<Self>, KeyDocumentError> {
+        let key = match self.fault {
+            Some(Fault::KeyMadeAnew) => Arc::new(SigningKey::generate("anew")?),
+            _ => Arc::clone(&self.key),
+        };
+        let mut known = std::mem::take(&mut *self.known());
+        known.restarted = true;
+        known.ring = std::mem::take(&mut known.ring).with(&self.name, &key);
+        if self.has(Fault::LoginsForgotten) {
+            known.users.forget_logins();
+        }
+        if self.has(Fault::HistoryForgotten) {
+            known.rooms.values_mut().for_each(|held| held.timeline.clear());
+        }
+        let outbox = if self.has(Fault::QueuesForgotten) { Outbox::default() } else { self.outbox.taken() };
+        let transactions = self.transactions.load(Ordering::Relaxed);
+        let stored = Stored { known, outbox, transactions };
+        let next = Self::on(stored, self.nature, self.name.clone(), key, transport, self.fault);
+        if let Some([product, version]) = self.presented.get().filter(|_| self.has(Fault::VersionStays)) {
+            next.present_as(product, version);
+        }
+        next.send_what_is_left();
+        if next.has(Fault::LastWordsAgain) {
+            next.say_last_words_again();
+        }
+        Ok(next)
     }
 
     /// Has it say that it is this product in this version. What was said first stays.

@@ -31,6 +31,8 @@ pub(crate) struct Outbox(Mutex<BTreeMap<String, Queue>>);
 struct Queue {
     pdus: VecDeque<Value>,
     edus: VecDeque<Value>,
+    /// The transaction that is being sent, and where to: it is kept until it was taken.
+    under_way: Option<(String, Value)>,
     /// Whether somebody is sending from it.
     busy: bool,
     /// The server was heard from: it is up.
@@ -49,6 +51,13 @@ impl Queue {
 impl Outbox {
     fn queues(&self) -> MutexGuard<'_, BTreeMap<String, Queue>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All that is still to be sent, for the server that takes over.
+    pub(crate) fn taken(&self) -> Self {
+        let mut queues = std::mem::take(&mut *self.queues());
+        queues.values_mut().for_each(|queue| queue.busy = false);
+        Self(Mutex::new(queues))
     }
 
     /// A server that asks something is up: what waits for it goes out at once.
@@ -105,45 +114,68 @@ impl Homeserver {
             let queue = queues.entry(server.clone()).or_default();
             put(queue);
             if !std::mem::replace(&mut queue.busy, true) {
-                let server = server.clone();
                 drop(queues);
-                self.in_background(|me| async move { me.drain(&server).await });
+                self.send_to(server.clone());
             }
         }
+    }
+
+    /// Goes on with what was to be sent before a restart.
+    pub(crate) fn send_what_is_left(&self) {
+        let mut queues = self.outbox.queues();
+        let servers: Vec<_> = queues.keys().cloned().collect();
+        queues.values_mut().for_each(|queue| queue.busy = true);
+        drop(queues);
+        servers.into_iter().for_each(|server| self.send_to(server));
+    }
+
+    fn send_to(&self, server: String) {
+        self.in_background(|me| async move { me.drain(&server).await });
     }
 
     /// Sends to a server until there is nothing more for it.
     async fn drain(&self, server: &str) {
         loop {
-            let (items, heard) = {
+            let (under_way, heard) = {
                 let mut queues = self.outbox.queues();
                 let queue = queues.entry(server.to_owned()).or_default();
-                let long = self.has(Fault::TransactionsTooLong);
-                let items = queue.take(if long { [usize::MAX; 2] } else { [MOST_PDUS, MOST_EDUS] });
-                queue.busy = items.is_some();
-                (items, Arc::clone(&queue.heard))
+                // One that was under way when the server was stopped comes first.
+                if queue.under_way.is_none() {
+                    let long = self.has(Fault::TransactionsTooLong);
+                    let items = queue.take(if long { [usize::MAX; 2] } else { [MOST_PDUS, MOST_EDUS] });
+                    queue.under_way = items.map(|(pdus, edus)| self.bundled(&pdus, &edus));
+                }
+                queue.busy = queue.under_way.is_some();
+                (queue.under_way.clone(), Arc::clone(&queue.heard))
             };
-            let Some((pdus, edus)) = items else { return };
-            let mut transaction = json!({
-                "origin": self.name(), "origin_server_ts": now_ms(), "pdus": pdus, "edus": edus,
-            });
-            if self.has(Fault::TransactionOriginForged) {
-                transaction["origin"] = json!("elsewhere.test");
+            let Some((target, transaction)) = under_way else { return };
+            self.deliver(server, &target, &transaction, &heard).await;
+            if let Some(queue) = self.outbox.queues().get_mut(server) {
+                queue.under_way = None;
             }
-            if self.has(Fault::TransactionWithoutTime) {
-                transaction["origin_server_ts"] = Value::Null;
-            }
-            self.deliver(server, &transaction, &heard).await;
         }
     }
 
+    /// A transaction, and where it is sent.
+    fn bundled(&self, pdus: &[Value], edus: &[Value]) -> (String, Value) {
+        let mut transaction = json!({
+            "origin": self.name(), "origin_server_ts": now_ms(), "pdus": pdus, "edus": edus,
+        });
+        if self.has(Fault::TransactionOriginForged) {
+            transaction["origin"] = json!("elsewhere.test");
+        }
+        if self.has(Fault::TransactionWithoutTime) {
+            transaction["origin_server_ts"] = Value::Null;
+        }
+        (format!("/_matrix/federation/v1/send/{}", self.transaction_id()), transaction)
+    }
+
     /// Sends a transaction until it is taken, always under the same id.
-    async fn deliver(&self, server: &str, transaction: &Value, heard: &Notify) {
-        let target = format!("/_matrix/federation/v1/send/{}", self.transaction_id());
+    async fn deliver(&self, server: &str, target: &str, transaction: &Value, heard: &Notify) {
         let [mut pause, longest] = PAUSES;
         loop {
             let listening = heard.notified();
-            let answer = self.ask("PUT", server, &target, Some(transaction)).await;
+            let answer = self.ask("PUT", server, target, Some(transaction)).await;
             if self.has(Fault::PdusSentOnce) || answer.is_ok_and(|answer| answer.is_success()) {
                 return;
             }

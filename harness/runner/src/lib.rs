@@ -10,6 +10,7 @@ pub mod order;
 pub mod passive;
 pub mod peer;
 pub mod plan;
+mod renewing;
 pub mod run;
 pub mod scenario;
 pub mod scene;

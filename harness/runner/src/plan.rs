@@ -145,7 +145,11 @@ pub fn plan(
                 Versions::Newest => scenario.id.to_owned(),
                 _ => format!("{} {version}", scenario.id),
             };
-            for &host in hosts.iter().filter(|host| hosts_in_turn(**host, scenario.kind, &turn, &judged)) {
+            let is_host = |host: &&Role| match scenario.is_upgrade() {
+                true => is_upgraded(**host, casts),
+                false => hosts_in_turn(**host, scenario.kind, &turn, &judged),
+            };
+            for &host in hosts.iter().filter(is_host) {
                 let casts = if alone { of_role(host, casts) } else { casts };
                 let play = Play { room_version: version.clone(), host };
                 let obstacle = obstacle(scenario, &play, casts, direct);
@@ -174,6 +178,15 @@ fn keep_newest(trials: &mut Vec<Trial>) {
     trials.retain(|trial| {
         newest.get(&trial.play.host).is_some_and(|(_, kept)| *kept == trial.play.room_version)
     });
+}
+
+/// Whether a newer version takes over from the server in this role, which then hosts; the first one's stands for all where
+/// nobody has asked for that.
+fn is_upgraded(role: Role, casts: &[Cast]) -> bool {
+    match casts.iter().find(|cast| cast.upgrade_to.is_some()).or(casts.first()) {
+        Some(cast) => cast.role == role,
+        None => false,
+    }
 }
 
 /// Whether the server in this role is to host. Only one that is judged meets peers; several judged ones of the same
@@ -212,8 +225,7 @@ fn room_versions(suite: &Suite, selection: &Selection) -> Result<Vec<String>, Pr
 /// What a server that is not the run's own is not put through.
 fn on_terms(scenario: &Scenario, terms: &Terms) -> Option<Obstacle> {
     let server = &terms.server_name;
-    let breaks = |need: &Need| matches!(need, Need::WholeStage | Need::LastOfAll);
-    if scenario.kind == Kind::Fault || scenario.needs.iter().any(breaks) {
+    if scenario.kind == Kind::Fault || scenario.is_alone() {
         let text = message!("plan.not-to-be-disturbed", scenario = scenario.id, server = server);
         return Some(Obstacle::NotApplicable(text));
     }
@@ -222,6 +234,9 @@ fn on_terms(scenario: &Scenario, terms: &Terms) -> Option<Obstacle> {
 }
 
 fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> Option<Obstacle> {
+    if scenario.is_upgrade() && casts.iter().all(|cast| cast.upgrade_to.is_none()) {
+        return Some(Obstacle::NotApplicable(message!("plan.no-upgrade", scenario = scenario.id)));
+    }
     let needed = scenario.needs.iter().filter_map(|need| match need {
         Need::RoomVersion(version) => Some(*version),
         _ => None,

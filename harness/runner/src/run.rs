@@ -12,7 +12,8 @@ use samklang_stage::{
     stage::{Logs, Stage},
 };
 use samklang_verdict::{
-    Counts, Outcome, Participant, Problem, RESULT_SCHEMA, ResultFile, RunInfo, Termination, Verdict, message,
+    Counts, Outcome, Participant, Problem, RESULT_SCHEMA, ResultFile, RunInfo, Termination, Upgrade, Verdict,
+    message,
 };
 use tokio::sync::watch;
 
@@ -64,7 +65,7 @@ fn millis(span: Duration) -> u64 {
 pub async fn run(
     order: &Order,
     suite: Arc<Suite>,
-    deployer: &dyn Deployer,
+    deployer: &Arc<dyn Deployer>,
     observer: &dyn Observer,
     stop: watch::Receiver<bool>,
 ) -> Result<ResultFile, Problem> {
@@ -75,7 +76,7 @@ pub async fn run(
     let begun = Instant::now();
     observer.hear(&Event::Begun { run: order.id.clone(), deployer: order.deployer_line.clone() });
     let mut clock = Clock::default();
-    let mut result = blank(order, &suite, deployer, started)?;
+    let mut result = blank(order, &suite, deployer.as_ref(), started)?;
     let mut stopped = stop.clone();
     let up = Instant::now();
     let logs = Logs::default();
@@ -100,6 +101,7 @@ pub async fn run(
             stage.down().await;
             clock.note("write", writing);
             note_cpu(&stage, &mut result.participants).await;
+            note_upgrades(&stage, &mut result.participants);
             let trouble: Vec<_> = [ending.casualty, identity, written.err()].into_iter().flatten().collect();
             (ending.played, trouble)
         }
@@ -205,6 +207,7 @@ fn cast_only(cast: &Cast, order: &Order) -> Participant {
         subject: order.subjects.contains(&cast.role),
         vendor: cast.vendor.name.clone(),
         version: cast.version.clone(),
+        upgrade: cast.upgrade_to.clone().map(Upgrade::to),
         server_name: String::new(),
         answered_name: None,
         answered_version: None,
@@ -227,6 +230,18 @@ fn participant(server: &samklang_stage::stage::Server, order: &Order) -> Partici
         image: server.running().image(),
         holds_ca_key: server.holds_ca_key,
         ..cast_only(&server.cast, order)
+    }
+}
+
+/// What the newer versions answered that have taken over.
+fn note_upgrades(stage: &Stage, participants: &mut [Participant]) {
+    for participant in participants {
+        let renewed = stage.renewed(participant.role);
+        if let (Some(upgrade), Some(renewed)) = (&mut participant.upgrade, renewed) {
+            upgrade.answered_name = renewed.identity.name;
+            upgrade.answered_version = renewed.identity.version;
+            upgrade.image = renewed.image;
+        }
     }
 }
 

@@ -37,6 +37,9 @@ pub enum Need {
     WholeStage,
     /// Nobody after it: a server that fails it may never again be able to talk to the others.
     LastOfAll,
+    /// A newer version of the judged vendor, which takes over from the server in mid-run. Nothing follows it: all that was
+    /// said of the server until then was said of the version before.
+    NewerVersion,
     /// A room version that both vendors declare, beside the one that is played.
     #[serde(untagged, serialize_with = "room_version")]
     RoomVersion(&'static str),
@@ -179,6 +182,17 @@ impl Scenario {
         play: |scene| Box::pin(scene.judge_traffic()),
         ..Self::PAIR
     };
+
+    /// Whether nobody else may be on the stage while it plays.
+    pub fn is_alone(&self) -> bool {
+        let alone = |need: &Need| matches!(need, Need::WholeStage | Need::LastOfAll | Need::NewerVersion);
+        self.needs.iter().any(alone)
+    }
+
+    /// Whether a newer version takes over from a server in it.
+    pub fn is_upgrade(&self) -> bool {
+        self.needs.contains(&Need::NewerVersion)
+    }
 
     /// Whether peers may lie in it to the server that they meet.
     pub fn is_hostile(&self) -> bool {

@@ -1,4 +1,5 @@
-//! Plays trials: side by side on a shared stage, then those alone that need the whole stage, then what nothing may follow.
+//! Plays trials: side by side on a shared stage, then those alone that need the whole stage, then what nothing may follow, and
+//! the upgrade of a server at the very end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -139,7 +140,7 @@ impl Schedule {
         let total = trials.len();
         let mut results: Vec<Option<Played>> = Vec::with_capacity(total);
         results.resize_with(total, || None);
-        let (mut shared, mut alone, mut last, mut passive) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let [mut shared, mut alone, mut last, mut upgrades, mut passive] = [const { Vec::new() }; 5];
         let mut heard_of: BTreeMap<Play, Heard> = BTreeMap::new();
         for (place, trial) in trials.into_iter().enumerate() {
             if trial.obstacle.is_some() {
@@ -147,6 +148,8 @@ impl Schedule {
                     Some(Played::unplayed(trial, &Verdict::NotRun { message: message!("run.stopped") }));
             } else if trial.scenario.kind == Kind::Passive {
                 passive.push((place, trial));
+            } else if trial.scenario.is_upgrade() {
+                upgrades.push((place, trial));
             } else if trial.scenario.needs.contains(&Need::LastOfAll) {
                 last.push((place, trial));
             } else if trial.scenario.needs.contains(&Need::WholeStage) {
@@ -156,7 +159,7 @@ impl Schedule {
             }
         }
         let over = AtomicBool::new(false);
-        for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1), (last, 1)] {
+        for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1), (last, 1), (upgrades, 1)] {
             let over = &over;
             let plays = batch
                 .into_iter()
@@ -164,7 +167,10 @@ impl Schedule {
             let mut ended = futures_util::stream::iter(plays).buffer_unordered(width);
             while let Some((place, played)) = ended.next().await {
                 heard(&played);
-                heard_of.entry(played.trial.play.clone()).or_default().hear(&played);
+                // What a newer version says is not the judged one's.
+                if !played.trial.scenario.is_upgrade() {
+                    heard_of.entry(played.trial.play.clone()).or_default().hear(&played);
+                }
                 results[place] = Some(played);
             }
         }
@@ -195,7 +201,9 @@ impl Schedule {
         for (place, first) in played.iter_mut().enumerate() {
             // What was recorded stays what it was.
             let is_passive = first.trial.scenario.kind == Kind::Passive;
-            if is_passive || !first.failed() || !news(first) || *self.stop.borrow() {
+            // The older version is gone.
+            let is_upgrade = first.trial.scenario.is_upgrade();
+            if is_passive || is_upgrade || !first.failed() || !news(first) || *self.stop.borrow() {
                 continue;
             }
             let names: Vec<_> = first.checks.keys().cloned().collect();

@@ -22,7 +22,6 @@ use crate::{
     order::Order,
     plan::{Obstacle, Trial, plan},
     scenario::Kind,
-    scenario::Need,
     schedule::Schedule,
     suite::Suite,
     tally::Tally,
@@ -98,8 +97,7 @@ fn one(conformance: &Arc<Conformance>, place: usize, trial: Trial) -> Offered {
 impl Conformance {
     /// Plays one trial. Where it came to nothing that counts it is ignored, for a skip is no pass.
     fn play(&self, place: usize, trial: Trial) -> Result<Completion, Failed> {
-        let alone =
-            trial.scenario.needs.iter().any(|need| matches!(need, Need::WholeStage | Need::LastOfAll));
+        let alone = trial.scenario.is_alone();
         let (_shared, _whole);
         // A trial that panicked while it held the lock has left nothing half done behind it.
         if alone {
@@ -136,7 +134,7 @@ impl Conformance {
         let quiet = |_: &str| {};
         let order = &self.order;
         let logs = Logs::default();
-        let stage = Stage::up(self.deployer.as_ref(), &order.casts, order.direct, &quiet, &logs).await?;
+        let stage = Stage::up(&self.deployer, &order.casts, order.direct, &quiet, &logs).await?;
         let (_, stop) = watch::channel(false);
         Ok(Schedule {
             suite: Arc::clone(&self.suite),

@@ -97,6 +97,8 @@ pub struct ContainerSpec {
     pub needs_ca_key: bool,
     /// The capabilities it keeps; all others are dropped.
     pub capabilities: Vec<String>,
+    /// Where its storage lies, when that is told.
+    pub storage: Option<String>,
     /// The bound on its memory, in MiB; swap is none.
     pub memory_mb: u32,
     /// The bound on its processors, in whole ones.

@@ -104,6 +104,9 @@ pub struct Participant {
     pub vendor: String,
     /// The version that was asked for.
     pub version: String,
+    /// The newer version that took over from it in mid-run, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Upgrade>,
     /// Its server name in this run.
     pub server_name: String,
     /// What `/_matrix/federation/v1/version` answered: name.
@@ -130,6 +133,30 @@ pub struct Participant {
     /// Where its log lies, relative to the result file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+}
+
+/// The newer version that takes over from a server in mid-run, as it answered for itself. It answered nothing where it did
+/// not come to that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Upgrade {
+    /// The version that was asked for.
+    pub version: String,
+    /// What `/_matrix/federation/v1/version` answered after it: name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_name: Option<String>,
+    /// What `/_matrix/federation/v1/version` answered after it: version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_version: Option<String>,
+    /// The digest of the image it ran from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+impl Upgrade {
+    /// One that has not come to pass yet.
+    pub fn to(version: String) -> Self {
+        Self { version, answered_name: None, answered_version: None, image: None }
+    }
 }
 
 /// What [`RunInfo::deployer`] is where nothing was brought up: a server took part that was running already.
@@ -182,10 +209,19 @@ impl ResultFile {
     /// SHA-256 over the suite, the participants' vendors and answered versions, and each check's id, play, verdict,
     /// reason and disposition: equal for two runs that came to the same verdicts, whatever their times and ids.
     pub fn digest_of(&self) -> String {
+        fn json(part: &impl Serialize) -> serde_json::Value {
+            serde_json::json!(part)
+        }
         let who: Vec<_> = self
             .participants
             .iter()
-            .map(|p| serde_json::json!([p.role, p.vendor, p.version, p.answered_name, p.answered_version]))
+            .map(|p| {
+                let mut who =
+                    vec![json(&p.role), json(&p.vendor), json(&p.version), json(&p.answered_name), json(&p.answered_version)];
+                // Without one the digest is what it was before there were any.
+                who.extend(p.upgrade.as_ref().map(|upgrade| json(&(&upgrade.version, &upgrade.answered_version))));
+                who
+            })
             .collect();
         let checks: Vec<_> = self
             .checks

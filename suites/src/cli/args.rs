@@ -169,6 +169,9 @@ pub(super) struct RunOptions {
     /// A published image of the vendor to run instead of its own; any that keeps Complement's contract, without a vendor
     #[arg(long, value_name = "NAME")]
     pub(super) image: Option<String>,
+    /// A newer version of the vendor that is judged, which takes over from its server in mid-run
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["image", "target"])]
+    pub(super) upgrade_to: Option<String>,
     #[command(flatten)]
     pub(super) play: PlayOptions,
     #[command(flatten)]

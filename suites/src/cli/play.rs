@@ -60,7 +60,8 @@ pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
         Some(target) => target::casts(&shelf, target, vendor, other)?,
         None => {
             let vendor = vendor.or(options.image.is_none().then_some(OUR_OWN));
-            setting::casts(&shelf, vendor, other, options.image.as_deref())?
+            let casts = setting::casts(&shelf, vendor, other, options.image.as_deref())?;
+            setting::upgraded(casts, options.upgrade_to.as_deref())?
         }
     };
     let bout = Bout {
@@ -168,7 +169,7 @@ async fn run_async(bout: Bout<'_>) -> Result<Ended, Problem> {
         today: today(),
     };
     let teller = Teller::new(options.format).called(label);
-    let ended = play(&order, Arc::new(suite), deployment.deployer.as_ref(), &teller, interrupts).await;
+    let ended = play(&order, Arc::new(suite), &deployment.deployer, &teller, interrupts).await;
     let closed = deployment.close();
     let told = match ended? {
         Some(result) => tell(&order, &result, &teller),
@@ -185,7 +186,7 @@ async fn run_async(bout: Bout<'_>) -> Result<Ended, Problem> {
 async fn play(
     order: &Order,
     suite: Arc<Suite>,
-    deployer: &dyn Deployer,
+    deployer: &Arc<dyn Deployer>,
     teller: &Teller,
     interrupts: Interrupts,
 ) -> Result<Option<ResultFile>, Problem> {

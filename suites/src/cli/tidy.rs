@@ -20,6 +20,7 @@ pub(super) fn sweep_now() -> Done {
         runs = report.runs.len(),
         containers = report.containers,
         networks = report.networks,
+        volumes = report.volumes,
         processes = report.processes,
         folders = report.folders
     );

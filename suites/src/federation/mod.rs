@@ -10,6 +10,7 @@ mod joining;
 mod paths;
 mod poisoned_joins;
 mod questions;
+mod server_upgrades;
 mod templates;
 mod traps;
 
@@ -32,6 +33,7 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     paths::SCENARIOS,
     poisoned_joins::SCENARIOS,
     questions::SCENARIOS,
+    server_upgrades::SCENARIOS,
     templates::SCENARIOS,
     traps::SCENARIOS,
 ];

@@ -47,6 +47,12 @@ impl Homeserver {
         if deafened {
             return refuse(500, "M_UNKNOWN", "the stream of signals is broken");
         }
+        if self.has(Fault::FirstBroughtLost)
+            && asked.body["pdus"].as_array().is_some_and(|pdus| !pdus.is_empty())
+            && self.is_first_since_restart(&asked.origin)
+        {
+            return Ok(json!({ "pdus": {} }));
+        }
         let items = |list: &str| asked.body[list].as_array().cloned().unwrap_or_default();
         let mut results = Map::new();
         for pdu in items("pdus") {
@@ -96,6 +102,12 @@ impl Homeserver {
         for id in answer["pdus"].as_object().into_iter().flat_map(Map::keys) {
             known.rooms.values_mut().for_each(|held| held.show_again(id));
         }
+    }
+
+    /// Whether this server brings events for the first time since a restart.
+    fn is_first_since_restart(&self, server: &str) -> bool {
+        let mut known = self.known();
+        known.restarted && known.heard_again.insert(server.to_owned())
     }
 
     fn log(&self, asked: &Asked<'_>, is_pdu: bool, json: Value) {

@@ -45,6 +45,12 @@ impl HeldRoom {
     /// A state event as clients read it.
     fn state_as_read(&self, known: &Known, id: &str, eye: Eye<'_>) -> Option<Value> {
         let mut id = id;
+        if known.restarted
+            && known.has(Fault::TopicsForgotten)
+            && self.event(id).is_some_and(|event| event.kind() == "m.room.topic")
+        {
+            return None;
+        }
         if known.has(Fault::StateReadLate)
             && let Some(before) = self.replaced(self.event(id)?)
         {

@@ -99,6 +99,11 @@ impl Users {
         self.accounts.get_mut(user)?.devices.get_mut(device)
     }
 
+    /// Takes all tokens for strangers' from now on.
+    pub(crate) fn forget_logins(&mut self) {
+        self.logins.clear();
+    }
+
     /// Takes a device away; whether there was one.
     pub(crate) fn remove_device(&mut self, user: &str, device: &str) -> bool {
         self.logins.retain(|_, login| login.user != user || login.device != device);

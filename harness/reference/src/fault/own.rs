@@ -549,4 +549,23 @@ faults! {
     RedactedGivenWhole, "redacted-given-whole", "SS-REDACT-024";
     /// New events all have the same depth.
     DepthNotCounted, "depth-not-counted", "SS-PDU-015";
+    // what is left of a server after a restart (homeserver.rs)
+    /// After a restart the server says that it is the version before it.
+    VersionStays, "version-stays", "SS-VERSION-001";
+    /// After a restart the server has another key, and does not publish the one before it.
+    KeyMadeAnew, "key-made-anew", "SS-KEYS-001";
+    /// A restart logs everybody out.
+    LoginsForgotten, "logins-forgotten", "content/client-server-api/_index.md#client-authentication";
+    /// After a restart rooms have no topic any more.
+    TopicsForgotten, "topics-forgotten", "content/client-server-api/_index.md#room-events";
+    /// After a restart nothing is left of what was said before.
+    HistoryForgotten, "history-forgotten", "content/client-server-api/_index.md#syncing";
+    /// What others were still to get is gone after a restart.
+    QueuesForgotten, "queues-forgotten", "SS-TXN-019";
+    /// What others bring first after a restart is acknowledged and lost.
+    FirstBroughtLost, "first-brought-lost", "SS-TXN-008";
+    /// After a restart the server's own last messages are sent once more, as new ones.
+    LastWordsAgain, "last-words-again", "SS-PDU-011";
+    /// After a restart new events follow one event alone, whatever else there is.
+    ForksForgotten, "forks-forgotten", "SS-PDU-032";
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use samklang_reference::Fault;
-use samklang_stage::deploy::{Cast, Deployer, embedded::EmbeddedDeployer};
+use samklang_stage::deploy::{Cast, Deployer};
 use samklang_verdict::{CheckId, Play, Problem, ReasonCode};
 
 use self::{
@@ -95,7 +95,7 @@ impl Selftest {
     ///
     /// # Errors
     /// When the stage does not come up.
-    pub fn show(&self, deployer: &dyn Deployer) -> Result<Showing, Problem> {
+    pub fn show(&self, deployer: &Arc<dyn Deployer>) -> Result<Showing, Problem> {
         play::show(self, None, None, deployer)
     }
 
@@ -105,7 +105,7 @@ impl Selftest {
     /// # Errors
     /// When a stage does not come up.
     pub fn play(&self, heard: &(dyn Fn(&Showing, usize) + Sync)) -> Result<Played, Problem> {
-        let (honest, sample) = (self.show(&EmbeddedDeployer::default())?, self.sample());
+        let (honest, sample) = (self.show(&play::embedded(None))?, self.sample());
         let is_green = honest.troubles().next().is_none();
         let faulty = if is_green { self.faulty(&honest, sample.as_ref()) } else { vec![] };
         let all = faulty.len() + 1;

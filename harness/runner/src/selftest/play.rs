@@ -46,7 +46,7 @@ pub(super) fn side_by_side(
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some((fault, places)) = faulty.get(place) else { return };
-            let showing = show(test, Some(*fault), Some(places), &EmbeddedDeployer::new(Some(*fault)));
+            let showing = show(test, Some(*fault), Some(places), &embedded(Some(*fault)));
             let kills = showing.map(|showing| {
                 heard(&showing);
                 showing.kills(honest).collect()
@@ -65,12 +65,17 @@ pub(super) fn side_by_side(
     Ok(kills?.into_iter().flatten().collect())
 }
 
+/// Has all servers inside this program, the one in role A with this fault.
+pub(super) fn embedded(fault: Option<Fault>) -> Arc<dyn Deployer> {
+    Arc::new(EmbeddedDeployer::new(fault))
+}
+
 /// Plays one server, which `deployer` brings up in role A, in these places, or everywhere.
 pub(super) fn show(
     test: &Selftest,
     fault: Option<Fault>,
     places: Option<&Places>,
-    deployer: &dyn Deployer,
+    deployer: &Arc<dyn Deployer>,
 ) -> Result<Showing, Problem> {
     let begun = Instant::now();
     // What is random here follows the seed, whichever thread it comes to.

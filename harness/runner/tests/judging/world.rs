@@ -88,6 +88,7 @@ pub(crate) fn cast(role: Role) -> Cast {
         version: vendor.default_version.clone(),
         vendor: Arc::new(vendor),
         image: None,
+        upgrade_to: None,
         target: None,
     }
 }

@@ -5,6 +5,7 @@
 //! removes the container when dropped, outside a runtime panics doing so, and may take minutes when the engine is gone.
 
 use std::{
+    collections::BTreeMap,
     mem::ManuallyDrop,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -16,10 +17,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use samklang_verdict::{Problem, message};
+use samklang_verdict::{Problem, Role, message};
 use testcontainers::{
     ContainerRequest, CopyTargetOptions, GenericImage, ImageExt, TestcontainersError,
-    bollard::models::{HostConfig, HostConfigLogConfig},
+    bollard::models::{HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions},
     core::{
         Host,
         client::ClientError,
@@ -30,7 +31,7 @@ use testcontainers::{
 use tokio::sync::{OnceCell, RwLock, oneshot};
 
 use super::{
-    Cast, Deployer, Ground, Listening, Progress, Running, Start,
+    Cast, Deployer, Ground, Listening, Progress, Running, Start, Storage,
     engine::Engine,
     image,
     log::{self, Log},
@@ -65,6 +66,8 @@ pub struct ContainerDeployer {
     /// One build at a time: the second of the same image then finds it built.
     building: tokio::sync::Mutex<()>,
     started: AtomicU32,
+    /// The logs of the servers, on which those go on that come after them.
+    logs: Mutex<BTreeMap<Role, Arc<Log>>>,
     /// Held for reading by what the engine is at work on, see [`ContainerDeployer::wholly`].
     at_work: Arc<RwLock<()>>,
 }
@@ -77,8 +80,8 @@ impl ContainerDeployer {
     pub fn new(run: RunMark, direct: bool) -> Self {
         let ground = run.new_ground();
         let (engine, gateway, started) = (OnceCell::new(), OnceCell::new(), AtomicU32::new(0));
-        let (building, at_work) = (tokio::sync::Mutex::new(()), Arc::default());
-        Self { run, ground, direct, engine, gateway, building, started, at_work }
+        let (building, at_work, logs) = (tokio::sync::Mutex::new(()), Arc::default(), Mutex::default());
+        Self { run, ground, direct, engine, gateway, building, started, logs, at_work }
     }
 
     /// Has `work` done to its end even where the caller does not wait for it: the engine finishes what it has begun, and
@@ -128,8 +131,40 @@ impl ContainerDeployer {
         for (name, address) in start.names.iter().filter(|_| !self.direct) {
             request = request.with_host(name, Host::Addr(IpAddr::V4(*address)));
         }
-        let (spec, network) = (spec.clone(), self.ground.clone());
-        Ok(request.with_host_config_modifier(move |config| confine(config, &spec, &network, gateway)))
+        let (spec, network, volume) = (spec.clone(), self.ground.clone(), self.volume(start)?);
+        Ok(request.with_host_config_modifier(move |config| {
+            confine(config, &spec, &network, gateway);
+            config.mounts = volume.clone().map(|volume| vec![volume]);
+        }))
+    }
+
+    /// The volume that the server's storage lies in, where it is to outlive the container: the engine makes it with what
+    /// the image has in that place.
+    fn volume(&self, start: &Start) -> Result<Option<Mount>, Problem> {
+        if start.storage == Storage::Own {
+            return Ok(None);
+        }
+        let labels = self.run.labels(&self.ground).into_iter().collect();
+        let volume_options = MountVolumeOptions { labels: Some(labels), ..MountVolumeOptions::default() };
+        Ok(Some(Mount {
+            target: Some(storage_of(&start.cast)?.to_owned()),
+            source: Some(format!("{}-{}", self.ground, start.cast.role.as_str())),
+            typ: Some(MountType::VOLUME),
+            volume_options: Some(volume_options),
+            ..Mount::default()
+        }))
+    }
+
+    /// A log for a server, or that of the one before it.
+    fn log(&self, start: &Start, name: &str) -> Result<Arc<Log>, Problem> {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let (role, again) = (start.cast.role, start.storage == Storage::Found);
+        if let Some(log) = logs.get(&role).filter(|_| again) {
+            return Ok(Arc::clone(log));
+        }
+        let log = Arc::new(Log::create(&self.run.folder().join(format!("{name}.log")), log::BOUND)?);
+        logs.insert(role, Arc::clone(&log));
+        Ok(log)
     }
 
     /// With `direct` the server's own name, which the engine makes an alias on the network. Otherwise a name that is no
@@ -162,6 +197,9 @@ impl Deployer for ContainerDeployer {
     }
 
     async fn prepare(&self, cast: &Cast, progress: &Progress<'_>) -> Result<(), Problem> {
+        if cast.upgrade_to.is_some() {
+            storage_of(cast)?;
+        }
         self.image(cast, progress).await.map(drop)
     }
 
@@ -173,7 +211,7 @@ impl Deployer for ContainerDeployer {
         let image = self.image(&start.cast, &|_| {}).await?;
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let name = format!("{}-{}-{number}", self.ground, start.cast.role.as_str());
-        let log = Arc::new(Log::create(&self.run.folder().join(format!("{name}.log")), log::BOUND)?);
+        let log = self.log(&start, &name)?;
         let (speaking, silent) = oneshot::channel();
         let consumer = Consumer { log: Arc::clone(&log), _speaking: speaking };
         let request = self.request(&image, &start, &name, gateway)?.with_log_consumer(consumer);
@@ -210,7 +248,12 @@ impl Deployer for ContainerDeployer {
         for network in engine.networks(&label).await? {
             engine.remove_network(&network.id).await?;
         }
-        let left = [engine.containers(&label).await?, engine.networks(&label).await?].concat();
+        for volume in engine.volumes(&label).await? {
+            engine.remove_volume(&volume.id).await?;
+        }
+        let left =
+            [engine.containers(&label).await?, engine.networks(&label).await?, engine.volumes(&label).await?];
+        let left = left.concat();
         if left.is_empty() {
             return Ok(());
         }
@@ -275,6 +318,12 @@ fn confine(config: &mut HostConfig, spec: &ContainerSpec, network: &str, gateway
         typ: Some("json-file".to_owned()),
         config: Some(bounds.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
     });
+}
+
+/// Where the images of a vendor have their storage.
+fn storage_of(cast: &Cast) -> Result<&str, Problem> {
+    let storage = cast.vendor.container()?.storage.as_deref();
+    storage.ok_or_else(|| Problem::configuration(message!("vendor.no-storage", vendor = cast.vendor.name)))
 }
 
 /// Repository and tag of an image's name that has a tag.

@@ -22,6 +22,14 @@ pub trait Embedded: Send + Sync {
     async fn client(&self, request: Request<Bytes>) -> Response<Bytes>;
     /// Ends what it does by itself.
     fn shut(&self) {}
+    /// The server that takes over what this one, which was shut, has stored, and that says that it is what `cast` says. It
+    /// reaches others by `way`.
+    ///
+    /// # Errors
+    /// When no server takes over from this one.
+    fn renewed(&self, cast: &Cast, _way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
+        Err(Problem::harness(message!("stage.no-successor", role = cast.role)))
+    }
 }
 
 struct Whole {
@@ -40,6 +48,14 @@ impl Embedded for Whole {
 
     fn shut(&self) {
         self.server.shut();
+    }
+
+    fn renewed(&self, cast: &Cast, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
+        let server = self.server.restarted(Box::new(way)).map_err(|error| {
+            Problem::harness(message!("stage.no-peer", name = self.server.name(), error = error))
+        })?;
+        server.present_as(&cast.vendor.title, &cast.version);
+        Ok(Arc::new(Whole { server }))
     }
 }
 

@@ -7,8 +7,8 @@ use bollard::{
     errors::Error,
     models::ContainerInspectResponse,
     query_parameters::{
-        ListContainersOptionsBuilder, ListNetworksOptionsBuilder, RemoveContainerOptionsBuilder,
-        StatsOptionsBuilder, StopContainerOptionsBuilder,
+        ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+        RemoveContainerOptionsBuilder, RemoveVolumeOptions, StatsOptionsBuilder, StopContainerOptionsBuilder,
     },
 };
 use futures_util::StreamExt;
@@ -166,6 +166,15 @@ impl Engine {
         Ok(found.into_iter().filter_map(|one| Some(labelled(one.id?, one.labels))).collect())
     }
 
+    /// Every volume that carries `label` (`name=value`); its id is its name.
+    pub(crate) async fn volumes(&self, label: &str) -> Result<Vec<Labelled>, Problem> {
+        let filters = [("label".to_owned(), vec![label.to_owned()])].into_iter().collect();
+        let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
+        let found = self.ask("volume ls", ANSWER, self.docker.list_volumes(Some(options))).await?;
+        let found = found.volumes.unwrap_or_default().into_iter();
+        Ok(found.map(|one| labelled(one.name, Some(one.labels))).collect())
+    }
+
     /// Processor time a container has used so far; none where the engine does not tell.
     pub(crate) async fn cpu(&self, id: &str) -> Option<Duration> {
         let once = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
@@ -212,6 +221,12 @@ impl Engine {
     /// Removes a network.
     pub(crate) async fn remove_network(&self, id: &str) -> Result<(), Problem> {
         self.ask("network rm", ANSWER, allow(self.docker.remove_network(id), &[404])).await
+    }
+
+    /// Removes a volume with all that is in it.
+    pub(crate) async fn remove_volume(&self, name: &str) -> Result<(), Problem> {
+        let answer = self.docker.remove_volume(name, None::<RemoveVolumeOptions>);
+        self.ask("volume rm", ANSWER, allow(answer, &[404])).await
     }
 
     /// The id of an image that the engine holds; `None` when it holds none of that name.

@@ -39,8 +39,29 @@ pub struct Cast {
     pub version: String,
     /// A published image to run instead of one built from the vendor's folder.
     pub image: Option<String>,
+    /// The newer version that takes over in mid-run, where that is asked for.
+    pub upgrade_to: Option<String>,
     /// On which terms it takes part, when it is a server that runs already and is not the run's own.
     pub target: Option<Terms>,
+}
+
+impl Cast {
+    /// The same role as its newer version plays it, where one takes over in mid-run.
+    pub fn newer(&self) -> Option<Self> {
+        let version = self.upgrade_to.clone()?;
+        Some(Self { version, upgrade_to: None, ..self.clone() })
+    }
+}
+
+/// What becomes of a server's storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// It goes away with the server.
+    Own,
+    /// It outlives the server, for the one that comes after it in the same role.
+    Kept,
+    /// It is that of the server that was there before in the same role, and was stopped.
+    Found,
 }
 
 /// On which terms a server takes part that is not the run's own.
@@ -86,6 +107,8 @@ pub struct Start {
     pub names: Vec<(String, Ipv4Addr)>,
     /// The port that the server itself must listen on for federation, when the name says so (`--direct` on loopback).
     pub federation_port: Option<u16>,
+    /// What becomes of what it stores.
+    pub storage: Storage,
 }
 
 /// A server that was started; perhaps not ready yet. One of which nothing is said runs on, with no image, log or time of
@@ -147,7 +170,8 @@ pub trait Deployer: Send + Sync {
     /// Builds or fetches what `cast` runs from; quick when that is there already.
     ///
     /// # Errors
-    /// When it cannot be had, with the end of the builder's output.
+    /// When it cannot be had, with the end of the builder's output; when another version is to take over what it stores,
+    /// and nobody says where that lies.
     async fn prepare(&self, cast: &Cast, progress: &Progress<'_>) -> Result<(), Problem>;
 
     /// A federation port for a server's name to say (`--direct` on loopback), kept free of other runs until that
@@ -157,7 +181,8 @@ pub trait Deployer: Send + Sync {
     /// When no port is free.
     fn claim_port(&self) -> Result<Option<u16>, Problem>;
 
-    /// Starts a server. It is not ready yet: ask [`Running::ended`] and its API in turn.
+    /// Starts a server, on what the one before it has stored where [`Start::storage`] says so. It is not ready yet: ask
+    /// [`Running::ended`] and its API in turn.
     ///
     /// # Errors
     /// When it cannot be started.

@@ -27,7 +27,7 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
-use samklang_verdict::{Problem, message};
+use samklang_verdict::{Problem, Role, message};
 use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
@@ -36,7 +36,7 @@ use tokio::{
 };
 
 use super::{
-    Cast, Deployer, Ground, Listening, Progress, Running, Start,
+    Cast, Deployer, Ground, Listening, Progress, Running, Start, Storage,
     log::{self, Log, not_writable},
     ports::Port,
     script,
@@ -87,6 +87,17 @@ struct State {
     started: u32,
     claimed: BTreeMap<u16, Port>,
     servers: Vec<Arc<Server>>,
+    /// What the servers leave to those that come after them.
+    estates: BTreeMap<Role, Estate>,
+}
+
+/// What a server has in the machine: files and ports.
+#[derive(Debug, Clone)]
+struct Estate {
+    home: PathBuf,
+    log: Arc<Log>,
+    /// Client and federation. Claimed for as long as a server may be started again on them.
+    ports: Arc<[Port; 2]>,
 }
 
 impl ProcessDeployer {
@@ -125,6 +136,27 @@ impl ProcessDeployer {
         Problem::engine(message!("process.not-started", vendor = vendor, program = program, reason = reason))
     }
 
+    /// A home and ports of its own for a server, or those of the one before it.
+    fn estate(&self, start: &Start) -> Result<Estate, Problem> {
+        let role = start.cast.role;
+        if start.storage == Storage::Found {
+            let estate = self.state().estates.get(&role).cloned();
+            return estate.ok_or_else(|| Problem::harness(message!("stage.no-successor", role = role)));
+        }
+        let number = {
+            let mut state = self.state();
+            state.started += 1;
+            state.started
+        };
+        let home = self.run.folder().join(format!("{}-{}-{number}", self.ground, role.as_str()));
+        let log = Arc::new(Log::create(&home.join("log"), log::BOUND)?);
+        let mut ports = [Port::claim()?, self.federation_port(start)?];
+        ports.iter_mut().for_each(Port::make_way);
+        let estate = Estate { home, log, ports: Arc::new(ports) };
+        self.state().estates.insert(role, estate.clone());
+        Ok(estate)
+    }
+
     /// The files of one server, readable to nobody else, and the environment that tells it where they are.
     fn furnish(&self, start: &Start, home: &Path) -> Result<Vec<(&'static str, OsString)>, Problem> {
         let data = home.join("data");
@@ -132,6 +164,10 @@ impl ProcessDeployer {
         made.map_err(|error| not_writable(&data, &error))?;
         let file = |name: &str, content: &str| {
             let path = home.join(name);
+            if start.storage == Storage::Found {
+                // Name, certificate and authority are those of the server before it.
+                return Ok(path.into_os_string());
+            }
             let mut options = fs::OpenOptions::new();
             let opened = options.write(true).create_new(true).mode(0o600).open(&path);
             let written = opened.and_then(|mut file| file.write_all(content.as_bytes()));
@@ -196,15 +232,8 @@ impl Deployer for ProcessDeployer {
     async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
         let cast = &start.cast;
         let program = &cast.vendor.process()?.start;
-        let number = {
-            let mut state = self.state();
-            state.started += 1;
-            state.started
-        };
-        let home = self.run.folder().join(format!("{}-{}-{number}", self.ground, cast.role.as_str()));
+        let Estate { home, log, ports } = self.estate(&start)?;
         let environment = self.furnish(&start, &home)?;
-        let log = Arc::new(Log::create(&home.join("log"), log::BOUND)?);
-        let mut ports = [Port::claim()?, self.federation_port(&start)?];
         let mut command = self.command(program, cast, |name| KEPT.contains(&name))?;
         command
             .envs(environment)
@@ -215,7 +244,6 @@ impl Deployer for ProcessDeployer {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        ports.iter_mut().for_each(Port::make_way);
         let mut child = command.spawn().map_err(|error| self.failed(cast, program, &error.to_string()))?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let group = group.ok_or_else(|| self.failed(cast, program, "no process id"))?;
@@ -247,6 +275,7 @@ impl Deployer for ProcessDeployer {
         let mark = [("SAMKLANG_RUN", self.run.id()), ("SAMKLANG_GROUND", self.ground.as_str())];
         let stray = processes::kill_all(|environment| environment.has_all(&mark)).await;
         self.state().claimed.clear();
+        self.state().estates.clear();
         match (left, stray.left.as_slice()) {
             (Some(problem), _) => Err(problem),
             (None, []) => Ok(()),
@@ -270,8 +299,7 @@ struct Server {
     /// Client and federation.
     addresses: [SocketAddr; 2],
     log: PathBuf,
-    /// Claimed for as long as the server may be started again on them.
-    _ports: [Port; 2],
+    _ports: Arc<[Port; 2]>,
     child: tokio::sync::Mutex<Child>,
     copies: Mutex<Vec<JoinHandle<()>>>,
     stopped: AtomicBool,

@@ -1,11 +1,12 @@
 //! Requests to a server's client API: bounded, recorded, with secrets taken out of the record. They go over HTTP, or to a
 //! server inside this program.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Wire};
+use tokio::sync::watch;
 
 use super::{CallError, Refusal};
 use crate::{
@@ -32,6 +33,48 @@ pub struct ApiClient {
     recorder: Recorder,
     largest: usize,
     manners: Manners,
+    whereabouts: Whereabouts,
+}
+
+/// Where a server's API is to be found, for all who call it: a server may go and come back. Who calls while it is away
+/// waits.
+#[derive(Debug, Clone)]
+pub struct Whereabouts(watch::Sender<Place>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Where it has been from the beginning.
+    Home,
+    Away,
+    /// At another address than from the beginning.
+    At(SocketAddr),
+}
+
+impl Default for Whereabouts {
+    fn default() -> Self {
+        Self(watch::Sender::new(Place::Home))
+    }
+}
+
+impl Whereabouts {
+    /// The server goes.
+    pub fn leave(&self) {
+        self.0.send_replace(Place::Away);
+    }
+
+    /// The server is back: at `address`, or where it was from the beginning.
+    pub fn come_back(&self, address: Option<SocketAddr>) {
+        self.0.send_replace(address.map_or(Place::Home, Place::At));
+    }
+
+    /// Waits until the server is there; its address, where that is not the one from the beginning.
+    async fn found(&self) -> Option<SocketAddr> {
+        let mut place = self.0.subscribe();
+        match place.wait_for(|place| *place != Place::Away).await.as_deref() {
+            Ok(Place::At(address)) => Some(*address),
+            _ => None,
+        }
+    }
 }
 
 /// How a server is dealt with that goes on running when the run has ended.
@@ -109,18 +152,23 @@ impl ApiClient {
     }
 
     fn over(http: reqwest::Client, base: String, to: Party, recorder: Recorder) -> Self {
-        let manners = Manners::default();
-        Self { way: Way::Http(http), base, to, recorder, largest: LARGEST_ANSWER, manners }
+        let (manners, whereabouts) = Default::default();
+        Self { way: Way::Http(http), base, to, recorder, largest: LARGEST_ANSWER, manners, whereabouts }
     }
 
     /// A client of the API of a server inside this program, which is called `name`.
     pub fn inside(server: Arc<dyn Embedded>, name: &str, to: Party, recorder: Recorder) -> Self {
         let base = format!("http://{name}");
-        let manners = Manners::default();
-        Self { way: Way::Inside(server), base, to, recorder, largest: LARGEST_ANSWER, manners }
+        let (manners, whereabouts) = Default::default();
+        Self { way: Way::Inside(server), base, to, recorder, largest: LARGEST_ANSWER, manners, whereabouts }
     }
 
-    /// The API's address.
+    /// Where the server is, for whoever has it go and come back.
+    pub fn whereabouts(&self) -> Whereabouts {
+        self.whereabouts.clone()
+    }
+
+    /// The API's address, as it was from the beginning.
     pub fn base(&self) -> &str {
         &self.base
     }
@@ -229,9 +277,12 @@ impl ApiClient {
 
     async fn answer(
         &self,
-        request: ::http::Request<Vec<u8>>,
+        mut request: ::http::Request<Vec<u8>>,
         exchange: &mut Exchange,
     ) -> Result<Vec<u8>, String> {
+        if let Some(address) = self.whereabouts.found().await {
+            *request.uri_mut() = moved(request.uri(), address)?;
+        }
         match &self.way {
             Way::Http(http) => self.answer_over_http(http, request, exchange).await,
             Way::Inside(server) => self.answer_inside(server.as_ref(), request, exchange).await,
@@ -308,6 +359,12 @@ impl ApiClient {
             exchange: reply.exchange,
         }))
     }
+}
+
+/// The same place at another address.
+fn moved(uri: &::http::Uri, address: SocketAddr) -> Result<::http::Uri, String> {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    format!("http://{address}{path}").parse().map_err(|error| format!("{address}: {error}"))
 }
 
 impl Manners {

@@ -23,6 +23,8 @@ pub struct Report {
     pub containers: usize,
     /// How many networks were removed.
     pub networks: usize,
+    /// How many volumes were removed.
+    pub volumes: usize,
     /// How many processes were killed.
     pub processes: usize,
     /// How many folders of runs were removed.
@@ -38,7 +40,7 @@ impl Report {
     }
 }
 
-/// Removes what dead runs of this owner left behind: containers and networks where there is an engine, processes, and
+/// Removes what dead runs of this owner left behind: containers, networks and volumes where there is an engine, processes, and
 /// folders. What belongs to a run that lives, to another owner or to nobody stays.
 ///
 /// # Errors
@@ -118,6 +120,11 @@ impl Sweep<'_> {
         for network in self.dead_of(networks) {
             engine.remove_network(&network.id).await?;
             self.report.networks += 1;
+        }
+        let volumes = engine.volumes(&label).await?;
+        for volume in self.dead_of(volumes) {
+            engine.remove_volume(&volume.id).await?;
+            self.report.volumes += 1;
         }
         Ok(())
     }

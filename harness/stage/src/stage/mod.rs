@@ -1,5 +1,6 @@
 //! A running constellation.
 
+mod renewal;
 mod up;
 
 use std::{
@@ -16,7 +17,8 @@ use bytes::Bytes;
 use samklang_reference::Peer;
 use samklang_verdict::{Class, Party, Problem, Role, message};
 
-use self::up::log_tail;
+pub use self::renewal::Renewed;
+use self::{renewal::Renewal, up::log_tail};
 use crate::{
     certificates::{Authority, AuthorityKey},
     deploy::{Cast, Running, Terms},
@@ -33,6 +35,8 @@ const TIDYING: Duration = Duration::from_secs(60);
 /// A running constellation: servers, the switchboard between them, and the record of all they say.
 pub struct Stage {
     servers: BTreeMap<Role, Arc<Server>>,
+    /// What the servers need that a newer version takes over from.
+    renewals: BTreeMap<Role, Renewal>,
     recorder: Recorder,
     switchboard: Option<Switchboard>,
     federation: FederationClient,
@@ -112,8 +116,8 @@ impl Stage {
         let federation = FederationClient::direct(&authority, BTreeMap::new())?;
         let servers = servers.into_iter().map(|server| (server.role, Arc::new(server))).collect();
         let peers = Mutex::default();
-        let names = AtomicU64::new(0);
-        Ok(Self { servers, recorder, switchboard: None, federation, dns: None, names, peers })
+        let (names, renewals) = (AtomicU64::new(0), BTreeMap::new());
+        Ok(Self { servers, renewals, recorder, switchboard: None, federation, dns: None, names, peers })
     }
 
     /// The server in this role.

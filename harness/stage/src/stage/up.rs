@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -12,11 +12,11 @@ use samklang_matrix::KeyDocument;
 use samklang_reference::Transport as _;
 use samklang_verdict::{Class, Party, Problem, Role, message};
 
-use super::{Identity, Logs, Server, Stage};
+use super::{Identity, Logs, Server, Stage, renewal::Renewal};
 use crate::{
     certificates::{Authority, AuthorityKey},
     deploy::{
-        Cast, Deployer, Ground, Listening, Progress, Running, Start,
+        Cast, Deployer, Ground, Listening, Progress, Running, Start, Storage,
         embedded::{Federating, InProcess},
         target::{Standing, Target},
     },
@@ -57,11 +57,13 @@ struct Started<'a> {
     upstream: Upstream,
     /// Its users, where nobody can be registered.
     accounts: Option<Vec<Account>>,
+    /// How a newer version takes over from it, where one does.
+    renewal: Option<Renewal>,
 }
 
 /// What servers are started with.
 struct Starting<'a> {
-    deployer: &'a dyn Deployer,
+    deployer: &'a Arc<dyn Deployer>,
     authority: &'a Authority,
     recorder: &'a Recorder,
     names: &'a Names,
@@ -75,20 +77,20 @@ impl Stage {
     /// When the ground cannot be laid, or a server cannot be had, does not start or does not become ready; the detail
     /// then holds the end of its log, and `logs` says where the whole of it lies.
     pub async fn up(
-        deployer: &dyn Deployer,
+        deployer: &Arc<dyn Deployer>,
         casts: &[Cast],
         direct: bool,
         progress: &Progress<'_>,
         logs: &Logs,
     ) -> Result<Self, Problem> {
-        prepare(deployer, casts, progress).await?;
+        prepare(deployer.as_ref(), casts, progress).await?;
         let ground = deployer.ground().await?;
-        let needs_key = casts.iter().any(|cast| needs_ca_key(deployer, cast));
+        let needs_key = casts.iter().any(|cast| needs_ca_key(deployer.as_ref(), cast));
         let key = if needs_key { AuthorityKey::Rsa } else { AuthorityKey::Ecdsa };
         let authority = Arc::new(Authority::new(key)?);
         let recorder = Recorder::new();
         let roles: Vec<_> = casts.iter().map(|cast| cast.role).collect();
-        let names = name_all(deployer, ground, direct, &authority, &recorder, &roles).await?;
+        let names = name_all(deployer.as_ref(), ground, direct, &authority, &recorder, &roles).await?;
         let starting = Starting { deployer, authority: &authority, recorder: &recorder, names: &names, logs };
         let started = casts.iter().map(|cast| starting.start(cast));
         let started = futures_util::future::try_join_all(started).await?;
@@ -108,15 +110,18 @@ impl Stage {
             None => FederationClient::direct(&authority, addresses)?,
         };
         let ready = started.into_iter().map(|started| ready(started, &federation));
-        let servers = futures_util::future::try_join_all(ready).await?;
-        let servers = servers.into_iter().map(|server| (server.role, Arc::new(server))).collect();
+        let (mut servers, mut renewals) = (BTreeMap::new(), BTreeMap::new());
+        for (server, renewal) in futures_util::future::try_join_all(ready).await? {
+            renewals.extend(renewal.map(|renewal| (server.role, renewal)));
+            servers.insert(server.role, Arc::new(server));
+        }
         let Names { switchboard, dns, .. } = names;
         let (names, peers) = (AtomicU64::new(0), Mutex::default());
-        Ok(Self { servers, recorder, switchboard, federation, dns, names, peers })
+        Ok(Self { servers, renewals, recorder, switchboard, federation, dns, names, peers })
     }
 }
 
-/// Has at hand what the servers run from that are not inside this program, each once.
+/// Has at hand what the servers run from that are not inside this program, each once; what takes over from others, too.
 async fn prepare(deployer: &dyn Deployer, casts: &[Cast], progress: &Progress<'_>) -> Result<(), Problem> {
     for (place, cast) in casts.iter().enumerate() {
         let same = |earlier: &Cast| {
@@ -126,6 +131,14 @@ async fn prepare(deployer: &dyn Deployer, casts: &[Cast], progress: &Progress<'_
         };
         if !cast.vendor.is_embedded() && !casts[..place].iter().any(same) {
             deployer.prepare(cast, progress).await?;
+        }
+        if let Some(newer) = cast.newer().filter(|newer| !newer.vendor.is_embedded()) {
+            deployer.prepare(&newer, progress).await.map_err(|problem| {
+                let (vendor, version) = (&newer.vendor.title, &newer.version);
+                let why = problem.message;
+                let text = message!("stage.no-newer-version", vendor = vendor, version = version, why = why);
+                Problem::configuration(text).with_detail(problem.detail)
+            })?;
         }
     }
     Ok(())
@@ -150,11 +163,19 @@ impl Starting<'_> {
         let role = cast.role;
         let (name, _) = self.names.names[&role].clone();
         let server = self.deployer.embed(cast, &name, switchboard.client(Party::Server { role }))?;
+        let (server, renewal) = match &cast.upgrade_to {
+            Some(_) => {
+                let (server, renewal) = Renewal::of_embedded(cast, server);
+                (server, Some(renewal))
+            }
+            None => (server, None),
+        };
         let api =
             ApiClient::inside(Arc::clone(&server), &name, Party::Server { role }, self.recorder.clone());
         let running: Arc<dyn Running> = Arc::new(InProcess(Arc::clone(&server)));
         let upstream = Upstream::Embedded { role, service: Arc::new(Federating(server)) };
-        Ok(Started { cast, name, holds_ca_key: false, running, api, upstream, accounts: None })
+        let renewal = renewal.map(|renewal| renewal.called_at(api.whereabouts(), upstream.clone()));
+        Ok(Started { cast, name, holds_ca_key: false, running, api, upstream, accounts: None, renewal })
     }
 
     /// To a server that runs already.
@@ -164,12 +185,13 @@ impl Starting<'_> {
         let upstream = Upstream::Target { role, place: Box::new(target.place()?) };
         let name = target.server_name().to_owned();
         let accounts = Some(target.accounts());
-        Ok(Started { cast, name, holds_ca_key: false, running: Arc::new(Standing), api, upstream, accounts })
+        let running = Arc::new(Standing);
+        Ok(Started { cast, name, holds_ca_key: false, running, api, upstream, accounts, renewal: None })
     }
 
     async fn deploy<'a>(&self, cast: &'a Cast) -> Result<Started<'a>, Problem> {
         let (name, federation_port) = self.names.names[&cast.role].clone();
-        let holds_ca_key = needs_ca_key(self.deployer, cast);
+        let holds_ca_key = needs_ca_key(self.deployer.as_ref(), cast);
         let start = Start {
             cast: cast.clone(),
             leaf: self.authority.issue(host_part(&name))?,
@@ -182,16 +204,29 @@ impl Starting<'_> {
             names: self.names.hosts.clone(),
             federation_port,
             server_name: name.clone(),
+            storage: if cast.upgrade_to.is_some() { Storage::Kept } else { Storage::Own },
         };
-        let running = self.deployer.start(start).await?;
+        let running = self.deployer.start(start.clone()).await?;
         if let Some(log) = running.log() {
             self.logs.note(cast.role, log);
         }
         let api = client_api(cast, running.as_ref(), self.recorder)?;
-        let (address, source) = (running.federation(), running.source());
-        let upstream = Upstream::Server { role: cast.role, address, source };
-        Ok(Started { cast, name, holds_ca_key, running, api, upstream, accounts: None })
+        let upstream = upstream(cast.role, running.as_ref());
+        let renewal = cast.upgrade_to.as_ref().map(|_| {
+            let (renewal, now) = Renewal::of_deployed(Arc::clone(self.deployer), start, Arc::clone(&running));
+            (renewal.called_at(api.whereabouts(), upstream.clone()), now)
+        });
+        let (renewal, running) = match renewal {
+            Some((renewal, now)) => (Some(renewal), now),
+            None => (None, running as Arc<dyn Running>),
+        };
+        Ok(Started { cast, name, holds_ca_key, running, api, upstream, accounts: None, renewal })
     }
+}
+
+/// The way to a server with listeners of its own.
+pub(super) fn upstream(role: Role, running: &dyn Listening) -> Upstream {
+    Upstream::Server { role, address: running.federation(), source: running.source() }
 }
 
 /// A server name without its port.
@@ -249,10 +284,33 @@ async fn open_dns(gateway: Ipv4Addr) -> Option<DnsResponder> {
     DnsResponder::open(SocketAddr::from((gateway, 53)), gateway).await.ok()
 }
 
-async fn ready(started: Started<'_>, federation: &FederationClient) -> Result<Server, Problem> {
-    let Started { cast, name, holds_ca_key, running, api, accounts, .. } = started;
-    let mut last = String::new();
-    let answers = async || -> Option<Result<(), Problem>> {
+async fn ready(
+    started: Started<'_>,
+    federation: &FederationClient,
+) -> Result<(Server, Option<Renewal>), Problem> {
+    let Started { cast, name, holds_ca_key, running, api, accounts, renewal, .. } = started;
+    is_up(cast, &name, running.as_ref(), &api, federation).await?;
+    let identity = identify(&name, federation).await;
+    let driver: Arc<dyn Driver> = match (cast.vendor.client_api, accounts) {
+        (_, Some(accounts)) => Arc::new(AccountDriver::new(api, accounts)),
+        (ClientApi::Matrix, None) => Arc::new(MatrixDriver::new(api)),
+        (ClientApi::Driver, None) => Arc::new(ProtocolDriver::new(api)),
+    };
+    let server = Server { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running };
+    Ok((server, renewal))
+}
+
+/// Waits until a server that was started answers.
+pub(super) async fn is_up(
+    cast: &Cast,
+    name: &str,
+    running: &dyn Running,
+    api: &ApiClient,
+    federation: &FederationClient,
+) -> Result<(), Problem> {
+    let last = Mutex::new(String::new());
+    let note = |why| *last.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    let answers = || async {
         match running.ended().await {
             Ok(None) => {}
             Ok(Some(how)) => {
@@ -260,18 +318,18 @@ async fn ready(started: Started<'_>, federation: &FederationClient) -> Result<Se
                 let _ = running.stop().await;
                 let text =
                     message!("stage.ended-at-start", vendor = cast.vendor.title, role = cast.role, how = how);
-                return Some(Err(Problem::new(Class::Subject, text).with_detail(log_tail(running.as_ref()))));
+                return Some(Err(Problem::new(Class::Subject, text).with_detail(log_tail(running))));
             }
             Err(problem) => return Some(Err(problem)),
         }
         let asked = match cast.vendor.client_api {
-            ClientApi::Matrix => is_ready(&api).await,
-            ClientApi::Driver => federates(&name, federation).await,
+            ClientApi::Matrix => is_ready(api).await,
+            ClientApi::Driver => federates(name, federation).await,
         };
-        asked.map_err(|why| last = why).ok().map(Ok)
+        asked.map_err(note).ok().map(Ok)
     };
-    match waiting::until(cast.vendor.ready, answers).await {
-        Ok(ready) => ready?,
+    match waiting::until_send(cast.vendor.ready, answers).await {
+        Ok(ready) => ready,
         Err(passed) => {
             let text = message!(
                 "stage.never-ready",
@@ -279,21 +337,14 @@ async fn ready(started: Started<'_>, federation: &FederationClient) -> Result<Se
                 role = cast.role,
                 seconds = passed.bound.as_secs(),
                 address = api.base(),
-                last = last
+                last = last.into_inner().unwrap_or_else(PoisonError::into_inner)
             );
-            return Err(Problem::new(Class::Subject, text).with_detail(log_tail(running.as_ref())));
+            Err(Problem::new(Class::Subject, text).with_detail(log_tail(running)))
         }
     }
-    let identity = identify(&name, federation).await;
-    let driver: Arc<dyn Driver> = match (cast.vendor.client_api, accounts) {
-        (_, Some(accounts)) => Arc::new(AccountDriver::new(api, accounts)),
-        (ClientApi::Matrix, None) => Arc::new(MatrixDriver::new(api)),
-        (ClientApi::Driver, None) => Arc::new(ProtocolDriver::new(api)),
-    };
-    Ok(Server { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running })
 }
 
-fn client_api(cast: &Cast, running: &dyn Listening, recorder: &Recorder) -> Result<ApiClient, Problem> {
+pub(super) fn client_api(cast: &Cast, running: &dyn Listening, recorder: &Recorder) -> Result<ApiClient, Problem> {
     let base = format!("http://{}", running.client());
     let to = Party::Server { role: cast.role };
     ApiClient::new(base, to, recorder.clone())
@@ -332,19 +383,18 @@ async fn federates(name: &str, federation: &FederationClient) -> Result<(), Stri
 }
 
 /// Reads what the server says of itself. What it does not say, or says wrongly, stays empty.
-async fn identify(name: &str, federation: &FederationClient) -> Identity {
-    let ask = async |path: &str| {
-        let answer = federation.request("GET", name, path, &[], Bytes::new()).await.ok()?;
-        (answer.status == 200)
-            .then(|| serde_json::from_slice::<serde_json::Value>(&answer.body).ok())
-            .flatten()
-    };
-    let version = ask("/_matrix/federation/v1/version").await.unwrap_or_default();
-    let keys = ask("/_matrix/key/v2/server").await.unwrap_or_default();
+pub(super) async fn identify(name: &str, federation: &FederationClient) -> Identity {
+    let version = told(name, federation, "/_matrix/federation/v1/version").await.unwrap_or_default();
+    let keys = told(name, federation, "/_matrix/key/v2/server").await.unwrap_or_default();
     let text = |key: &str| version["server"][key].as_str().map(|text| text.chars().take(200).collect());
     let verify_keys =
         KeyDocument::verify(&keys, name).map(|document| document.verify_keys).unwrap_or_default();
     Identity { name: text("name"), version: text("version"), verify_keys }
+}
+
+async fn told(name: &str, federation: &FederationClient, path: &str) -> Option<serde_json::Value> {
+    let answer = federation.request("GET", name, path, &[], Bytes::new()).await.ok()?;
+    (answer.status == 200).then(|| serde_json::from_slice(&answer.body).ok()).flatten()
 }
 
 /// The end of a server's log, for people.

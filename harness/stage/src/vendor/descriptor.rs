@@ -70,6 +70,7 @@ struct ContainerSection {
     needs_ca_key: bool,
     #[serde(default)]
     capabilities: Vec<Spanned<String>>,
+    storage: Option<Spanned<String>>,
     memory_mb: Spanned<u32>,
     cpus: Spanned<f64>,
     pids: Spanned<u32>,
@@ -265,6 +266,11 @@ fn container(
         let allowed = CAPABILITIES.contains(&capability.get_ref().as_str());
         source.hold(allowed, capability.span(), &format!("expected one of {}", CAPABILITIES.join(", ")))?;
     }
+    if let Some(storage) = &section.storage {
+        let path = storage.get_ref();
+        let plain = path.strip_prefix('/').is_some_and(|rest| !rest.is_empty() && rest.split('/').all(is_plain));
+        source.hold(plain, storage.span(), "expected the absolute path of a folder")?;
+    }
     let (memory, cpus, pids) = (&section.memory_mb, &section.cpus, &section.pids);
     source.hold((16..=65_536).contains(memory.get_ref()), memory.span(), "expected 16 to 65536 (MiB)")?;
     source.hold((0.1..=64.0).contains(cpus.get_ref()), cpus.span(), "expected 0.1 to 64 processors")?;
@@ -273,6 +279,7 @@ fn container(
         source: image_from,
         needs_ca_key: section.needs_ca_key,
         capabilities: section.capabilities.into_iter().map(Spanned::into_inner).collect(),
+        storage: section.storage.map(Spanned::into_inner),
         memory_mb: section.memory_mb.into_inner(),
         cpus: section.cpus.into_inner(),
         pids: section.pids.into_inner(),

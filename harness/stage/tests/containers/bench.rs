@@ -111,6 +111,7 @@ pub(crate) fn cast(role: Role, version: &str) -> Cast {
         vendor: Arc::new(shelf.load("pebble").unwrap()),
         version: version.to_owned(),
         image: None,
+        upgrade_to: None,
         target: None,
     }
 }

@@ -50,6 +50,7 @@ fn cast(version: &str) -> Cast {
         vendor: Arc::new(shelf.load("pebble").unwrap()),
         version: version.to_owned(),
         image: None,
+        upgrade_to: None,
         target: None,
     }
 }
