@@ -86,6 +86,7 @@ fn more(words: Words<'_>, unjudged: u64) -> Vec<String> {
     add("deviation", if told { 0 } else { counts.deviation });
     add("not-applicable", counts.not_applicable);
     add("unproven", counts.unproven);
+    more.extend(result.participants.iter().filter_map(|participant| words.upgrade(participant)));
     if result.run.direct {
         more.push(words.label("outcome.more.direct"));
     }

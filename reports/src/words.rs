@@ -250,9 +250,31 @@ impl<'a> Words<'a> {
         let subject = first.map(asked).unwrap_or_default();
         let other = participants.iter().map(asked).find(|other| *other != subject);
         let args = [("subject", subject.as_str()), ("scenario", check.id.scenario())];
-        match other {
+        let command = match other {
             None => self.say("again.command", &args),
             Some(other) => self.say("again.command-vs", &[args[0], args[1], ("other", &other)]),
+        };
+        match first.and_then(|first| first.upgrade.as_ref()) {
+            Some(upgrade) => {
+                let (command, version) = (command.as_str(), shown_line(&upgrade.version));
+                self.say("again.command-upgrade", &[("command", command), ("version", &version)])
+            }
+            None => command,
         }
+    }
+
+    /// Which version a server was upgraded to in mid-run, and what it answered then.
+    pub(crate) fn upgrade(&self, participant: &Participant) -> Option<String> {
+        let upgrade = participant.upgrade.as_ref()?;
+        let version: String = shown_line(&upgrade.version).chars().take(120).collect();
+        let role = participant.role.to_string();
+        let args = [("role", role.as_str()), ("version", version.as_str())];
+        if upgrade.answered_name.is_none() && upgrade.answered_version.is_none() {
+            return Some(self.say("fact.not-upgraded", &args));
+        }
+        let (name, answered) = (upgrade.answered_name.clone(), upgrade.answered_version.clone());
+        let later = Participant { answered_name: name, answered_version: answered, ..participant.clone() };
+        let (before, after) = (self.product(participant), self.product(&later));
+        Some(self.say("fact.upgraded", &[args[0], args[1], ("before", &before), ("after", &after)]))
     }
 }

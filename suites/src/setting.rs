@@ -260,3 +260,28 @@ pub fn deviations(suite: &Suite, casts: &[Cast]) -> Result<BTreeMap<String, Vec<
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use samklang_verdict::Class;
+
+    use super::*;
+
+    fn upgrade(from: &str, to: &str) -> Result<Option<String>, Problem> {
+        let shelf = shelf(Path::new(crate::BUILT_FROM), &[]);
+        let casts = casts(&shelf, Some(&format!("synapse@{from}")), None, None)?;
+        let casts = upgraded(casts, Some(to))?;
+        assert_eq!(casts[1].upgrade_to, None, "only the judged one is upgraded");
+        Ok(casts[0].upgrade_to.clone())
+    }
+
+    #[test]
+    fn an_upgrade_leads_to_a_newer_version() {
+        assert_eq!(upgrade("1.99.0", "1.140.0").unwrap().as_deref(), Some("1.140.0"));
+        for (from, to) in [("1.140.0", "1.140.0"), ("1.140.0", "1.99.0"), ("1.140.0", "newest")] {
+            let problem = upgrade(from, to).unwrap_err();
+            assert_eq!(problem.class, Class::Configuration, "{from} to {to}: {problem}");
+            assert!(problem.to_string().contains(to), "{problem}");
+        }
+    }
+}

@@ -68,6 +68,7 @@ pub fn run_of(checks: Vec<CheckResult>) -> ResultFile {
         subject,
         vendor: "synapse".into(),
         version: "1.163.2".into(),
+        upgrade: None,
         server_name: format!("{}.test", role.as_str()),
         answered_name: Some("Synapse".into()),
         answered_version: Some("1.163.2".into()),

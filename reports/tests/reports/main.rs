@@ -275,6 +275,25 @@ fn the_command_to_play_again_names_the_pair() {
     assert!(made.closing.contains(command) && made.closing.contains("--target URL --token-file FILE"));
 }
 
+#[test]
+fn an_upgrade_is_told_with_what_the_server_answered_before_and_after() {
+    let mut result = mixed();
+    let digest = result.digest_of();
+    let mut upgrade = Upgrade::to("1.170.0".into());
+    result.participants[0].upgrade = Some(upgrade.clone());
+    assert_ne!(result.digest_of(), digest);
+    let made_without = made(&result);
+    for text in [&made_without.html, &made_without.markdown, &made_without.closing] {
+        assert!(text.contains("to be upgraded to 1.170.0"), "{text}");
+    }
+    (upgrade.answered_name, upgrade.answered_version) = (Some("Synapse".into()), Some("1.170.1 <b>".into()));
+    result.participants[0].upgrade = Some(upgrade);
+    let made = made(&result);
+    assert!(made.closing.contains("answered Synapse 1.163.2 before, and Synapse 1.170.1 <b> after"));
+    assert!(made.closing.contains("--scenario rooms.invite-accepted --upgrade-to 1.170.0"));
+    assert!(made.html.contains("1.170.1 &lt;b&gt;") && !made.html.contains("1.170.1 <b>"));
+}
+
 /// A text that is missing shows as its key, and a place that nobody filled as its name.
 #[test]
 fn every_text_is_in_the_catalogue_and_filled() {

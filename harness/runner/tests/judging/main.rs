@@ -15,7 +15,7 @@ use std::{
 use samklang_runner::{
     expectation::Expectations,
     order::Order,
-    plan::{Selection, Trial, plan},
+    plan::{Obstacle, Selection, Trial, plan},
     play,
     scenario::{CheckPlan, Need, Scenario},
     scene::Scene,
@@ -515,4 +515,40 @@ async fn what_needs_the_whole_stage_plays_alone() {
     let played = bench.schedule.play_all(vec![trial(Role::A), trial(Role::B)], &|_| {}).await.played;
     assert_eq!(played.len(), 2);
     assert!(played.iter().all(|play| matches!(play.checks["flow"].verdict, Verdict::Pass { .. })));
+}
+
+static UPGRADE: Scenario =
+    Scenario { needs: &[Need::NewerVersion], ..scenario("fake.upgrade", &[], play!(later)) };
+
+/// What a scenario about an upgrade comes to, by host, where the server in `role` is upgraded or none is.
+fn upgrades(role: Option<Role>) -> Vec<(Role, Option<Obstacle>)> {
+    let mut suite = Suite::clone(&Bench::new("upgrades", Fault::None).schedule.suite);
+    suite.scenarios = vec![&UPGRADE];
+    let cast = |own| {
+        let cast = world::cast(own);
+        Cast { upgrade_to: (role == Some(own)).then(|| "9.9.9".to_owned()), ..cast }
+    };
+    let both = [Role::A, Role::B];
+    let trials = plan(&suite, &Selection::default(), &both.map(cast), &both, false).unwrap();
+    trials.into_iter().map(|trial| (trial.play.host, trial.obstacle)).collect()
+}
+
+#[test]
+fn an_upgrade_is_hosted_by_who_is_upgraded_and_does_not_apply_to_anybody_else() {
+    assert_eq!(upgrades(Some(Role::A)), [(Role::A, None)]);
+    assert_eq!(upgrades(Some(Role::B)), [(Role::B, None)]);
+    let [(Role::A, Some(Obstacle::NotApplicable(why)))] = &upgrades(None)[..] else { panic!("no predicate") };
+    assert_eq!(why.key, "plan.no-upgrade");
+}
+
+#[tokio::test]
+async fn an_upgrade_comes_after_all_else() {
+    let bench = Bench::new("upgrade-last", Fault::None);
+    let trial =
+        |scenario, host| Trial { scenario, play: Play { room_version: "11".into(), host }, obstacle: None };
+    let seen = std::sync::Mutex::new(Vec::new());
+    let note = |played: &Played| seen.lock().unwrap().push(played.trial.scenario.id);
+    let trials = vec![trial(&UPGRADE, Role::A), trial(&LONELY, Role::A), trial(&SOONER, Role::B)];
+    bench.schedule.play_all(trials, &note).await;
+    assert_eq!(*seen.lock().unwrap(), ["fake.sooner", "fake.lonely", "fake.upgrade"]);
 }

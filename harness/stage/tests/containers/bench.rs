@@ -11,7 +11,7 @@ use std::{
 
 use samklang_stage::{
     certificates::Leaf,
-    deploy::{Cast, Deployer, Ground, Listening, Start, container::ContainerDeployer, engine::Engine},
+    deploy::{Cast, Deployer, Ground, Listening, Start, Storage, container::ContainerDeployer, engine::Engine},
     housekeeping::{RunFolder, StateRoot, sweep},
     vendor::VendorShelf,
     waiting,
@@ -76,6 +76,15 @@ impl Bench {
     }
 
     pub(crate) async fn start(&self, role: Role, version: &str) -> Result<Arc<dyn Listening>, Problem> {
+        self.start_on(Storage::Own, role, version).await
+    }
+
+    pub(crate) async fn start_on(
+        &self,
+        storage: Storage,
+        role: Role,
+        version: &str,
+    ) -> Result<Arc<dyn Listening>, Problem> {
         let cast = cast(role, version);
         self.deployer.prepare(&cast, &|_| {}).await?;
         let leaf = Leaf { cert_pem: "certificate".into(), key_pem: "key".into() };
@@ -87,6 +96,7 @@ impl Bench {
             ca_key_pem: Some("the authority's key".into()),
             names: vec![("b.test".into(), self.gateway), ("mallory.test".into(), self.gateway)],
             federation_port: None,
+            storage,
         };
         self.deployer.start(start).await
     }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use samklang_stage::{
-    deploy::{Deployer, engine::Engine},
+    deploy::{Deployer, Storage, engine::Engine},
     housekeeping::{StateRoot, sweep},
     waiting,
 };
@@ -27,8 +27,9 @@ use crate::{
 type Play = fn();
 
 /// Every trial with its name.
-pub(crate) const ALL: [(&str, Play); 12] = [
+pub(crate) const ALL: [(&str, Play); 13] = [
     ("a_server_starts_with_the_contracts_files_and_stops", || block_on(starts_and_stops())),
+    ("another_version_takes_over_the_storage_which_goes_with_the_run", || block_on(taken_over())),
     ("a_server_has_no_way_off_the_runs_network", || block_on(no_way_off())),
     ("servers_reach_one_another_directly_only_when_they_are_to", || block_on(direct())),
     ("a_server_is_bounded_and_has_no_capabilities", || block_on(bounded())),
@@ -41,6 +42,24 @@ pub(crate) const ALL: [(&str, Play); 12] = [
     ("an_engine_that_is_silent_at_first_is_told_in_bounded_time", || block_on(silent_engine())),
     ("an_engine_that_dies_in_mid_run_is_told_in_bounded_time", || block_on(dying_engine())),
 ];
+
+async fn taken_over() {
+    let bench = Bench::new(false).await;
+    let older = bench.start_on(Storage::Kept, Role::A, "1.0.0").await.unwrap();
+    assert!(ask(older.client(), "keep word").await.starts_with("none"));
+    older.stop().await.unwrap();
+    let newer = bench.start_on(Storage::Found, Role::A, "1.1.0").await.unwrap();
+    assert_eq!(ask(newer.client(), "value VERSION").await, "1.1.0");
+    assert_eq!(ask(newer.client(), "keep and").await, "word");
+    assert_ne!(newer.image(), older.image());
+    assert_eq!(newer.log(), older.log());
+    let other = bench.start(Role::B, "1.0.0").await.unwrap();
+    assert!(ask(other.client(), "keep word").await.starts_with("none"));
+    newer.stop().await.unwrap();
+    let log = fs::read_to_string(newer.log().unwrap()).unwrap();
+    assert!(log.contains("pebble 1.0.0") && log.contains("pebble 1.1.0"), "{log}");
+    bench.close().await;
+}
 
 async fn starts_and_stops() {
     let bench = Bench::new(false).await;

@@ -25,12 +25,21 @@ impl Scratch {
     }
 
     async fn started(&self, version: &str, federation_port: Option<u16>) -> Arc<dyn Listening> {
+        self.started_on(Storage::Own, version, federation_port).await
+    }
+
+    async fn started_on(
+        &self,
+        storage: Storage,
+        version: &str,
+        federation_port: Option<u16>,
+    ) -> Arc<dyn Listening> {
         let cast = cast(version);
         self.deployer.prepare(&cast, &|_| {}).await.unwrap();
         let leaf = Leaf { cert_pem: "certificate".into(), key_pem: "key".into() };
         let (server_name, ca_pem) = ("127.0.0.1:1".to_owned(), "authority".to_owned());
         let names = Vec::new();
-        let start = Start { cast, server_name, leaf, ca_pem, ca_key_pem: None, names, federation_port };
+        let start = Start { cast, server_name, leaf, ca_pem, ca_key_pem: None, names, federation_port, storage };
         self.deployer.start(start).await.unwrap()
     }
 
@@ -95,6 +104,25 @@ async fn a_server_that_ignores_being_told_is_killed_in_bounded_time() {
     server.stop().await.unwrap();
     assert!((GRACE..GRACE + GONE).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     assert_eq!(server.ended().await.unwrap().as_deref(), Some("signal 9"));
+    scratch.close().await;
+}
+
+#[tokio::test]
+async fn another_version_takes_over_files_ports_and_log() {
+    let scratch = Scratch::new().await;
+    let older = scratch.started_on(Storage::Kept, "1.0.0", None).await;
+    assert!(ask(older.client(), "keep word").await.starts_with("none"));
+    older.stop().await.unwrap();
+    let newer = scratch.started_on(Storage::Found, "1.1.0", None).await;
+    assert_eq!((newer.client(), newer.federation()), (older.client(), older.federation()));
+    assert_eq!(ask(newer.client(), "value VERSION").await, "1.1.0");
+    assert_eq!(ask(newer.client(), "keep and").await, "word");
+    newer.stop().await.unwrap();
+    let log = fs::read_to_string(newer.log().unwrap()).unwrap();
+    assert!(log.contains("pebble 1.0.0") && log.contains("pebble 1.1.0"), "{log}");
+    // One that has a storage of its own finds nothing of theirs.
+    let other = scratch.started("1.1.0", None).await;
+    assert!(ask(other.client(), "keep word").await.starts_with("none"));
     scratch.close().await;
 }
 
