@@ -192,7 +192,11 @@ pub fn upgraded(mut casts: Vec<Cast>, to: Option<&str>) -> Result<Vec<Cast>, Pro
         let (title, from) = (&cast.vendor.title, &cast.version);
         let to = cast.vendor.version(Some(to))?;
         if to == *from {
-            return Err(Problem::configuration(message!("upgrade.same-version", vendor = title, version = to)));
+            return Err(Problem::configuration(message!(
+                "upgrade.same-version",
+                vendor = title,
+                version = to
+            )));
         }
         if numbers(&to) < numbers(from) {
             let text = message!("upgrade.older-version", vendor = title, from = from, to = to);

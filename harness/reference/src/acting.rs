@@ -80,8 +80,10 @@ impl Homeserver {
     pub(crate) fn say_last_words_again(&self) {
         let last_of = |held: &HeldRoom| {
             let events = held.timeline.iter().rev().filter_map(|entry| held.event(&entry.id));
-            let mut own = events.filter(|event| self.is_own(event.sender()) && event.kind() == "m.room.message");
-            own.next().map(|event| (held.room.id().to_owned(), event.sender().to_owned(), event.content().clone()))
+            let mut own =
+                events.filter(|event| self.is_own(event.sender()) && event.kind() == "m.room.message");
+            own.next()
+                .map(|event| (held.room.id().to_owned(), event.sender().to_owned(), event.content().clone()))
         };
         let last: Vec<_> = self.known().rooms.values().filter_map(last_of).collect();
         for (room, sender, content) in last {
@@ -477,7 +479,8 @@ fn cite_too_much(pdu: &mut Value, room: &Room, kind: &str) {
 
 /// The newest forward extremity, as if there were no other.
 fn latest_of(room: &Room) -> Option<String> {
-    let place = |id: &String| room.event(id).map(|event| (event.depth(), event.origin_server_ts(), id.clone()));
+    let place =
+        |id: &String| room.event(id).map(|event| (event.depth(), event.origin_server_ts(), id.clone()));
     room.extremities().into_iter().max_by_key(place)
 }
 

@@ -291,7 +291,7 @@ fn proof_of_difference(order: &Order, stage: &Stage) -> Option<Problem> {
 fn set_aside(trials: Vec<Trial>, problem: &Problem) -> Vec<Played> {
     use samklang_verdict::Class;
     let verdict = match problem.class {
-        Class::Subject | Class::Peer => {
+        Class::Subject | Class::Peer | Class::Blocked => {
             Verdict::Inconclusive { message: problem.message.clone(), blocked_by: None, bound_ms: None }
         }
         _ => Verdict::NotRun { message: problem.message.clone() },

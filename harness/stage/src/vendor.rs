@@ -13,7 +13,7 @@ use std::{
 
 use regex_lite::Regex;
 use samklang_reference::Fault;
-use samklang_verdict::{Message, Problem, message};
+use samklang_verdict::{Class, Message, Problem, message};
 
 use self::descriptor::Descriptor;
 
@@ -86,6 +86,9 @@ pub enum ClientApi {
     Matrix,
     /// The harness's own driver protocol, `docker/DRIVER.md`.
     Driver,
+    /// The REST API of a chat product, see [`chat_rest`](crate::driver::chat_rest).
+    #[serde(rename = "chat-rest")]
+    ChatRest,
 }
 
 /// How a vendor runs as a container.
@@ -97,6 +100,10 @@ pub struct ContainerSpec {
     pub needs_ca_key: bool,
     /// The capabilities it keeps; all others are dropped.
     pub capabilities: Vec<String>,
+    /// The variables of the caller's environment that it is handed and that nobody else may see.
+    pub secrets: Vec<String>,
+    /// What runs beside it.
+    pub beside: Vec<BesideSpec>,
     /// Where its storage lies, when that is told.
     pub storage: Option<String>,
     /// The bound on its memory, in MiB; swap is none.
@@ -105,6 +112,26 @@ pub struct ContainerSpec {
     pub cpus: f64,
     /// The bound on its processes and threads together.
     pub pids: u32,
+}
+
+/// A container beside a server's own, which it reaches on loopback: they share one place in the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BesideSpec {
+    /// A published image, with its tag.
+    pub image: String,
+    /// What it runs, in place of what the image says.
+    pub command: Vec<String>,
+    /// The bound on its memory, in MiB; swap is none.
+    pub memory_mb: u32,
+}
+
+impl ContainerSpec {
+    /// The first of its secrets that the caller's environment does not hold.
+    pub fn missing_secret(&self) -> Option<&str> {
+        let is_there =
+            |name: &&String| std::env::var_os(name.as_str()).is_some_and(|value| !value.is_empty());
+        self.secrets.iter().find(|name| !is_there(name)).map(String::as_str)
+    }
 }
 
 /// Where an image comes from.
@@ -135,7 +162,11 @@ impl Vendor {
     /// How much memory it may take, in MiB; where nothing is said about that, what a small server takes.
     pub fn memory_mb(&self) -> u32 {
         const SMALL: u32 = 256;
-        self.container.as_ref().map_or(SMALL, |container| container.memory_mb)
+        let of = |container: &ContainerSpec| {
+            let beside: u32 = container.beside.iter().map(|beside| beside.memory_mb).sum();
+            container.memory_mb.saturating_add(beside)
+        };
+        self.container.as_ref().map_or(SMALL, of)
     }
 
     /// The name of a vendor that is nothing but an image.
@@ -237,6 +268,18 @@ impl Vendor {
     /// Says that its users make no rooms of this version.
     pub fn creates_no(&self, room_version: &str) -> Message {
         message!("plan.version-not-created", vendor = self.title, version = room_version)
+    }
+
+    /// What keeps it from being run in a container: a secret that nobody has brought, such as a licence.
+    ///
+    /// # Errors
+    /// That it is blocked, where it is.
+    pub fn is_not_blocked(&self) -> Result<(), Problem> {
+        let missing = self.container.as_ref().and_then(ContainerSpec::missing_secret);
+        missing.map_or(Ok(()), |variable| {
+            let text = message!("vendor.no-secret", vendor = self.title, variable = variable);
+            Err(Problem::new(Class::Blocked, text))
+        })
     }
 
     pub(crate) fn cannot_run_as(&self, section: &str) -> Problem {

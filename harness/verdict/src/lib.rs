@@ -32,8 +32,8 @@ pub use observation::{Observation, Observations};
 pub use outcome::{Counts, Outcome, aggregate};
 pub use problem::{Class, Problem};
 pub use result::{
-    EvidenceFile, Participant, RESULT_SCHEMA, ResultFile, ResultFileError, RunInfo, SuiteInfo, TARGET, Upgrade,
-    Termination, canonical_json, result_schema,
+    EvidenceFile, Participant, RESULT_SCHEMA, ResultFile, ResultFileError, RunInfo, SuiteInfo, TARGET,
+    Termination, Upgrade, canonical_json, result_schema,
 };
 pub use transcript::{Body, Exchange, Party, Wire};
 pub use triangulation::{Meeting, Origin, Suspicion, triangulate};

@@ -21,6 +21,8 @@ pub enum Class {
     Harness,
     /// The container engine or the machine.
     Engine,
+    /// Nobody: something is missing that only the caller can bring, such as a product's licence.
+    Blocked,
 }
 
 /// An error for people and machines. The English text of its message is its `Display`.
@@ -68,7 +70,7 @@ impl Problem {
         match self.class {
             Class::Configuration => exit::USAGE,
             Class::Harness | Class::Engine => exit::HARNESS_ERROR,
-            Class::Subject | Class::Peer => exit::NOT_PROVEN,
+            Class::Subject | Class::Peer | Class::Blocked => exit::NOT_PROVEN,
         }
     }
 }

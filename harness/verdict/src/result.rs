@@ -216,10 +216,17 @@ impl ResultFile {
             .participants
             .iter()
             .map(|p| {
-                let mut who =
-                    vec![json(&p.role), json(&p.vendor), json(&p.version), json(&p.answered_name), json(&p.answered_version)];
+                let mut who = vec![
+                    json(&p.role),
+                    json(&p.vendor),
+                    json(&p.version),
+                    json(&p.answered_name),
+                    json(&p.answered_version),
+                ];
                 // Without one the digest is what it was before there were any.
-                who.extend(p.upgrade.as_ref().map(|upgrade| json(&(&upgrade.version, &upgrade.answered_version))));
+                who.extend(
+                    p.upgrade.as_ref().map(|upgrade| json(&(&upgrade.version, &upgrade.answered_version))),
+                );
                 who
             })
             .collect();

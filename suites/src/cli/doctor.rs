@@ -147,9 +147,13 @@ fn look_at_vendors(args: &DoctorArgs) -> Vec<Finding> {
         Ok::<_, Problem>(vendor)
     };
     let look = |name: &String| match checked(name) {
-        Ok(vendor) => {
-            Finding::Good(message!("doctor.vendor", title = vendor.title, version = vendor.default_version))
-        }
+        Ok(vendor) => match vendor.is_not_blocked() {
+            Ok(()) => {
+                let (title, version) = (vendor.title, vendor.default_version);
+                Finding::Good(message!("doctor.vendor", title = title, version = version))
+            }
+            Err(blocked) => Finding::Hint(blocked.message),
+        },
         Err(problem) => Finding::Bad(problem.message),
     };
     let is_empty =

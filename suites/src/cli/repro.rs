@@ -72,7 +72,8 @@ fn as_before(
     // Where one vendor met itself, a new version takes both parts.
     let other = of(Role::B).filter(|other| !other.subject || spec(other) != subject).map(spec);
     options.vs = options.vs.or(other);
-    let newer = of(Role::A).and_then(|subject| subject.upgrade.as_ref()).map(|upgrade| upgrade.version.clone());
+    let newer =
+        of(Role::A).and_then(|subject| subject.upgrade.as_ref()).map(|upgrade| upgrade.version.clone());
     options.upgrade_to = options.upgrade_to.or(newer.filter(|_| options.image.is_none()));
     options.play.direct |= result.run.direct;
     options.play.seed = options.play.seed.or(Some(result.run.seed));

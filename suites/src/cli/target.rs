@@ -119,7 +119,21 @@ pub(super) fn casts(
     let other_version = other.version(other_version)?;
     let terms = Some(target.terms().clone());
     Ok(vec![
-        Cast { role: Role::A, vendor: Arc::new(product), version, image: None, upgrade_to: None, target: terms },
-        Cast { role: Role::B, vendor: Arc::new(other), version: other_version, image: None, upgrade_to: None, target: None },
+        Cast {
+            role: Role::A,
+            vendor: Arc::new(product),
+            version,
+            image: None,
+            upgrade_to: None,
+            target: terms,
+        },
+        Cast {
+            role: Role::B,
+            vendor: Arc::new(other),
+            version: other_version,
+            image: None,
+            upgrade_to: None,
+            target: None,
+        },
     ])
 }

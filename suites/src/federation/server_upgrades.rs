@@ -26,13 +26,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new("version-changed", "The server says that it is another version than before.")
             .of(&["SS-VERSION-001"]),
-        CheckPlan::new("same-key", "The server publishes the same signing keys as before.").of(&["SS-KEYS-001"]),
+        CheckPlan::new("same-key", "The server publishes the same signing keys as before.")
+            .of(&["SS-KEYS-001"]),
         CheckPlan::new("still-logged-in", "Who was logged in before still is."),
         CheckPlan::new("caught-up", "What the other server sent meanwhile is shown.").of(&["SS-TXN-008"]),
         CheckPlan::new("queue-kept", "What the older version had not delivered yet is delivered.")
             .of(&["SS-TXN-019"]),
         CheckPlan::new("state-kept", "Users of both servers are shown the state of before."),
-        CheckPlan::new("history-kept", "Users of both servers are shown the messages of before, in the same order."),
+        CheckPlan::new(
+            "history-kept",
+            "Users of both servers are shown the messages of before, in the same order.",
+        ),
         CheckPlan::new("fork-joined", "The server's next event follows all that it knows to be last.")
             .of(&["SS-PDU-032"]),
         CheckPlan::new("nothing-sent-twice", "No message is sent again as another event."),
@@ -163,7 +167,10 @@ impl<'a> Cast<'a> {
         }
         let (role, from, to) = (self.host.role(), &self.host.server.cast.version, &renewed.version);
         let text = message!("fail.version-unchanged", role = role, from = from, to = to);
-        Err(self.alice.wrong("upgrade.version_unchanged", text, told.observations.all()).showing("another version", newer))
+        Err(self
+            .alice
+            .wrong("upgrade.version_unchanged", text, told.observations.all())
+            .showing("another version", newer))
     }
 
     async fn same_key(&self, before: &Before) -> Result<Observations, Failure> {
@@ -216,7 +223,12 @@ impl<'a> Cast<'a> {
     }
 
     /// Alice's next event follows what she said last and what Bob said meanwhile, for neither follows the other.
-    async fn fork_joined(&self, before: &Before, meanwhile: &[Sent; 2], next: &Sent) -> Result<Observations, Failure> {
+    async fn fork_joined(
+        &self,
+        before: &Before,
+        meanwhile: &[Sent; 2],
+        next: &Sent,
+    ) -> Result<Observations, Failure> {
         let sent = self.scene.event_on_wire(next).await?;
         let event = Event::parse(&sent.value, self.scene.room_version());
         let follows = event.map(|event| event.prev_events()).unwrap_or_default();
@@ -251,7 +263,8 @@ impl<'a> Cast<'a> {
     /// Of Alice's messages a history holds none but these.
     fn only_these(&self, known: &[String], history: Observed) -> Result<Observed, Failure> {
         let all = history.value.as_array().into_iter().flatten();
-        let hers = all.filter(|event| event["sender"] == *self.alice.id() && event["type"] == "m.room.message");
+        let hers =
+            all.filter(|event| event["sender"] == *self.alice.id() && event["type"] == "m.room.message");
         let mut strange = hers.filter(|event| !known.iter().any(|id| event["event_id"] == **id));
         let Some(again) = strange.next() else { return Ok(history) };
         let body: String = again["content"]["body"].as_str().unwrap_or_default().chars().take(40).collect();

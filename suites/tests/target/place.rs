@@ -271,6 +271,13 @@ async fn serve_one(mut tcp: TcpStream, server: Arc<dyn Embedded>) -> Option<()> 
 fn reference(name: &str, switchboard: &Switchboard) -> Arc<dyn Embedded> {
     let vendor = VendorShelf::new([Path::new(BUILT_FROM).join("docker")]).load("reference").unwrap();
     let version = vendor.default_version.clone();
-    let cast = Cast { role: Role::A, vendor: Arc::new(vendor), version, image: None, upgrade_to: None, target: None };
+    let cast = Cast {
+        role: Role::A,
+        vendor: Arc::new(vendor),
+        version,
+        image: None,
+        upgrade_to: None,
+        target: None,
+    };
     homeserver(&cast, name, switchboard.client(Party::Server { role: Role::A }), None).unwrap()
 }

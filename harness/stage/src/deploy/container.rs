@@ -37,8 +37,10 @@ use super::{
     log::{self, Log},
 };
 use crate::{
+    certificates::Secret,
+    driver::http::without,
     housekeeping::{GROUND_LABEL, RunMark},
-    vendor::{ContainerSpec, ImageSource},
+    vendor::{BesideSpec, ContainerSpec, ImageSource},
     waiting,
 };
 
@@ -48,6 +50,8 @@ const START: Duration = Duration::from_secs(60);
 const FINISH: Duration = Duration::from_secs(15);
 /// How long the end of a container's output may take to arrive after the container has ended.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How many processes and threads may run beside a server.
+const BESIDE_PIDS: i64 = 512;
 /// The contract's ports.
 const CLIENT: u16 = 8008;
 const FEDERATION: u16 = 8448;
@@ -122,6 +126,9 @@ impl ContainerDeployer {
             .with_security_opt("no-new-privileges")
             .with_cap_drop("ALL")
             .with_startup_timeout(START);
+        for name in &spec.secrets {
+            request = request.with_env_var(name, std::env::var(name).unwrap_or_default());
+        }
         for capability in &spec.capabilities {
             request = request.with_cap_add(capability);
         }
@@ -153,6 +160,44 @@ impl ContainerDeployer {
             volume_options: Some(volume_options),
             ..Mount::default()
         }))
+    }
+
+    /// Starts what runs beside the server whose container has this id, in its place in the network.
+    async fn start_beside(
+        &self,
+        beside: &BesideSpec,
+        server: &str,
+        name: &str,
+        log: &Arc<Log>,
+    ) -> Result<String, Problem> {
+        let engine = self.engine().await?.clone();
+        let (repository, tag) = split(&beside.image);
+        let (speaking, _) = oneshot::channel();
+        let consumer = Consumer { log: Arc::clone(log), secrets: Vec::new(), _speaking: speaking };
+        let (memory, place) = (i64::from(beside.memory_mb) << 20, format!("container:{server}"));
+        let request = GenericImage::new(repository, tag)
+            .with_container_name(name)
+            .with_labels(self.run.labels(&self.ground))
+            .with_security_opt("no-new-privileges")
+            .with_cap_drop("ALL")
+            .with_startup_timeout(START)
+            .with_cmd(beside.command.clone())
+            .with_host_config_modifier(move |config| {
+                config.network_mode = Some(place.clone());
+                (config.memory, config.memory_swap) = (Some(memory), Some(memory));
+                config.pids_limit = Some(BESIDE_PIDS);
+                config.publish_all_ports = Some(false);
+            })
+            .with_log_consumer(consumer);
+        let asked = engine.clone();
+        let run = async move {
+            let started = waiting::within(START, request.start()).await.map_err(|passed| {
+                asked.lost("container run", &format!("no answer within {} s", passed.bound.as_secs()))
+            })?;
+            let handle = ManuallyDrop::new(started.map_err(|error| failed(&asked, &error))?);
+            Ok(handle.id().to_owned())
+        };
+        self.wholly("container run", run).await
     }
 
     /// A log for a server, or that of the one before it.
@@ -197,8 +242,12 @@ impl Deployer for ContainerDeployer {
     }
 
     async fn prepare(&self, cast: &Cast, progress: &Progress<'_>) -> Result<(), Problem> {
+        cast.vendor.is_not_blocked()?;
         if cast.upgrade_to.is_some() {
             storage_of(cast)?;
+        }
+        for beside in &cast.vendor.container()?.beside {
+            image::published(self.engine().await?, &beside.image, progress).await?;
         }
         self.image(cast, progress).await.map(drop)
     }
@@ -213,7 +262,9 @@ impl Deployer for ContainerDeployer {
         let name = format!("{}-{}-{number}", self.ground, start.cast.role.as_str());
         let log = self.log(&start, &name)?;
         let (speaking, silent) = oneshot::channel();
-        let consumer = Consumer { log: Arc::clone(&log), _speaking: speaking };
+        let spec = start.cast.vendor.container()?;
+        let secrets = secrets_of(spec);
+        let consumer = Consumer { log: Arc::clone(&log), secrets: secrets.clone(), _speaking: speaking };
         let request = self.request(&image, &start, &name, gateway)?.with_log_consumer(consumer);
         let asked = engine.clone();
         let run = async move {
@@ -224,6 +275,10 @@ impl Deployer for ContainerDeployer {
             Ok(handle.id().to_owned())
         };
         let id = self.wholly("container run", run).await?;
+        let mut beside = Vec::new();
+        for (number, one) in spec.beside.iter().enumerate() {
+            beside.push(self.start_beside(one, &id, &format!("{name}-beside-{}", number + 1), &log).await?);
+        }
         let seen = engine.look(&id, &self.ground).await?;
         Ok(Arc::new(Server {
             engine: engine.clone(),
@@ -231,6 +286,7 @@ impl Deployer for ContainerDeployer {
             address: seen.as_ref().and_then(|seen| seen.address),
             image: seen.and_then(|seen| seen.image),
             id,
+            beside,
             log: log.path().to_owned(),
             silent: Mutex::new(Some(silent)),
         }))
@@ -320,6 +376,11 @@ fn confine(config: &mut HostConfig, spec: &ContainerSpec, network: &str, gateway
     });
 }
 
+fn secrets_of(spec: &ContainerSpec) -> Vec<Secret> {
+    let values = spec.secrets.iter().filter_map(|name| std::env::var(name).ok());
+    values.filter(|value| !value.is_empty()).map(Secret::new).collect()
+}
+
 /// Where the images of a vendor have their storage.
 fn storage_of(cast: &Cast) -> Result<&str, Problem> {
     let storage = cast.vendor.container()?.storage.as_deref();
@@ -347,12 +408,16 @@ fn failed(engine: &Engine, error: &TestcontainersError) -> Problem {
 /// Writes a container's output to its log. Dropped when the output has ended, which `_speaking` tells.
 struct Consumer {
     log: Arc<Log>,
+    /// What the server was handed and must not say to anybody.
+    secrets: Vec<Secret>,
     _speaking: oneshot::Sender<()>,
 }
 
 impl LogConsumer for Consumer {
     fn accept<'a>(&'a self, record: &'a LogFrame) -> futures_util::future::BoxFuture<'a, ()> {
-        self.log.write(record.bytes());
+        let said = record.bytes().to_vec();
+        self.log
+            .write(&self.secrets.iter().fold(said, |said, secret| without(said, secret.expose().as_bytes())));
         Box::pin(std::future::ready(()))
     }
 }
@@ -365,6 +430,8 @@ struct Server {
     network: String,
     address: Option<Ipv4Addr>,
     image: Option<String>,
+    /// The containers beside it.
+    beside: Vec<String>,
     log: PathBuf,
     /// Resolves when the container's output has ended; taken by whoever stops it.
     silent: Mutex<Option<oneshot::Receiver<()>>>,
@@ -417,6 +484,9 @@ impl Running for Server {
         if let Some(silent) = silent {
             // Only the log's last lines hang on it, so a bound that passes is no failure.
             let _ = waiting::within(LAST_WORDS, silent).await;
+        }
+        for beside in &self.beside {
+            self.engine.remove_container(beside).await?;
         }
         self.engine.remove_container(&self.id).await
     }

@@ -375,7 +375,7 @@ impl Manners {
 }
 
 /// The text with [`REDACTED`](recorder::REDACTED) in every place of `secret`.
-fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
+pub(crate) fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
     let mut kept = Vec::new();
     let mut rest = text.as_slice();
     while let Some(place) = rest.windows(secret.len().max(1)).position(|window| window == secret) {

@@ -4,6 +4,7 @@
 //! shows it, so that a verdict can rest on it.
 
 pub mod accounts;
+pub mod chat_rest;
 pub mod http;
 pub mod matrix;
 mod matrix_sync;

@@ -6,8 +6,9 @@ use std::borrow::Cow;
 pub const REDACTED: &str = "<redacted>";
 
 /// Members whose values are secrets, in any body.
-const SECRET: [&str; 8] = [
+const SECRET: [&str; 9] = [
     "access_token",
+    "authToken",
     "login_token",
     "mac",
     "new_password",
@@ -25,7 +26,7 @@ pub fn redact_headers(headers: &[(String, String)]) -> Vec<(String, String)> {
 
 fn redact_header<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     match name.to_ascii_lowercase().as_str() {
-        "cookie" | "set-cookie" => REDACTED.into(),
+        "cookie" | "set-cookie" | "x-auth-token" => REDACTED.into(),
         "authorization" | "proxy-authorization" => {
             let scheme = value.split_whitespace().next().unwrap_or_default();
             if scheme.eq_ignore_ascii_case("x-matrix") {

@@ -24,6 +24,7 @@ use crate::{
     driver::{
         CallError, Driver,
         accounts::{Account, AccountDriver},
+        chat_rest::ChatRestDriver,
         http::{ApiClient, CALL_BOUND},
         matrix::MatrixDriver,
         protocol::ProtocolDriver,
@@ -295,8 +296,10 @@ async fn ready(
         (_, Some(accounts)) => Arc::new(AccountDriver::new(api, accounts)),
         (ClientApi::Matrix, None) => Arc::new(MatrixDriver::new(api)),
         (ClientApi::Driver, None) => Arc::new(ProtocolDriver::new(api)),
+        (ClientApi::ChatRest, None) => Arc::new(ChatRestDriver::new(api, &name)),
     };
-    let server = Server { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running };
+    let server =
+        Server { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running };
     Ok((server, renewal))
 }
 
@@ -324,7 +327,7 @@ pub(super) async fn is_up(
         }
         let asked = match cast.vendor.client_api {
             ClientApi::Matrix => is_ready(api).await,
-            ClientApi::Driver => federates(name, federation).await,
+            ClientApi::Driver | ClientApi::ChatRest => federates(name, federation).await,
         };
         asked.map_err(note).ok().map(Ok)
     };
@@ -344,7 +347,11 @@ pub(super) async fn is_up(
     }
 }
 
-pub(super) fn client_api(cast: &Cast, running: &dyn Listening, recorder: &Recorder) -> Result<ApiClient, Problem> {
+pub(super) fn client_api(
+    cast: &Cast,
+    running: &dyn Listening,
+    recorder: &Recorder,
+) -> Result<ApiClient, Problem> {
     let base = format!("http://{}", running.client());
     let to = Party::Server { role: cast.role };
     ApiClient::new(base, to, recorder.clone())

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    ClientApi, ContainerSpec, DESCRIPTOR, EmbeddedSpec, FEATURES, ImageSource, ProcessSpec, Vendor, is_plain,
-    nearest,
+    BesideSpec, ClientApi, ContainerSpec, DESCRIPTOR, EmbeddedSpec, FEATURES, ImageSource, ProcessSpec,
+    Vendor, is_plain, nearest,
 };
 
 /// Capabilities that a vendor may ask for: none of them opens a way off the run's network or into the machine.
@@ -71,9 +71,21 @@ struct ContainerSection {
     #[serde(default)]
     capabilities: Vec<Spanned<String>>,
     storage: Option<Spanned<String>>,
+    #[serde(default)]
+    secrets: Vec<Spanned<String>>,
+    #[serde(default)]
+    beside: Vec<BesideSection>,
     memory_mb: Spanned<u32>,
     cpus: Spanned<f64>,
     pids: Spanned<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BesideSection {
+    image: Spanned<String>,
+    command: Vec<String>,
+    memory_mb: Spanned<u32>,
 }
 
 #[derive(Deserialize)]
@@ -217,6 +229,22 @@ impl Descriptor {
     }
 }
 
+impl BesideSection {
+    fn checked(self, source: &Source<'_>) -> Result<BesideSpec, Problem> {
+        let (image, memory) = (&self.image, &self.memory_mb);
+        // Which one runs must not hang on the day.
+        let tagged = image.get_ref().rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+        let shaped = tagged && !image.get_ref().contains(char::is_whitespace);
+        source.hold(shaped, image.span(), "expected the name of a published image with its tag")?;
+        source.hold((16..=65_536).contains(memory.get_ref()), memory.span(), "expected 16 to 65536 (MiB)")?;
+        Ok(BesideSpec {
+            image: self.image.into_inner(),
+            command: self.command,
+            memory_mb: self.memory_mb.into_inner(),
+        })
+    }
+}
+
 impl ProcessSection {
     fn checked(&self, source: &Source<'_>, folder: &Path) -> Result<ProcessSpec, Problem> {
         let install = source.file_of(folder, &self.install)?;
@@ -268,9 +296,17 @@ fn container(
     }
     if let Some(storage) = &section.storage {
         let path = storage.get_ref();
-        let plain = path.strip_prefix('/').is_some_and(|rest| !rest.is_empty() && rest.split('/').all(is_plain));
+        let plain =
+            path.strip_prefix('/').is_some_and(|rest| !rest.is_empty() && rest.split('/').all(is_plain));
         source.hold(plain, storage.span(), "expected the absolute path of a folder")?;
     }
+    for secret in &section.secrets {
+        let name = secret.get_ref();
+        let is_word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let shaped = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(is_word);
+        source.hold(shaped, secret.span(), "expected the name of an environment variable")?;
+    }
+    let beside = section.beside.into_iter().map(|beside| beside.checked(source)).collect::<Result<_, _>>()?;
     let (memory, cpus, pids) = (&section.memory_mb, &section.cpus, &section.pids);
     source.hold((16..=65_536).contains(memory.get_ref()), memory.span(), "expected 16 to 65536 (MiB)")?;
     source.hold((0.1..=64.0).contains(cpus.get_ref()), cpus.span(), "expected 0.1 to 64 processors")?;
@@ -279,6 +315,8 @@ fn container(
         source: image_from,
         needs_ca_key: section.needs_ca_key,
         capabilities: section.capabilities.into_iter().map(Spanned::into_inner).collect(),
+        secrets: section.secrets.into_iter().map(Spanned::into_inner).collect(),
+        beside,
         storage: section.storage.map(Spanned::into_inner),
         memory_mb: section.memory_mb.into_inner(),
         cpus: section.cpus.into_inner(),

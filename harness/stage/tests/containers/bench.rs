@@ -11,7 +11,9 @@ use std::{
 
 use samklang_stage::{
     certificates::Leaf,
-    deploy::{Cast, Deployer, Ground, Listening, Start, Storage, container::ContainerDeployer, engine::Engine},
+    deploy::{
+        Cast, Deployer, Ground, Listening, Start, Storage, container::ContainerDeployer, engine::Engine,
+    },
     housekeeping::{RunFolder, StateRoot, sweep},
     vendor::VendorShelf,
     waiting,
