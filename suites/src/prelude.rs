@@ -69,6 +69,16 @@ pub(crate) fn localpart(user: &User) -> &str {
     user.id().trim_start_matches('@').split(':').next().unwrap_or_default()
 }
 
+/// `guest` joins `host`'s public room; by invite where the server at `home` declares that nobody comes without one.
+pub(crate) async fn come_in(home: &Host, host: &User, guest: &User, room: &Room) -> Result<(), Failure> {
+    if !home.declares("uninvited-joins") {
+        host.invite(room, guest).await?;
+        guest.sees(invite(room, guest)).await?;
+    }
+    guest.join(room).await?;
+    Ok(())
+}
+
 /// Alice sees that a peer's `user` has this membership.
 pub(crate) async fn shown_as(
     alice: &User,

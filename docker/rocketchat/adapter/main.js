@@ -14,6 +14,9 @@ const { federation } = require('./federation');
 const { Feed, listen } = require('./feed');
 const { listener } = require('./http');
 
+/** How long a connection may be quiet, in milliseconds: longer than any play. */
+const KEEP_ALIVE = 600_000;
+
 function setting(name) {
   const value = process.env[name];
   if (!value) throw new Error(`${name} has to be set; see docker/CONTRACT.md`);
@@ -70,8 +73,12 @@ async function main() {
   const open = (server, port) => new Promise((resolve, reject) => {
     server.once('error', reject).listen(Number(port), bind, resolve);
   });
-  await open(http.createServer(listener(driver({ sdk, feed, accounts }))), setting('SAMKLANG_CLIENT_PORT'));
-  await open(https.createServer(tls, listener(federation(vendor))), setting('SAMKLANG_FEDERATION_PORT'));
+  // Node closes a quiet connection after five seconds, and what the other end sends at that moment is lost.
+  const keepAliveTimeout = KEEP_ALIVE;
+  const forUsers = http.createServer({ keepAliveTimeout }, listener(driver({ sdk, feed, accounts })));
+  await open(forUsers, setting('SAMKLANG_CLIENT_PORT'));
+  const forServers = https.createServer({ ...tls, keepAliveTimeout }, listener(federation(vendor)));
+  await open(forServers, setting('SAMKLANG_FEDERATION_PORT'));
   console.log(`rocketchat: ${serverName} listens`);
 }
 

@@ -6,7 +6,10 @@ const { Refusal } = require('./http');
 
 /** The only version in which the SDK makes rooms. */
 const VERSION = '11';
-/** How long a join that the other server has granted may take until the SDK has worked it in, in milliseconds. */
+/**
+ * How long a join that the other server has granted may take until the SDK has worked it in, in milliseconds. The SDK
+ * takes up a room only when it has done with one of those it is at, which it gives 30 seconds each.
+ */
 const JOIN = 50_000;
 
 const notOffered = (why) => new Refusal(501, 'NOT_OFFERED', why);

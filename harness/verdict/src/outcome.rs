@@ -1,5 +1,7 @@
 //! What a whole run comes to: three words, no percentage.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -117,8 +119,18 @@ pub fn aggregate(checks: &[CheckResult]) -> (Outcome, u8) {
         (false, true) => Outcome::NotProven,
         (false, false) => Outcome::Certifiable,
     };
-    let code =
-        exit::worst(checks.iter().map(exit_code_of).chain((!judged).then_some(nothing_judged(checks))));
+    let recorded: BTreeSet<_> = checks
+        .iter()
+        .filter(|check| check.disposition == Disposition::Deviation)
+        .map(|check| (&check.id, &check.play))
+        .collect();
+    // What a recorded fail keeps from being judged is as expected as that fail; the outcome remembers that it is unproven.
+    let foreseen = |check: &&CheckResult| match &check.verdict {
+        Verdict::Inconclusive { blocked_by: Some(by), .. } => recorded.contains(&(by, &check.play)),
+        _ => false,
+    };
+    let codes = checks.iter().filter(|check| !foreseen(check)).map(exit_code_of);
+    let code = exit::worst(codes.chain((!judged).then_some(nothing_judged(checks))));
     (outcome, code)
 }
 
@@ -193,6 +205,28 @@ mod tests {
         );
         assert_eq!(aggregate(&[good(), error]), (Outcome::NotProven, 70));
         assert_eq!(aggregate(&[good(), check(pass(), Disposition::Flaky)]), (Outcome::NotProven, 2));
+    }
+
+    #[test]
+    fn what_a_recorded_fail_blocks_is_expected_and_unproven() {
+        let blocked_by = |by: &str| {
+            let verdict = Verdict::Inconclusive {
+                message: Message::new("x"),
+                blocked_by: Some(crate::CheckId::new(by).unwrap()),
+                bound_ms: None,
+            };
+            check(verdict, Disposition::Unexpected)
+        };
+        let recorded = || check(specimen::fail("client.refused"), Disposition::Deviation);
+        let may = |check: CheckResult| CheckResult { weight: Weight::May, ..check };
+        let flow = "rooms.x/flow";
+        assert_eq!(aggregate(&[may(recorded()), blocked_by(flow)]), (Outcome::NotProven, 0));
+        assert_eq!(aggregate(&[may(recorded()), blocked_by("rooms.y/flow")]), (Outcome::NotProven, 2));
+        let elsewhere = crate::Play { room_version: "10".into(), ..recorded().play };
+        let other = CheckResult { play: elsewhere, ..blocked_by(flow) };
+        assert_eq!(aggregate(&[may(recorded()), other]), (Outcome::NotProven, 2));
+        let stale = check(pass(), Disposition::DeviationStale);
+        assert_eq!(aggregate(&[stale, blocked_by(flow)]), (Outcome::NotProven, 3));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use samklang_matrix::Rule;
 use samklang_runner::peer::draft_message;
 
-use crate::prelude::*;
+use crate::{prelude::*, visit::let_in};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -115,7 +115,7 @@ async fn wrong_authority(scene: &Scene) -> Result<(), Failure> {
     })?;
     visit.mallory.transmit(&visit.host, &[&profile]).await?;
     let elsewhere = visit.alice.create_room(Public).await?;
-    let elsewhere = visit.mallory.join(&visit.host, &elsewhere, "mallory").await?;
+    let elsewhere = let_in(&visit.alice, &visit.host, &elsewhere, &visit.mallory, "mallory").await?;
     let foreign =
         visit.mallory.peer().with_room(&elsewhere.room, |room| member(room, user)).unwrap_or_default();
 

@@ -3,7 +3,7 @@
 use samklang_matrix::Rule;
 use samklang_runner::peer::draft_message;
 
-use crate::prelude::*;
+use crate::{prelude::*, visit::let_in};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.banned-in-the-past",
@@ -31,7 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 ///                   └── Eve's word  (follows both)
 async fn banned_in_the_past(scene: &Scene) -> Result<(), Failure> {
     let visit = visit(scene).await?;
-    let eve = visit.mallory.join(&visit.host, &visit.room, "eve").await?;
+    let eve = let_in(&visit.alice, &visit.host, &visit.room, &visit.mallory, "eve").await?;
     visit.alice.sees(state(&visit.room, "m.room.member", &eve.user)).await?;
     let before = visit.copy.message("before the ban")?;
     visit.mallory.transmit(&visit.host, &[&before]).await?;

@@ -12,7 +12,7 @@ use crate::{
     peer_answers::{granted, refused_with},
     prelude::*,
     signals::edu::{read, types},
-    visit::Visit,
+    visit::{Visit, let_in},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -73,7 +73,7 @@ async fn deny(alice: &User, room: &Room, name: &str) -> Result<Sent, Failure> {
 /// A room that stays open, with Mallory in it; the visit is to the one that will be closed.
 pub(super) async fn open_room(visit: &Visit<'_>) -> Result<(Room, RoomCopy), Failure> {
     let open = visit.alice.create_room(Public).await?;
-    let copy = visit.mallory.join(&visit.host, &open, "mallory").await?;
+    let copy = let_in(&visit.alice, &visit.host, &open, &visit.mallory, "mallory").await?;
     visit.alice.sees(state(&open, "m.room.member", &copy.user)).await?;
     Ok((open, copy))
 }

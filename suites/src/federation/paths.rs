@@ -10,6 +10,7 @@ use samklang_runner::peer::Reply;
 use crate::{
     peer_answers::{not_signed, signed},
     prelude::*,
+    visit::let_in,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -75,8 +76,8 @@ async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
     let open = alice.create_room(Public).await?;
     let knocked = [knockable(alice).await?, knockable(alice).await?];
     let [carol, eve] = ["carol", "eve"].map(|name| mallory.user(name));
-    let dave = mallory.join(&visit.host, &visit.room, "dave").await?.user;
-    mallory.join(&visit.host, &open, "dave").await?;
+    let dave = let_in(alice, &visit.host, &visit.room, mallory, "dave").await?.user;
+    let_in(alice, &visit.host, &open, mallory, "dave").await?;
 
     let submissions = [
         ("join", Submission { membership: "join", user: &carol, room: &visit.room, other: &open }),
@@ -96,7 +97,7 @@ async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
     scene.check("invite", invite_wrongly(&visit, wrong).await);
 
     // The twins are others, for whom nothing has been tried.
-    let frida = mallory.join(&visit.host, &visit.room, "frida").await?.user;
+    let frida = let_in(alice, &visit.host, &visit.room, mallory, "frida").await?.user;
     let goran = mallory.user("goran");
     mallory.knock(&visit.host, &knocked[0], &goran).await?;
     shown_as(alice, &visit.room, &frida, "join").await?;

@@ -187,7 +187,7 @@ async fn join_templates(scene: &Scene) -> Result<(), Failure> {
     let unknown = desk.ask_well(&desk.unknown_room().await?, &carol).await?;
     scene.check("unknown-room", refused_with(alice, "a join of an unknown room", &unknown, NOT_FOUND));
 
-    let copy = desk.mallory.join(&desk.host, &open, "mallory").await?;
+    let copy = let_in(alice, &desk.host, &open, &desk.mallory, "mallory").await?;
     alice.sees(state(&open, "m.room.member", &copy.user)).await?;
     Ok(())
 }

@@ -39,7 +39,7 @@ async fn order(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let room = alice.create_room(Public).await?;
-    bob.join(&room).await?;
+    come_in(&host, &alice, &bob, &room).await?;
     let mut sent = Vec::new();
     for turn in 0..TURNS {
         let (speaker, listener) = if turn % 2 == 0 { (&alice, &bob) } else { (&bob, &alice) };

@@ -133,7 +133,7 @@ async fn ban_by_host(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let room = alice.create_room(Public).await?;
-    bob.join(&room).await?;
+    come_in(&host, &alice, &bob, &room).await?;
     alice.sees(join(&room, &bob)).await?;
     bob.sees(join(&room, &bob)).await?;
 

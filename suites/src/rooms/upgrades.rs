@@ -111,7 +111,7 @@ async fn upgraded(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let old = alice.create_room(Public).await?;
-    bob.join(&old).await?;
+    come_in(&host, &alice, &bob, &old).await?;
     alice.sees(join(&old, &bob)).await?;
 
     let new = alice.upgrade(&old, target(scene)).await?;
@@ -144,7 +144,7 @@ async fn upgrade_keeps(scene: &Scene) -> Result<(), Failure> {
     let plan = Public.named("Stab Öst").about("Läge 🗺").history("joined");
     let old = alice.create_room(plan).await?;
     for user in [&bob, &carol] {
-        user.join(&old).await?;
+        come_in(&host, &alice, user, &old).await?;
         alice.sees(join(&old, user)).await?;
     }
     let promoted = alice.set_power_level(&old, &carol, 50).await?;
@@ -203,7 +203,7 @@ async fn upgraded_by_guest(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let old = alice.create_room(Public).await?;
-    bob.join(&old).await?;
+    come_in(&host, &alice, &bob, &old).await?;
     alice.sees(join(&old, &bob)).await?;
     // From version 12 on a tombstone needs more than the usual 100, which only a creator can give.
     let level = if scene.version_is_from(12) { 150 } else { 100 };
