@@ -50,6 +50,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("to-device", "A message of another server's user to a device is delivered.")
                 .of(&["SS-TODEV-005"]),
             CheckPlan::new("typing", "The typing of another server's user is shown.").of(&["SS-TYPING-005"]),
+            CheckPlan::new("uninvited-joins", "Who was not invited gets a template for a join of a public room.")
+                .of(&["SS-JOIN-001"]),
         ],
         play: play!(features_as_declared),
         ..Scenario::PEER
@@ -67,8 +69,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// The words of `docker/CONTRACT.md` of which a few questions tell whether a server has them. `admin-registration` is how an
-/// image was set up, and `uninvited-joins` is obligatory.
-const FEATURES: [&str; 14] = [
+/// image was set up.
+const FEATURES: [&str; 15] = [
     "authenticated-media",
     "device-lists",
     "knock",
@@ -83,6 +85,7 @@ const FEATURES: [&str; 14] = [
     "timestamp-to-event",
     "to-device",
     "typing",
+    "uninvited-joins",
 ];
 
 /// What a server makes of a question that only one with the feature answers.
@@ -208,6 +211,7 @@ async fn shown(visit: &Visit<'_>, feature: &str) -> Result<Shown, Failure> {
         }
         "to-device" => told(visit, edu::to_device(&copy.user, alice, "probe", "probing")).await,
         "typing" => told(visit, edu::types(room, &copy.user)).await,
+        "uninvited-joins" => template(visit, "join", room, &visit.mallory.user("eve")).await,
         _ => Err(Failure::Problem(Problem::harness(message!("judging.nothing-gathered")))),
     }
 }

@@ -71,6 +71,10 @@ impl Homeserver {
         if rule["join_rule"] == "knock_restricted" && self.has(Fault::LeftOut("knock-restricted")) {
             return refuse(403, "M_FORBIDDEN", "the join rule is not known");
         }
+        let uninvited = membership == "join" && held.membership(user) != "invite";
+        if uninvited && self.has(Fault::LeftOut("uninvited-joins")) {
+            return refuse(403, "M_FORBIDDEN", format!("{user} is not invited"));
+        }
         let mut content = json!({ "membership": membership });
         if membership == "join"
             && let Some(authoriser) = self.authoriser_for(&known.rooms, held, user)?

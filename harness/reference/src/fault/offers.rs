@@ -4,7 +4,7 @@ use super::forms::fits;
 
 /// A feature by its word in a vendor's descriptor, the section of the specification that it is in, and what nobody needs for
 /// anything else: endpoints below `/_matrix/` and types of signals.
-const OFFERS: [(&str, &str, &[&str]); 14] = [
+const OFFERS: [(&str, &str, &[&str]); 15] = [
     (
         "authenticated-media",
         "content/server-server-api.md#content-repository",
@@ -28,6 +28,7 @@ const OFFERS: [(&str, &str, &[&str]); 14] = [
     ),
     ("to-device", "content/server-server-api.md#send-to-device-messaging", &["m.direct_to_device"]),
     ("typing", "content/server-server-api.md#typing-notifications", &["m.typing"]),
+    ("uninvited-joins", "content/server-server-api.md#joining-rooms", &[]),
 ];
 
 /// The words of all features that can be left out.
