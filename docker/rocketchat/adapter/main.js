@@ -13,6 +13,7 @@ const { driver } = require('./driver');
 const { federation } = require('./federation');
 const { Feed, listen } = require('./feed');
 const { listener } = require('./http');
+const { addIndexes, followChainsHere } = require('./store');
 
 /** How long a connection may be quiet, in milliseconds: longer than any play. */
 const KEEP_ALIVE = 600_000;
@@ -59,10 +60,12 @@ function configuration(data) {
 async function main() {
   const data = setting('SAMKLANG_DATA');
   const store = setting('ROCKETCHAT_STORE');
+  followChainsHere();
   await vendor.init({ dbConfig: { uri: store, poolSize: 10 } });
   const sdk = vendor.federationSDK;
   sdk.setConfig(configuration(data));
   const client = await new MongoClient(store).connect();
+  await addIndexes(client.db());
   const serverName = setting('SERVER_NAME');
   const accounts = new Accounts(client.db(), serverName);
   const feed = new Feed(path.join(data, 'feed.jsonl'), serverName);

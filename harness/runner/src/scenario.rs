@@ -40,6 +40,9 @@ pub enum Need {
     /// A newer version of the judged vendor, which takes over from the server in mid-run. Nothing follows it: all that was
     /// said of the server until then was said of the version before.
     NewerVersion,
+    /// All others before it, where there are others: some servers are at work on it long after it has ended, and on nothing
+    /// else.
+    OthersFirst,
     /// A room version that both vendors declare, beside the one that is played.
     #[serde(untagged, serialize_with = "room_version")]
     RoomVersion(&'static str),

@@ -1,5 +1,6 @@
-//! Plays trials: side by side on a shared stage, then those alone that need the whole stage, then what nothing may follow, and
-//! the upgrade of a server at the very end.
+//! Plays trials: side by side on a shared stage, then those alone that need the whole stage, then what nothing may follow;
+//! after that, nothing of theirs being needed any more, what servers take their time with; and the upgrade of a server at
+//! the very end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -140,7 +141,8 @@ impl Schedule {
         let total = trials.len();
         let mut results: Vec<Option<Played>> = Vec::with_capacity(total);
         results.resize_with(total, || None);
-        let [mut shared, mut alone, mut last, mut upgrades, mut passive] = [const { Vec::new() }; 5];
+        let [mut shared, mut alone, mut last, mut after_others, mut upgrades, mut passive] =
+            [const { Vec::new() }; 6];
         let mut heard_of: BTreeMap<Play, Heard> = BTreeMap::new();
         for (place, trial) in trials.into_iter().enumerate() {
             if trial.obstacle.is_some() {
@@ -152,6 +154,8 @@ impl Schedule {
                 upgrades.push((place, trial));
             } else if trial.scenario.needs.contains(&Need::LastOfAll) {
                 last.push((place, trial));
+            } else if trial.scenario.needs.contains(&Need::OthersFirst) {
+                after_others.push((place, trial));
             } else if trial.scenario.needs.contains(&Need::WholeStage) {
                 alone.push((place, trial));
             } else {
@@ -159,7 +163,9 @@ impl Schedule {
             }
         }
         let over = AtomicBool::new(false);
-        for (batch, width) in [(shared, self.side_by_side.max(1)), (alone, 1), (last, 1), (upgrades, 1)] {
+        let batches =
+            [(shared, self.side_by_side.max(1)), (alone, 1), (last, 1), (after_others, 1), (upgrades, 1)];
+        for (batch, width) in batches {
             let over = &over;
             let plays = batch
                 .into_iter()

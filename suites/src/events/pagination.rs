@@ -12,6 +12,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     catalogue: &["SH-24"],
     requirements: &["SS-BACKFILL-008"],
     versions: Versions::Newest,
+    // Whoever is given so many events one after the other may have time for no other room meanwhile.
+    needs: &[Need::Wire, Need::OthersFirst],
     checks: &[
         CheckPlan::new(
             "older-shown",

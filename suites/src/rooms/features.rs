@@ -50,8 +50,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("to-device", "A message of another server's user to a device is delivered.")
                 .of(&["SS-TODEV-005"]),
             CheckPlan::new("typing", "The typing of another server's user is shown.").of(&["SS-TYPING-005"]),
-            CheckPlan::new("uninvited-joins", "Who was not invited gets a template for a join of a public room.")
-                .of(&["SS-JOIN-001"]),
+            CheckPlan::new(
+                "uninvited-joins",
+                "Who was not invited gets a template for a join of a public room.",
+            )
+            .of(&["SS-JOIN-001"]),
         ],
         play: play!(features_as_declared),
         ..Scenario::PEER

@@ -481,6 +481,8 @@ async fn what_an_adapter_makes_is_judged_neither_way() {
 }
 
 static LATER: Scenario = Scenario { needs: &[Need::LastOfAll], ..scenario("fake.later", &[], play!(later)) };
+static LATEST: Scenario =
+    Scenario { needs: &[Need::OthersFirst], ..scenario("fake.latest", &[], play!(latest)) };
 static SOONER: Scenario = scenario("fake.sooner", &[], play!(sooner));
 static ENDED: AtomicUsize = AtomicUsize::new(0);
 
@@ -494,15 +496,24 @@ async fn sooner(scene: &Scene) -> Result<(), Failure> {
 async fn later(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     assert_eq!(ENDED.load(Ordering::SeqCst), 2, "others were to be played before");
+    host.register("alice").await?;
+    ENDED.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
+async fn latest(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    assert_eq!(ENDED.load(Ordering::SeqCst), 3, "all others were to be played before");
     host.register("alice").await.map(|_| ())
 }
 
 #[tokio::test]
-async fn what_nothing_may_follow_is_played_last() {
+async fn what_nothing_may_follow_is_played_last_but_for_what_others_come_before() {
     let bench = Bench::new("last", Fault::None);
     let trial =
         |scenario, host| Trial { scenario, play: Play { room_version: "11".into(), host }, obstacle: None };
-    let trials = vec![trial(&LATER, Role::A), trial(&SOONER, Role::A), trial(&SOONER, Role::B)];
+    let sooner = [trial(&SOONER, Role::A), trial(&SOONER, Role::B)];
+    let trials = [trial(&LATEST, Role::A), trial(&LATER, Role::A)].into_iter().chain(sooner).collect();
     let played = bench.schedule.play_all(trials, &|_| {}).await.played;
     assert!(played.iter().all(|play| matches!(play.checks["flow"].verdict, Verdict::Pass { .. })));
 }
