@@ -40,10 +40,16 @@ pub(crate) async fn let_in(
     peer: &ScriptedPeer,
     name: &str,
 ) -> Result<RoomCopy, Failure> {
-    if !host.declares("uninvited-joins") {
-        alice.invite_by_id(room, &peer.user(name)).await?;
-    }
+    welcome(alice, host, room, &peer.user(name)).await?;
     peer.join(host, room, name).await
+}
+
+/// A user of a peer's may join a public room of Alice's: she invites where nobody comes without an invite.
+pub(crate) async fn welcome(alice: &User, host: &Host, room: &Room, user: &str) -> Result<(), Failure> {
+    if !host.declares("uninvited-joins") {
+        alice.invite_by_id(room, user).await?;
+    }
+    Ok(())
 }
 
 /// Alice joins a public room that lives at Mallory's server, and they talk.

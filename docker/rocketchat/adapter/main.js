@@ -60,12 +60,12 @@ function configuration(data) {
 async function main() {
   const data = setting('SAMKLANG_DATA');
   const store = setting('ROCKETCHAT_STORE');
+  const client = await new MongoClient(store).connect();
+  await addIndexes(client.db());
   followChainsHere();
   await vendor.init({ dbConfig: { uri: store, poolSize: 10 } });
   const sdk = vendor.federationSDK;
   sdk.setConfig(configuration(data));
-  const client = await new MongoClient(store).connect();
-  await addIndexes(client.db());
   const serverName = setting('SERVER_NAME');
   const accounts = new Accounts(client.db(), serverName);
   const feed = new Feed(path.join(data, 'feed.jsonl'), serverName);

@@ -134,11 +134,9 @@ async fn wrong_authority(scene: &Scene) -> Result<(), Failure> {
         ),
         (
             "outside-selection",
-            copy.defy("cites the visibility", Rule::AuthNotSelected, |room, user| {
-                let visibility =
-                    room.state_event("m.room.history_visibility", "").map(|event| event.id().to_owned());
-                draft_message(room, user, "outside")
-                    .citing(selected(room, user).into_iter().chain(visibility))
+            copy.defy("cites the join rules", Rule::AuthNotSelected, |room, user| {
+                let rules = room.state_event("m.room.join_rules", "").map(|event| event.id().to_owned());
+                draft_message(room, user, "outside").citing(selected(room, user).into_iter().chain(rules))
             })?,
         ),
         (

@@ -15,7 +15,7 @@ use samklang_runner::peer::draft_message;
 
 use crate::{
     prelude::*,
-    visit::{Visit, visit_to},
+    visit::{Visit, visit_to, welcome},
 };
 
 const JOIN_RULES: &str = "m.room.join_rules";
@@ -144,9 +144,7 @@ async fn power_levels(scene: &Scene) -> Result<Outcome, Failure> {
     let dave = host.register("dave").await?;
     let mallory = scene.peer("mallory").await?;
     let room = carol.create_room(Public).await?;
-    if !host.declares("uninvited-joins") {
-        carol.invite_by_id(&room, &mallory.user("mallory")).await?;
-    }
+    welcome(&carol, &host, &room, &mallory.user("mallory")).await?;
     dave.join(&room).await?;
     carol.sees(join(&room, &dave)).await?;
     let levels = |others: &[(&str, i64)]| {

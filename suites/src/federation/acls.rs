@@ -12,7 +12,7 @@ use crate::{
     peer_answers::{granted, refused_with},
     prelude::*,
     signals::edu::{read, types},
-    visit::{Visit, let_in},
+    visit::{Visit, let_in, welcome},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -99,9 +99,12 @@ async fn denied_server(scene: &Scene) -> Result<(), Failure> {
     let (alice, host, mallory) = (&visit.alice, &visit.host, &visit.mallory);
     let (open, open_copy) = open_room(&visit).await?;
     let last = [alice.send(&visit.room, "last words").await?, alice.send(&open, "first words").await?];
-    let frida = mallory.user("frida");
+    let [eve, frida] = ["eve", "frida"].map(|name| mallory.user(name));
     let mut joins = Vec::new();
     for room in [&visit.room, &open] {
+        for user in [&eve, &frida] {
+            welcome(alice, host, room, user).await?;
+        }
         joins.push(join_of(&visit, room, &frida).await?);
     }
     let carol = close(&visit, &open).await?;
@@ -112,7 +115,6 @@ async fn denied_server(scene: &Scene) -> Result<(), Failure> {
     let unseen = alice.never_saw(&denied, &later(&visit, &carol).await?);
     scene.check("event", ignored(alice, &denied, &reply, unseen));
 
-    let eve = mallory.user("eve");
     for way in ["make-join", "make-leave", "state", "state-ids", "backfill", "event-auth", "missing-events"] {
         let user = if way == "make-leave" { &visit.copy.user } else { &eve };
         let (method, target, body) = question(way, &visit.room, &last[0], user);

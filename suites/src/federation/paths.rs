@@ -10,7 +10,7 @@ use samklang_runner::peer::Reply;
 use crate::{
     peer_answers::{not_signed, signed},
     prelude::*,
-    visit::let_in,
+    visit::{let_in, welcome},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -74,10 +74,12 @@ async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
     let visit = visit(scene).await?;
     let (alice, mallory) = (&visit.alice, &visit.mallory);
     let open = alice.create_room(Public).await?;
+    let knocks = visit.host.declares("knock");
     let knocked = [knockable(alice).await?, knockable(alice).await?];
     let [carol, eve] = ["carol", "eve"].map(|name| mallory.user(name));
     let dave = let_in(alice, &visit.host, &visit.room, mallory, "dave").await?.user;
     let_in(alice, &visit.host, &open, mallory, "dave").await?;
+    welcome(alice, &visit.host, &visit.room, &carol).await?;
 
     let submissions = [
         ("join", Submission { membership: "join", user: &carol, room: &visit.room, other: &open }),
@@ -88,6 +90,12 @@ async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
     // Of the id in the path the specification speaks for joins and invites alone.
     let tried = if wrong == Wrong::Id { &submissions[..1] } else { &submissions[..] };
     for (check, submission) in tried {
+        if *check == "knock" && !knocks {
+            let vendor = &visit.host.server.cast.vendor.title;
+            let text = message!("plan.feature-not-declared", vendor = vendor, feature = "knock");
+            scene.check(check, Err::<Observations, _>(Failure::NotApplicable(text)));
+            continue;
+        }
         replies.push((check, submission, submission.submit(&visit, wrong).await?));
     }
     visit.sentinel("an honest word").await?;
@@ -98,10 +106,12 @@ async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
 
     // The twins are others, for whom nothing has been tried.
     let frida = let_in(alice, &visit.host, &visit.room, mallory, "frida").await?.user;
-    let goran = mallory.user("goran");
-    mallory.knock(&visit.host, &knocked[0], &goran).await?;
     shown_as(alice, &visit.room, &frida, "join").await?;
-    shown_as(alice, &knocked[0], &goran, "knock").await?;
+    if knocks {
+        let goran = mallory.user("goran");
+        mallory.knock(&visit.host, &knocked[0], &goran).await?;
+        shown_as(alice, &knocked[0], &goran, "knock").await?;
+    }
     mallory.leave(&visit.host, &visit.room, &frida).await?;
     shown_as(alice, &visit.room, &frida, "leave").await
 }

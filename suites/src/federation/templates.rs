@@ -8,7 +8,7 @@ use samklang_runner::peer::Reply;
 use crate::{
     peer_answers::{granted, refused, refused_with},
     prelude::*,
-    visit::let_in,
+    visit::{let_in, welcome},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -165,6 +165,10 @@ async fn join_templates(scene: &Scene) -> Result<(), Failure> {
     let closed = alice.create_room(Private).await?;
     let [carol, eve] = ["carol", "eve"].map(|name| desk.mallory.user(name));
     alice.set_state(&open, "m.room.member", &eve, json!({"membership": "ban"})).await?;
+    let trent = desk.foreign_user(scene).await?;
+    for user in [&carol, &trent] {
+        welcome(alice, &desk.host, &open, user).await?;
+    }
 
     let several = desk.ask(&open.id, &carol, &["1", &desk.version]).await?;
     scene.check("several-versions", desk.template(&several, &carol));
@@ -178,7 +182,7 @@ async fn join_templates(scene: &Scene) -> Result<(), Failure> {
     let none = desk.ask(&open.id, &carol, &[]).await?;
     scene.check("no-version", refused_with(alice, "a join without any version", &none, INCOMPATIBLE));
 
-    let foreign = desk.ask_well(&open.id, &desk.foreign_user(scene).await?).await?;
+    let foreign = desk.ask_well(&open.id, &trent).await?;
     scene.check("foreign-user", refused(alice, "a template for a user of another server", &foreign));
     let uninvited = desk.ask_well(&closed.id, &carol).await?;
     scene.check("uninvited", refused_with(alice, "a join without an invite", &uninvited, FORBIDDEN));
