@@ -156,8 +156,9 @@ function verbs({ sdk, feed, accounts }) {
       return {};
     },
     state: async (me, { room_id: room }) => ({ events: (await stateOf(room)).map(shape) }),
-    event: async (me, { event_id: id }) => {
-      const kept = await sdk.getEventById(id);
+    // The SDK stores an event before it announces it. Until then it is there for nobody, as in a history.
+    event: async (me, { room_id: room, event_id: id }) => {
+      const kept = feed.rooms.of(room).seen.has(id) && (await sdk.getEventById(id));
       if (!kept || kept.rejectCode) throw new Refusal(404, 'M_NOT_FOUND', 'there is no such event');
       return { event: { ...kept.event, event_id: id } };
     },

@@ -6,7 +6,7 @@ use samklang_stage::{
 };
 use samklang_verdict::{Blame, Class, ExchangeId, Fail, Message, ReasonCode, Role, Verdict, message};
 
-use crate::wire::{Passage, WireView};
+use crate::wire::{Lacking, Passage, WireView};
 
 /// The verdict that a failure amounts to. `wire` is none where nothing between the servers was recorded.
 pub fn verdict_of(failure: &Failure, wire: Option<&WireView>) -> Verdict {
@@ -191,18 +191,16 @@ fn not_seen(
     };
     match passage {
         Passage::Delivered { exchange } => {
-            match event.and_then(|id| wire.missing_before(id, origin, who.role)) {
-                None => delivered(who.role, exchange),
-                Some(before) => {
-                    let because = message!(
-                        "blame.never-sent-before",
-                        exchange = exchange,
-                        event = before,
-                        origin = origin
-                    );
-                    (Blame::Server { role: origin, because }, vec![exchange])
+            let because = match event.and_then(|id| wire.lacking_before(id, origin, who.role)) {
+                None => return delivered(who.role, exchange),
+                Some(Lacking::NeverSent(before)) => {
+                    message!("blame.never-sent-before", exchange = exchange, event = before, origin = origin)
                 }
-            }
+                Some(Lacking::Unsigned(before)) => {
+                    message!("blame.unsigned-before", exchange = exchange, event = before)
+                }
+            };
+            (Blame::Server { role: origin, because }, vec![exchange])
         }
         Passage::Refused { exchange, answer } => (
             Blame::Undecided {

@@ -189,10 +189,13 @@ fn is_upgraded(role: Role, casts: &[Cast]) -> bool {
     }
 }
 
-/// Whether the server in this role is to host. Only one that is judged meets peers; several judged ones of the same
-/// product and version take turns as hosts, each always at the same scenarios, since what one does the others do.
+/// Whether the server in this role is to host. Only one that is judged meets peers, and has its traffic judged, whoever
+/// hosts; several judged ones of the same product and version take turns as hosts, each always at the same scenarios, since
+/// what one does the others do.
 fn hosts_in_turn(role: Role, kind: Kind, turn: &str, judged: &[&Cast]) -> bool {
-    let Some(cast) = judged.iter().find(|cast| cast.role == role) else { return kind != Kind::Peer };
+    let Some(cast) = judged.iter().find(|cast| cast.role == role) else {
+        return !matches!(kind, Kind::Peer | Kind::Passive);
+    };
     let is_same = |other: &&&Cast| other.vendor.name == cast.vendor.name && other.version == cast.version;
     let same: Vec<_> = judged.iter().filter(is_same).collect();
     let turn = match kind {

@@ -274,6 +274,13 @@ impl Scene {
         self.settle(name, verdict.into());
     }
 
+    /// The check `name` cannot be judged, for what the check `by` found wrong.
+    pub fn block(&self, name: &str, by: &str) {
+        let message = message!("judging.blocked-by", check = by);
+        let by = ScenarioId::new(self.scenario.id).ok().and_then(|id| CheckId::of(&id, by).ok());
+        self.settle(name, Verdict::Inconclusive { message, blocked_by: by, bound_ms: None }.into());
+    }
+
     /// Holds what was observed against the expectation stored for the check `name`, the same in all room versions.
     pub fn record(&self, name: &str, observed: impl Into<Observed>) {
         self.hold(name, None, &observed.into());

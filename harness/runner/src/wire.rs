@@ -1,8 +1,11 @@
 //! What the wire between the servers shows about one scenario.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use samklang_matrix::Event;
+use samklang_matrix::{Event, server_of};
 use samklang_reference::decoded;
 use samklang_stage::{recorder::Recorder, user::Signal};
 use samklang_verdict::{Exchange, ExchangeId, Party, Role, Wire};
@@ -36,6 +39,15 @@ pub enum Passage {
         /// The exchange that shows it.
         exchange: ExchangeId,
     },
+}
+
+/// An event that another one follows, and that a server cannot have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lacking {
+    /// It never went over the wire to that server, or from it.
+    NeverSent(String),
+    /// It did, and without a signature of its sender's server, so that nobody takes it.
+    Unsigned(String),
 }
 
 /// The server that an end of an exchange is.
@@ -98,9 +110,9 @@ impl WireView {
         passage
     }
 
-    /// An event that `id` follows and that never went over the wire to or from `to`, although `id` came there from `from`:
-    /// without it nobody can tell what `id` is worth.
-    pub fn missing_before(&self, id: &str, from: Role, to: Role) -> Option<String> {
+    /// An event that `id` follows and that `to` cannot have, although `id` came there from `from`: without it nobody can
+    /// tell what `id` is worth.
+    pub fn lacking_before(&self, id: &str, from: Role, to: Role) -> Option<Lacking> {
         let read = |json: &Value| Event::parse(json, &self.room_version).ok();
         let pdus = |body: Value| body["pdus"].as_array().cloned().unwrap_or_default();
         let mut sent = self.transactions(from, to).flat_map(|(_, body)| pdus(body));
@@ -111,14 +123,21 @@ impl WireView {
         let bodies = with_receiver
             .flat_map(|exchange| [exchange.request_body.json(), exchange.response_body.json()])
             .flatten();
-        let known: BTreeSet<String> = bodies
-            .flat_map(|body| {
-                let listed = LISTS.iter().filter_map(|list| body[list].as_array()).flatten();
-                let events = listed.chain([&body, &body["event"]]).filter_map(&read);
-                events.map(|event| event.id().to_owned()).collect::<Vec<_>>()
-            })
-            .collect();
-        event.prev_events().into_iter().find(|before| !known.contains(before))
+        // Whether an event came with its sender's signature at least once.
+        let mut known: BTreeMap<String, bool> = BTreeMap::new();
+        for body in bodies {
+            let listed = LISTS.iter().filter_map(|list| body[list].as_array()).flatten();
+            for json in listed.chain([&body, &body["event"]]) {
+                if let Some(event) = read(json) {
+                    *known.entry(event.id().to_owned()).or_default() |= is_signed_by_sender(json);
+                }
+            }
+        }
+        event.prev_events().into_iter().find_map(|before| match known.get(&before) {
+            Some(true) => None,
+            Some(false) => Some(Lacking::Unsigned(before)),
+            None => Some(Lacking::NeverSent(before)),
+        })
     }
 
     /// How a signal (EDU) fared.
@@ -185,6 +204,12 @@ impl WireView {
     }
 }
 
+/// Whether the event has a signature in the name of its sender's server, be it good or bad.
+fn is_signed_by_sender(pdu: &Value) -> bool {
+    let server = pdu["sender"].as_str().and_then(server_of);
+    server.is_some_and(|server| pdu["signatures"][server].is_object())
+}
+
 /// What of several attempts counts: the one that came through, else the last.
 fn best<'a>(attempts: impl Iterator<Item = &'a Arc<Exchange>>) -> Passage {
     let mut passage = Passage::NotSent;
@@ -243,7 +268,8 @@ pub(crate) mod tests {
     pub(crate) fn pdu() -> (Value, String) {
         let pdu = json!({
             "type": "m.room.message", "room_id": "!room", "sender": "@a:a.test", "content": {"body": "x"}, "depth": 1,
-            "origin_server_ts": 1, "hashes": {"sha256": "x"}, "prev_events": [], "auth_events": [], "signatures": {},
+            "origin_server_ts": 1, "hashes": {"sha256": "x"}, "prev_events": [], "auth_events": [],
+            "signatures": {"a.test": {"ed25519:1": "x"}},
         });
         let id = Event::parse(&pdu, "11").unwrap().id().to_owned();
         (pdu, id)
@@ -281,8 +307,11 @@ pub(crate) mod tests {
         second["prev_events"] = json!([first_id]);
         let id = Event::parse(&second, "11").unwrap().id().to_owned();
         let sent = |pdus: &[&Value]| exchange(1, Some(200), &json!({"pdus": pdus}), &json!({}));
-        let missing = |exchanges| view(exchanges).missing_before(&id, Role::A, Role::B);
-        assert_eq!(missing(vec![sent(&[&second])]), Some(first_id));
+        let missing = |exchanges| view(exchanges).lacking_before(&id, Role::A, Role::B);
+        assert_eq!(missing(vec![sent(&[&second])]), Some(Lacking::NeverSent(first_id.clone())));
+        let mut unsigned = first.clone();
+        unsigned["signatures"] = json!({"b.test": {"ed25519:1": "x"}});
+        assert_eq!(missing(vec![sent(&[&unsigned, &second])]), Some(Lacking::Unsigned(first_id)));
         assert_eq!(missing(vec![sent(&[&first, &second])]), None);
         let asked_for = exchange(2, Some(200), &json!({}), &json!({"events": [first]}));
         assert_eq!(missing(vec![sent(&[&second]), asked_for]), None);

@@ -51,6 +51,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "What becomes of state in versions 10 and 11 when a branch comes with older state is on record.",
         weight: Weight::May,
         catalogue: &["SH-12"],
+        requirements: &["SS-MISSING-013"],
         versions: Versions::Only(&["10", "11"]),
         checks: &[
             CheckPlan::new("join-rules", "What becomes of the join rules is what the algorithm comes to."),
@@ -195,8 +196,9 @@ async fn merge(visit: &Visit<'_>, kind: &str, older: &str, newer: &str) -> Resul
         draft_message(room, user, "beyond the gap").after([&mark.id])
     })?;
     visit.mallory.transmit(&visit.host, &[&word]).await?;
+    // Where it is only put on record what becomes of state, so is a gap that is not crossed.
     visit.alice.sees(&word).await.map_err(|failure| match failure {
-        Failure::NotSeen { who, what, .. } => {
+        Failure::NotSeen { who, what, .. } if visit.scene.version_is_from(12) => {
             Failure::Inconclusive(message!("judging.gap-not-crossed", user = who.name, what = what))
         }
         other => other,

@@ -1,6 +1,6 @@
 //! Upper and lower case in server ACLs (client-server API, m.room.server_acl): it has no say.
 
-use super::acls::{host_name, later, open_room, set_acl};
+use super::acls::{bystanders, host_name, later, open_room, set_acl};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -31,9 +31,7 @@ async fn letter_case(scene: &Scene) -> Result<(), Failure> {
     }
     let (allowing, in_allowing) = open_room(&visit).await?;
     let (_, in_free) = open_room(&visit).await?;
-    let carol = visit.host.register("carol").await?;
-    carol.join(&visit.room).await?;
-    alice.sees(join(&visit.room, &carol)).await?;
+    let bystanders = bystanders(&visit).await?;
     set_acl(alice, &visit.room, json!(["*"]), json!([capitals(name)])).await?;
     let admitted = json!([capitals(name), capitals(visit.host.name())]);
     set_acl(alice, &allowing, admitted, json!([])).await?;
@@ -42,7 +40,7 @@ async fn letter_case(scene: &Scene) -> Result<(), Failure> {
         [visit.copy.message("denied")?, in_allowing.message("allowed")?, in_free.message("free")?];
     mallory.transmit(&visit.host, &[&denied, &allowed, &free]).await?;
     alice.sees(&free).await?;
-    let after = later(&visit, &carol).await?;
+    let after = later(&visit, &bystanders).await?;
     scene.check("denied", alice.never_saw(&denied, &after));
     scene.check("allowed", alice.sees(&allowed).await);
     Ok(())

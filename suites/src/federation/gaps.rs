@@ -109,7 +109,7 @@ async fn cut_healed(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// Whether the transaction `exchange` carries the event `id`.
-fn sends(exchange: &Exchange, id: &str, version: &str) -> bool {
+pub(crate) fn sends(exchange: &Exchange, id: &str, version: &str) -> bool {
     let body = exchange.request_body.json().unwrap_or_default();
     holds(&body["pdus"], id, version)
 }

@@ -2,7 +2,7 @@
 
 mod acl_letter_case;
 mod acls;
-mod gaps;
+pub(crate) mod gaps;
 mod ill_founded_rooms;
 mod invites_by_peers;
 mod inviting;

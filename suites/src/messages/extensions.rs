@@ -1,7 +1,10 @@
 //! What servers do not know passes through them (client-server API, events: extensibility).
 
+use samklang_runner::scene::party;
+use samklang_stage::switchboard::{Effect, Fault};
+
 use super::{essence, kept_by_both};
-use crate::prelude::*;
+use crate::{federation::gaps::sends, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -90,21 +93,12 @@ async fn unknown_event(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// Each side sends the same content; the hash in the event as it went over the wire is worked out anew. A receiver who
-/// works out another hash keeps nothing of the content.
+/// works out another hash keeps nothing of the content, or does not believe the transaction.
 async fn content_hash(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let ways = [("of-host", "whole-at-guest", &alice, &bob), ("of-guest", "whole-at-host", &bob, &alice)];
     for (check, check_at_receiver, from, to) in ways {
         let sent = from.send_content(&room, UNKNOWN, particular()).await?;
-        let shown = to.sees(&sent).await?;
-        let differs = || {
-            let failure =
-                to.wrong("pdu.content_changed", message!("fail.content-changed", user = to.name()), &[]);
-            failure.showing(particular(), &shown.event["content"])
-        };
-        let whole = shown.event["content"] == particular();
-        scene.check(check_at_receiver, if whole { Ok(&shown) } else { Err(differs()) });
-
         let pdu = scene.event_on_wire(&sent).await?;
         let stated = pdu.value["hashes"]["sha256"].as_str().unwrap_or_default().to_owned();
         let right = samklang_matrix::content_hash(&pdu.value).unwrap_or_default();
@@ -113,7 +107,46 @@ async fn content_hash(scene: &Scene) -> Result<(), Failure> {
                 from.wrong("pdu.content_hash", message!("fail.content-hash"), pdu.observations.all());
             failure.showing(&right, &stated)
         };
-        scene.check(check, if stated == right { Ok(pdu.observations.clone()) } else { Err(wrong()) });
+        let is_right = stated == right;
+        scene.check(check, if is_right { Ok(pdu.observations.clone()) } else { Err(wrong()) });
+
+        match to.sees(&sent).await {
+            Ok(shown) if shown.event["content"] == particular() => {
+                scene.check(check_at_receiver, Ok(&shown));
+            }
+            Ok(shown) => {
+                let text = message!("fail.content-changed", user = to.name());
+                let failure = to.wrong("pdu.content_changed", text, &[]);
+                let failure = failure.showing(particular(), &shown.event["content"]);
+                scene.check(check_at_receiver, Err::<Observations, _>(failure));
+            }
+            // Who signs content wrongly also signs the transaction wrongly, which nobody has to take.
+            Err(Failure::NotSeen { .. }) if !is_right => {
+                scene.block(check_at_receiver, check);
+                free_the_way(scene, from, to, &sent).await?;
+            }
+            Err(Failure::NotSeen { bound, .. }) => {
+                let (user, seconds) = (to.name(), bound.as_secs());
+                let text = message!("fail.not-seen", user = user, what = sent.what, seconds = seconds);
+                let failure = to.wrong("delivery.not_seen", text, pdu.observations.all());
+                scene.check(check_at_receiver, Err::<Observations, _>(failure));
+                free_the_way(scene, from, to, &sent).await?;
+            }
+            Err(other) => return Err(other),
+        }
     }
     Ok(())
+}
+
+/// A transaction that is refused is repeated until it is taken, and holds up all others. It is acknowledged in the
+/// receiver's place, if it comes once more.
+async fn free_the_way(scene: &Scene, from: &User, to: &User, sent: &Sent) -> Result<(), Failure> {
+    let loss = Fault::on_all(Effect::Lose).from(party(from.role())).to(party(to.role())).when(is_transaction);
+    let _loss = scene.fault(loss)?;
+    let is_gone =
+        |exchange: &Exchange| exchange.fault.is_some() && sends(exchange, &sent.id, scene.room_version());
+    match scene.wire_shows(&sent.what, is_gone).await {
+        Ok(_) | Err(Failure::Inconclusive(_)) => Ok(()),
+        Err(other) => Err(other),
+    }
 }

@@ -206,7 +206,7 @@ async fn shown(visit: &Visit<'_>, feature: &str) -> Result<Shown, Failure> {
             let target = format!("/_matrix/federation/v1/timestamp_to_event/{here}?ts={}&dir=b", now_ms());
             asked(visit, &target, |body| body["event_id"].is_string()).await
         }
-        "presence" => told(visit, edu::online(&copy.user, "probing")).await,
+        "presence" => told(visit, edu::present(&copy.user)).await,
         "receipts" => {
             let hello = alice.send(room, "hello").await?;
             visit.scene.event_on_wire(&hello).await?;

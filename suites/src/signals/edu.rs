@@ -84,6 +84,16 @@ pub(crate) fn online(user: &str, status: &'static str) -> Signal {
     }
 }
 
+/// The same signal, of which it is enough that the user is shown to be online.
+pub(crate) fn present(user: &str) -> Signal {
+    let id = user.to_owned();
+    let listed = move |event: &Value| event["sender"] == *id && event["content"]["presence"] == "online";
+    Signal {
+        shown: shown(&format!("presence of {user}"), Place::Presence, None, listed),
+        ..online(user, "probing")
+    }
+}
+
 /// A message from `sender` to all devices of `to`'s.
 pub(crate) fn to_device(sender: &str, to: &User, message_id: &str, body: &str) -> Signal {
     let (from, text) = (sender.to_owned(), body.to_owned());

@@ -570,3 +570,29 @@ async fn an_upgrade_comes_after_all_else() {
     bench.schedule.play_all(trials, &note).await;
     assert_eq!(*seen.lock().unwrap(), ["fake.quiet", "fake.whole", "fake.upgrade"]);
 }
+
+static PARTED: Scenario = scenario(
+    "fake.parted",
+    &[CheckPlan::new("cause", "What comes first."), CheckPlan::new("rest", "What needs it.")],
+    play!(parted),
+);
+
+async fn parted(scene: &Scene) -> Result<(), Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let room = alice.create_room(Public).await?;
+    let wrong = alice.wrong("fake.cause", message!("blame.shown"), room.done.observations.all());
+    scene.check("cause", Err::<Observed, _>(wrong));
+    scene.block("rest", "cause");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_check_found_wrong_keeps_another_from_being_judged() {
+    let checks = Bench::new("parted", Fault::None).play(&PARTED).await;
+    assert_eq!(names(&checks), [("cause", "fail"), ("flow", "pass"), ("rest", "inconclusive")]);
+    let Verdict::Inconclusive { blocked_by, .. } = &checks["rest"].verdict else {
+        panic!("{:?}", checks["rest"].verdict)
+    };
+    assert_eq!(blocked_by.as_ref().map(CheckId::as_str), Some("fake.parted/cause"));
+}
