@@ -1,4 +1,4 @@
-//! Writes the reports of a made-up run, to look at: `cargo run -p samklang-reports --example specimen -- FOLDER [good|mixed|large|matrix]`.
+//! Writes the reports of a made-up run, to look at: `cargo run -p samklang-reports --example specimen -- FOLDER [good|mixed|large|realistic|matrix|hostile]`.
 
 #[path = "../tests/common/mod.rs"]
 #[expect(clippy::unwrap_used, reason = "shared with the tests")]
@@ -21,6 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let result = match kind.as_deref() {
         Some("good") => common::good(),
+        Some("realistic") => common::realistic(),
+        Some("hostile") => hostile(),
         Some("large") => {
             common::large(&|_| common::fail("client.refused", None, "It was refused.", "a\nb", "a\nc"))
         }
@@ -31,6 +33,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_all(&folder, &reports)?;
     print!("{}", reports.closing(Colour::Never));
     Ok(())
+}
+
+/// A run of a server that says of itself what tries to break the page.
+fn hostile() -> samklang_verdict::ResultFile {
+    let mut result = common::mixed();
+    let version =
+        format!("1.163.2 </title><script>alert(1)</script> \u{202e}{} \u{1f600}", "wide".repeat(100));
+    result.participants[0].answered_version = Some(version);
+    result.settle();
+    result
 }
 
 /// Four vendors whose every pair has ten thousand checks that fail in all ways of blame.

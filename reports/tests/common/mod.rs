@@ -278,3 +278,66 @@ pub fn large(verdict: &dyn Fn(usize) -> Verdict) -> ResultFile {
     };
     run_of((0..10_000).map(make).collect())
 }
+
+/// Ten thousand checks as a run of a much larger suite could have them: in three room versions and from both hosts, most of
+/// them passes that many faults prove, some fails with a difference to read, and a little of everything else.
+pub fn realistic() -> ResultFile {
+    const AREAS: [&str; 10] = [
+        "authentication",
+        "events",
+        "federation",
+        "media",
+        "messages",
+        "privacy",
+        "rooms",
+        "signals",
+        "transactions",
+        "wire",
+    ];
+    const WHO: [&str; 5] =
+        ["A server", "The invited user's server", "A moderator", "The resident server", "Whoever asks"];
+    const DOES: [&str; 6] = [
+        "does not take an event whose signature does not hold, and takes the honest ones after it",
+        "shows the message in the order in which the other server sent it, once and with its own sender",
+        "answers a request that is not signed by its origin with 401 and M_UNAUTHORIZED",
+        "brings what was said while the other server was away, in transactions of at most fifty events",
+        "keeps the room's state as the resolution of its room version has it (rooms/v12)",
+        "passes on a file's bytes, type and name, åäö among them, as they were stored",
+    ];
+    let lines = |odd: &str| -> String {
+        let line = |i| format!("content.users.@user-{i}:a.test: {}\n", if i == 7 { odd } else { "50" });
+        (0..24).map(line).collect()
+    };
+    let verdict = |i: usize| match i % 60 {
+        0..=2 => fail(
+            ["expectation.differs", "delivery.not_seen", "pdu.not_dropped", "client.refused"][i % 4],
+            [Some(Role::A), Some(Role::B), None][i % 3],
+            &format!("Bob was not shown m.room.message \"message {i}\" from alice within 30 s."),
+            &lines("100"),
+            &lines("0"),
+        ),
+        3 => Verdict::Inconclusive {
+            message: message(
+                "The server broke off a call of alice's: the connection was closed before the answer's end.",
+            ),
+            blocked_by: None,
+            bound_ms: Some(30_000),
+        },
+        4..=6 => Verdict::NotApplicable {
+            message: message("Synapse does not declare the feature knock-restricted."),
+        },
+        _ => pass(),
+    };
+    let make = |i: usize| {
+        let row = i / 6;
+        let (scenario, area) = (row / 4, AREAS[row / 4 % AREAS.len()]);
+        let id = format!("{area}.a-story-of-two-servers-{scenario}/part-{}-of-it", row % 4);
+        let title = format!("{} {} ({row}).", WHO[row % WHO.len()], DOES[row % DOES.len()]);
+        let (version, host) = (["10", "11", "12"][i / 2 % 3], [Role::A, Role::B][i % 2]);
+        let mut check = check(&id, &title, version, host, verdict(i * 7 % 9_973));
+        check.proven_by =
+            (0..row % 9 + 1).map(|fault| format!("a-mistake-of-a-server-{}", row % 90 + fault)).collect();
+        check
+    };
+    run_of((0..10_000).map(make).collect())
+}

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     all,
-    common::{self, HOSTILE, fail, good, large, mixed, pass},
+    common::{self, HOSTILE, fail, good, large, mixed, pass, realistic},
     junit::elements,
     made,
 };
@@ -129,8 +129,12 @@ fn ten_thousand_checks_stay_one_bearable_page() {
         blocked_by: None,
         bound_ms: None,
     };
-    let runs: [(&str, ResultFile); 3] =
-        [("pass", large(&|_| pass())), ("fail", large(&failing)), ("inconclusive", large(&unsure))];
+    let runs: [(&str, ResultFile); 4] = [
+        ("pass", large(&|_| pass())),
+        ("fail", large(&failing)),
+        ("inconclusive", large(&unsure)),
+        ("realistic", realistic()),
+    ];
     for (name, result) in &runs {
         let html = made(result).html;
         assert!(html.len() < 5_000_000, "{name}: {}", html.len());

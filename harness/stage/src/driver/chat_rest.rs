@@ -222,6 +222,7 @@ impl ChatRestSession {
         let told = self.line.get("subscriptions.get").await?;
         for subscription in told.list("update")? {
             if let Some(rid) = subscription["rid"].as_str()
+                && is_federated(&subscription)
                 && self.matrix_id(rid).await.is_ok_and(|id| id.value == room)
             {
                 return Ok(rid.to_owned());
@@ -322,9 +323,7 @@ impl ChatRestSession {
             let known = lock(&self.rooms).iter().find(|(_, own)| *own == rid).map(|(id, _)| id.clone());
             let room = match known {
                 Some(room) => room,
-                None if subscription["federated"] == true || subscription["federation"].is_object() => {
-                    self.matrix_id(rid).await?.value
-                }
+                None if is_federated(&subscription) => self.matrix_id(rid).await?.value,
                 None => continue,
             };
             let invited = subscription["status"] == "INVITED";
@@ -363,6 +362,11 @@ impl ChatRestSession {
             news.push(Happening { place, room: Some(room.to_owned()), event, exchange });
         }
     }
+}
+
+/// Whether a subscription is to a room that federation knows.
+fn is_federated(subscription: &Value) -> bool {
+    subscription["federated"] == true || subscription["federation"].is_object()
 }
 
 /// What was wrong with the last answer; something there was, since it was asked.

@@ -82,6 +82,25 @@ fn a_good_descriptor_is_read_in_full() {
 }
 
 #[test]
+fn what_is_handed_to_a_server_and_what_runs_beside_it_is_read() {
+    let more = "secrets = [\"PATH\", \"SAMKLANG_NO_SUCH_LICENCE\"]\nstorage = \"/var/lib/fake\"\nmemory_mb =";
+    let beside =
+        "\n[[container.beside]]\nimage = \"mongo:8.0\"\ncommand = [\"mongod\"]\nmemory_mb = 64\n\n[ready]";
+    let with = GOOD.replacen("memory_mb =", more, 1).replacen("\n[ready]", beside, 1);
+    let vendor = Scratch::with(&with).load().unwrap();
+    let container = vendor.container().unwrap();
+    assert_eq!((container.storage.as_deref(), container.beside.len()), (Some("/var/lib/fake"), 1));
+    assert_eq!(container.beside[0].command, ["mongod"]);
+    let blocked = vendor.is_not_blocked().unwrap_err();
+    assert_eq!((blocked.class, blocked.exit_code()), (Class::Blocked, 2));
+    assert!(blocked.to_string().contains("SAMKLANG_NO_SUCH_LICENCE"), "{blocked}");
+    for (right, wrong) in [("mongo:8.0", "mongo"), ("/var/lib/fake", "data"), ("\"PATH\"", "\"a b\"")] {
+        let problem = Scratch::with(&with.replacen(right, wrong, 1)).load().unwrap_err();
+        assert_eq!(problem.class, Class::Configuration, "{wrong}: {problem}");
+    }
+}
+
+#[test]
 fn an_image_alone_is_a_vendor_that_declares_what_is_obligatory() {
     let vendor = Vendor::of_image("acme/complement-homeserver:2.4.0").unwrap();
     assert_eq!(

@@ -87,7 +87,10 @@ impl Bench {
         role: Role,
         version: &str,
     ) -> Result<Arc<dyn Listening>, Problem> {
-        let cast = cast(role, version);
+        self.start_as(cast(role, version), storage).await
+    }
+
+    pub(crate) async fn start_as(&self, cast: Cast, storage: Storage) -> Result<Arc<dyn Listening>, Problem> {
         self.deployer.prepare(&cast, &|_| {}).await?;
         let leaf = Leaf { cert_pem: "certificate".into(), key_pem: "key".into() };
         let start = Start {
@@ -116,11 +119,15 @@ impl Bench {
 }
 
 pub(crate) fn cast(role: Role, version: &str) -> Cast {
+    cast_as("pebble", role, version)
+}
+
+pub(crate) fn cast_as(vendor: &str, role: Role, version: &str) -> Cast {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let shelf = VendorShelf::new([root.join("fixtures/vendors"), root.join("docker")]);
     Cast {
         role,
-        vendor: Arc::new(shelf.load("pebble").unwrap()),
+        vendor: Arc::new(shelf.load(vendor).unwrap()),
         version: version.to_owned(),
         image: None,
         upgrade_to: None,

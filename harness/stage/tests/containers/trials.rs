@@ -20,16 +20,17 @@ use samklang_stage::{
 use samklang_verdict::{Class, Role};
 
 use crate::{
-    bench::{Bench, ask, block_on, cast, new_root},
+    bench::{Bench, ask, block_on, cast, cast_as, new_root},
     helper::Helper,
 };
 
 type Play = fn();
 
 /// Every trial with its name.
-pub(crate) const ALL: [(&str, Play); 13] = [
+pub(crate) const ALL: [(&str, Play); 14] = [
     ("a_server_starts_with_the_contracts_files_and_stops", || block_on(starts_and_stops())),
     ("another_version_takes_over_the_storage_which_goes_with_the_run", || block_on(taken_over())),
+    ("a_server_reaches_what_runs_beside_it_and_its_secret_reaches_no_log", || block_on(beside())),
     ("a_server_has_no_way_off_the_runs_network", || block_on(no_way_off())),
     ("servers_reach_one_another_directly_only_when_they_are_to", || block_on(direct())),
     ("a_server_is_bounded_and_has_no_capabilities", || block_on(bounded())),
@@ -42,6 +43,23 @@ pub(crate) const ALL: [(&str, Play); 13] = [
     ("an_engine_that_is_silent_at_first_is_told_in_bounded_time", || block_on(silent_engine())),
     ("an_engine_that_dies_in_mid_run_is_told_in_bounded_time", || block_on(dying_engine())),
 ];
+
+async fn beside() {
+    let bench = Bench::new(false).await;
+    let server = bench.start_as(cast_as("cairn", Role::A, "1.0.0"), Storage::Own).await.unwrap();
+    assert_eq!(
+        waiting::until(Duration::from_secs(10), async || {
+            Some(ask(server.client(), "hello").await).filter(|answer| answer != "nobody")
+        })
+        .await
+        .as_deref(),
+        Ok("from beside")
+    );
+    server.stop().await.unwrap();
+    let log = fs::read_to_string(server.log().unwrap()).unwrap();
+    assert!(log.contains("cairn has <redacted>!"), "{log}");
+    bench.close().await;
+}
 
 async fn taken_over() {
     let bench = Bench::new(false).await;

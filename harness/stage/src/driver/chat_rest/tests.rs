@@ -51,6 +51,7 @@ impl StandIn {
                     .to_string(),
             ),
             "groups.create" => well(json!({"group": {"_id": "rid1", "t": "p", "federated": true}})),
+            "rooms.info" if !path.ends_with("=rid1") => well(json!({"room": {"_id": "GENERAL", "t": "c"}})),
             "rooms.info" => well(
                 json!({"room": {"_id": "rid1", "federated": true, "federation": {"version": 1, "mrid": "!one:a.test"}}}),
             ),
@@ -253,17 +254,14 @@ async fn no_token_and_no_password_is_on_record() {
 
 #[tokio::test]
 async fn a_refusal_is_one_whatever_its_status() {
-    let no = r#"{"success":false,"error":"The license is not there","errorType":"error-not-allowed"}"#;
-    for (otherwise, status) in [
-        (
-            &[("groups.create", 200, r#"{"success":false,"error":"no","errorType":"error-not-allowed"}"#)]
-                as Otherwise,
-            400,
-        ),
-        (&[("groups.create", 403, r#"{"success":false,"error":"no","errorType":"error-not-allowed"}"#)], 403),
-    ] {
+    const NO: &str = r#"{"success":false,"error":"no","errorType":"error-not-allowed"}"#;
+    let answers: [(Otherwise, u16); 2] =
+        [(&[("groups.create", 200, NO)], 400), (&[("groups.create", 403, NO)], 403)];
+    for (otherwise, status) in answers {
         let (alice, ..) = alice(otherwise).await;
-        let Err(CallError::Refused(refusal)) = alice.create_room(&plan()).await else { panic!("{no}") };
+        let Err(CallError::Refused(refusal)) = alice.create_room(&plan()).await else {
+            panic!("not refused")
+        };
         assert_eq!((refusal.status, refusal.errcode.as_str()), (status, "error-not-allowed"));
     }
 }
