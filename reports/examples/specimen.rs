@@ -15,6 +15,7 @@ use samklang_verdict::{Catalogue, MatrixFile, Met, Role, pairs};
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let folder = PathBuf::from(args.next().ok_or("which folder?")?);
+    std::fs::create_dir_all(&folder)?;
     let kind = args.next();
     if kind.as_deref() == Some("matrix") {
         return matrix(&folder);

@@ -65,3 +65,25 @@ async fn what_a_server_echoes_of_a_secret_is_not_read() {
     let same = |text: &str| without(text.into(), b"abc") == text.as_bytes();
     assert!(same("") && same("ab") && same("ab c") && !same("xabc"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_calls_a_server_that_is_away_waits_until_it_is_back_at_its_new_address() {
+    let inside: Arc<dyn Embedded> = Arc::new(Slow { refusals: 0, asked: AtomicUsize::new(0) });
+    let api = ApiClient::inside(inside, "a.test", Party::Server { role: Role::A }, Recorder::new());
+    let request = || Request::get("http://a.test/x").header("authorization", "Bearer x").body(vec![]).unwrap();
+    let whereabouts = api.whereabouts();
+    whereabouts.leave();
+    let call = api.call(Party::Harness, request(), Duration::from_secs(5)).await;
+    assert!(matches!(call, Err(CallError::Broken { .. })), "{call:?}");
+    let call = tokio::spawn({
+        let api = api.clone();
+        let request = request();
+        async move { api.call(Party::Harness, request, CALL_BOUND).await }
+    });
+    let_pass(Duration::from_secs(10)).await;
+    assert!(!call.is_finished());
+    whereabouts.come_back(Some("127.0.0.1:9".parse().unwrap()));
+    assert_eq!(call.await.unwrap().unwrap().status, 200);
+    let uri = moved(&"http://a.test/x?y=z".parse().unwrap(), "127.0.0.1:9".parse().unwrap()).unwrap();
+    assert_eq!(uri.to_string(), "http://127.0.0.1:9/x?y=z");
+}
