@@ -135,9 +135,13 @@ fn test(scenarios: Option<Vec<&'static Scenario>>) -> Selftest {
     }
 }
 
+fn deployer(deployer: impl Deployer + 'static) -> Arc<dyn Deployer> {
+    Arc::new(deployer)
+}
+
 fn hold(control: Control) {
     let test = test(None);
-    let showing = test.show(&Controlled(control)).unwrap();
+    let showing = test.show(&deployer(Controlled(control))).unwrap();
     let green: Vec<_> = showing.green().collect();
     assert!(green.is_empty(), "{control:?} passes {green:#?}");
     // All of the suite was held against it.
@@ -198,7 +202,7 @@ async fn canary(scene: &Scene) -> Result<(), Failure> {
 
 #[test]
 fn what_no_server_can_do_none_is_said_to_do() {
-    let showing = test(Some(vec![&CANARY])).show(&EmbeddedDeployer::default()).unwrap();
+    let showing = test(Some(vec![&CANARY])).show(&deployer(EmbeddedDeployer::default())).unwrap();
     for (name, reason) in
         [("said", None), ("unsaid", Some("delivery.not_seen")), ("unshown", Some("delivery.leaked"))]
     {
@@ -221,7 +225,7 @@ fn the_same_seed_brings_the_same_verdicts() {
     let chosen: Vec<_> =
         scenarios.filter(|scenario| matches!(scenario.area(), "rooms" | "signals")).collect();
     for fault in [None, Some(Fault::PdusSentToLeavers)] {
-        let seen = || test(Some(chosen.clone())).show(&EmbeddedDeployer::new(fault)).unwrap().seen;
+        let seen = || test(Some(chosen.clone())).show(&deployer(EmbeddedDeployer::new(fault))).unwrap().seen;
         let (first, second) = (seen(), seen());
         assert!(first.len() > 100, "{}", first.len());
         let red = |seen: &BTreeMap<_, CameTo>| seen.values().any(|came| matches!(came, CameTo::Fail(..)));

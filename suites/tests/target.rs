@@ -16,7 +16,7 @@ use samklang_runner::{
     scenario::Need,
 };
 use samklang_stage::{
-    deploy::{Terms, embedded::EmbeddedDeployer},
+    deploy::{Deployer, Terms, embedded::EmbeddedDeployer},
     waiting::runtime_of_its_own_time,
 };
 use samklang_suites::{BUILT_FROM, setting};
@@ -121,7 +121,7 @@ fn without_consent_no_peer_meets_the_server_and_nothing_disturbs_it() {
     };
     let suite = Arc::new(suite);
     let (_, stop) = watch::channel(false);
-    let deployer = EmbeddedDeployer::default();
+    let deployer: Arc<dyn Deployer> = Arc::new(EmbeddedDeployer::default());
     let runtime = runtime_of_its_own_time().unwrap();
     let result = runtime.block_on(run::run(&order, Arc::clone(&suite), &deployer, &Deaf, stop)).unwrap();
     let evidence = fs::read_dir(output.join("evidence")).unwrap().flatten();

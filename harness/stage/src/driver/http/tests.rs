@@ -70,7 +70,8 @@ async fn what_a_server_echoes_of_a_secret_is_not_read() {
 async fn who_calls_a_server_that_is_away_waits_until_it_is_back_at_its_new_address() {
     let inside: Arc<dyn Embedded> = Arc::new(Slow { refusals: 0, asked: AtomicUsize::new(0) });
     let api = ApiClient::inside(inside, "a.test", Party::Server { role: Role::A }, Recorder::new());
-    let request = || Request::get("http://a.test/x").header("authorization", "Bearer x").body(vec![]).unwrap();
+    let request =
+        || Request::get("http://a.test/x").header("authorization", "Bearer x").body(vec![]).unwrap();
     let whereabouts = api.whereabouts();
     whereabouts.leave();
     let call = api.call(Party::Harness, request(), Duration::from_secs(5)).await;
