@@ -194,7 +194,11 @@ fn is_upgraded(role: Role, casts: &[Cast]) -> bool {
 /// what one does the others do.
 fn hosts_in_turn(role: Role, kind: Kind, turn: &str, judged: &[&Cast]) -> bool {
     let Some(cast) = judged.iter().find(|cast| cast.role == role) else {
-        return !matches!(kind, Kind::Peer | Kind::Passive);
+        return match kind {
+            Kind::Peer => false,
+            Kind::Passive => judged.is_empty(),
+            _ => true,
+        };
     };
     let is_same = |other: &&&Cast| other.vendor.name == cast.vendor.name && other.version == cast.version;
     let same: Vec<_> = judged.iter().filter(is_same).collect();

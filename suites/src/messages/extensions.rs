@@ -33,6 +33,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "Content that canonical JSON is particular about crosses the wire with a content hash that fits it.",
         catalogue: &["MS-01", "MS-18"],
         requirements: &["SS-CJSON-001", "SS-CJSON-002", "SS-CJSON-003", "SS-CJSON-006", "SS-CJSON-007"],
+        versions: Versions::Newest,
         // Who signs such content wrongly signs every transaction that holds it wrongly, and repeats it for ever.
         needs: &[Need::Wire, Need::LastOfAll],
         checks: &[

@@ -450,7 +450,17 @@ async fn a_room_of_a_version_that_is_not_made_makes_it_not_applicable() {
 
 /// The hosts of a play of two servers, B in this version.
 fn hosts(version: &str, subjects: &[Role], selection: &Selection) -> Vec<Role> {
-    let suite = Bench::new("hosts", Fault::None).schedule.suite;
+    hosts_of(&TALK, version, subjects, selection)
+}
+
+fn hosts_of(
+    scenario: &'static Scenario,
+    version: &str,
+    subjects: &[Role],
+    selection: &Selection,
+) -> Vec<Role> {
+    let mut suite = Bench::new("hosts", Fault::None).schedule.suite;
+    Arc::get_mut(&mut suite).unwrap().scenarios = vec![scenario];
     let other = Cast { version: version.into(), ..world::cast(Role::B) };
     let trials = plan(&suite, selection, &[world::cast(Role::A), other], subjects, false).unwrap();
     assert!(trials.iter().all(|trial| trial.obstacle.is_none()), "{trials:?}");
@@ -467,6 +477,18 @@ fn servers_of_one_kind_take_turns_as_hosts_when_both_are_judged() {
     for host in both {
         assert_eq!(hosts(&same, &both, &Selection { hosts: vec![host], ..any.clone() }), [host]);
     }
+}
+
+static HEARD: Scenario =
+    Scenario { id: "fake.heard", title: "A rule.", catalogue: &["X"], ..Scenario::PASSIVE };
+
+#[test]
+fn traffic_of_one_that_is_judged_is_judged_once_whoever_hosts() {
+    let any = Selection::default();
+    assert_eq!(hosts_of(&HEARD, "0.9.0", &[Role::B], &any), [Role::B]);
+    assert_eq!(hosts_of(&HEARD, "0.9.0", &[Role::A, Role::B], &any), [Role::A, Role::B]);
+    let elsewhere = Selection { hosts: vec![Role::A], ..any };
+    assert_eq!(hosts_of(&HEARD, "0.9.0", &[Role::B], &elsewhere), [Role::A]);
 }
 
 #[tokio::test]
