@@ -31,6 +31,9 @@ use crate::{
 /// This program's own version, as results have it.
 pub const SAMKLANG: &str = env!("CARGO_PKG_VERSION");
 
+/// The place of the first upgrade: behind all that is played before it, and again.
+const UPGRADES: usize = 1_000_000;
+
 /// Where the time of a run went.
 #[derive(Default)]
 struct Clock {
@@ -159,11 +162,24 @@ async fn play(
     };
     let tally = Tally::new(order, suite, participants);
     let heard = |played: &Played| observer.hear(&tally.told(played));
+    // What failed is played again on the version that it failed on, so that an upgrade waits for that.
+    let (upgrades, trials): (Vec<_>, Vec<_>) =
+        trials.into_iter().partition(|trial| trial.scenario.is_upgrade());
     let mut ending = schedule.play_all(trials, &heard).await;
     if ending.casualty.is_none() {
         let again = |trial: &str| observer.hear(&Event::Again { trial: trial.to_owned() });
         schedule.classify(&mut ending.played, &|played| tally.is_news(played), &again).await;
     }
+    let after = match &ending.casualty {
+        None => schedule.play_all_from(UPGRADES, upgrades, &heard).await,
+        Some(_) => {
+            let gone = Verdict::NotRun { message: message!("run.stage-gone") };
+            let played = upgrades.into_iter().map(|trial| Played::unplayed(trial, &gone)).collect();
+            Ending { played, casualty: None }
+        }
+    };
+    ending.played.extend(after.played);
+    ending.casualty = ending.casualty.or(after.casualty);
     ending
 }
 

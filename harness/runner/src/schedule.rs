@@ -138,6 +138,16 @@ pub struct Ending {
 impl Schedule {
     /// Plays all of `trials` and tells `heard` of each that has ended.
     pub async fn play_all(&self, trials: Vec<Trial>, heard: &(dyn Fn(&Played) + Sync)) -> Ending {
+        self.play_all_from(0, trials, heard).await
+    }
+
+    /// As [`Self::play_all`], where others were played before on the same stage, fewer than `first`.
+    pub async fn play_all_from(
+        &self,
+        first: usize,
+        trials: Vec<Trial>,
+        heard: &(dyn Fn(&Played) + Sync),
+    ) -> Ending {
         let total = trials.len();
         let mut results: Vec<Option<Played>> = Vec::with_capacity(total);
         results.resize_with(total, || None);
@@ -169,7 +179,7 @@ impl Schedule {
             let over = &over;
             let plays = batch
                 .into_iter()
-                .map(|(place, trial)| async move { (place, self.play(place, trial, over).await) });
+                .map(|(place, trial)| async move { (place, self.play(first + place, trial, over).await) });
             let mut ended = futures_util::stream::iter(plays).buffer_unordered(width);
             while let Some((place, played)) = ended.next().await {
                 heard(&played);
