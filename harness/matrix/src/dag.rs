@@ -157,13 +157,12 @@ impl Room {
     /// When it cannot be resolved.
     pub fn state_at(&self, prev_events: &[String]) -> Result<StateMap, RoomError> {
         let states: Vec<_> = prev_events.iter().filter_map(|id| self.state_after(id)).collect();
-        let algorithm = match self.quirk {
-            Some(Quirk::KeepsSmallestState) => {
-                return Ok(states.into_iter().min_by_key(StateMap::len).unwrap_or_default());
-            }
-            Some(Quirk::ResolvesByV2) => StateResolution::V2,
-            _ => self.version.state_resolution(),
-        };
+        let differ = states.len() > 1;
+        if differ && self.has(Quirk::KeepsSmallestState) {
+            return Ok(states.into_iter().min_by_key(StateMap::len).unwrap_or_default());
+        }
+        let by_v2 = differ && self.has(Quirk::ResolvesByV2);
+        let algorithm = if by_v2 { StateResolution::V2 } else { self.version.state_resolution() };
         Ok(resolve_by(algorithm, &states, &self.pool())?)
     }
 

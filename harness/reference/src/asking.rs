@@ -5,7 +5,7 @@ use samklang_matrix::{HeaderForge, Quoting, RequestSignature, SigningKey};
 use serde_json::{Value, json};
 
 use crate::{
-    fault::{Endpoint, Fault, is_part_of, misshapen},
+    fault::{Endpoint, Fault, left_out, misshapen},
     homeserver::Homeserver,
     transport::{Answer, NoAnswer},
 };
@@ -43,7 +43,7 @@ impl Homeserver {
 
     /// Whether a feature is left out to which alone this path or type of signals belongs.
     pub(crate) fn leaves_out(&self, what: &str) -> bool {
-        matches!(self.fault(), Some(Fault::LeftOut(feature)) if is_part_of(feature, what))
+        left_out(what).any(|fault| self.has(fault))
     }
 
     /// The `Authorization` header for a request of its own, to be sent as it is or bent.

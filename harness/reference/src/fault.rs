@@ -84,10 +84,12 @@ macro_rules! faults {
 mod forms;
 mod offers;
 mod own;
+mod reach;
 mod rules;
 
+pub use self::reach::reached;
 pub use self::{forms::Endpoint, own::Fault};
-pub(crate) use self::{forms::misshapen, offers::is_part_of};
+pub(crate) use self::{forms::misshapen, offers::left_out, reach::note};
 
 impl Fault {
     /// All of them.

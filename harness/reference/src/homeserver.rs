@@ -19,7 +19,7 @@ use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
     client::{Directory, Files, Users},
-    fault::Fault,
+    fault::{Fault, note},
     held_room::HeldRoom,
     outbox::Outbox,
     signals::{devices::DeviceLists, presence::Presences, receipts::Receipts, typing::Typing},
@@ -187,6 +187,7 @@ impl Known {
 
     /// Whether it is shown with this fault.
     pub(crate) fn has(&self, fault: Fault) -> bool {
+        note(fault);
         self.fault == Some(fault)
     }
 }
@@ -251,9 +252,9 @@ impl Homeserver {
     /// # Errors
     /// When no key can be made, where that is its mistake.
     pub fn restarted(&self, transport: Box<dyn Transport>) -> Result<Arc<Self>, KeyDocumentError> {
-        let key = match self.fault {
-            Some(Fault::KeyMadeAnew) => Arc::new(SigningKey::generate("anew")?),
-            _ => Arc::clone(&self.key),
+        let key = match self.has(Fault::KeyMadeAnew) {
+            true => Arc::new(SigningKey::generate("anew")?),
+            false => Arc::clone(&self.key),
         };
         let mut known = std::mem::take(&mut *self.known());
         known.restarted = true;
@@ -305,11 +306,8 @@ impl Homeserver {
 
     /// Whether it has this fault.
     pub(crate) fn has(&self, fault: Fault) -> bool {
+        note(fault);
         self.fault == Some(fault)
-    }
-
-    pub(crate) fn fault(&self) -> Option<Fault> {
-        self.fault
     }
 
     pub(crate) fn is_live(&self) -> bool {

@@ -23,7 +23,7 @@ mod visible;
 mod waiting;
 
 pub use answering::decoded;
-pub use fault::{Endpoint, Fault};
+pub use fault::{Endpoint, Fault, reached};
 pub use homeserver::{Homeserver, Invite, Received, now_ms};
 pub use joining::{Obstacle, Taken, make_target, segment, send_target};
 pub use peer::{Peer, Unexpected};

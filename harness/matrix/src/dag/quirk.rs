@@ -1,7 +1,7 @@
 //! Mistakes that a server may make in judging events, for servers that are to make one. A room without a quirk is judged
 //! as the specification has it.
 
-use std::sync::OnceLock;
+use std::{cell::RefCell, collections::BTreeSet, sync::OnceLock};
 
 use super::Room;
 use crate::{Breach, BreachReason, Rule};
@@ -43,6 +43,24 @@ pub enum Quirk {
     KeepsSmallestState,
 }
 
+thread_local! {
+    /// The mistakes that rooms on this thread were asked about, while somebody wants to know.
+    static ASKED: RefCell<Option<BTreeSet<Quirk>>> = const { RefCell::new(None) };
+}
+
+impl Quirk {
+    /// The mistakes that would have made a difference to what `act` does on this thread: rooms came to where they are made.
+    pub fn reached<T>(act: impl FnOnce() -> T) -> (T, BTreeSet<Self>) {
+        ASKED.set(Some(BTreeSet::new()));
+        let came_to = act();
+        (came_to, ASKED.take().unwrap_or_default())
+    }
+
+    fn note(self) {
+        ASKED.with_borrow_mut(|asked| asked.as_mut().is_some_and(|asked| asked.insert(self)));
+    }
+}
+
 impl Room {
     /// The room, judged with a mistake from now on.
     #[must_use]
@@ -54,6 +72,7 @@ impl Room {
 
     /// Whether it is judged with this mistake.
     pub fn has(&self, quirk: Quirk) -> bool {
+        quirk.note();
         self.quirk == Some(quirk)
     }
 

@@ -1,6 +1,6 @@
 //! What a server may be declared to offer, and leave out all the same.
 
-use super::forms::fits;
+use super::{Fault, forms::fits};
 
 /// A feature by its word in a vendor's descriptor, the section of the specification that it is in, and what nobody needs for
 /// anything else: endpoints below `/_matrix/` and types of signals.
@@ -41,8 +41,13 @@ pub(super) fn section(feature: &str) -> &'static str {
     OFFERS.iter().find(|(word, ..)| *word == feature).map_or("", |(_, section, _)| section)
 }
 
-/// Whether `what`, a path or a type of signals, is there for nothing but this feature.
-pub(crate) fn is_part_of(feature: &str, what: &str) -> bool {
+/// The mistakes of leaving a feature out to which alone `what`, a path or a type of signals, belongs.
+pub(crate) fn left_out(what: &str) -> impl Iterator<Item = Fault> {
+    words().filter(move |feature| is_part_of(feature, what)).map(Fault::LeftOut)
+}
+
+/// Whether `what` is there for nothing but this feature.
+fn is_part_of(feature: &str, what: &str) -> bool {
     let what = what.strip_prefix("/_matrix/").unwrap_or(what);
     let mut parts = OFFERS.iter().filter(|(word, ..)| *word == feature).flat_map(|(.., parts)| *parts);
     parts.any(|part| fits(part, what))

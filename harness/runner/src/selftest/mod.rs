@@ -107,7 +107,7 @@ impl Selftest {
     pub fn play(&self, heard: &(dyn Fn(&Showing, usize) + Sync)) -> Result<Played, Problem> {
         let (honest, sample) = (self.show(&play::embedded(None))?, self.sample());
         let is_green = honest.troubles().next().is_none();
-        let faulty = if is_green { self.faulty(&honest, sample.as_ref()) } else { vec![] };
+        let faulty = if is_green { self.faulty(&honest, sample.as_ref())? } else { vec![] };
         let all = faulty.len() + 1;
         heard(&honest, all);
         let mut matrix = play::side_by_side(self, &faulty, &honest, &|showing| heard(showing, all))?;
@@ -121,15 +121,18 @@ impl Selftest {
         Ok(Played { honest, matrix, sample })
     }
 
-    /// The faults that are played, and where.
-    fn faulty(&self, honest: &Showing, sample: Option<&Sample>) -> Vec<(Fault, Places)> {
-        let everywhere = Places::of(honest);
-        let places = |fault: &Fault| match sample {
-            Some(sample) => sample.places(&fault.name()),
-            None => everywhere.clone(),
+    /// The faults that are played, and where: a scenario in which the honest server never comes by the mistake would show
+    /// nothing of it.
+    fn faulty(&self, honest: &Showing, sample: Option<&Sample>) -> Result<Vec<(Fault, Places)>, Problem> {
+        let faults = self.faults.iter().copied();
+        let faulty: Vec<_> = match sample {
+            Some(sample) => faults.map(|fault| (fault, sample.places(&fault.name()))).collect(),
+            None => {
+                let mut reach = play::reach(self, &Places::of(honest))?;
+                faults.filter_map(|fault| Some((fault, reach.remove(&fault)?))).collect()
+            }
         };
-        let faulty = self.faults.iter().map(|fault| (*fault, places(fault)));
-        faulty.filter(|(_, places)| !places.0.is_empty()).collect()
+        Ok(faulty.into_iter().filter(|(_, places)| !places.0.is_empty()).collect())
     }
 
     /// The faults of which a quick test missed something, to be played everywhere: some mistakes show only where many
@@ -213,6 +216,20 @@ impl Places {
             }
         }
         places
+    }
+
+    /// Each of them alone.
+    fn each(&self) -> impl Iterator<Item = Self> {
+        let pairs =
+            self.0.iter().flat_map(|(scenario, versions)| versions.iter().map(move |it| (scenario, it)));
+        pairs.map(|(scenario, version)| Self(BTreeMap::from([(scenario.clone(), [version.clone()].into())])))
+    }
+
+    /// These and those.
+    fn extend(&mut self, others: Self) {
+        for (scenario, versions) in others.0 {
+            self.0.entry(scenario).or_default().extend(versions);
+        }
     }
 
     /// Adds a scenario in a room version.

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use samklang_reference::Fault;
+use samklang_reference::{Fault, reached};
 use samklang_stage::{
     deploy::{Deployer, embedded::EmbeddedDeployer},
     stage::{Logs, Stage},
@@ -19,10 +19,7 @@ use samklang_stage::{
 use samklang_verdict::{CheckId, ExchangeId, Problem, Role, ScenarioId, Verdict, message};
 use tokio::sync::watch;
 
-use super::{
-    CameTo, Places, Selftest, Showing, Spot,
-    matrix::{Kill, KillMatrix},
-};
+use super::{CameTo, Places, Selftest, Showing, Spot, matrix::KillMatrix};
 use crate::{
     plan::{Trial, plan},
     scenario::{Kind, Versions},
@@ -32,42 +29,69 @@ use crate::{
 /// How many scenarios share a stage at a time: they wait for each other's servers, which costs no time here.
 const SIDE_BY_SIDE: usize = 6;
 
-/// Plays a server with each of these faults, in its places, as many at a time as there are jobs, and keeps what was
-/// noticed.
+/// Has all servers inside this program, the one in role A with this fault.
+pub(super) fn embedded(fault: Option<Fault>) -> Arc<dyn Deployer> {
+    Arc::new(EmbeddedDeployer::new(fault))
+}
+
+/// Plays a server with each of these faults, in its places, and keeps what was noticed.
 pub(super) fn side_by_side(
     test: &Selftest,
     faulty: &[(Fault, Places)],
     honest: &Showing,
     heard: &(dyn Fn(&Showing) + Sync),
 ) -> Result<KillMatrix, Problem> {
+    let kills = each(test, faulty, |(fault, places)| {
+        let showing = show(test, Some(*fault), Some(places), &embedded(Some(*fault)))?;
+        heard(&showing);
+        Ok(showing.kills(honest).collect::<Vec<_>>())
+    })?;
+    Ok(kills.into_iter().flatten().collect())
+}
+
+/// Of each fault, where an honest server comes by it: each place is played alone, and the rules about all traffic belong to
+/// whatever brings the fault onto the wire.
+pub(super) fn reach(test: &Selftest, everywhere: &Places) -> Result<BTreeMap<Fault, Places>, Problem> {
+    let is_passive =
+        |place: &Places| test.suite.scenarios.iter().any(|it| it.kind == Kind::Passive && place.name(it.id));
+    let (passive, active): (Vec<_>, Vec<_>) = everywhere.each().partition(is_passive);
+    let found = each(test, &active, |place| {
+        let (shown, faults) = reached(|| show(test, None, Some(place), &embedded(None)));
+        shown.map(|_| (place.clone(), faults))
+    })?;
+    let mut reach: BTreeMap<Fault, Places> = BTreeMap::new();
+    for (place, faults) in found {
+        for fault in faults {
+            reach.entry(fault).or_default().extend(place.clone());
+        }
+    }
+    for places in reach.values_mut() {
+        passive.iter().for_each(|place| places.extend(place.clone()));
+    }
+    Ok(reach)
+}
+
+/// Does `work` for each of `items`, as many at a time as there are jobs, each on a thread of its own.
+fn each<T: Sync, U: Send>(
+    test: &Selftest,
+    items: &[T],
+    work: impl Fn(&T) -> Result<U, Problem> + Sync,
+) -> Result<Vec<U>, Problem> {
     let next = AtomicUsize::new(0);
-    let ended: Mutex<Vec<Result<Vec<Kill>, Problem>>> = Mutex::default();
-    let work = || {
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some((fault, places)) = faulty.get(place) else { return };
-            let showing = show(test, Some(*fault), Some(places), &embedded(Some(*fault)));
-            let kills = showing.map(|showing| {
-                heard(&showing);
-                showing.kills(honest).collect()
-            });
-            ended.lock().unwrap_or_else(PoisonError::into_inner).push(kills);
+    let ended: Mutex<Vec<Result<U, Problem>>> = Mutex::default();
+    let worker = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let done = work(item);
+            ended.lock().unwrap_or_else(PoisonError::into_inner).push(done);
         }
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> =
-            (0..test.jobs.clamp(1, faulty.len().max(1))).map(|_| scope.spawn(work)).collect();
+            (0..test.jobs.clamp(1, items.len().max(1))).map(|_| scope.spawn(worker)).collect();
         workers.into_iter().try_for_each(|worker| worker.join())
     })
     .map_err(|_| Problem::harness(message!("selftest.panicked")))?;
-    let kills: Result<Vec<_>, _> =
-        ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect();
-    Ok(kills?.into_iter().flatten().collect())
-}
-
-/// Has all servers inside this program, the one in role A with this fault.
-pub(super) fn embedded(fault: Option<Fault>) -> Arc<dyn Deployer> {
-    Arc::new(EmbeddedDeployer::new(fault))
+    ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect()
 }
 
 /// Plays one server, which `deployer` brings up in role A, in these places, or everywhere.
