@@ -100,9 +100,21 @@ struct Shown {
     observation: Observation,
 }
 
+/// Mallory is in Alice's public room, by invite: whether he would have come in without one is what is asked.
+async fn invited_visit(scene: &Scene) -> Result<Visit<'_>, Failure> {
+    let [host] = scene.servers()?;
+    let alice = host.register("alice").await?;
+    let room = alice.create_room(Public).await?;
+    let mallory = scene.peer("mallory").await?;
+    alice.invite_by_id(&room, &mallory.user("mallory")).await?;
+    let copy = mallory.join(&host, &room, "mallory").await?;
+    alice.sees(state(&room, "m.room.member", &copy.user)).await?;
+    Ok(Visit { scene, host, alice, room, mallory, copy })
+}
+
 /// Each feature that is declared is asked for.
 async fn features_as_declared(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let visit = invited_visit(scene).await?;
     let vendor = &visit.host.server.cast.vendor;
     for feature in FEATURES {
         let outcome = if !visit.host.declares(feature) {
@@ -130,7 +142,7 @@ async fn features_as_declared(scene: &Scene) -> Result<(), Failure> {
 
 /// Each feature that is not declared is asked for.
 async fn features_beyond_declared(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let visit = invited_visit(scene).await?;
     let vendor = &visit.host.server.cast.vendor;
     let (mut beyond, mut seen) = (Vec::new(), Vec::new());
     for feature in FEATURES.into_iter().filter(|feature| !visit.host.declares(feature)) {
