@@ -212,11 +212,12 @@ impl Homeserver {
         transport: Box<dyn Transport>,
         fault: Option<Fault>,
     ) -> Result<Arc<Self>, KeyDocumentError> {
-        let key = match fault {
-            Some(Fault::KeyOfZeros) => SigningKey::from_seed(&[0; 32], key_version)?,
-            _ => SigningKey::generate(key_version)?,
+        let mut known = Known { fault, ..Known::default() };
+        let key = match known.has(Fault::KeyOfZeros) {
+            true => SigningKey::from_seed(&[0; 32], key_version)?,
+            false => SigningKey::generate(key_version)?,
         };
-        let known = Known { ring: KeyRing::new().with(&name, &key), fault, ..Known::default() };
+        known.ring = KeyRing::new().with(&name, &key);
         let stored = Stored { known, outbox: Outbox::default(), transactions: 1 };
         Ok(Self::on(stored, nature, name, Arc::new(key), transport, fault))
     }

@@ -94,7 +94,7 @@ impl Teller {
                 _ => "progress.trouble",
             });
             let (played, planned) = (count.played, count.planned);
-            self.line(&format!("[{played:>3}/{planned}] {word:<8}{trial} {took_ms} ms"));
+            self.line(&format!("[{played:>3}/{planned}] {word:<9}{trial} {took_ms} ms"));
             for trouble in troubles {
                 self.line(&format!("            {trouble}"));
             }
