@@ -7,6 +7,8 @@
 //! In such a room no event is allowed, the join itself included; Mallory's server says otherwise.
 
 use samklang_matrix::{Founding, Rule};
+use samklang_reference::decoded;
+use samklang_runner::wire::{WireView, role_of};
 
 use super::{
     answered_about,
@@ -80,7 +82,25 @@ async fn ill_founded(
 
     let visit = away_at(scene, host, alice, mallory).await?;
     let twin = Observations::from(visit.next_event().await?);
-    let offered = answered_about(&scene.wire()?, "/make_join/", &room, visit.host.role());
+    let wire = scene.wire()?;
+    let offered = answered_about(&wire, "/make_join/", &room, visit.host.role());
+    let offered = offered.map_err(|failure| match failure {
+        Failure::Inconclusive(_) if told.is_err() && was_turned_away(&wire, &room, &visit.host) => {
+            let vendor = &visit.host.server.cast.vendor.title;
+            Failure::NotApplicable(message!("judging.asked-another-server", vendor = vendor))
+        }
+        other => other,
+    });
     scene.check("join", offered.and_then(|_| failed(told, &twin)));
     Ok(())
+}
+
+/// Whether the server that was asked for a way into the room refused, as one does that does not know it.
+fn was_turned_away(wire: &WireView, room: &Room, host: &Host) -> bool {
+    wire.federation().any(|exchange| {
+        let path = decoded(exchange.path_only());
+        let names_room = path.split('/').any(|part| part == room.id);
+        let refused = exchange.status.is_some_and(|status| (400..500).contains(&status));
+        role_of(&exchange.from) == Some(host.role()) && path.contains("/make_join/") && names_room && refused
+    })
 }
