@@ -133,7 +133,10 @@ pub(crate) fn killed_containers() {
     killed.signal(Signal::SIGKILL);
     assert_eq!(killed.ends().code, -1);
     let swept = place.samklang(&["sweep"]);
-    swept.assert(0, &["Swept 1 run(s): 2 container(s), 1 network(s), 0 volume(s), 0 process(es), 1 folder(s)"]);
+    swept.assert(
+        0,
+        &["Swept 1 run(s): 2 container(s), 1 network(s), 0 volume(s), 0 process(es), 1 folder(s)"],
+    );
     assert_eq!((engine::count("containers", &owner), engine::count("networks", &owner)), (2, 1));
     assert!(bystander.is_there());
     assert_eq!(place.runs().len(), 1);
