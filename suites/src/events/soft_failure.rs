@@ -46,8 +46,6 @@ async fn banned_in_the_past(scene: &Scene) -> Result<(), Failure> {
     visit.mallory.offer(&visit.host, &[&belated]).await?;
     let visit = Visit { copy: eve, ..visit };
     let after = visit.sentinel("from Eve").await?;
-    let shown = visit.alice.never_saw(&belated, &after.sighting);
-    scene.check("not-shown", shown);
 
     let next = visit.next_event().await?;
     scene.check("not-followed", visit.not_followed(&belated, &next));
@@ -58,6 +56,10 @@ async fn banned_in_the_past(scene: &Scene) -> Result<(), Failure> {
         draft_message(room, user, "after the belated one").after(ends.iter().chain([&belated.id]))
     })?;
     visit.mallory.transmit(&visit.host, &[&child]).await?;
-    scene.check("followed-by-another", visit.alice.sees(&child).await);
+    let followed = visit.alice.sees(&child).await;
+    // Whoever shows what follows the belated one is done with it; Eve's word alone may have overtaken it.
+    let last = followed.as_ref().unwrap_or(&after.sighting);
+    scene.check("not-shown", visit.alice.never_saw(&belated, last));
+    scene.check("followed-by-another", followed);
     Ok(())
 }
