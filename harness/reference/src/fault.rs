@@ -87,8 +87,7 @@ mod own;
 mod reach;
 mod rules;
 
-pub use self::reach::reached;
-pub use self::{forms::Endpoint, own::Fault};
+pub use self::{forms::Endpoint, own::Fault, reach::reached};
 pub(crate) use self::{forms::misshapen, offers::left_out, reach::note};
 
 impl Fault {

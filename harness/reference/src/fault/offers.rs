@@ -43,19 +43,18 @@ pub(super) fn section(feature: &str) -> &'static str {
 
 /// The mistakes of leaving a feature out to which alone `what`, a path or a type of signals, belongs.
 pub(crate) fn left_out(what: &str) -> impl Iterator<Item = Fault> {
-    words().filter(move |feature| is_part_of(feature, what)).map(Fault::LeftOut)
-}
-
-/// Whether `what` is there for nothing but this feature.
-fn is_part_of(feature: &str, what: &str) -> bool {
     let what = what.strip_prefix("/_matrix/").unwrap_or(what);
-    let mut parts = OFFERS.iter().filter(|(word, ..)| *word == feature).flat_map(|(.., parts)| *parts);
-    parts.any(|part| fits(part, what))
+    let of = OFFERS.iter().filter(move |(.., parts)| parts.iter().any(|part| fits(part, what)));
+    of.map(|(word, ..)| Fault::LeftOut(word))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_part_of(feature: &str, what: &str) -> bool {
+        left_out(what).any(|fault| fault.name() == format!("left-out:{feature}"))
+    }
 
     #[test]
     fn a_feature_is_left_out_where_it_is_and_nowhere_else() {

@@ -170,7 +170,6 @@ impl ContainerDeployer {
         name: &str,
         log: &Arc<Log>,
     ) -> Result<String, Problem> {
-        let engine = self.engine().await?.clone();
         let (repository, tag) = split(&beside.image);
         let (speaking, _) = oneshot::channel();
         let consumer = Consumer { log: Arc::clone(log), secrets: Vec::new(), _speaking: speaking };
@@ -189,7 +188,12 @@ impl ContainerDeployer {
                 config.publish_all_ports = Some(false);
             })
             .with_log_consumer(consumer);
-        let asked = engine.clone();
+        self.launch(request).await
+    }
+
+    /// Makes and starts a container; its id.
+    async fn launch(&self, request: ContainerRequest<GenericImage>) -> Result<String, Problem> {
+        let asked = self.engine().await?.clone();
         let run = async move {
             let started = waiting::within(START, request.start()).await.map_err(|passed| {
                 asked.lost("container run", &format!("no answer within {} s", passed.bound.as_secs()))
@@ -266,15 +270,7 @@ impl Deployer for ContainerDeployer {
         let secrets = secrets_of(spec);
         let consumer = Consumer { log: Arc::clone(&log), secrets: secrets.clone(), _speaking: speaking };
         let request = self.request(&image, &start, &name, gateway)?.with_log_consumer(consumer);
-        let asked = engine.clone();
-        let run = async move {
-            let started = waiting::within(START, request.start()).await.map_err(|passed| {
-                asked.lost("container run", &format!("no answer within {} s", passed.bound.as_secs()))
-            })?;
-            let handle = ManuallyDrop::new(started.map_err(|error| failed(&asked, &error))?);
-            Ok(handle.id().to_owned())
-        };
-        let id = self.wholly("container run", run).await?;
+        let id = self.launch(request).await?;
         let mut beside = Vec::new();
         for (number, one) in spec.beside.iter().enumerate() {
             beside.push(self.start_beside(one, &id, &format!("{name}-beside-{}", number + 1), &log).await?);

@@ -9,6 +9,8 @@ pub mod http;
 pub mod matrix;
 mod matrix_sync;
 pub mod protocol;
+#[cfg(test)]
+mod stand_in;
 
 use async_trait::async_trait;
 use samklang_verdict::ExchangeId;

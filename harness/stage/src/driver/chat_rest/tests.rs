@@ -1,13 +1,10 @@
 use std::sync::Arc;
 
 use samklang_verdict::Role;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 use super::*;
-use crate::recorder::Recorder;
+use crate::{driver::stand_in::whole_request, recorder::Recorder};
 
 /// What the stand-in answers: as the product's documentation says, or otherwise where a test says so.
 type Otherwise = &'static [(&'static str, u16, &'static str)];
@@ -117,24 +114,6 @@ async fn driver(otherwise: Otherwise) -> (ChatRestDriver, Arc<StandIn>, Recorder
     let recorder = Recorder::new();
     let api = ApiClient::new(base, Party::Server { role: Role::A }, recorder.clone()).unwrap();
     (ChatRestDriver::new(api, "a.test"), stand_in, recorder)
-}
-
-async fn whole_request(stream: &mut tokio::net::TcpStream) -> String {
-    let mut request = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&request).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-            if body.len() >= length.unwrap_or(0) {
-                return text;
-            }
-        }
-        let mut chunk = [0; 4096];
-        match stream.read(&mut chunk).await {
-            Ok(read) if read > 0 => request.extend_from_slice(&chunk[..read]),
-            _ => return text,
-        }
-    }
 }
 
 async fn alice(otherwise: Otherwise) -> (Box<dyn Session>, Arc<StandIn>, Recorder) {

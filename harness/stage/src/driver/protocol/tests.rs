@@ -1,11 +1,11 @@
 use samklang_verdict::Role;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 use super::*;
-use crate::{driver::JoinRule, recorder::Recorder};
+use crate::{
+    driver::{JoinRule, stand_in::whole_request},
+    recorder::Recorder,
+};
 
 /// A server that gives each request the answer which stands for its verb; every other verb is not offered.
 async fn server(answers: &'static [(&'static str, u16, &'static str)]) -> (ProtocolDriver, Recorder) {
@@ -30,24 +30,6 @@ async fn server(answers: &'static [(&'static str, u16, &'static str)]) -> (Proto
     let recorder = Recorder::new();
     let api = ApiClient::new(base, Party::Server { role: Role::A }, recorder.clone()).unwrap();
     (ProtocolDriver::new(api), recorder)
-}
-
-async fn whole_request(stream: &mut tokio::net::TcpStream) -> String {
-    let mut request = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&request).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-            if body.len() >= length.unwrap_or(0) {
-                return text;
-            }
-        }
-        let mut chunk = [0; 4096];
-        match stream.read(&mut chunk).await {
-            Ok(read) if read > 0 => request.extend_from_slice(&chunk[..read]),
-            _ => return text,
-        }
-    }
 }
 
 const WELCOME: (&str, u16, &str) =
