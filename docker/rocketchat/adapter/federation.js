@@ -38,6 +38,16 @@ function routes(vendor) {
     }
   };
 
+  const makeJoin = async (room, user, versions) => {
+    try {
+      return await sdk.makeJoin(room, user, versions.length > 0 ? versions : ['1']);
+    } catch (error) {
+      // The SDK has no code for this refusal, and the user who asked is to hear one.
+      if (error.message === `User ${user} is not invited`) throw new Refusal(403, 'M_FORBIDDEN', error.message);
+      throw error;
+    }
+  };
+
   const transaction = async (_, { body }) => {
     try {
       await sdk.processIncomingTransaction(body);
@@ -68,10 +78,7 @@ function routes(vendor) {
     ['GET', '/_matrix/key/v2/server', ANYBODY, () => sdk.getSignedServerKey()],
     ['GET', `${V1}/version`, ANYBODY, version],
     ['PUT', `${V2}/invite/:room/:event`, SERVER, invite],
-    ['GET', `${V1}/make_join/:room/:user`, ROOM, ({ room, user }, { query }) => {
-      const versions = query.getAll('ver');
-      return sdk.makeJoin(room, user, versions.length > 0 ? versions : ['1']);
-    }],
+    ['GET', `${V1}/make_join/:room/:user`, ROOM, ({ room, user }, { query }) => makeJoin(room, user, query.getAll('ver'))],
     ['PUT', `${V2}/send_join/:room/:event`, ROOM, ({ room, event: id }, { body }) => sdk.sendJoin(room, id, body)],
     ['GET', `${V1}/make_leave/:room/:user`, SERVER, ({ room, user }) => sdk.makeLeave(room, user)],
     ['PUT', `${V2}/send_leave/:room/:event`, SERVER, async ({ room, event: id }, { body }) => {

@@ -254,6 +254,10 @@ fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> O
             return Some(obstacle);
         }
         let vendor = &cast.vendor;
+        // What two servers do together may still show something of the other one.
+        if scenario.kind == Kind::Peer && vendor.is_all_adapters(scenario.id) {
+            return Some(Obstacle::NotApplicable(message!("plan.adapter-made", vendor = vendor.title)));
+        }
         // With peers a room may be theirs; who makes it shows when it is played.
         let makes_the_room = cast.role == play.host && matches!(scenario.kind, Kind::Pair | Kind::Fault);
         if makes_the_room && !vendor.creates_room_versions.contains(&play.room_version) {

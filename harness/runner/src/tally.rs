@@ -21,7 +21,7 @@ use crate::{
 pub struct Tally<'a> {
     order: &'a Order,
     suite: &'a Suite,
-    /// The records of each role's vendor that hold for the version which plays.
+    /// The records of each role's vendor that hold for the version which plays and for the vendor it plays with.
     records: BTreeMap<Role, Vec<Deviation>>,
 }
 
@@ -110,7 +110,7 @@ impl<'a> Tally<'a> {
             }
             let proven_by: Vec<_> = suite.kill_matrix.proofs_of(&id).map(str::to_owned).collect();
             let relevant = relevant(records, &verdict, &held);
-            let judged = dispose(&relevant, &id, &played.trial.play, "", &verdict, sha256, &order.today);
+            let judged = dispose(&relevant, &id, &played.trial.play, &verdict, sha256, &order.today);
             let flaky = attempts.iter().any(|attempt| attempt.verdict == "pass");
             let unproven = proven_by.is_empty() && matches!(verdict, Verdict::Pass { .. });
             let disposition = match judged.disposition {
@@ -139,17 +139,16 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// The records of each role's vendor that hold for the version which plays.
+/// The records of each role's vendor that hold for the version which plays and for the vendor it plays with.
 fn records(order: &Order, participants: &[Participant]) -> BTreeMap<Role, Vec<Deviation>> {
     let of = |cast: &Cast| {
         let answered = participants.iter().find(|participant| participant.role == cast.role);
         let version =
             answered.and_then(|participant| participant.answered_version.as_deref()).unwrap_or(&cast.version);
-        let fits = |record: &&Deviation| {
-            record.versions.is_empty() || record.versions.iter().any(|prefix| version.starts_with(prefix))
-        };
+        let other = order.casts.iter().find(|other| other.role != cast.role);
+        let vs = other.map(|other| other.vendor.name.as_str());
         let own = order.deviations.get(&cast.vendor.name).map(Vec::as_slice).unwrap_or_default();
-        own.iter().filter(fits).map(|record| Deviation { versions: vec![], ..record.clone() }).collect()
+        own.iter().filter(|record| record.holds(version, vs)).cloned().collect()
     };
     order.casts.iter().map(|cast| (cast.role, of(cast))).collect()
 }

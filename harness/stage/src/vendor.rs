@@ -260,9 +260,14 @@ impl Vendor {
 
     /// Whether an adapter around the product makes what this check of `scenario` looks at.
     pub fn is_adapters(&self, scenario: &str, check: &str) -> bool {
-        let area = scenario.split_once('.').map_or(scenario, |(area, _)| area);
         let whole = format!("{scenario}/{check}");
-        self.adapter_made.iter().any(|name| [area, scenario, whole.as_str()].contains(&name.as_str()))
+        self.is_all_adapters(scenario) || self.adapter_made.contains(&whole)
+    }
+
+    /// Whether an adapter around the product makes whatever `scenario` looks at.
+    pub fn is_all_adapters(&self, scenario: &str) -> bool {
+        let area = scenario.split_once('.').map_or(scenario, |(area, _)| area);
+        self.adapter_made.iter().any(|name| [area, scenario].contains(&name.as_str()))
     }
 
     /// Says that its users make no rooms of this version.

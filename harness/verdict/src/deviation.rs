@@ -30,6 +30,12 @@ pub struct Deviation {
     /// The versions of the product it holds for, each a prefix such as `1.140.`; all, when none is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<String>,
+    /// The vendors on the other side that it holds with; all, when none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vs: Vec<String>,
+    /// The vendors on the other side that it does not hold with: two servers with one mistake may agree on what is wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_vs: Vec<String>,
     /// Where the product's answer differs from an expectation: the SHA-256 of the normalised answer, so that another
     /// difference in the same place is not covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,11 +60,17 @@ pub struct Judged {
 }
 
 impl Deviation {
-    fn concerns(&self, check: &CheckId, play: &Play, product_version: &str) -> bool {
+    /// Whether it holds for this version of the product with that vendor on the other side.
+    pub fn holds(&self, product_version: &str, vs: Option<&str>) -> bool {
+        let named = |vendors: &[String]| vendors.iter().any(|vendor| Some(vendor.as_str()) == vs);
+        (self.versions.is_empty() || self.versions.iter().any(|prefix| product_version.starts_with(prefix)))
+            && (self.vs.is_empty() || named(&self.vs))
+            && !named(&self.not_vs)
+    }
+
+    fn concerns(&self, check: &CheckId, play: &Play) -> bool {
         self.check == *check
             && (self.room_versions.is_empty() || self.room_versions.contains(&play.room_version))
-            && (self.versions.is_empty()
-                || self.versions.iter().any(|prefix| product_version.starts_with(prefix)))
     }
 
     fn covers(&self, verdict: &Verdict, actual_sha256: Option<&str>) -> bool {
@@ -67,18 +79,17 @@ impl Deviation {
     }
 }
 
-/// Holds a verdict against the records of the vendor it concerns. `today` is `YYYY-MM-DD`.
+/// Holds a verdict against the records of the vendor it concerns: those that [hold](Deviation::holds). `today` is
+/// `YYYY-MM-DD`.
 pub fn dispose(
     records: &[Deviation],
     check: &CheckId,
     play: &Play,
-    product_version: &str,
     verdict: &Verdict,
     actual_sha256: Option<&str>,
     today: &str,
 ) -> Judged {
-    let concerned: Vec<_> =
-        records.iter().filter(|record| record.concerns(check, play, product_version)).collect();
+    let concerned: Vec<_> = records.iter().filter(|record| record.concerns(check, play)).collect();
     let told = |record: &Deviation| {
         Some(format!("{} ({}; {}; {})", record.because, record.owner, record.issue, record.expires))
     };
@@ -125,6 +136,8 @@ mod tests {
             reason: ReasonCode::new(reason).unwrap(),
             room_versions: vec!["11".into()],
             versions: vec![],
+            vs: vec![],
+            not_vs: vec![],
             actual_sha256: None,
             owner: "vendor".into(),
             because: "It differs.".into(),
@@ -136,7 +149,7 @@ mod tests {
     fn judged(records: &[Deviation], verdict: &Verdict, room_version: &str, today: &str) -> Disposition {
         let play = Play { room_version: room_version.into(), host: Role::A };
         let check = CheckId::new("rooms.x/flow").unwrap();
-        dispose(records, &check, &play, "1.2.3", verdict, Some("aa"), today).disposition
+        dispose(records, &check, &play, verdict, Some("aa"), today).disposition
     }
 
     #[test]
@@ -157,6 +170,31 @@ mod tests {
             Disposition::DeviationStale
         );
         assert_eq!(judged(&[], &pass, "11", "2026-12-01"), Disposition::AsExpected);
+    }
+
+    #[test]
+    fn a_record_holds_for_the_versions_and_the_other_side_that_it_names() {
+        let with = |versions: &[&str], vs: &[&str], not_vs: &[&str]| {
+            let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+            Deviation {
+                versions: owned(versions),
+                vs: owned(vs),
+                not_vs: owned(not_vs),
+                ..record("client.refused")
+            }
+        };
+        for (record, holds) in [
+            (with(&[], &[], &[]), true),
+            (with(&["1.2."], &[], &[]), true),
+            (with(&["1.3."], &[], &[]), false),
+            (with(&[], &["acme", "other"], &[]), true),
+            (with(&[], &["other"], &[]), false),
+            (with(&[], &[], &["other"]), true),
+            (with(&[], &[], &["acme"]), false),
+        ] {
+            assert_eq!(record.holds("1.2.3", Some("acme")), holds, "{record:?}");
+        }
+        assert!(!with(&[], &["acme"], &[]).holds("1.2.3", None), "nobody is no vendor");
     }
 
     #[test]

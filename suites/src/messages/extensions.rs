@@ -93,48 +93,57 @@ async fn unknown_event(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each side sends the same content; the hash in the event as it went over the wire is worked out anew. A receiver who
-/// works out another hash keeps nothing of the content, or does not believe the transaction.
+/// Each side sends the same content, neither waiting for the other's.
 async fn content_hash(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
-    let ways = [("of-host", "whole-at-guest", &alice, &bob), ("of-guest", "whole-at-host", &bob, &alice)];
-    for (check, check_at_receiver, from, to) in ways {
-        let sent = from.send_content(&room, UNKNOWN, particular()).await?;
-        let pdu = scene.event_on_wire(&sent).await?;
-        let stated = pdu.value["hashes"]["sha256"].as_str().unwrap_or_default().to_owned();
-        let right = samklang_matrix::content_hash(&pdu.value).unwrap_or_default();
-        let wrong = || {
-            let failure =
-                from.wrong("pdu.content_hash", message!("fail.content-hash"), pdu.observations.all());
-            failure.showing(&right, &stated)
-        };
-        let is_right = stated == right;
-        scene.check(check, if is_right { Ok(pdu.observations.clone()) } else { Err(wrong()) });
+    let from_host = particular_content(scene, &room, ["of-host", "whole-at-guest"], [&alice, &bob]);
+    let from_guest = particular_content(scene, &room, ["of-guest", "whole-at-host"], [&bob, &alice]);
+    let (from_host, from_guest) = tokio::join!(from_host, from_guest);
+    from_host.and(from_guest)
+}
 
-        match to.sees(&sent).await {
-            Ok(shown) if shown.event["content"] == particular() => {
-                scene.check(check_at_receiver, Ok(&shown));
-            }
-            Ok(shown) => {
-                let text = message!("fail.content-changed", user = to.name());
-                let failure = to.wrong("pdu.content_changed", text, &[]);
-                let failure = failure.showing(particular(), &shown.event["content"]);
-                scene.check(check_at_receiver, Err::<Observations, _>(failure));
-            }
-            // Who signs content wrongly also signs the transaction wrongly, which nobody has to take.
-            Err(Failure::NotSeen { .. }) if !is_right => {
-                scene.block(check_at_receiver, check);
-                free_the_way(scene, from, to, &sent).await?;
-            }
-            Err(Failure::NotSeen { bound, .. }) => {
-                let (user, seconds) = (to.name(), bound.as_secs());
-                let text = message!("fail.not-seen", user = user, what = sent.what, seconds = seconds);
-                let failure = to.wrong("delivery.not_seen", text, pdu.observations.all());
-                scene.check(check_at_receiver, Err::<Observations, _>(failure));
-                free_the_way(scene, from, to, &sent).await?;
-            }
-            Err(other) => return Err(other),
+/// The hash in the event as it went over the wire is worked out anew. A receiver who works out another hash keeps nothing
+/// of the content, or does not believe the transaction.
+async fn particular_content(
+    scene: &Scene,
+    room: &Room,
+    [check, check_at_receiver]: [&str; 2],
+    [from, to]: [&User; 2],
+) -> Result<(), Failure> {
+    let sent = from.send_content(room, UNKNOWN, particular()).await?;
+    let pdu = scene.event_on_wire(&sent).await?;
+    let stated = pdu.value["hashes"]["sha256"].as_str().unwrap_or_default().to_owned();
+    let right = samklang_matrix::content_hash(&pdu.value).unwrap_or_default();
+    let wrong = || {
+        let failure = from.wrong("pdu.content_hash", message!("fail.content-hash"), pdu.observations.all());
+        failure.showing(&right, &stated)
+    };
+    let is_right = stated == right;
+    scene.check(check, if is_right { Ok(pdu.observations.clone()) } else { Err(wrong()) });
+
+    match to.sees(&sent).await {
+        Ok(shown) if shown.event["content"] == particular() => {
+            scene.check(check_at_receiver, Ok(&shown));
         }
+        Ok(shown) => {
+            let text = message!("fail.content-changed", user = to.name());
+            let failure = to.wrong("pdu.content_changed", text, &[]);
+            let failure = failure.showing(particular(), &shown.event["content"]);
+            scene.check(check_at_receiver, Err::<Observations, _>(failure));
+        }
+        // Who signs content wrongly also signs the transaction wrongly, which nobody has to take.
+        Err(Failure::NotSeen { .. }) if !is_right => {
+            scene.block(check_at_receiver, check);
+            free_the_way(scene, from, to, &sent).await?;
+        }
+        Err(Failure::NotSeen { bound, .. }) => {
+            let (user, seconds) = (to.name(), bound.as_secs());
+            let text = message!("fail.not-seen", user = user, what = sent.what, seconds = seconds);
+            let failure = to.wrong("delivery.not_seen", text, pdu.observations.all());
+            scene.check(check_at_receiver, Err::<Observations, _>(failure));
+            free_the_way(scene, from, to, &sent).await?;
+        }
+        Err(other) => return Err(other),
     }
     Ok(())
 }

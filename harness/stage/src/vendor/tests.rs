@@ -124,6 +124,8 @@ fn what_an_adapter_makes_is_named_by_area_scenario_or_check() {
     for (scenario, check) in [("two.b", "flow"), ("three.a", "flow"), ("four.a", "b"), ("oner.a", "b")] {
         assert!(!vendor.is_adapters(scenario, check), "{scenario}/{check}");
     }
+    let all = ["one.a", "two.a", "three.a", "four.a"].map(|scenario| vendor.is_all_adapters(scenario));
+    assert_eq!(all, [true, true, false, false]);
 }
 
 #[test]
