@@ -13,7 +13,7 @@ const { driver } = require('./driver');
 const { federation } = require('./federation');
 const { Feed, listen } = require('./feed');
 const { listener } = require('./http');
-const { addIndexes, followChainsHere } = require('./store');
+const { followChainsHere, indexesMade, prepare, queueIndexes } = require('./store');
 
 /** How long a connection may be quiet, in milliseconds: longer than any play. */
 const KEEP_ALIVE = 600_000;
@@ -61,7 +61,8 @@ async function main() {
   const data = setting('SAMKLANG_DATA');
   const store = setting('ROCKETCHAT_STORE');
   const client = await new MongoClient(store).connect();
-  await addIndexes(client.db());
+  queueIndexes();
+  await prepare(client.db());
   followChainsHere();
   await vendor.init({ dbConfig: { uri: store, poolSize: 10 } });
   const sdk = vendor.federationSDK;
@@ -70,6 +71,7 @@ async function main() {
   const accounts = new Accounts(client.db(), serverName);
   const feed = new Feed(path.join(data, 'feed.jsonl'), serverName);
   listen(sdk, feed);
+  await indexesMade();
 
   const tls = { key: fs.readFileSync(setting('SAMKLANG_TLS_KEY')), cert: fs.readFileSync(setting('SAMKLANG_TLS_CERT')) };
   const bind = setting('SAMKLANG_BIND');

@@ -1,7 +1,12 @@
 'use strict';
-// What the store is slow at. MongoDB follows a chain of states by its index; SecantusDB reads the whole collection for it,
+// What the store in the place of MongoDB does badly, and how it is kept from it.
+//
+// It is slow at chains. MongoDB follows a chain of states by its index; SecantusDB reads the whole collection for it,
 // and again for each link, so that a server with a few hundred rooms has time for nothing else. The same chain is followed
 // here, by ids, over the states of the one room. The result is the one that the SDK's query asks for.
+//
+// And it has been seen to stop for good where many collections and indexes were made at once, as the SDK's parts do when
+// they start. They are made one after the other, and all of them before anything is asked.
 
 const { Collection } = require('mongodb');
 
@@ -38,10 +43,55 @@ function followChainsHere() {
   };
 }
 
-/** Indexes that the SDK does well without where a scan takes no time. */
-async function addIndexes(db) {
+/** All that the SDK and the adapter keep. */
+const KEPT = [
+  'rocketchat_avatars',
+  'rocketchat_federation_appservices_state',
+  'rocketchat_federation_appservices_txns',
+  'rocketchat_federation_events',
+  'rocketchat_federation_events_staging',
+  'rocketchat_federation_keys',
+  'rocketchat_federation_locks',
+  'rocketchat_federation_room_aliases',
+  'rocketchat_federation_rooms',
+  'rocketchat_federation_servers',
+  STATES,
+  'rocketchat_uploads',
+  'samklang_tokens',
+  'users',
+];
+const EXISTS = 48;
+
+/** The last index that is being made. */
+let indexing = Promise.resolve();
+
+/** Has indexes made one after the other, whoever wants them. */
+function queueIndexes() {
+  const { createIndex } = Collection.prototype;
+  Collection.prototype.createIndex = function queued(...given) {
+    const made = indexing.then(() => createIndex.apply(this, given));
+    indexing = made.catch(() => {});
+    return made;
+  };
+}
+
+/** Returns when all indexes that were wanted have been made. */
+async function indexesMade() {
+  for (let last; last !== indexing;) {
+    last = indexing;
+    await last;
+  }
+}
+
+/** Makes all collections, and the indexes that the SDK does well without where a scan takes no time. */
+async function prepare(db) {
+  for (const name of KEPT) {
+    await db.createCollection(name).catch((error) => {
+      if (error.code !== EXISTS) throw error;
+    });
+  }
   await db.collection(STATES).createIndex({ previousNode: 1 });
   await db.collection(STATES).createIndex({ roomId: 1 });
 }
 
-module.exports = { addIndexes, followChainsHere };
+module.exports = { followChainsHere, indexesMade, prepare, queueIndexes };

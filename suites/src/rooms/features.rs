@@ -184,8 +184,10 @@ async fn shown(visit: &Visit<'_>, feature: &str) -> Result<Shown, Failure> {
             template(visit, "knock", &room, &visit.mallory.user("eve")).await
         }
         "public-rooms" => {
-            // Nothing is known of this one but that it is public.
-            alice.create_room(Public).await?;
+            // A public room of somebody else's, without a name, is none to stumble over.
+            let (elsewhere, _) = visit.mallory.found(&visit.host, "mallory").await?;
+            alice.join(&elsewhere).await?;
+            alice.sees(join(&elsewhere, alice)).await?;
             asked(visit, "/_matrix/federation/v1/publicRooms?limit=10", |body| body["chunk"].is_array()).await
         }
         "restricted-join" => {
