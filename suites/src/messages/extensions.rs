@@ -121,41 +121,62 @@ async fn particular_content(
     let is_right = stated == right;
     scene.check(check, if is_right { Ok(pdu.observations.clone()) } else { Err(wrong()) });
 
-    match to.sees(&sent).await {
-        Ok(shown) if shown.event["content"] == particular() => {
-            scene.check(check_at_receiver, Ok(&shown));
-        }
+    let shown = shown_or_refused(scene, to, &sent).await;
+    let is_on_its_way = shown.is_err();
+    let outcome = match shown {
+        Ok(shown) if shown.event["content"] == particular() => Ok(shown),
         Ok(shown) => {
             let text = message!("fail.content-changed", user = to.name());
             let failure = to.wrong("pdu.content_changed", text, &[]);
-            let failure = failure.showing(particular(), &shown.event["content"]);
-            scene.check(check_at_receiver, Err::<Observations, _>(failure));
-        }
-        // Who signs content wrongly also signs the transaction wrongly, which nobody has to take.
-        Err(Failure::NotSeen { .. }) if !is_right => {
-            scene.block(check_at_receiver, check);
-            free_the_way(scene, from, to, &sent).await?;
+            Err(failure.showing(particular(), &shown.event["content"]))
         }
         Err(Failure::NotSeen { bound, .. }) => {
             let (user, seconds) = (to.name(), bound.as_secs());
             let text = message!("fail.not-seen", user = user, what = sent.what, seconds = seconds);
-            let failure = to.wrong("delivery.not_seen", text, pdu.observations.all());
-            scene.check(check_at_receiver, Err::<Observations, _>(failure));
-            free_the_way(scene, from, to, &sent).await?;
+            Err(to.wrong("delivery.not_seen", text, pdu.observations.all()))
         }
+        Err(refused @ Failure::Wrong(_)) => Err(refused),
         Err(other) => return Err(other),
+    };
+    if is_right || outcome.is_ok() {
+        scene.check(check_at_receiver, outcome);
+    } else {
+        // Who works out the hash wrongly also signs the transaction wrongly, which nobody has to take; and of an event with
+        // a wrong hash nobody has to keep the content.
+        scene.block(check_at_receiver, check);
     }
-    Ok(())
+    if is_on_its_way { free_the_way(scene, room, from, to).await } else { Ok(()) }
+}
+
+/// Waits until `to` is shown what was sent, or the server has refused the transaction with it. What is wrong with an event
+/// is no reason to refuse the transaction, and the sender's keys were known before.
+async fn shown_or_refused(scene: &Scene, to: &User, sent: &Sent) -> Result<Sighting, Failure> {
+    let refused = |exchange: &Exchange| {
+        let is_refusal = matches!(exchange.status, Some(status @ 400..500) if status != 429);
+        is_refusal && sends(exchange, &sent.id, scene.room_version())
+    };
+    tokio::select! {
+        seen = to.sees(sent) => seen,
+        Ok(refusal) = scene.wire_shows(&sent.what, refused) => {
+            let (what, status) = (&sent.what, refusal.status.unwrap_or_default());
+            let text = message!("fail.delivery-refused", what = what, status = status);
+            let seen = Observation { by: to.role(), exchange: refusal.id };
+            Err(to.wrong("delivery.refused", text, &[seen]))
+        }
+    }
 }
 
 /// A transaction that is refused is repeated until it is taken, and holds up all others. It is acknowledged in the
-/// receiver's place, if it comes once more.
-async fn free_the_way(scene: &Scene, from: &User, to: &User, sent: &Sent) -> Result<(), Failure> {
-    let loss = Fault::on_all(Effect::Lose).from(party(from.role())).to(party(to.role())).when(is_transaction);
+/// receiver's place, if it comes once more; a sender that waits until there is more to send is given that.
+async fn free_the_way(scene: &Scene, room: &Room, from: &User, to: &User) -> Result<(), Failure> {
+    let sender = party(from.role());
+    let loss = Fault::on_all(Effect::Lose).from(sender.clone()).to(party(to.role())).when(is_transaction);
     let _loss = scene.fault(loss)?;
-    let is_gone =
-        |exchange: &Exchange| exchange.fault.is_some() && sends(exchange, &sent.id, scene.room_version());
-    match scene.wire_shows(&sent.what, is_gone).await {
+    from.send(room, "is anything in the way?").await?;
+    let is_gone = |exchange: &Exchange| {
+        exchange.fault.is_some() && exchange.from == sender && exchange.path.contains("/federation/v1/send/")
+    };
+    match scene.wire_shows("a transaction after the one that was refused", is_gone).await {
         Ok(_) | Err(Failure::Inconclusive(_)) => Ok(()),
         Err(other) => Err(other),
     }
