@@ -1,6 +1,14 @@
 //! Bad luck before anything is played.
 
-use std::{fs, net::TcpListener, time::Duration};
+use std::{
+    fs,
+    net::TcpListener,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixListener},
+    },
+    time::Duration,
+};
 
 use crate::place::{Ended, Place, until};
 
@@ -131,9 +139,14 @@ pub(crate) fn port_taken() {
 
 pub(crate) fn process_ports_taken() {
     let place = Place::new(1);
-    // A good part of the ports from which processes get theirs.
-    let taken: Vec<_> =
-        (20_000..20_600).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).collect();
+    // A good part of the ports from which processes get theirs; not one that a run beside this one has claimed for a
+    // server that is still to bind it.
+    let take = |port| {
+        let name = SocketAddr::from_abstract_name(format!("samklang-port-{port}")).unwrap();
+        let _claim = UnixListener::bind_addr(&name).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).ok()
+    };
+    let taken: Vec<_> = (20_000..20_600).filter_map(take).collect();
     assert!(taken.len() > 400);
     let ended = place.run("well");
     ended.assert(1, &["stage up after", "was not shown"]);
