@@ -173,9 +173,7 @@ async fn free_the_way(scene: &Scene, room: &Room, from: &User, to: &User) -> Res
     let loss = Fault::on_all(Effect::Lose).from(sender.clone()).to(party(to.role())).when(is_transaction);
     let _loss = scene.fault(loss)?;
     from.send(room, "is anything in the way?").await?;
-    let is_gone = |exchange: &Exchange| {
-        exchange.fault.is_some() && exchange.from == sender && exchange.path.contains("/federation/v1/send/")
-    };
+    let is_gone = |exchange: &Exchange| exchange.fault.is_some() && exchange.from == sender;
     match scene.wire_shows("a transaction after the one that was refused", is_gone).await {
         Ok(_) | Err(Failure::Inconclusive(_)) => Ok(()),
         Err(other) => Err(other),
