@@ -1,7 +1,6 @@
 //! The executable specification: scenarios by area, and the data they are judged by.
 
 pub mod authentication;
-pub mod cli;
 pub mod events;
 pub mod federation;
 pub mod media;
@@ -10,7 +9,6 @@ mod peer_answers;
 mod prelude;
 pub mod privacy;
 pub mod rooms;
-pub mod setting;
 pub mod signals;
 pub mod transactions;
 mod visit;

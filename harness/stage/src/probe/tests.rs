@@ -1,4 +1,4 @@
-//! What needs no server. `suites/tests/probe.rs` shows the program at servers, good and bad.
+//! What needs no server. `harness/samklang/tests/probe.rs` shows the program at servers, good and bad.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

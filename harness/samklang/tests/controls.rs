@@ -23,7 +23,7 @@ use samklang_stage::{
     switchboard::FederationClient,
     user::{Failure, Pattern, Private},
 };
-use samklang_suites::setting;
+use samklang::setting;
 use samklang_verdict::{Problem, Role};
 use serde_json::{Value, json};
 
@@ -119,7 +119,7 @@ impl Deployer for Controlled {
 
 /// The whole suite, or `scenarios` in its place, each in its newest room version.
 fn test(scenarios: Option<Vec<&'static Scenario>>) -> Selftest {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(samklang_suites::BUILT_FROM).to_owned();
     let mut suite = samklang_suites::suite(&root).unwrap();
     suite.expectations = suite.expectations.without_proposals();
     suite.scenarios = scenarios.unwrap_or(suite.scenarios);

@@ -91,8 +91,8 @@ pub(super) fn ground(options: &PlayOptions) -> Result<(Suite, VendorShelf), Prob
     if let Some(forced) = forced_update() {
         return Err(Problem::configuration(message!("run.forced-update", setting = forced)));
     }
-    let root = project_root(crate::BUILT_FROM)?;
-    let mut suite = crate::suite(&root)?;
+    let root = project_root(samklang_suites::BUILT_FROM)?;
+    let mut suite = samklang_suites::suite(&root)?;
     if options.no_proposals {
         suite.expectations = suite.expectations.without_proposals();
     }

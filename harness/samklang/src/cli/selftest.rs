@@ -26,7 +26,7 @@ use samklang_stage::vendor::nearest;
 use samklang_verdict::{Catalogue, Message, Problem, exit, message};
 
 use super::{Done, args::SelftestArgs, play::OUR_OWN, print};
-use crate::{KILL_MATRIX, setting};
+use crate::setting;
 
 /// The version that the homeserver inside this program says it is after an upgrade. It has only the one.
 const LATER: &str = concat!(env!("CARGO_PKG_VERSION"), "+later");
@@ -39,8 +39,8 @@ pub(super) fn selftest(args: &SelftestArgs) -> Done {
     if let Some(forced) = forced_update() {
         return Err(Problem::configuration(message!("run.forced-update", setting = forced)));
     }
-    let root = project_root(crate::BUILT_FROM)?;
-    let mut suite = crate::suite(&root)?;
+    let root = project_root(samklang_suites::BUILT_FROM)?;
+    let mut suite = samklang_suites::suite(&root)?;
     suite.expectations = suite.expectations.without_proposals();
     let exceptions = Exceptions::read(&root.join("suites").join(EXCEPTIONS))?;
     let casts = setting::casts(&setting::shelf(&root, &[]), Some(OUR_OWN), None, None)?;
@@ -64,7 +64,7 @@ pub(super) fn selftest(args: &SelftestArgs) -> Done {
     let findings = test.findings(&played, &exceptions);
     print(&told(&test, &played, &findings))?;
     let sound = if findings.is_sound() { exit::AS_EXPECTED } else { exit::UNEXPECTED_FAIL };
-    let matrix = root.join("suites").join(KILL_MATRIX);
+    let matrix = root.join("suites").join(samklang_suites::KILL_MATRIX);
     // A quick test is there to find again what is on file; what more it finds is for a whole one to judge.
     let is_as_filed = findings.is_unchanged() || (args.quick && findings.gone.is_empty());
     let matrix_code = match (is_as_filed, args.write) {

@@ -12,7 +12,7 @@ use super::{Done, args::ReviewArgs, print};
 
 /// Goes through all proposals. Without a terminal they are only shown.
 pub(super) fn review(args: &ReviewArgs) -> Done {
-    let root = project_root(crate::BUILT_FROM)?;
+    let root = project_root(samklang_suites::BUILT_FROM)?;
     let proposals = Expectations::in_folder(root.join("suites/expectations")).proposals()?;
     let label = |key: &str| Catalogue::english().label(key);
     if proposals.is_empty() {

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(samklang_suites::cli::main())
+    ExitCode::from(samklang::cli::main())
 }

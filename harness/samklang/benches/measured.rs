@@ -19,7 +19,7 @@ use bytes::Bytes;
 use samklang_reference::Transport as _;
 use samklang_runner::suite::project_root;
 use samklang_stage::stage::{Logs, Stage};
-use samklang_suites::setting::{self, Deploy, Deployment};
+use samklang::setting::{self, Deploy, Deployment};
 use samklang_verdict::ResultFile;
 
 type Measured = Result<(), Box<dyn std::error::Error>>;

@@ -128,7 +128,7 @@ fn look_at_clock() -> Finding {
 }
 
 fn look_at_vendors(args: &DoctorArgs) -> Vec<Finding> {
-    let root = match project_root(crate::BUILT_FROM) {
+    let root = match project_root(samklang_suites::BUILT_FROM) {
         Ok(root) => root,
         Err(problem) => return vec![Finding::Bad(problem.message)],
     };
@@ -137,7 +137,7 @@ fn look_at_vendors(args: &DoctorArgs) -> Vec<Finding> {
         Ok(names) => names,
         Err(problem) => return vec![Finding::Bad(problem.message)],
     };
-    let suite = match crate::suite(&root) {
+    let suite = match samklang_suites::suite(&root) {
         Ok(suite) => suite,
         Err(problem) => return vec![Finding::Bad(problem.message)],
     };

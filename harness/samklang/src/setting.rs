@@ -272,7 +272,7 @@ mod tests {
     use super::*;
 
     fn upgrade(from: &str, to: &str) -> Result<Option<String>, Problem> {
-        let shelf = shelf(Path::new(crate::BUILT_FROM), &[]);
+        let shelf = shelf(Path::new(samklang_suites::BUILT_FROM), &[]);
         let casts = casts(&shelf, Some(&format!("synapse@{from}")), None, None)?;
         let casts = upgraded(casts, Some(to))?;
         assert_eq!(casts[1].upgrade_to, None, "only the judged one is upgraded");

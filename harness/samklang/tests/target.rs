@@ -19,7 +19,8 @@ use samklang_stage::{
     deploy::{Deployer, Terms, embedded::EmbeddedDeployer},
     waiting::runtime_of_its_own_time,
 };
-use samklang_suites::{BUILT_FROM, setting};
+use samklang::setting;
+use samklang_suites::BUILT_FROM;
 use samklang_verdict::{Role, Verdict, exit};
 use serde_json::json;
 use tokio::sync::watch;

@@ -12,7 +12,7 @@ use super::{Done, args::ListArgs, print};
 
 /// Shows the scenarios that `args` names.
 pub(super) fn list(args: &ListArgs) -> Done {
-    let suite = crate::suite(&project_root(crate::BUILT_FROM)?)?;
+    let suite = samklang_suites::suite(&project_root(samklang_suites::BUILT_FROM)?)?;
     let selection = Selection { terms: args.names.clone(), ..Selection::default() };
     let chosen = select(&suite, &selection)?;
     let text = if args.json {

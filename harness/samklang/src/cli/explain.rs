@@ -14,7 +14,7 @@ use super::{Done, list, print};
 
 /// Tells what `id` asks for: a scenario, a check, a requirement or a catalogue row.
 pub(super) fn explain(id: &str) -> Done {
-    let suite = crate::suite(&project_root(crate::BUILT_FROM)?)?;
+    let suite = samklang_suites::suite(&project_root(samklang_suites::BUILT_FROM)?)?;
     let label = |key: &str| Catalogue::english().label(key);
     let mut text = String::new();
     if let Some(requirement) = suite.requirements.find(id) {

@@ -155,7 +155,7 @@ impl Record {
         let near = nearest(id, &names);
         let scenario = id.split_once('/').map_or(id, |(scenario, _)| scenario);
         Problem::configuration(
-            if crate::scenarios().iter().any(|known| known.id == scenario) && near.is_empty() {
+            if samklang_suites::scenarios().iter().any(|known| known.id == scenario) && near.is_empty() {
                 message!("record.not-played", run = run, id = id)
             } else {
                 let near = if near.is_empty() { names.into_iter().take(3).collect() } else { near };
