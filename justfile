@@ -1,26 +1,24 @@
-# The recipes are the steps of CI. `just --list` shows them.
+# The steps of CI, as `.ci/step` takes them. `just --list` shows them.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
-# Everything that CI does
-ci: lint test
+# Exactly what CI does, with an engine of its own
+ci:
+    .ci/run
 
 # Formatting, lints, shell scripts, licences
 lint:
-    cargo fmt --all --check
-    cargo clippy --workspace --all-targets --locked -- -D warnings
-    shellcheck docker/engine docker/base-image docker/synapse/start docker/rocketchat/start .ci/run
-    .ci/licences
+    .ci/step tools formatting clippy scripts licences
 
-# The project's own tests, and the whole suite on real servers
+# The project's own tests; some of them play with real servers
 test:
-    cargo test --workspace --locked
+    .ci/step tests
 
 # The whole suite once, with servers as processes
 process:
-    cargo run --locked -- run synapse --deploy process --format plain
+    .ci/step processes
 
-# Does the suite notice what it is there to notice?
+# Does the suite notice each fault that it is there to notice?
 selftest *args:
     cargo run --release --locked -- selftest {{args}}
 
@@ -28,6 +26,6 @@ selftest *args:
 bench:
     cargo bench --locked -p samklang
 
-# Draw up what runs propose, and accept or reject it
+# Show what runs propose as expectations, and accept or reject it
 review:
     cargo run --locked -- review
