@@ -1,4 +1,5 @@
-//! Who plays, how they are brought up, and what is recorded of them: what the program and the conformance tests share.
+//! The setting of a run: the servers that play, how they are brought up, and their recorded deviations. The program and
+//! the conformance tests share it.
 
 use std::{
     collections::BTreeMap,
@@ -40,20 +41,20 @@ pub struct Deployment {
     pub id: String,
     /// Brings servers up.
     pub deployer: Arc<dyn Deployer>,
-    /// The line that says which way it is, and why.
+    /// The line that says how servers are brought up, and why.
     pub line: String,
-    /// What was swept before.
+    /// What the sweep before the run removed.
     pub swept: Report,
     folder: Option<RunFolder>,
 }
 
 impl Deployment {
-    /// Chooses the way, sweeps what dead runs have left, and makes the run's folder. Where all servers are inside this
-    /// program there is nothing to choose, to sweep or to make.
+    /// Chooses a deployer, sweeps what dead runs left behind, and makes the run's folder. If all servers are inside this
+    /// program, none of that is needed.
     ///
     /// # Errors
     /// When containers are asked for and no engine answers, when the state root cannot be used, or when a server inside this
-    /// program is to meet others without the switchboard.
+    /// program would have to meet others without the switchboard.
     pub async fn choose(casts: &[Cast], deploy: Deploy, direct: bool) -> Result<Self, Problem> {
         can_meet(casts, direct)?;
         if all_embedded(casts) {
@@ -76,7 +77,7 @@ impl Deployment {
         Ok(Self { id, deployer, line: label(line), swept, folder: Some(folder) })
     }
 
-    /// Around a server that runs already: there is nothing to bring up, to sweep or to make.
+    /// For a server that runs already: there is nothing to bring up and nothing to sweep.
     pub fn around(target: Target) -> Self {
         let (name, users) = (target.server_name(), target.users());
         let line = match target.consent() {
@@ -89,10 +90,10 @@ impl Deployment {
         Self { id, deployer: Arc::new(TargetDeployer::new(target)), line, swept, folder: None }
     }
 
-    /// Removes the run's folder. The deployer has to have cleared by then.
+    /// Removes the run's folder. Call it after the deployer has cleared.
     ///
     /// # Errors
-    /// When something of it cannot be removed.
+    /// When a part of it cannot be removed.
     pub fn close(self) -> Result<(), Problem> {
         self.folder.map_or(Ok(()), RunFolder::close)
     }
@@ -102,10 +103,10 @@ fn label(key: &str) -> String {
     Catalogue::english().label(key)
 }
 
-/// Whether these servers can meet so.
+/// Checks that these servers can meet, with or without the switchboard.
 ///
 /// # Errors
-/// When a server inside this program is to meet others without the switchboard.
+/// When a server inside this program would have to meet others without the switchboard.
 pub fn can_meet(casts: &[Cast], direct: bool) -> Result<(), Problem> {
     match casts.iter().find(|cast| direct && cast.vendor.is_embedded()) {
         Some(cast) => {
@@ -120,8 +121,8 @@ pub fn all_embedded(casts: &[Cast]) -> bool {
     casts.iter().all(|cast| cast.vendor.is_embedded() && cast.target.is_none())
 }
 
-/// A runtime for a run of `casts`. Where all of them are inside this program nothing outside it is waited for, so time
-/// passes at once whenever everybody waits: a bound of thirty seconds costs none.
+/// A runtime for a run of `casts`. If all servers are inside this program, the runtime has a time of its own, which jumps
+/// forward whenever all tasks wait: a bound of thirty seconds then takes no real time.
 ///
 /// # Errors
 /// When the program cannot start its threads.
@@ -134,7 +135,7 @@ pub fn runtime(casts: &[Cast]) -> Result<tokio::runtime::Runtime, Problem> {
     built.map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))
 }
 
-/// The engine, if one is wanted and answers. That none answers is a problem only where containers were asked for.
+/// The engine, if one is wanted and answers. It is an error that none answers only if containers were asked for.
 async fn engine(deploy: Deploy) -> Result<Option<Engine>, Problem> {
     match (Engine::connect().await, deploy) {
         (Ok(engine), _) => Ok(Some(engine)),
@@ -143,13 +144,13 @@ async fn engine(deploy: Deploy) -> Result<Option<Engine>, Problem> {
     }
 }
 
-/// The vendors of the project and of further folders.
+/// The vendors of the project and of `further` folders.
 pub fn shelf(root: &Path, further: &[PathBuf]) -> VendorShelf {
     VendorShelf::new(std::iter::once(root.join("docker")).chain(further.iter().cloned()))
 }
 
-/// Casts the vendor `subject` against `other`, or against itself. Specs are `name` or `name@version`; without one `image`
-/// itself is the subject.
+/// Casts the vendor `subject` in role A, and `other` or the same vendor in role B. Both are `name` or `name@version`.
+/// Without `subject`, the `image` itself is the subject.
 ///
 /// # Errors
 /// When a vendor or a version is not known.
@@ -183,10 +184,10 @@ pub fn casts(
     Ok(vec![cast(Role::A, subject, image)?, cast(Role::B, other.or(subject), other_image)?])
 }
 
-/// Has a newer version take over in mid-run from the server that is judged, where one is named.
+/// Casts the server in role A to be upgraded to the version `to` in mid-run, if one is named.
 ///
 /// # Errors
-/// When it is no version of the vendor's, or not a newer one.
+/// When `to` is not a version of the vendor, or not a newer one.
 pub fn upgraded(mut casts: Vec<Cast>, to: Option<&str>) -> Result<Vec<Cast>, Problem> {
     if let (Some(to), Some(cast)) = (to, casts.iter_mut().find(|cast| cast.role == Role::A)) {
         let (title, from) = (&cast.vendor.title, &cast.version);
@@ -207,21 +208,21 @@ pub fn upgraded(mut casts: Vec<Cast>, to: Option<&str>) -> Result<Vec<Cast>, Pro
     Ok(casts)
 }
 
-/// The numbers in a version, in their order.
+/// The numbers of a version, in their order.
 fn numbers(version: &str) -> Vec<u64> {
     let runs = version.split(|c: char| !c.is_ascii_digit());
     runs.filter_map(|run| run.parse().ok()).collect()
 }
 
-/// The roles that are judged: with one vendor both its servers, against another the first alone.
+/// The roles that are judged: both if a vendor meets itself, otherwise only role A.
 pub fn subjects(against_itself: bool) -> Vec<Role> {
     if against_itself { vec![Role::A, Role::B] } else { vec![Role::A] }
 }
 
-/// A name that a vendor lists as made by its adapter has to be one of the suite's.
+/// Checks that each name that a vendor lists under `adapter_made` is an area, a scenario or a check of the suite.
 ///
 /// # Errors
-/// When one is not.
+/// When one is unknown.
 pub fn adapter_made_is_known(suite: &Suite, vendor: &Vendor) -> Result<(), Problem> {
     let known = |name: &String| {
         let is = |area: &str, id: &str| name == area || name == id;
@@ -238,17 +239,17 @@ pub fn adapter_made_is_known(suite: &Suite, vendor: &Vendor) -> Result<(), Probl
     }
 }
 
-/// What is recorded of the vendors who take part. A record that names no check of the suite is an error.
+/// The recorded deviations of the vendors that take part, by vendor.
 ///
 /// # Errors
-/// When a file of deviations cannot be used.
+/// When a file of deviations cannot be used, or names a check that the suite does not have.
 pub fn deviations(suite: &Suite, casts: &[Cast]) -> Result<BTreeMap<String, Vec<Deviation>>, Problem> {
     let known = suite.check_ids();
     let mut all = BTreeMap::new();
     for cast in casts {
         adapter_made_is_known(suite, &cast.vendor)?;
         let path = cast.vendor.folder.join("deviations.toml");
-        // What has no descriptor has no folder, and this one's files are not its.
+        // An --image vendor has no descriptor and no folder; do not read deviations from here.
         if !cast.vendor.is_described() || !path.exists() {
             continue;
         }
@@ -275,7 +276,7 @@ mod tests {
         let shelf = shelf(Path::new(samklang_suites::BUILT_FROM), &[]);
         let casts = casts(&shelf, Some(&format!("synapse@{from}")), None, None)?;
         let casts = upgraded(casts, Some(to))?;
-        assert_eq!(casts[1].upgrade_to, None, "only the judged one is upgraded");
+        assert_eq!(casts[1].upgrade_to, None, "only the judged server is upgraded");
         Ok(casts[0].upgrade_to.clone())
     }
 

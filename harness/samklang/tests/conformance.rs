@@ -7,8 +7,8 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use clap::{Parser, ValueEnum};
 use libtest_mimic::Arguments;
-use samklang_runner::{order::Order, plan::Selection, suite::project_root, trials};
 use samklang::setting::{self, Deploy, Deployment};
+use samklang_runner::{order::Order, plan::Selection, suite::project_root, trials};
 use samklang_verdict::{Catalogue, Problem, message};
 
 fn main() -> ExitCode {

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use samklang::setting;
 use samklang_reference::Fault;
 use samklang_runner::{
     play,
@@ -23,7 +24,6 @@ use samklang_stage::{
     switchboard::FederationClient,
     user::{Failure, Pattern, Private},
 };
-use samklang::setting;
 use samklang_verdict::{Problem, Role};
 use serde_json::{Value, json};
 

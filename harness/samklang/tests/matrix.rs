@@ -196,7 +196,7 @@ fn what_got_worse_decides_on_the_code_of_a_comparison() {
     place
         .matrix(&["reference", "twin"], &["-o", "more", "--previous", "good"])
         .assert(0, &["checks are new"]);
-    assert!(place.read("more/report.html").contains("What changed"));
+    assert!(place.read("more/report.html").contains("id=\"h-changes\">Changes"));
     place.samklang(&["diff", "good", "more"]).assert(0, &["checks are new", "reference with twin"]);
     place.samklang(&["diff", "more", "good"]).assert(2, &["checks are gone"]);
     let pair = |matrix: &str, name: &str| format!("{matrix}/pairs/{name}--{name}");
@@ -208,7 +208,7 @@ fn what_got_worse_decides_on_the_code_of_a_comparison() {
     let json = place.samklang(&["diff", &good, &format!("{bad}/result.json"), "--json"]);
     let changes: Vec<Value> = serde_json::from_str(&json.assert(1, &[]).text).unwrap();
     assert!(changes.iter().any(|change| change["kind"] == "new_fail" && change["exit_code"] == 1));
-    place.samklang(&["diff", "good", &bad]).assert(64, &["a matrix against a matrix"]);
+    place.samklang(&["diff", "good", &bad]).assert(64, &["a matrix with a matrix"]);
     place.samklang(&["diff", "good", "nowhere"]).assert(64, &["cannot be read"]);
     let report = place.samklang(&["report", "more/matrix.json", "--previous", "good"]);
     report.assert(0, &["all federate", "checks are new"]);
@@ -229,7 +229,7 @@ fn what_cannot_be_a_matrix_is_refused_before_anything_is_played() {
     assert!(!place.0.join("m").exists());
     place.matrix(&["twin"], &["-o", "one"]).assert(0, &[]);
     place.matrix(&["reference"], &["-o", "other"]).assert(0, &[]);
-    place.samklang(&["merge", "one", "other", "-o", "m"]).assert(64, &["no parts of one matrix"]);
+    place.samklang(&["merge", "one", "other", "-o", "m"]).assert(64, &["are not parts of one matrix"]);
     place.samklang(&["merge", "one", "-o", "other"]).assert(64, &["holds a matrix already"]);
     // A result that somebody has touched.
     let result = place.0.join("one/pairs/twin@1.0--twin@1.0/result.json");

@@ -236,11 +236,11 @@ async fn keys_that_do_not_prove_themselves_are_something_wrong() {
 #[tokio::test]
 async fn what_does_not_come_within_bounds_could_not_be_told() {
     for (act, words) in [
-        (Act::Hang, "UNTOLD  keys             No answer that could be judged: no whole answer within 1s."),
-        (Act::Flood, "UNTOLD  keys             No answer that could be judged: the body was cut off after "),
+        (Act::Hang, "UNKNOWN keys             No answer that could be judged: no whole answer within 1s."),
+        (Act::Flood, "UNKNOWN keys             No answer that could be judged: the body was cut off after "),
         (
             Act::Say("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n".to_owned()),
-            "UNTOLD  keys             No answer that could be judged: a body of 99999999999 bytes was announced",
+            "UNKNOWN keys             No answer that could be judged: a body of 99999999999 bytes was announced",
         ),
     ] {
         let ended = Place::but_for([(KEYS, act)]).await;
@@ -322,7 +322,7 @@ async fn a_well_known_file_that_others_ignore_is_told() {
 async fn who_does_not_answer_cannot_be_judged() {
     let mut place = Place::new().await;
     place.nobody("a.test:8448").await;
-    place.probe("a.test:8448", &[]).await.assert(2, &["UNTOLD  connection       a.test:8448 could not be"]);
+    place.probe("a.test:8448", &[]).await.assert(2, &["UNKNOWN connection       a.test:8448 could not be"]);
 
     // A listener that says something, but not TLS.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();

@@ -8,6 +8,7 @@ mod place;
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
+use samklang::setting;
 use samklang_runner::{
     event::{Event, Observer},
     order::Order,
@@ -19,7 +20,6 @@ use samklang_stage::{
     deploy::{Deployer, Terms, embedded::EmbeddedDeployer},
     waiting::runtime_of_its_own_time,
 };
-use samklang::setting;
 use samklang_suites::BUILT_FROM;
 use samklang_verdict::{Role, Verdict, exit};
 use serde_json::json;

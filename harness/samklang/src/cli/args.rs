@@ -20,26 +20,26 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Bring servers up, play scenarios between them, judge, and write reports
     Run(Box<RunArgs>),
-    /// Play every pair of vendors, and show where fails come from
+    /// Play every pair of vendors, and show the origin of each fail
     Matrix(Box<MatrixArgs>),
     /// Put the shards of a matrix together
     Merge(MergeArgs),
-    /// Tell what changed from one result or matrix to another
+    /// List the changes from one result or matrix to another
     Diff(DiffArgs),
-    /// Show what was recorded of a scenario, a check or an exchange of the last run
+    /// Show the recorded traffic of a scenario, a check or an exchange of the last run
     Show(ShowArgs),
-    /// Play a check of the last run afresh, and show what was recorded
+    /// Play a check of the last run again, and show the recorded traffic
     Repro(Box<ReproArgs>),
     /// Print a curl line that sends a recorded request again
     Curl(CurlArgs),
     /// Show the scenarios of the suite
     List(ListArgs),
-    /// Tell what a scenario or a check asks for, and which sentences of the specification it rests on
+    /// Explain a scenario or a check, with the sentences of the specification that it tests
     Explain {
         /// A scenario's or a check's id, a requirement's id, or a catalogue row
         id: String,
     },
-    /// Look whether this machine can run everything, and say what to mend
+    /// Check whether this machine can run everything, and say how to mend what is missing
     Doctor(DoctorArgs),
     /// Look at a running server from outside, as other servers meet it: discovery, certificate, keys, version
     Probe(ProbeArgs),
@@ -47,22 +47,22 @@ pub(super) enum Command {
     Report {
         /// A result.json, beside which its evidence lies, or a matrix.json
         result: PathBuf,
-        /// Where reports go; beside the result, when nothing is named
+        /// The folder for the reports; by default that of the result
         #[arg(long, short = 'o', value_name = "DIR")]
         output: Option<PathBuf>,
-        /// An earlier matrix, whose differences the report of a matrix then shows
+        /// An earlier matrix to compare with: the report of a matrix then shows the changes
         #[arg(long, value_name = "DIR")]
         previous: Option<PathBuf>,
     },
     /// Look at the expectations that runs propose, and accept or reject them
     Review(ReviewArgs),
-    /// Show that every check can fail: play the homeserver inside this program with one fault after another
+    /// Show that every check can fail: play the homeserver inside this program with each of its faults
     Selftest(SelftestArgs),
-    /// Remove what runs that ended without tidying have left
+    /// Remove what runs left behind that ended without tidying up
     Sweep,
     /// Print the JSON Schema of result.json
     Schema {
-        /// That of matrix.json in its place
+        /// Print the schema of matrix.json instead
         #[arg(long)]
         matrix: bool,
     },
@@ -70,9 +70,9 @@ pub(super) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ListArgs {
-    /// Only these: scenario ids, areas, requirement ids or catalogue rows
+    /// Show only these: scenario ids, areas, requirement ids or catalogue rows
     pub(super) names: Vec<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -86,21 +86,21 @@ pub(super) struct DoctorArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ProbeArgs {
-    /// The server's name, as it stands in the ids of its users: a.example, a.example:8448
+    /// The server name, as in the ids of its users: a.example, a.example:8448
     pub(super) server_name: String,
-    /// Believe the authorities in this file of PEM, and no others
+    /// Trust only the certificate authorities in this PEM file
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
-    /// Connect to this address in place of what a host and port resolve to; may be repeated
+    /// Connect to this address instead of the one that a host and port resolve to; may be repeated
     #[arg(long, value_name = "HOST:PORT=ADDRESS:PORT", value_parser = route)]
     pub(super) connect_to: Vec<(String, SocketAddr)>,
-    /// Ask this name server for service records, in place of the machine's own
+    /// Ask this name server for service records, instead of the machine's own
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) dns: Option<SocketAddr>,
-    /// How many seconds each step may take: a look-up, a connection, an answer
+    /// The seconds that each step may take: a look-up, a connection, an answer
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=60))]
     pub(super) timeout: u8,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -123,24 +123,24 @@ pub(super) struct SelftestArgs {
     /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
     #[arg(long = "scenario", short = 's', value_name = "NAME")]
     pub(super) scenarios: Vec<String>,
-    /// Play only so much that each check turns red once again, and each fault is noticed once again
+    /// Play only enough to turn each check red once, and to notice each fault once
     #[arg(long)]
     pub(super) quick: bool,
-    /// How many servers play at a time; as many as there are cores, when nothing is said
+    /// The number of servers that play at a time; by default the number of cores
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) jobs: Option<u16>,
-    /// The seed of everything random
+    /// The seed of all random choices
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Write the kill matrix anew, or what it says of the faults and scenarios that are named
+    /// Write the kill matrix, or the part of it for the faults and scenarios that are named
     #[arg(long, conflicts_with = "quick")]
     pub(super) write: bool,
 }
 
-/// How a run is told while it goes on.
+/// The form of the progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// A moving line on a terminal, else a line for each event
+pub(super) enum ProgressFormat {
+    /// A moving line on a terminal, otherwise a line for each event
     Auto,
     /// A line for each event
     Plain,
@@ -150,8 +150,8 @@ pub(super) enum Format {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// The vendor to judge, with a version if not its default: synapse, synapse@1.140.0. The homeserver inside this
-    /// program, when none is named; none, too, for an image without a descriptor
+    /// The vendor to judge, with a version if not its default: synapse, synapse@1.140.0. By default the homeserver inside
+    /// this program. Name none for an image without a descriptor
     pub(super) vendor: Option<String>,
     /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
     #[arg(long = "scenario", short = 's', value_name = "NAME")]
@@ -160,16 +160,16 @@ pub(super) struct RunArgs {
     pub(super) options: RunOptions,
 }
 
-/// How a run is played, whatever it plays.
+/// The options of a run that do not select scenarios.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunOptions {
-    /// The vendor that it is paired with; the same one, when none is named
+    /// The vendor in role B; by default the same one
     #[arg(long, value_name = "VENDOR")]
     pub(super) vs: Option<String>,
-    /// A published image of the vendor to run instead of its own; any that keeps Complement's contract, without a vendor
+    /// A published image to run instead of the vendor's own; without a vendor, any image that keeps Complement's contract
     #[arg(long, value_name = "NAME")]
     pub(super) image: Option<String>,
-    /// A newer version of the vendor that is judged, which takes over from its server in mid-run
+    /// A newer version of the judged vendor; its server is upgraded to it in mid-run
     #[arg(long, value_name = "VERSION", conflicts_with_all = ["image", "target"])]
     pub(super) upgrade_to: Option<String>,
     #[command(flatten)]
@@ -178,13 +178,13 @@ pub(super) struct RunOptions {
     pub(super) target: TargetOptions,
 }
 
-/// How servers are brought up and what they play, whoever they are.
+/// The options for every run: how servers are brought up, and what they play.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct PlayOptions {
-    /// How servers are brought up; auto, when nothing is said
+    /// How servers are brought up; by default auto
     #[arg(long, value_enum)]
     pub(super) deploy: Option<Deploy>,
-    /// Let servers meet without the switchboard; nothing between them is then recorded
+    /// Let servers meet without the switchboard; the traffic between them is then not recorded
     #[arg(long)]
     pub(super) direct: bool,
     /// Play only in this room version; may be repeated
@@ -193,18 +193,18 @@ pub(super) struct PlayOptions {
     /// Let only this role host rooms
     #[arg(long, value_parser = role)]
     pub(super) host: Option<Role>,
-    /// Where files go; a new folder below samklang-out, when none is named
+    /// The folder for the files of the run; by default a new one below samklang-out
     #[arg(long, short = 'o', value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
-    /// How many scenarios are played side by side
+    /// The number of scenarios that are played at a time
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: u16,
-    /// The seed of everything random
+    /// The seed of all random choices
     #[arg(long)]
     pub(super) seed: Option<u64>,
-    /// How the run is told while it goes on
+    /// The form of the progress on the standard output
     #[arg(long, value_enum, default_value = "auto")]
-    pub(super) format: Format,
+    pub(super) format: ProgressFormat,
     /// A further folder of vendor descriptors; may be repeated
     #[arg(long = "vendors", value_name = "DIR", env = "SAMKLANG_VENDORS", value_delimiter = ':')]
     pub(super) vendors: Vec<PathBuf>,
@@ -213,10 +213,10 @@ pub(super) struct PlayOptions {
     pub(super) no_proposals: bool,
 }
 
-/// Which vendors meet, and how.
+/// The vendors that meet each other, and the options of their runs.
 #[derive(Debug, clap::Args)]
 pub(super) struct MatrixArgs {
-    /// The vendors, each with a version if not its default; the first is the baseline that the others are held against
+    /// The vendors, each with a version if not its default; the first is the baseline that the others are compared with
     #[arg(required = true, value_name = "VENDOR")]
     pub(super) names: Vec<String>,
     /// Play only this: a scenario's id, an area, a requirement's id or a catalogue row; may be repeated
@@ -225,20 +225,20 @@ pub(super) struct MatrixArgs {
     /// Play only each nth pair, so that n machines share the work: 1/3, 2/3, 3/3
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub(super) shard: Option<Shard>,
-    /// How many pairs are played at a time; as many as processors and free memory allow, when nothing is said
+    /// The number of pairs that are played at a time; by default as many as processors and free memory allow
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) at_once: Option<u16>,
-    /// Go on with the matrix in this folder: pairs whose result is whole are not played again
+    /// Go on with the matrix in this folder: pairs that have a whole result are not played again
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(super) resume: Option<PathBuf>,
-    /// An earlier matrix, whose differences the report then shows
+    /// An earlier matrix to compare with: the report then shows the changes
     #[arg(long, value_name = "DIR")]
     pub(super) previous: Option<PathBuf>,
     #[command(flatten)]
     pub(super) play: PlayOptions,
 }
 
-/// A part of the pairs: all whose place, divided by `of`, leaves `index`.
+/// A part of the pairs: each pair whose place modulo `of` is `index`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shard {
     /// Counted from 0.
@@ -251,36 +251,36 @@ pub(super) struct MergeArgs {
     /// The folders of the shards
     #[arg(required = true, value_name = "OUT")]
     pub(super) parts: Vec<PathBuf>,
-    /// Where the whole goes; a new folder
+    /// A new folder for the whole matrix
     #[arg(long, short = 'o', value_name = "DIR")]
     pub(super) output: PathBuf,
-    /// An earlier matrix, whose differences the report then shows
+    /// An earlier matrix to compare with: the report then shows the changes
     #[arg(long, value_name = "DIR")]
     pub(super) previous: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DiffArgs {
-    /// The earlier one: the folder of a run or of a matrix, or its result.json or matrix.json
+    /// The earlier run or matrix: its folder, its result.json or its matrix.json
     pub(super) old: PathBuf,
-    /// The later one
+    /// The later run or matrix
     pub(super) new: PathBuf,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
-/// Which play of a recorded run.
+/// The play of a recorded run to show.
 #[derive(Debug, clap::Args)]
 pub(super) struct ShowArgs {
     /// A scenario's or a check's id, a trial's name, or an exchange's number: rooms.invite-accepted, x17
     pub(super) id: String,
     /// One exchange of that scenario, by its number
     pub(super) exchange: Option<String>,
-    /// The folder of the run; the newest below samklang-out, when none is named
+    /// The folder of the run; by default the newest below samklang-out
     #[arg(long, value_name = "DIR")]
     pub(super) run: Option<PathBuf>,
-    /// Shorten nothing
+    /// Shorten nothing that is shown
     #[arg(long)]
     pub(super) full: bool,
     /// The play in this room version
@@ -295,13 +295,13 @@ pub(super) struct ShowArgs {
 pub(super) struct ReproArgs {
     /// A check's or a scenario's id, or a trial's name
     pub(super) check: String,
-    /// The folder of the run; the newest below samklang-out, when none is named
+    /// The folder of the run; by default the newest below samklang-out
     #[arg(long, value_name = "DIR")]
     pub(super) run: Option<PathBuf>,
-    /// Another vendor or version to judge than in that run
+    /// The vendor or version to judge instead of that in the run
     #[arg(long, value_name = "VENDOR")]
     pub(super) vendor: Option<String>,
-    /// Shorten nothing of what is shown
+    /// Shorten nothing that is shown
     #[arg(long)]
     pub(super) full: bool,
     #[command(flatten)]
@@ -310,9 +310,9 @@ pub(super) struct ReproArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CurlArgs {
-    /// The exchange's number: x17
+    /// The number of the exchange: x17
     pub(super) exchange: String,
-    /// The folder of the run; the newest below samklang-out, when none is named
+    /// The folder of the run; by default the newest below samklang-out
     #[arg(long, value_name = "DIR")]
     pub(super) run: Option<PathBuf>,
 }
@@ -333,9 +333,10 @@ impl std::fmt::Display for Shard {
 
 pub(super) fn route(text: &str) -> Result<(String, SocketAddr), String> {
     let parts = text.split_once('=').and_then(|(from, to)| Some((from, to.parse().ok()?)));
-    let is_place = |from: &str| from.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let is_host_and_port =
+        |from: &str| from.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     match parts {
-        Some((from, to)) if is_place(from) => Ok((from.to_owned(), to)),
+        Some((from, to)) if is_host_and_port(from) => Ok((from.to_owned(), to)),
         _ => Err("HOST:PORT=ADDRESS:PORT".to_owned()),
     }
 }
@@ -367,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_is_one_of_as_many_as_there_are() {
+    fn a_shard_number_is_between_one_and_the_number_of_shards() {
         assert_eq!(shard("2/3"), Ok(Shard { index: 1, of: 3 }));
         assert_eq!(shard("2/3").unwrap().to_string(), "2/3");
         for bad in ["0/3", "4/3", "1/0", "1", "a/b", "-1/3", ""] {

@@ -1,5 +1,5 @@
-//! `samklang diff`. Exit codes: 0 unless something got worse; else what the checks that did would alone give a run, and 2
-//! where some are gone.
+//! `samklang diff`. Exit codes: 0 unless something got worse; otherwise the code that a run with only the worse checks
+//! would have, and 2 where checks are gone.
 
 use std::path::{Path, PathBuf};
 
@@ -8,21 +8,21 @@ use samklang_verdict::{
 };
 
 use super::{
-    Done,
+    CommandResult,
     args::DiffArgs,
-    matrix::folder::{Folder, MATRIX, RESULT},
+    matrix::folder::{MATRIX, MatrixFolder, RESULT},
     play::colour,
     print, report,
 };
 
-/// What a run or a matrix has left.
-enum Record {
+/// The result of a run, or a matrix.
+enum RunOrMatrix {
     Run(Box<ResultFile>),
-    Matrix(Box<Folder>),
+    Matrix(Box<MatrixFolder>),
 }
 
-impl Record {
-    /// The one that `path` names, by folder or file.
+impl RunOrMatrix {
+    /// Opens a folder or a file.
     fn open(path: &Path) -> Result<Self, Problem> {
         let file = if path.is_dir() { the_file_in(path) } else { path.to_owned() };
         let parsed = |bytes: &[u8]| match MatrixFile::from_bytes(bytes) {
@@ -32,7 +32,7 @@ impl Record {
         let known = format!("{}, {MATRIX_SCHEMA}", samklang_verdict::RESULT_SCHEMA);
         Ok(match report::read_as(&file, &known, parsed)? {
             Some(result) => Self::Run(Box::new(result)),
-            None => Self::Matrix(Box::new(Folder::open(&file)?)),
+            None => Self::Matrix(Box::new(MatrixFolder::open(&file)?)),
         })
     }
 
@@ -49,10 +49,12 @@ fn the_file_in(folder: &Path) -> PathBuf {
     if matrix.exists() { matrix } else { folder.join(RESULT) }
 }
 
-/// Tells what changed, what got worse first.
-pub(super) fn diff(args: &DiffArgs) -> Done {
-    let (old, new) = (Record::open(&args.old)?, Record::open(&args.new)?);
-    if let (Record::Run(_), Record::Matrix(_)) | (Record::Matrix(_), Record::Run(_)) = (&old, &new) {
+/// Lists the changes, the worse ones first.
+pub(super) fn diff(args: &DiffArgs) -> CommandResult {
+    let (old, new) = (RunOrMatrix::open(&args.old)?, RunOrMatrix::open(&args.new)?);
+    if let (RunOrMatrix::Run(_), RunOrMatrix::Matrix(_)) | (RunOrMatrix::Matrix(_), RunOrMatrix::Run(_)) =
+        (&old, &new)
+    {
         return Err(Problem::configuration(message!("diff.unlike")));
     }
     let changes = changes(&old.sides(), &new.sides());

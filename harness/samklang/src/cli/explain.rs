@@ -10,10 +10,10 @@ use samklang_runner::{
 };
 use samklang_verdict::{Catalogue, CheckId};
 
-use super::{Done, list, print};
+use super::{CommandResult, list, print};
 
-/// Tells what `id` asks for: a scenario, a check, a requirement or a catalogue row.
-pub(super) fn explain(id: &str) -> Done {
+/// Explains `id`: a scenario, a check, a requirement or a catalogue row.
+pub(super) fn explain(id: &str) -> CommandResult {
     let suite = samklang_suites::suite(&project_root(samklang_suites::BUILT_FROM)?)?;
     let label = |key: &str| Catalogue::english().label(key);
     let mut text = String::new();
@@ -31,7 +31,7 @@ pub(super) fn explain(id: &str) -> Done {
                 text.push_str(&about(&suite, scenario));
             }
         }
-        // Known to the specification, but nothing plays it yet.
+        // The requirement or the row exists, but no scenario covers it yet.
         Err(_) if known => {
             let _ = writeln!(text, "{}", label("explain.not-covered"));
         }

@@ -1,4 +1,4 @@
-//! Ctrl-C: once stops tidily, twice at once.
+//! Ctrl-C: the first one stops the run tidily, the second one stops it at once.
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -12,7 +12,7 @@ pub(super) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Starts to listen. From here on neither ends the program by itself.
+    /// Starts to listen. From here on neither signal ends the program by itself.
     pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
@@ -24,7 +24,7 @@ impl Interrupts {
         }
     }
 
-    /// At the first one, `stop` turns true and `told` is called; at the second one this returns.
+    /// At the first signal, `stop` turns true and `told` is called; at the second one this returns.
     pub(super) async fn watch(mut self, stop: watch::Sender<bool>, told: impl FnOnce()) {
         self.next().await;
         stop.send_replace(true);

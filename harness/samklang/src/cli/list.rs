@@ -8,10 +8,10 @@ use samklang_runner::{
 use samklang_verdict::Catalogue;
 use serde_json::{Value, json};
 
-use super::{Done, args::ListArgs, print};
+use super::{CommandResult, args::ListArgs, print};
 
 /// Shows the scenarios that `args` names.
-pub(super) fn list(args: &ListArgs) -> Done {
+pub(super) fn list(args: &ListArgs) -> CommandResult {
     let suite = samklang_suites::suite(&project_root(samklang_suites::BUILT_FROM)?)?;
     let selection = Selection { terms: args.names.clone(), ..Selection::default() };
     let chosen = select(&suite, &selection)?;

@@ -25,16 +25,16 @@ use samklang_verdict::{Catalogue, Problem, exit, message};
 
 use self::args::{Args, Command};
 
-/// What every command ends with: an exit code, or the problem that kept it from its work.
-type Done = Result<u8, Problem>;
+/// The end of every command: an exit code, or the problem that stopped it.
+type CommandResult = Result<u8, Problem>;
 
-/// Reads the command line, does what it says, and answers with the exit code.
+/// Runs the command of the command line, and returns the exit code.
 pub fn main() -> u8 {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
             let asked_for_help = !error.use_stderr();
-            // Nobody can be told when even this cannot be written.
+            // There is no way left to report that even this cannot be written.
             let _ = error.print();
             return if asked_for_help { exit::AS_EXPECTED } else { exit::USAGE };
         }
@@ -66,8 +66,8 @@ pub fn main() -> u8 {
     })
 }
 
-/// Writes to the standard output. A reader that has gone away is no problem of ours.
-fn print(text: &str) -> Done {
+/// Writes to the standard output. It is not an error that the reader has closed it.
+fn print(text: &str) -> CommandResult {
     use std::io::Write;
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -77,7 +77,7 @@ fn print(text: &str) -> Done {
     }
 }
 
-/// A runtime for the commands that wait for something.
+/// A runtime for the commands that need one.
 fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -85,7 +85,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
         .map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))
 }
 
-/// Tells a problem on the standard error: what, why, what next, and the lines that help.
+/// Prints a problem to the standard error: what, why, what next, and the detail lines.
 fn complain(problem: &Problem) {
     let catalogue = Catalogue::english();
     let text = catalogue.render(&problem.message);

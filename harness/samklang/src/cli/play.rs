@@ -23,35 +23,35 @@ use samklang_verdict::{Catalogue, Problem, ResultFile, Role, exit, message};
 use tokio::sync::watch;
 
 use super::{
-    Done,
+    CommandResult,
     args::{PlayOptions, RunArgs},
     interrupt::Interrupts,
-    progress::Teller,
+    progress::ProgressPrinter,
     target,
 };
 use crate::setting::{self, Deploy, Deployment};
 
-/// Who plays when no vendor is named: the homeserver inside this program, against itself.
+/// The vendor when none is named: the homeserver inside this program.
 pub(super) const OUR_OWN: &str = "reference";
 
-/// Where runs go that are told no other place.
+/// The folder for the output folders of runs, unless another is named.
 pub(super) const OUT: &str = "samklang-out";
 
 /// How a run ended.
-pub(super) struct Ended {
+pub(super) struct EndedRun {
     /// The exit code of its result.
     pub(super) code: u8,
-    /// Where its files lie; none when it was cut short.
+    /// The folder of its files; none when the run was cut short.
     pub(super) output: Option<PathBuf>,
 }
 
-/// Plays what `args` asks for; answers with the exit code of the result.
-pub(super) fn run(args: &RunArgs) -> Done {
+/// Plays the run that `args` describes, and returns the exit code of its result.
+pub(super) fn run(args: &RunArgs) -> CommandResult {
     play_out(args).map(|ended| ended.code)
 }
 
-/// Plays what `args` asks for, to its end.
-pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
+/// Plays the run that `args` describes.
+pub(super) fn play_out(args: &RunArgs) -> Result<EndedRun, Problem> {
     let options = &args.options;
     let (suite, shelf) = ground(&options.play)?;
     let target = options.target.find(&today())?;
@@ -64,7 +64,7 @@ pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
             setting::upgraded(casts, options.upgrade_to.as_deref())?
         }
     };
-    let bout = Bout {
+    let planned = PlannedRun {
         suite,
         casts,
         subjects: setting::subjects(other.is_none() && target.is_none()),
@@ -75,18 +75,18 @@ pub(super) fn play_out(args: &RunArgs) -> Result<Ended, Problem> {
         output: options.play.output.clone(),
         options: &options.play,
     };
-    bout.play()
+    planned.play()
 }
 
-/// The day on which something is held against an expiry, `YYYY-MM-DD`.
+/// The current date, `YYYY-MM-DD`, to compare with expiry dates.
 fn today() -> String {
     jiff::Zoned::now().date().to_string()
 }
 
-/// The suite that is played, and the vendors there are.
+/// The suite, and the shelf of vendors.
 ///
 /// # Errors
-/// When one of them cannot be read, or the environment would let expectations pass that differ.
+/// When one of them cannot be read, or the environment would let answers pass that differ from their expectation.
 pub(super) fn ground(options: &PlayOptions) -> Result<(Suite, VendorShelf), Problem> {
     if let Some(forced) = forced_update() {
         return Err(Problem::configuration(message!("run.forced-update", setting = forced)));
@@ -99,7 +99,7 @@ pub(super) fn ground(options: &PlayOptions) -> Result<(Suite, VendorShelf), Prob
     Ok((suite, setting::shelf(&root, &options.vendors)))
 }
 
-/// What of the suite is asked for.
+/// The selected part of the suite.
 pub(super) fn selection(scenarios: &[String], options: &PlayOptions) -> Selection {
     Selection {
         terms: scenarios.to_vec(),
@@ -108,39 +108,39 @@ pub(super) fn selection(scenarios: &[String], options: &PlayOptions) -> Selectio
     }
 }
 
-/// One constellation and what it plays.
-pub(super) struct Bout<'a> {
+/// One constellation and the selection that it plays.
+pub(super) struct PlannedRun<'a> {
     pub(super) suite: Suite,
     pub(super) casts: Vec<Cast>,
     pub(super) subjects: Vec<Role>,
-    /// The server that runs already and takes part, if one does.
+    /// The server that runs already and takes part, if there is one.
     pub(super) target: Option<Target>,
-    /// What its lines begin with, where others are told of beside it.
+    /// The prefix of its progress lines, when several runs print.
     pub(super) label: Option<String>,
     pub(super) selection: Selection,
     pub(super) seed: u64,
-    /// Where files go; a new folder below `samklang-out`, when none is named.
+    /// The folder for its files; none for a new one below `samklang-out`.
     pub(super) output: Option<PathBuf>,
     pub(super) options: &'a PlayOptions,
 }
 
-impl Bout<'_> {
-    /// Plays it to its end, on a runtime of its own.
+impl PlannedRun<'_> {
+    /// Plays it on a runtime of its own.
     ///
     /// # Errors
-    /// When nothing can be planned, brought up or written.
-    pub(super) fn play(self) -> Result<Ended, Problem> {
+    /// When the run cannot be planned, or its output cannot be written.
+    pub(super) fn play(self) -> Result<EndedRun, Problem> {
         setting::runtime(&self.casts)?.block_on(run_async(self))
     }
 }
 
-async fn run_async(bout: Bout<'_>) -> Result<Ended, Problem> {
-    let Bout { suite, casts, subjects, target, label, selection, seed, output, options } = bout;
+async fn run_async(planned: PlannedRun<'_>) -> Result<EndedRun, Problem> {
+    let PlannedRun { suite, casts, subjects, target, label, selection, seed, output, options } = planned;
     let deviations = setting::deviations(&suite, &casts)?;
-    // From here on a run has things to tidy up, so Ctrl-C must not simply end it.
+    // From here on a run has things to tidy up, so Ctrl-C must not just end the process.
     let interrupts =
         Interrupts::listen().map_err(|error| Problem::harness(message!("run.no-signals", error = error)))?;
-    // Its users are few, and each takes part in one play at a time.
+    // Such a server has few users, and each of them can take part in one play at a time only.
     let side_by_side = if target.is_some() { 1 } else { usize::from(options.jobs) };
     let deployment = match target {
         Some(target) => Deployment::around(target),
@@ -168,32 +168,32 @@ async fn run_async(bout: Bout<'_>) -> Result<Ended, Problem> {
         deviations,
         today: today(),
     };
-    let teller = Teller::new(options.format).called(label);
-    let ended = play(&order, Arc::new(suite), &deployment.deployer, &teller, interrupts).await;
+    let printer = ProgressPrinter::new(options.format).called(label);
+    let ended = play(&order, Arc::new(suite), &deployment.deployer, &printer, interrupts).await;
     let closed = deployment.close();
     let told = match ended? {
-        Some(result) => tell(&order, &result, &teller),
+        Some(result) => tell(&order, &result, &printer),
         None => {
             eprintln!("{}", Catalogue::english().render(&message!("run.cut-short")).in_one_line());
-            return closed.map(|()| Ended { code: exit::NOT_PROVEN, output: None });
+            return closed.map(|()| EndedRun { code: exit::NOT_PROVEN, output: None });
         }
     };
     closed?;
-    told.map(|code| Ended { code, output: Some(order.output) })
+    told.map(|code| EndedRun { code, output: Some(order.output) })
 }
 
-/// Plays until the end, or until somebody asks twice to stop: then there is no result.
+/// Plays until the end, or until somebody interrupts twice: then there is no result.
 async fn play(
     order: &Order,
     suite: Arc<Suite>,
     deployer: &Arc<dyn Deployer>,
-    teller: &Teller,
+    printer: &ProgressPrinter,
     interrupts: Interrupts,
 ) -> Result<Option<ResultFile>, Problem> {
     let (stop, stopping) = watch::channel(false);
     let say = || eprintln!("\n{}", Catalogue::english().render(&message!("cli.interrupted")).in_one_line());
     let ended = tokio::select! {
-        ended = run::run(order, suite, deployer, teller, stopping) => Some(ended),
+        ended = run::run(order, suite, deployer, printer, stopping) => Some(ended),
         () = interrupts.watch(stop, say) => None,
     };
     match ended {
@@ -202,8 +202,8 @@ async fn play(
     }
 }
 
-/// Writes the result and its reports, and says what it comes to.
-fn tell(order: &Order, result: &ResultFile, teller: &Teller) -> Done {
+/// Writes the result and its reports, and prints the closing lines.
+fn tell(order: &Order, result: &ResultFile, printer: &ProgressPrinter) -> CommandResult {
     let transcripts = transcripts_in(&order.output);
     let reports = Reports::new(result, &transcripts, Catalogue::english());
     let written = write_result(&order.output, result).and_then(|()| write_all(&order.output, &reports));
@@ -211,13 +211,13 @@ fn tell(order: &Order, result: &ResultFile, teller: &Teller) -> Done {
         Ok(_) => result.exit_code,
         Err(problem) => exit::worst([result.exit_code, problem.exit_code()]),
     };
-    teller.hear(&Event::Ended { outcome: result.outcome, counts: result.counts, exit_code: code });
-    if !teller.is_json() {
+    printer.hear(&Event::Ended { outcome: result.outcome, counts: result.counts, exit_code: code });
+    if !printer.is_json() {
         print!("{}", reports.closing(colour()));
     }
     match written {
         Ok(_) => {
-            if !teller.is_json() {
+            if !printer.is_json() {
                 let report = order.output.join("report.html");
                 println!(
                     "{}",

@@ -1,4 +1,4 @@
-//! `samklang probe`: a running server as others meet it. Each finding is one sentence.
+//! `samklang probe`: looks at a running server as other servers meet it. Each finding is one sentence.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use samklang_stage::probe::{self, Finding, Mark, Settings};
 use samklang_verdict::{Catalogue, Message, exit, message};
 use serde_json::json;
 
-use super::{Done, args::ProbeArgs, print, runtime};
+use super::{CommandResult, args::ProbeArgs, print, runtime};
 
-/// Looks at the server and says what it found; 1 when something is wrong with it, 2 when something could not be told.
-pub(super) fn probe(args: &ProbeArgs) -> Done {
+/// Looks at the server and prints the findings. The exit code is 1 when something is wrong with the server, and 2 when
+/// something is unknown.
+pub(super) fn probe(args: &ProbeArgs) -> CommandResult {
     let settings = Settings {
         roots: probe::roots(args.ca.as_deref())?,
         routes: args.connect_to.iter().cloned().collect(),
@@ -18,7 +19,7 @@ pub(super) fn probe(args: &ProbeArgs) -> Done {
     };
     let runtime = runtime()?;
     let findings = runtime.block_on(probe::probe(&args.server_name, &settings))?;
-    // A look-up of the system's that goes on is waited for by nobody.
+    // Does not wait for a look-up of the system that still runs.
     runtime.shutdown_background();
     let worst = findings.iter().map(|finding| finding.mark).max().unwrap_or(Mark::Untold);
     let (code, verdict) = match worst {
@@ -51,11 +52,11 @@ fn as_text(findings: &[Finding], verdict: &Message) -> String {
 }
 
 fn as_json(args: &ProbeArgs, findings: &[Finding], worst: Mark) -> String {
-    let told = |finding: &Finding| {
-        let mut told = json!(finding);
-        told["text"] = Catalogue::english().render(&finding.message).in_one_line().into();
-        told
+    let object = |finding: &Finding| {
+        let mut object = json!(finding);
+        object["text"] = Catalogue::english().render(&finding.message).in_one_line().into();
+        object
     };
-    let findings: Vec<_> = findings.iter().map(told).collect();
+    let findings: Vec<_> = findings.iter().map(object).collect();
     format!("{:#}\n", json!({"server_name": args.server_name, "worst": worst, "findings": findings}))
 }

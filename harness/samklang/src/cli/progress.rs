@@ -1,4 +1,4 @@
-//! How a run is told while it goes on: a moving line on a terminal, else a line for each event, or JSON lines.
+//! The progress of a run on the standard output: a moving line on a terminal, a line for each event, or JSON lines.
 
 use std::{
     io::{IsTerminal, Write},
@@ -9,24 +9,24 @@ use std::{
 use samklang_runner::event::{Event, Observer};
 use samklang_verdict::{Catalogue, Message, message};
 
-use super::args::Format;
+use super::args::ProgressFormat;
 
-/// Writes what it hears to the standard output.
-pub(super) struct Teller {
-    manner: Manner,
-    /// What its lines begin with.
+/// Prints the events of a run to the standard output.
+pub(super) struct ProgressPrinter {
+    style: PrinterStyle,
+    /// The prefix of each line.
     label: Option<String>,
-    count: Mutex<Count>,
+    count: Mutex<ProgressCount>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Manner {
+enum PrinterStyle {
     Moving,
     Lines,
     Json,
 }
 
-struct Count {
+struct ProgressCount {
     since: Instant,
     planned: usize,
     played: usize,
@@ -34,47 +34,47 @@ struct Count {
     unproven: u64,
 }
 
-impl Teller {
-    /// Tells in this format; `Auto` looks whether the standard output is a terminal.
-    pub(super) fn new(format: Format) -> Self {
-        let manner = match format {
-            Format::Jsonl => Manner::Json,
-            Format::Auto if std::io::stdout().is_terminal() => Manner::Moving,
-            Format::Auto | Format::Plain => Manner::Lines,
+impl ProgressPrinter {
+    /// Prints in this format. `Auto` prints a moving line if the standard output is a terminal.
+    pub(super) fn new(format: ProgressFormat) -> Self {
+        let style = match format {
+            ProgressFormat::Jsonl => PrinterStyle::Json,
+            ProgressFormat::Auto if std::io::stdout().is_terminal() => PrinterStyle::Moving,
+            ProgressFormat::Auto | ProgressFormat::Plain => PrinterStyle::Lines,
         };
-        let count = Count { since: Instant::now(), planned: 0, played: 0, failed: 0, unproven: 0 };
-        Self { manner, label: None, count: Mutex::new(count) }
+        let count = ProgressCount { since: Instant::now(), planned: 0, played: 0, failed: 0, unproven: 0 };
+        Self { style, label: None, count: Mutex::new(count) }
     }
 
-    /// Has its lines begin with this, and JSON objects name it as their pair. Then no line moves: others are told beside it.
+    /// Puts `label` before each line, and into JSON objects as their pair. Then no line moves, since several runs print.
     pub(super) fn called(mut self, label: Option<String>) -> Self {
-        if label.is_some() && self.manner == Manner::Moving {
-            self.manner = Manner::Lines;
+        if label.is_some() && self.style == PrinterStyle::Moving {
+            self.style = PrinterStyle::Lines;
         }
         Self { label, ..self }
     }
 
-    /// Whether every line on the standard output is to be JSON.
+    /// Whether every line on the standard output has to be JSON.
     pub(super) fn is_json(&self) -> bool {
-        self.manner == Manner::Json
+        self.style == PrinterStyle::Json
     }
 
-    fn count(&self) -> MutexGuard<'_, Count> {
+    fn count(&self) -> MutexGuard<'_, ProgressCount> {
         self.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A line that stays.
+    /// Prints a line that stays.
     fn line(&self, text: &str) {
-        let clear = if self.manner == Manner::Moving { "\r\u{1b}[2K" } else { "" };
+        let clear = if self.style == PrinterStyle::Moving { "\r\u{1b}[2K" } else { "" };
         let label = self.label.as_ref().map(|label| format!("{label}: ")).unwrap_or_default();
         let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         // A reader that has gone away does not stop a run.
         let _ = writeln!(std::io::stdout(), "{clear}{label}{plain}");
     }
 
-    /// The line that moves.
+    /// Prints the moving line anew.
     fn moving(&self, text: &str) {
-        if self.manner == Manner::Moving {
+        if self.style == PrinterStyle::Moving {
             let mut out = std::io::stdout();
             let plain: String =
                 text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(110).collect();
@@ -87,7 +87,7 @@ impl Teller {
         count.played += 1;
         count.failed += counts.fail;
         count.unproven += counts.inconclusive + counts.error + counts.not_run + counts.flaky;
-        if self.manner == Manner::Lines || !troubles.is_empty() {
+        if self.style == PrinterStyle::Lines || !troubles.is_empty() {
             let word = Catalogue::english().label(match troubles {
                 [] if counts.deviation > 0 => "progress.recorded",
                 [] => "progress.ok",
@@ -107,7 +107,7 @@ fn say(message: &Message) -> String {
     Catalogue::english().render(message).in_one_line()
 }
 
-impl Count {
+impl ProgressCount {
     /// `[ 37/180] 2 fail  eta 0:40`
     fn moving(&self) -> String {
         let spent = self.since.elapsed().as_secs();
@@ -130,9 +130,9 @@ impl Count {
     }
 }
 
-impl Observer for Teller {
+impl Observer for ProgressPrinter {
     fn hear(&self, event: &Event) {
-        if self.manner == Manner::Json {
+        if self.style == PrinterStyle::Json {
             if let Ok(mut json) = serde_json::to_value(event) {
                 if let Some(label) = &self.label {
                     json["pair"] = label.as_str().into();
@@ -154,7 +154,7 @@ impl Observer for Teller {
             Event::Begun { run, deployer } => {
                 self.line(&say(&message!("progress.begun", run = run, deployer = deployer)));
             }
-            Event::Preparing { line } if self.manner == Manner::Moving => self.moving(line),
+            Event::Preparing { line } if self.style == PrinterStyle::Moving => self.moving(line),
             Event::Preparing { line } => self.line(line),
             Event::StageUp { servers, took_ms } => {
                 let servers = servers.join(", ");

@@ -1,4 +1,4 @@
-//! Recorded runs: finding one, and what in it somebody means.
+//! Recorded runs: finds one, and finds plays and exchanges in it.
 
 use std::{
     fs,
@@ -15,23 +15,23 @@ use samklang_verdict::{
 use super::{play::OUT as RUNS, report};
 
 /// A run's folder and its result.
-pub(super) struct Record {
+pub(super) struct RecordedRun {
     pub(super) folder: PathBuf,
     pub(super) result: ResultFile,
 }
 
-/// What somebody asks to see.
+/// A play or an exchange that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum RecordQuery {
     /// One exchange.
     Exchange(ExchangeId),
     /// The plays of a scenario.
-    Plays(Wanted),
+    Plays(PlayQuery),
 }
 
-/// Plays of a scenario, by the words they are asked for with.
+/// The terms that select plays of a recorded run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct PlayQuery {
     /// A scenario's or a check's id.
     pub(super) id: String,
     pub(super) room_version: Option<String>,
@@ -39,10 +39,10 @@ pub(super) struct Wanted {
 }
 
 /// A play with the results of its checks.
-pub(super) struct Played<'a> {
+pub(super) struct RecordedPlay<'a> {
     pub(super) scenario: &'a str,
     pub(super) play: &'a Play,
-    /// Those that were asked for; never empty.
+    /// The checks that were asked for; never empty.
     pub(super) checks: Vec<&'a CheckResult>,
 }
 
@@ -51,20 +51,21 @@ pub(super) fn exchange_id(text: &str) -> Option<ExchangeId> {
     text.strip_prefix(['x', '#']).unwrap_or(text).parse().ok().map(ExchangeId)
 }
 
-impl Asked {
+impl RecordQuery {
     /// Reads `rooms.x`, `rooms.x/check`, either with `::v11::host-a` behind it, or an exchange's number.
     pub(super) fn parse(text: &str) -> Self {
         if let Some(id) = exchange_id(text) {
             return Self::Exchange(id);
         }
         let mut parts = text.split("::");
-        let mut wanted = Wanted { id: parts.next().unwrap_or_default().to_owned(), ..Wanted::default() };
+        let mut wanted =
+            PlayQuery { id: parts.next().unwrap_or_default().to_owned(), ..PlayQuery::default() };
         for part in parts {
             match (part.strip_prefix("host-"), part.strip_prefix('v')) {
                 (Some("a"), _) => wanted.host = Some(Role::A),
                 (Some("b"), _) => wanted.host = Some(Role::B),
                 (None, Some(version)) => wanted.room_version = Some(version.to_owned()),
-                // No trial is called so: asked for as it stands, it is answered with the nearest names.
+                // No trial has such a name. The error for the whole text lists the nearest names.
                 _ => wanted.id = text.to_owned(),
             }
         }
@@ -72,14 +73,14 @@ impl Asked {
     }
 }
 
-impl Played<'_> {
+impl RecordedPlay<'_> {
     /// `rooms.invite-accepted::v11::host-a`
     pub(super) fn trial(&self) -> String {
         let version = safe_line(&self.play.room_version);
         format!("{}::v{version}::host-{}", self.scenario, self.play.host.as_str())
     }
 
-    /// How much it asks for attention; the least first.
+    /// The rank by which plays are shown, failed ones first.
     fn rank(&self) -> u8 {
         let rank = |check: &&CheckResult| match (&check.verdict, check.disposition) {
             (Verdict::Fail(_), Disposition::Deviation) => 1,
@@ -96,8 +97,8 @@ impl Played<'_> {
     }
 }
 
-impl Record {
-    /// The run in `folder`, which may also be named by its result file; else the newest run.
+impl RecordedRun {
+    /// The run in `folder`, or of the result file `folder`; without one, the newest run.
     ///
     /// # Errors
     /// When there is none, or its result cannot be read.
@@ -114,15 +115,15 @@ impl Record {
     /// The plays that `wanted` names, the failed ones first.
     ///
     /// # Errors
-    /// When the run has none of them, with the nearest names.
-    pub(super) fn plays(&self, wanted: &Wanted) -> Result<Vec<Played<'_>>, Problem> {
+    /// When the run has no such play. The error lists the nearest names.
+    pub(super) fn plays(&self, wanted: &PlayQuery) -> Result<Vec<RecordedPlay<'_>>, Problem> {
         let named = |check: &&CheckResult| check.id.as_str() == wanted.id || check.id.scenario() == wanted.id;
-        let mut all: Vec<Played<'_>> = Vec::new();
+        let mut all: Vec<RecordedPlay<'_>> = Vec::new();
         for check in self.result.checks.iter().filter(named) {
             match all.iter_mut().find(|played| *played.play == check.play) {
                 Some(played) => played.checks.push(check),
                 None => {
-                    all.push(Played {
+                    all.push(RecordedPlay {
                         scenario: check.id.scenario(),
                         play: &check.play,
                         checks: vec![check],
@@ -133,7 +134,7 @@ impl Record {
         if all.is_empty() {
             return Err(self.unknown(&wanted.id));
         }
-        let trials: Vec<_> = all.iter().map(Played::trial).collect();
+        let trials: Vec<_> = all.iter().map(RecordedPlay::trial).collect();
         all.retain(|played| {
             wanted.room_version.as_ref().is_none_or(|version| *version == played.play.room_version)
                 && wanted.host.is_none_or(|host| host == played.play.host)
@@ -142,7 +143,7 @@ impl Record {
             let trials = trials.join(", ");
             return Err(Problem::configuration(message!("record.no-play", id = wanted.id, plays = trials)));
         }
-        all.sort_by_key(Played::rank);
+        all.sort_by_key(RecordedPlay::rank);
         Ok(all)
     }
 
@@ -168,7 +169,7 @@ impl Record {
     ///
     /// # Errors
     /// When the play has none, or its file is not there.
-    pub(super) fn transcript(&self, played: &Played<'_>) -> Result<(String, Vec<Exchange>), Problem> {
+    pub(super) fn transcript(&self, played: &RecordedPlay<'_>) -> Result<(String, Vec<Exchange>), Problem> {
         let trial = played.trial();
         let path = played.checks.iter().find_map(|check| check.transcript.clone());
         let path =
@@ -184,14 +185,14 @@ impl Record {
         }
     }
 
-    /// The exchange `id`, and the file it stands in: of `played`, or of the whole run.
+    /// The exchange `id` and the path of its transcript: in `played`, or in the whole run.
     ///
     /// # Errors
-    /// When it is in none.
+    /// When no transcript holds it.
     pub(super) fn exchange(
         &self,
         id: ExchangeId,
-        played: Option<&Played<'_>>,
+        played: Option<&RecordedPlay<'_>>,
     ) -> Result<(String, Exchange), Problem> {
         let own = match played {
             Some(played) => Some(self.transcript(played)?.0),
@@ -211,7 +212,7 @@ impl Record {
     }
 }
 
-/// The folder of the run that wrote its result last.
+/// The folder of the run whose result was written last.
 fn newest() -> Option<PathBuf> {
     let written = |folder: &PathBuf| -> Option<SystemTime> {
         folder.join("result.json").metadata().ok()?.modified().ok()
@@ -225,18 +226,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for_is_read_in_each_of_its_forms() {
+    fn a_query_is_parsed_in_each_of_its_forms() {
         for text in ["17", "x17", "#17"] {
-            assert_eq!(Asked::parse(text), Asked::Exchange(ExchangeId(17)));
+            assert_eq!(RecordQuery::parse(text), RecordQuery::Exchange(ExchangeId(17)));
         }
         let plays = |id: &str, version: Option<&str>, host| {
-            Asked::Plays(Wanted { id: id.into(), room_version: version.map(Into::into), host })
+            RecordQuery::Plays(PlayQuery { id: id.into(), room_version: version.map(Into::into), host })
         };
-        assert_eq!(Asked::parse("rooms.x"), plays("rooms.x", None, None));
-        assert_eq!(Asked::parse("rooms.x/seen"), plays("rooms.x/seen", None, None));
-        assert_eq!(Asked::parse("rooms.x::v11::host-b"), plays("rooms.x", Some("11"), Some(Role::B)));
-        assert_eq!(Asked::parse("rooms.x/seen::host-a"), plays("rooms.x/seen", None, Some(Role::A)));
-        assert_eq!(Asked::parse("rooms.x::host-z"), plays("rooms.x::host-z", None, None));
-        assert_eq!(Asked::parse("x"), plays("x", None, None));
+        assert_eq!(RecordQuery::parse("rooms.x"), plays("rooms.x", None, None));
+        assert_eq!(RecordQuery::parse("rooms.x/seen"), plays("rooms.x/seen", None, None));
+        assert_eq!(RecordQuery::parse("rooms.x::v11::host-b"), plays("rooms.x", Some("11"), Some(Role::B)));
+        assert_eq!(RecordQuery::parse("rooms.x/seen::host-a"), plays("rooms.x/seen", None, Some(Role::A)));
+        assert_eq!(RecordQuery::parse("rooms.x::host-z"), plays("rooms.x::host-z", None, None));
+        assert_eq!(RecordQuery::parse("x"), plays("x", None, None));
     }
 }

@@ -6,17 +6,17 @@ use samklang_reports::{Reports, transcripts_in, write_all};
 use samklang_verdict::{Catalogue, MatrixFile, Problem, RESULT_SCHEMA, ResultFile, ResultFileError, message};
 
 use super::{
-    Done,
-    matrix::{self, folder::Folder},
+    CommandResult,
+    matrix::{self, folder::MatrixFolder},
     play::colour,
     print,
 };
 
-/// The largest result file that is read.
+/// The largest result file that is read, in bytes.
 const LARGEST: u64 = 512 * 1024 * 1024;
 
 /// Writes the reports of the result or the matrix at `path` anew, into `output` or beside it.
-pub(super) fn report(path: &Path, output: Option<&Path>, previous: Option<&Path>) -> Done {
+pub(super) fn report(path: &Path, output: Option<&Path>, previous: Option<&Path>) -> CommandResult {
     if path.is_file() && bytes(path).is_ok_and(|bytes| MatrixFile::from_bytes(&bytes).is_ok()) {
         return matrix_report(path, output, previous);
     }
@@ -32,9 +32,9 @@ pub(super) fn report(path: &Path, output: Option<&Path>, previous: Option<&Path>
     print(&reports.closing(colour()))
 }
 
-fn matrix_report(path: &Path, output: Option<&Path>, previous: Option<&Path>) -> Done {
-    let previous = previous.map(Folder::open).transpose()?;
-    let mut folder = Folder::open(path)?;
+fn matrix_report(path: &Path, output: Option<&Path>, previous: Option<&Path>) -> CommandResult {
+    let previous = previous.map(MatrixFolder::open).transpose()?;
+    let mut folder = MatrixFolder::open(path)?;
     if let Some(output) = output {
         folder.path = output.to_owned();
     }
@@ -44,15 +44,15 @@ fn matrix_report(path: &Path, output: Option<&Path>, previous: Option<&Path>) ->
 /// The result file at `path`.
 ///
 /// # Errors
-/// When there is none that this program can read.
+/// When the file is not there or this program cannot read it.
 pub(super) fn read(path: &Path) -> Result<ResultFile, Problem> {
     read_as(path, RESULT_SCHEMA, ResultFile::from_bytes)
 }
 
-/// What `parse` makes of the file at `path`, which is of one of the schemas that are `known` here.
+/// Reads the file at `path` with `parse`. `known` names the schemas that it reads.
 ///
 /// # Errors
-/// When there is none that this program can read.
+/// When the file is not there or this program cannot read it.
 pub(super) fn read_as<T>(
     path: &Path,
     known: &str,

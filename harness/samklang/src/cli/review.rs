@@ -8,10 +8,10 @@ use samklang_runner::{
 };
 use samklang_verdict::{Catalogue, Problem, exit, message};
 
-use super::{Done, args::ReviewArgs, print};
+use super::{CommandResult, args::ReviewArgs, print};
 
-/// Goes through all proposals. Without a terminal they are only shown.
-pub(super) fn review(args: &ReviewArgs) -> Done {
+/// Goes through all proposals. Without a terminal it only shows them.
+pub(super) fn review(args: &ReviewArgs) -> CommandResult {
     let root = project_root(samklang_suites::BUILT_FROM)?;
     let proposals = Expectations::in_folder(root.join("suites/expectations")).proposals()?;
     let label = |key: &str| Catalogue::english().label(key);
@@ -41,7 +41,7 @@ fn shown(proposal: &Proposal) -> String {
     format!("\n{file}\n{body}\n")
 }
 
-/// Asks about one proposal; false when the reader wants to stop.
+/// Asks about one proposal. Returns false when the user wants to stop.
 fn ask(proposal: &Proposal) -> Result<bool, Problem> {
     let label = |key: &str| Catalogue::english().label(key);
     loop {

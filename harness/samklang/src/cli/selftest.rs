@@ -1,5 +1,6 @@
-//! `samklang selftest`. Exit codes: 70 when the honest server is not green, 1 when a check that counts is unproven, a fault
-//! survives that is not on the list, an entry of the list is out of date, or the kill matrix is not what was found.
+//! `samklang selftest`. Exit codes: 70 when the honest server is not all green; 1 when a check that counts is unproven, a
+//! fault survives that is not among the exceptions, an exception is out of date, or the kill matrix differs from what was
+//! found.
 
 use std::{
     fmt::{Display, Write},
@@ -25,17 +26,17 @@ use samklang_runner::{
 use samklang_stage::vendor::nearest;
 use samklang_verdict::{Catalogue, Message, Problem, exit, message};
 
-use super::{Done, args::SelftestArgs, play::OUR_OWN, print};
+use super::{CommandResult, args::SelftestArgs, play::OUR_OWN, print};
 use crate::setting;
 
-/// The version that the homeserver inside this program says it is after an upgrade. It has only the one.
+/// The version that the homeserver inside this program answers after an upgrade. It is the same server.
 const LATER: &str = concat!(env!("CARGO_PKG_VERSION"), "+later");
 
-/// The list of exceptions in the suite's data.
+/// The file of exceptions in the suite's data.
 const EXCEPTIONS: &str = "kill-exceptions.toml";
 
-/// Plays what `args` asks for, and says what it shows about the suite.
-pub(super) fn selftest(args: &SelftestArgs) -> Done {
+/// Plays the selftest that `args` describes, and prints its findings about the suite.
+pub(super) fn selftest(args: &SelftestArgs) -> CommandResult {
     if let Some(forced) = forced_update() {
         return Err(Problem::configuration(message!("run.forced-update", setting = forced)));
     }
@@ -54,7 +55,7 @@ pub(super) fn selftest(args: &SelftestArgs) -> Done {
     let ended = AtomicUsize::new(0);
     let played = test.play(&|showing, all| {
         let place = format!("{}/{all}", ended.fetch_add(1, Ordering::Relaxed) + 1);
-        // A reader that has gone away does not stop the test.
+        // The selftest goes on when nobody reads its output any more.
         let _ = print(&line(showing, &place));
     })?;
     if played.honest.troubles().next().is_some() {
@@ -65,7 +66,7 @@ pub(super) fn selftest(args: &SelftestArgs) -> Done {
     print(&told(&test, &played, &findings))?;
     let sound = if findings.is_sound() { exit::AS_EXPECTED } else { exit::UNEXPECTED_FAIL };
     let matrix = root.join("suites").join(samklang_suites::KILL_MATRIX);
-    // A quick test is there to find again what is on file; what more it finds is for a whole one to judge.
+    // A quick selftest only has to find again what is on file. Only a whole one judges new kills.
     let is_as_filed = findings.is_unchanged() || (args.quick && findings.gone.is_empty());
     let matrix_code = match (is_as_filed, args.write) {
         (_, true) => write(&matrix, &test.matrix_after(&played))?,
@@ -92,7 +93,7 @@ fn faults(names: &[String]) -> Result<Vec<Fault>, Problem> {
     names.iter().map(named).collect()
 }
 
-fn write(path: &Path, matrix: &KillMatrix) -> Done {
+fn write(path: &Path, matrix: &KillMatrix) -> CommandResult {
     write_whole(path, matrix.to_text().as_bytes())?;
     print(&say(&message!("selftest.written", path = path.display())))
 }
@@ -105,7 +106,7 @@ fn say(message: &Message) -> String {
     Catalogue::english().render(message).in_one_line() + "\n"
 }
 
-/// What one server came to.
+/// The line about one server.
 fn line(showing: &Showing, place: &str) -> String {
     let red = showing.seen.iter().filter(|(_, came)| matches!(came, CameTo::Fail(..)));
     let mut red: Vec<_> = red.map(|((check, _), _)| check).collect();
@@ -121,7 +122,7 @@ fn line(showing: &Showing, place: &str) -> String {
     say(&message!("selftest.line", place = place, name = name, came = came, seconds = seconds))
 }
 
-/// What is not green although it has to be.
+/// The checks of the honest server that are not green.
 fn not_green(honest: &Showing) -> String {
     let troubles = honest.troubles().map(|(check, play, came)| {
         let why = match came {
@@ -161,7 +162,7 @@ fn told(test: &Selftest, played: &Played, findings: &Findings) -> String {
     .concat()
 }
 
-/// A heading with what stands below it; nothing, where nothing does.
+/// A heading and its entries; empty without entries.
 fn list(heading: &str, entries: impl IntoIterator<Item = impl Display>) -> String {
     let mut text = String::new();
     for entry in entries {

@@ -6,19 +6,19 @@ use samklang_verdict::{Catalogue, CheckResult, ExchangeId, Message, Problem, Ver
 use serde_json::Value;
 
 use super::{
-    Done,
+    CommandResult,
     args::ShowArgs,
     play::colour,
     print,
-    record::{Asked, Played, Record, Wanted, exchange_id},
+    record::{PlayQuery, RecordQuery, RecordedPlay, RecordedRun, exchange_id},
 };
 
-/// Shows what `args` names: a play as a sequence, or one exchange in full.
-pub(super) fn show(args: &ShowArgs) -> Done {
-    let record = Record::open(args.run.as_deref())?;
-    let wanted = match Asked::parse(&args.id) {
-        Asked::Exchange(id) => return one(&record, id, None, args.full),
-        Asked::Plays(wanted) => Wanted {
+/// Shows what `args` names: a play as a sequence of exchanges, or one exchange in full.
+pub(super) fn show(args: &ShowArgs) -> CommandResult {
+    let record = RecordedRun::open(args.run.as_deref())?;
+    let wanted = match RecordQuery::parse(&args.id) {
+        RecordQuery::Exchange(id) => return one(&record, id, None, args.full),
+        RecordQuery::Plays(wanted) => PlayQuery {
             room_version: args.room_version.clone().or(wanted.room_version),
             host: args.host.or(wanted.host),
             ..wanted
@@ -39,7 +39,7 @@ pub(super) fn show(args: &ShowArgs) -> Done {
     }
 }
 
-fn one(record: &Record, id: ExchangeId, played: Option<&Played<'_>>, full: bool) -> Done {
+fn one(record: &RecordedRun, id: ExchangeId, played: Option<&RecordedPlay<'_>>, full: bool) -> CommandResult {
     let (path, exchange) = record.exchange(id, played)?;
     let transcripts = transcripts_in(&record.folder);
     let reports = Reports::new(&record.result, &transcripts, Catalogue::english());
@@ -47,11 +47,11 @@ fn one(record: &Record, id: ExchangeId, played: Option<&Played<'_>>, full: bool)
     print(&format!("{}\n{place}\n", reports.in_full(&exchange, full, colour())))
 }
 
-/// What was recorded of `played`, and where it lies. `asked` says that its checks were asked for, else those are told that
-/// did not pass.
+/// The recorded exchanges of `played`, and the path of its transcript. With `asked` all its checks are shown, otherwise
+/// only those that did not pass.
 pub(super) fn sequence(
-    record: &Record,
-    played: &Played<'_>,
+    record: &RecordedRun,
+    played: &RecordedPlay<'_>,
     asked: bool,
     full: bool,
 ) -> Result<String, Problem> {
@@ -84,16 +84,16 @@ pub(super) fn sequence(
     Ok(format!("{text}\n{place}\n{}\n", next.unwrap_or_default()))
 }
 
-/// An event's id, where it is an event of that room version.
+/// The id of an event, if `pdu` is a valid event of that room version.
 fn event_id(pdu: &Value, room_version: &str) -> Option<String> {
     Event::parse(pdu, room_version).ok().map(|event| event.id().to_owned())
 }
 
-/// The other plays that were asked for, the failed ones first.
-fn others(plays: &[Played<'_>]) -> String {
+/// The names of the other plays that were asked for, the failed ones first.
+fn others(plays: &[RecordedPlay<'_>]) -> String {
     let Some(others) = plays.get(1..).filter(|others| !others.is_empty()) else { return String::new() };
     let name =
-        |played: &Played<'_>| format!("{} {}", if played.failed() { '✗' } else { ' ' }, played.trial());
+        |played: &RecordedPlay<'_>| format!("{} {}", if played.failed() { '✗' } else { ' ' }, played.trial());
     let names: Vec<_> = others.iter().map(name).collect();
     format!("{}\n  {}\n", say(&message!("show.others")), names.join("\n  "))
 }

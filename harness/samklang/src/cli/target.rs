@@ -1,4 +1,4 @@
-//! `samklang run --target`: a server that runs already takes part, and nothing is brought up.
+//! `samklang run --target`: a server that runs already takes part, and no server is brought up.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -14,50 +14,50 @@ use samklang_verdict::{Problem, Role, message};
 
 use super::{args::route, play::OUR_OWN, runtime};
 
-/// How long each step may take in which the server is looked for: a connection, an answer.
+/// The time that each step of finding the server may take: a connection, an answer.
 const STEP: Duration = Duration::from_secs(10);
 
-/// Which server takes part that runs already, and how it and the others meet.
+/// The server that runs already, and how it and the servers of the run meet.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "A server that runs already")]
 pub(super) struct TargetOptions {
-    /// Judge a server that runs already, at the address of its client API: https://matrix.example. A vendor that is named
-    /// says what the product is declared to be
+    /// Judge a server that runs already, at the address of its client API: https://matrix.example. Name a vendor to use
+    /// what its descriptor declares of the product
     #[arg(long, value_name = "URL", requires = "token_file", conflicts_with_all = ["image", "deploy", "direct"])]
     pub(super) target: Option<String>,
-    /// Its users: a file with an access token of each, one a line, after the user's id or alone. Nobody else may read it
+    /// Its users: a file with one access token a line, alone or after the user's id. Only its owner may read the file
     #[arg(long, value_name = "FILE", requires = "target")]
     token_file: Option<PathBuf>,
-    /// The server name that it has to have; that of its users, when none is said
+    /// The server name that it has to have; by default that of its users
     #[arg(long, value_name = "NAME", requires = "target")]
     server_name: Option<String>,
-    /// Where Samklang's own servers listen for it; on loopback, each at a port of its own, when nothing is said
+    /// The address at which Samklang's own servers listen; by default each at a port of its own on loopback
     #[arg(long, value_name = "ADDRESS:PORT", requires = "name", requires = "target")]
     listen: Option<SocketAddr>,
-    /// What their server names end with: all names below peers.example lead to the listener; peers.example:443, where it
-    /// is reached at another port than it listens on
+    /// The domain of their server names: all names below peers.example have to lead to the listener. With a port, if the
+    /// listener is reached at another port than it listens on: peers.example:443
     #[arg(long, value_name = "DOMAIN[:PORT]", requires = "listen", requires = "target")]
     name: Option<String>,
-    /// The certificate that they present, PEM: for *.peers.example, or for 127.0.0.1
+    /// Their certificate, PEM: for *.peers.example, or for 127.0.0.1
     #[arg(long, value_name = "FILE", requires = "key", requires = "target")]
     certificate: Option<PathBuf>,
-    /// Its key, PEM. Nobody else may read it
+    /// The key of that certificate, PEM. Only its owner may read the file
     #[arg(long, value_name = "FILE", requires = "certificate", requires = "target")]
     key: Option<PathBuf>,
-    /// Believe the authorities in this file of PEM, and no others
+    /// Trust only the certificate authorities in this PEM file
     #[arg(long, value_name = "FILE", requires = "target")]
     ca: Option<PathBuf>,
-    /// Connect to this address in place of what a host and port resolve to, where the server is looked for as others find
-    /// it; may be repeated
+    /// Connect to this address instead of the one that a host and port resolve to, when the server is looked up as other
+    /// servers do; may be repeated
     #[arg(long, value_name = "HOST:PORT=ADDRESS:PORT", value_parser = route, requires = "target")]
     connect_to: Vec<(String, SocketAddr)>,
-    /// By whom, and until when, hostile peers may meet a server that is not on loopback
+    /// A file with the consent that hostile peers may meet a server that is not on loopback: by whom, and until when
     #[arg(long, value_name = "FILE", requires = "target")]
     consent: Option<PathBuf>,
 }
 
 impl TargetOptions {
-    /// Finds the server that is asked for; none where none is.
+    /// Finds the server that the options name; `None` without --target.
     ///
     /// # Errors
     /// As [`target::find`].
@@ -81,14 +81,14 @@ impl TargetOptions {
         };
         let runtime = runtime()?;
         let found = runtime.block_on(target::find(ask));
-        // A look-up of the system's that goes on is waited for by nobody.
+        // Does not wait for a look-up of the system that still runs.
         runtime.shutdown_background();
         found.map(Some)
     }
 }
 
-/// Casts the server in role A and a homeserver inside this program in role B. `vendor` says what the server's product is
-/// declared to be.
+/// Casts the server in role A and a homeserver inside this program in role B. The descriptor of `vendor` declares the
+/// product of the server.
 ///
 /// # Errors
 /// When a vendor is not known, or the other one is not inside this program.
@@ -108,7 +108,7 @@ pub(super) fn casts(
     }
     let version = match asked {
         Some(_) => product.version(asked)?,
-        // What it says it is, where that can be a version at all.
+        // The version that the server itself answers, if it is one of the vendor's.
         None => product.version(target.version()).or_else(|_| product.version(None))?,
     };
     let (other, other_version) = Vendor::parse_spec(other.unwrap_or(OUR_OWN));

@@ -6,10 +6,10 @@ use samklang_stage::{
 };
 use samklang_verdict::{Catalogue, exit, message};
 
-use super::{Done, complain, print, runtime};
+use super::{CommandResult, complain, print, runtime};
 
-/// Removes what dead runs of this user on this machine have left, and says what that was.
-pub(super) fn sweep_now() -> Done {
+/// Removes what dead runs of this user left behind on this machine, and prints how much that was.
+pub(super) fn sweep_now() -> CommandResult {
     let report = runtime()?.block_on(async {
         // Without an engine there are no containers to sweep, but there may be processes and folders.
         let engine = Engine::connect().await.ok();

@@ -42,7 +42,7 @@ pub(crate) fn failed_play() {
     assert!(!curl.text.contains("<redacted>"), "{}", curl.text);
 
     // Without a name it is the newest run below samklang-out.
-    place.samklang(&["show", scenario]).assert(64, &["No run has left a result below samklang-out"]);
+    place.samklang(&["show", scenario]).assert(64, &["There is no result of a run below samklang-out"]);
     fs::create_dir(place.path.join("samklang-out")).unwrap();
     fs::rename(place.output(), place.path.join("samklang-out/one")).unwrap();
     place.samklang(&["show", scenario]).assert(0, &words);
@@ -58,7 +58,9 @@ pub(crate) fn not_recorded() {
     show("rooms.invite-rejected::v12::host-a")
         .assert(64, &["no such play", "It has: rooms.invite-rejected::v11::host-a"]);
     show("x999999").assert(64, &["have no exchange x999999"]);
-    place.samklang(&["curl", "seventeen", "--run", "out"]).assert(64, &["seventeen is no exchange's number"]);
+    place
+        .samklang(&["curl", "seventeen", "--run", "out"])
+        .assert(64, &["seventeen is not the number of an exchange"]);
     place.samklang(&["repro", &id, "--run", "out"]).assert(64, &["is an exchange"]);
     place.samklang(&["show", FLOW, "--run", "nowhere"]).assert(64, &["nowhere/result.json cannot be read"]);
     fs::remove_dir_all(place.output().join("evidence")).unwrap();

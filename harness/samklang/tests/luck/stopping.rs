@@ -90,7 +90,7 @@ fn interrupted_twice(mood: &str, deploy: &str) {
     // Where servers end quickly, the tidy stop may be over before the second one is heard.
     ended.assert(2, &["Stopped"]);
     if mood == "stubborn" && deploy == "process" {
-        ended.assert(2, &["Stopped at once; nothing was written"]);
+        ended.assert(2, &["Stopped at once: no result was written"]);
         assert!(!place.output().join("result.json").exists());
     }
     place.assert_nothing_left();
@@ -113,7 +113,7 @@ pub(crate) fn killed_processes() {
     let dead = format!("SAMKLANG_RUN={}", place.runs()[0]);
     assert!(marked(&dead).len() >= 2);
     let mut living = in_mid_play(&place, "well", "process", "out");
-    assert!(living.text().contains("Swept what 1 earlier run(s)"), "{}", living.text());
+    assert!(living.text().contains("Swept the leftovers of 1 earlier run(s)"), "{}", living.text());
     let alive = place.processes().len();
     assert!(marked(&dead).is_empty() && alive >= 2 && place.runs().len() == 1);
     let swept = place.samklang(&["sweep"]);

@@ -1,4 +1,4 @@
-//! A matrix on the disk: `matrix.json`, `report.html`, and below `pairs` a folder for each pair, as a run writes it.
+//! A vendor matrix on the disk: `matrix.json`, `report.html`, and below `pairs` the output folder of each pair.
 
 use std::path::{Path, PathBuf};
 
@@ -7,26 +7,25 @@ use samklang_verdict::{MATRIX_SCHEMA, MatrixFile, Met, Problem, Side, message};
 
 use crate::cli::report;
 
-/// The file that is the matrix.
+/// The file of the matrix.
 pub(crate) const MATRIX: &str = "matrix.json";
-/// The file that is a pair's result, or a run's.
+/// The file of the result of a pair, or of a run.
 pub(crate) const RESULT: &str = "result.json";
 /// The report.
 pub(super) const PAGE: &str = "report.html";
 
-/// A matrix with its pairs' results, and where it lies.
-pub(crate) struct Folder {
+/// A matrix with its path and the results of its pairs.
+pub(crate) struct MatrixFolder {
     pub(crate) path: PathBuf,
     pub(crate) file: MatrixFile,
     pub(crate) met: Vec<Met>,
 }
 
-impl Folder {
-    /// The matrix in a folder, which may also be named by its file. What the file says of its pairs is read from their
-    /// results anew.
+impl MatrixFolder {
+    /// The matrix in the folder `path`, or of the file `path`. The summary of the pairs is made anew from their results.
     ///
     /// # Errors
-    /// When there is none, or a pair's result is not the one that the matrix was made of.
+    /// When there is none, or the result of a pair is not the one that the matrix was made of.
     pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
         let path = match path.parent() {
             Some(folder) if path.is_file() => folder,
@@ -64,10 +63,10 @@ impl Folder {
         Ok(file)
     }
 
-    /// A matrix is not written over another one.
+    /// Refuses a folder that holds a matrix already.
     ///
     /// # Errors
-    /// When there is one.
+    /// When it holds one.
     pub(super) fn refuse_present(path: &Path) -> Result<(), Problem> {
         if path.join(MATRIX).exists() {
             return Err(Problem::configuration(message!("matrix.present", path = path.display())));
@@ -75,7 +74,7 @@ impl Folder {
         Ok(())
     }
 
-    /// The pairs as a comparison takes them.
+    /// The pairs as sides of a comparison.
     pub(crate) fn sides(&self) -> Vec<Side<'_>> {
         Side::of_matrix(&self.file, &self.met)
     }

@@ -1,17 +1,17 @@
-//! `samklang merge`. Exit codes: as of the matrix that it makes.
+//! `samklang merge`. The exit code is that of the matrix that it makes.
 
 use std::{fs, io, path::Path};
 
 use samklang_verdict::{Met, Problem, Termination, message, pairs};
 
-use super::folder::Folder;
-use crate::cli::{Done, args::MergeArgs};
+use super::folder::MatrixFolder;
+use crate::cli::{CommandResult, args::MergeArgs};
 
-/// Puts the shards of a matrix together in a new folder, with copies of their pairs' files.
-pub(in crate::cli) fn merge(args: &MergeArgs) -> Done {
-    let previous = args.previous.as_deref().map(Folder::open).transpose()?;
-    Folder::refuse_present(&args.output)?;
-    let parts = args.parts.iter().map(|part| Folder::open(part)).collect::<Result<Vec<_>, _>>()?;
+/// Puts the shards of a matrix together in a new folder, with copies of the files of their pairs.
+pub(in crate::cli) fn merge(args: &MergeArgs) -> CommandResult {
+    let previous = args.previous.as_deref().map(MatrixFolder::open).transpose()?;
+    MatrixFolder::refuse_present(&args.output)?;
+    let parts = args.parts.iter().map(|part| MatrixFolder::open(part)).collect::<Result<Vec<_>, _>>()?;
     let Some(first) = parts.first() else {
         return Err(Problem::configuration(message!("matrix.nothing-to-merge")));
     };
@@ -36,19 +36,22 @@ pub(in crate::cli) fn merge(args: &MergeArgs) -> Done {
             met.push(result.clone());
         }
     }
-    let file = Folder::write(&args.output, vendors, None, &met)?;
-    super::tell(&Folder { path: args.output.clone(), file, met }, previous.as_ref(), false)
+    let file = MatrixFolder::write(&args.output, vendors, None, &met)?;
+    super::tell(&MatrixFolder { path: args.output.clone(), file, met }, previous.as_ref(), false)
 }
 
-/// The result of a pair: the one that was played to its end, if several shards have one.
+/// The result of a pair. If several shards have one, a complete result goes before one that was broken off.
 ///
 /// # Errors
-/// When two were, and came to different verdicts: then the shards cannot both be right.
-fn best<'a>(parts: &'a [Folder], pair: &[String; 2]) -> Result<Option<(&'a Folder, &'a Met)>, Problem> {
-    let of = |part: &'a Folder| {
+/// When two complete results have different verdicts.
+fn best<'a>(
+    parts: &'a [MatrixFolder],
+    pair: &[String; 2],
+) -> Result<Option<(&'a MatrixFolder, &'a Met)>, Problem> {
+    let of = |part: &'a MatrixFolder| {
         part.met.iter().find(|met| [&met.a, &met.b] == pair.each_ref()).map(|met| (part, met))
     };
-    let is_complete = |(_, met): &(&Folder, &Met)| met.result.run.termination == Termination::Complete;
+    let is_complete = |(_, met): &(&MatrixFolder, &Met)| met.result.run.termination == Termination::Complete;
     let all: Vec<_> = parts.iter().filter_map(of).collect();
     let mut complete = all.iter().filter(|found| is_complete(found));
     let Some((folder, met)) = complete.next() else { return Ok(all.first().copied()) };
@@ -64,7 +67,7 @@ fn best<'a>(parts: &'a [Folder], pair: &[String; 2]) -> Result<Option<(&'a Folde
     }
 }
 
-/// Copies files and folders; links are left, since they could lead anywhere.
+/// Copies files and folders. Links are left out, since they could lead anywhere.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

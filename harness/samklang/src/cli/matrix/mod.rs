@@ -1,4 +1,4 @@
-//! `samklang matrix`. Exit codes: the worst of the pairs' own, and 2 where a pair has no result.
+//! `samklang matrix`. The exit code is the gravest of the pairs' own, and 2 where a pair has no result.
 
 pub(super) mod folder;
 mod merge;
@@ -25,29 +25,29 @@ use samklang_verdict::{
     Catalogue, MatrixFile, Met, Problem, ResultFile, Role, Termination, Terms, exit, message, pairs,
 };
 
-use self::folder::{Folder, PAGE, RESULT};
+use self::folder::{MatrixFolder, PAGE, RESULT};
 pub(super) use self::merge::merge;
-use self::pool::{Left, Pool};
+use self::pool::{PairPool, PendingPair};
 use super::{
-    Done,
+    CommandResult,
     args::MatrixArgs,
-    play::{self, Bout, OUT, colour},
+    play::{self, OUT, PlannedRun, colour},
     print,
-    progress::Teller,
+    progress::ProgressPrinter,
     report,
 };
 use crate::setting;
 
-/// The seed where none is named: shards that know nothing of each other have to agree.
+/// The default seed. It is fixed, since shards on different machines have to use the same one.
 const SEED: u64 = 1;
 
-/// Plays every pair of vendors that has no result yet, as many at a time as this machine bears, and writes what they show
-/// together. What there is stands in `matrix.json` after each pair.
-pub(super) fn matrix(args: &MatrixArgs) -> Done {
-    let matrix = Matrix::prepare(args)?;
-    // What cannot be read is told before hours of play.
-    let previous = args.previous.as_deref().map(Folder::open).transpose()?;
-    let teller = Teller::new(args.play.format);
+/// Plays every pair of vendors that has no result yet, several at a time if the machine can hold them, and writes the
+/// matrix. `matrix.json` is written after each pair.
+pub(super) fn matrix(args: &MatrixArgs) -> CommandResult {
+    let matrix = MatrixRun::prepare(args)?;
+    // An unreadable matrix is reported now, not after hours of play.
+    let previous = args.previous.as_deref().map(MatrixFolder::open).transpose()?;
+    let printer = ProgressPrinter::new(args.play.format);
     let pairs = matrix.pairs()?;
     let (mut met, mut left) = (BTreeMap::new(), Vec::new());
     for (place, [a, b]) in pairs.iter().enumerate() {
@@ -62,33 +62,33 @@ pub(super) fn matrix(args: &MatrixArgs) -> Done {
         };
         match found {
             Some(result) => {
-                teller.hear(&event);
+                printer.hear(&event);
                 met.insert(place, Met { a, b, result });
             }
-            None => left.push(Left { place, a, b, event }),
+            None => left.push(PendingPair { place, a, b, event }),
         }
     }
     let at_once = matrix.at_once(&left)?;
-    let pool = Pool::new(left, met);
-    let Some(met) = pool.play(at_once, &matrix, &teller)? else { return Ok(exit::NOT_PROVEN) };
+    let pool = PairPool::new(left, met);
+    let Some(met) = pool.play(at_once, &matrix, &printer)? else { return Ok(exit::NOT_PROVEN) };
     let file = matrix.write(&met)?;
-    tell(&Folder { path: matrix.output, file, met }, previous.as_ref(), teller.is_json())
+    tell(&MatrixFolder { path: matrix.output, file, met }, previous.as_ref(), printer.is_json())
 }
 
-/// A matrix that is to be played.
-struct Matrix<'a> {
+/// A matrix to play.
+struct MatrixRun<'a> {
     args: &'a MatrixArgs,
     suite: Suite,
     shelf: VendorShelf,
     vendors: Vec<String>,
     selection: Selection,
-    /// What a result has to be of to be one of this matrix.
+    /// The terms that a result needs to belong to this matrix.
     terms: Terms,
     output: PathBuf,
 }
 
-impl<'a> Matrix<'a> {
-    /// Reads all that is needed before a pair is played.
+impl<'a> MatrixRun<'a> {
+    /// Reads everything that is needed before a pair is played.
     fn prepare(args: &'a MatrixArgs) -> Result<Self, Problem> {
         let (suite, shelf) = play::ground(&args.play)?;
         let vendors = vendors(&shelf, &args.names)?;
@@ -110,12 +110,12 @@ impl<'a> Matrix<'a> {
             None => default_output(Path::new(OUT), &run_id()),
         };
         if args.resume.is_none() {
-            Folder::refuse_present(&output)?;
+            MatrixFolder::refuse_present(&output)?;
         }
         Ok(Self { args, suite, shelf, vendors, selection, terms, output })
     }
 
-    /// The pairs that are to be played here.
+    /// The pairs of this shard.
     fn pairs(&self) -> Result<Vec<[String; 2]>, Problem> {
         let mine = |place: usize| self.args.shard.is_none_or(|shard| place % shard.of == shard.index);
         let all = pairs(&self.vendors).into_iter().enumerate();
@@ -130,7 +130,7 @@ impl<'a> Matrix<'a> {
         self.output.join(Met::folder(a, b))
     }
 
-    /// The result of a pair, if there is a whole one: of these vendors on these terms, played to its end, with its evidence.
+    /// The result of a pair, if it is whole: of these vendors, on these terms, played to its end, with its evidence.
     fn whole(&self, a: &str, b: &str) -> Option<ResultFile> {
         let folder = self.folder(a, b);
         let result = report::read(&folder.join(RESULT)).ok()?;
@@ -151,8 +151,8 @@ impl<'a> Matrix<'a> {
         is.then_some(result)
     }
 
-    /// How many pairs are played at a time.
-    fn at_once(&self, left: &[Left]) -> Result<usize, Problem> {
+    /// The number of pairs to play at a time.
+    fn at_once(&self, left: &[PendingPair]) -> Result<usize, Problem> {
         if let Some(wanted) = self.args.at_once {
             return Ok(usize::from(wanted));
         }
@@ -161,14 +161,14 @@ impl<'a> Matrix<'a> {
             Ok::<_, Problem>(casts.iter().map(|cast| u64::from(cast.vendor.memory_mb())).sum())
         });
         let needs: Vec<u64> = needs.collect::<Result<_, _>>()?;
-        Ok(pool::bearable(needs.into_iter().max().unwrap_or(0)))
+        Ok(pool::stages_at_once(needs.into_iter().max().unwrap_or(0)))
     }
 
-    /// Plays a pair; nothing when it was cut short. Where several are played at a time, `label` says which one a line is of.
+    /// Plays a pair; `None` when it was cut short. `label` is the prefix of its lines when several pairs print.
     fn play(&self, a: &str, b: &str, label: Option<String>) -> Result<Option<ResultFile>, Problem> {
         let folder = self.folder(a, b);
         clear(&folder)?;
-        let bout = Bout {
+        let planned = PlannedRun {
             target: None,
             label,
             suite: self.suite.clone(),
@@ -179,7 +179,7 @@ impl<'a> Matrix<'a> {
             output: Some(folder.clone()),
             options: &self.args.play,
         };
-        match bout.play()?.output {
+        match planned.play()?.output {
             Some(_) => report::read(&folder.join(RESULT)).map(Some),
             None => Ok(None),
         }
@@ -187,11 +187,11 @@ impl<'a> Matrix<'a> {
 
     fn write(&self, met: &[Met]) -> Result<MatrixFile, Problem> {
         let shard = self.args.shard.map(|shard| shard.to_string());
-        Folder::write(&self.output, self.vendors.clone(), shard, met)
+        MatrixFolder::write(&self.output, self.vendors.clone(), shard, met)
     }
 }
 
-/// Each vendor as `name@version`, known and named once.
+/// Each vendor as `name@version`. Each has to be known, and named once.
 fn vendors(shelf: &VendorShelf, specs: &[String]) -> Result<Vec<String>, Problem> {
     let mut vendors: Vec<String> = Vec::new();
     for spec in specs {
@@ -206,7 +206,7 @@ fn vendors(shelf: &VendorShelf, specs: &[String]) -> Result<Vec<String>, Problem
     Ok(vendors)
 }
 
-/// Removes what a pair that was played half has left: its files would be taken for those of the next play.
+/// Removes the files of a pair that was broken off, so that they are not taken for those of the next play.
 fn clear(folder: &Path) -> Result<(), Problem> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -217,8 +217,8 @@ fn clear(folder: &Path) -> Result<(), Problem> {
     }
 }
 
-/// Writes the page and says what the matrix comes to.
-pub(super) fn tell(matrix: &Folder, previous: Option<&Folder>, quiet: bool) -> Done {
+/// Writes the report and prints the closing lines.
+pub(super) fn tell(matrix: &MatrixFolder, previous: Option<&MatrixFolder>, quiet: bool) -> CommandResult {
     let report = MatrixReport::new(&matrix.file, &matrix.met, Catalogue::english());
     let changes = previous.map(|previous| samklang_verdict::changes(&previous.sides(), &matrix.sides()));
     let report = report.since(changes.as_deref());
