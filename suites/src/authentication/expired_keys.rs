@@ -23,21 +23,24 @@ use crate::{
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "authentication.expired-keys",
-    title: "A key counts until it expires: for events that were made by then, and for no request any more.",
+    title: "An expired key verifies events from before it expired, and no later events or requests.",
     catalogue: &["FC-06"],
     requirements: &["SS-KEYS-017"],
     checks: &[
         CheckPlan::new(
             "within",
-            "An event from before the known key expires is taken, though no keys can be fetched.",
+            "The server accepts an event from before the known key expires, although no keys can be fetched.",
         ),
         CheckPlan::new(
             "later",
-            "An event from after the known key expires is not shown while no newer is to be had.",
+            "The server does not show an event from after the known key expires while no keys can be fetched.",
         ),
-        CheckPlan::new("recovers", "Once the key is known to be valid for longer, such events are taken.")
-            .of(&["SS-KEYS-018"]),
-        CheckPlan::new("request", "A request that is signed with a key that has expired is refused.")
+        CheckPlan::new(
+            "recovers",
+            "The server accepts such an event once it can learn that the key is valid for longer.",
+        )
+        .of(&["SS-KEYS-018"]),
+        CheckPlan::new("request", "The server refuses a request that is signed with an expired key.")
             .of(&["SS-KEYS-015"]),
     ],
     play: play!(expired_keys),

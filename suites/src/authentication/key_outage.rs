@@ -13,20 +13,29 @@ use crate::{prelude::*, visit::Visit};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "authentication.keys-out-of-reach",
-    title: "While a server's keys cannot be fetched, those that are known count and no others; then the others do.",
+    title: "While a server's keys cannot be fetched, only the known ones count; afterwards new ones do too.",
     catalogue: &["FC-06"],
     requirements: &["SS-KEYS-018"],
     checks: &[
-        CheckPlan::new("known-key", "An event that is signed by a key fetched before is taken meanwhile."),
+        CheckPlan::new(
+            "known-key",
+            "While no keys can be fetched, the server accepts an event signed with a known key.",
+        ),
         CheckPlan::new(
             "new-key-event",
-            "An event that is signed by a key that cannot be fetched is not shown.",
+            "While no keys can be fetched, the server does not show an event signed with an unknown key.",
         )
         .of(&["SS-PDU-020"]),
-        CheckPlan::new("new-key-request", "A request that is signed by such a key is refused.")
-            .of(&["SS-AUTH-004"]),
-        CheckPlan::new("recovers", "Once the keys can be fetched again, the new key counts.")
-            .of(&["SS-KEYS-018"]),
+        CheckPlan::new(
+            "new-key-request",
+            "While no keys can be fetched, the server refuses a request signed with an unknown key.",
+        )
+        .of(&["SS-AUTH-004"]),
+        CheckPlan::new(
+            "recovers",
+            "Once the keys can be fetched again, the server accepts an event signed with the new key.",
+        )
+        .of(&["SS-KEYS-018"]),
     ],
     play: play!(keys_out_of_reach),
     versions: Versions::Newest,

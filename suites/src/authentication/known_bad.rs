@@ -5,10 +5,10 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "authentication.known-bad-keys",
-    title: "A server does not sign with a key whose secret half is known to all.",
+    title: "The server does not sign with a key whose private half is public knowledge.",
     catalogue: &["SH-22"],
     versions: Versions::Only(&["11"]),
-    checks: &[CheckPlan::new("not-in-use", "None of the server's current keys is known to be bad.")],
+    checks: &[CheckPlan::new("not-in-use", "None of the server's verify_keys is known to be compromised.")],
     play: play!(known_bad_keys),
     ..Scenario::PEER
 }];

@@ -10,35 +10,42 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "authentication.published-keys",
-        title: "A server publishes its keys in a document that proves itself.",
+        title: "The server publishes its keys in a key document that it has signed itself.",
         catalogue: &["FC-04"],
         requirements: &["SS-KEYS-001"],
         versions: Versions::Only(&["11"]),
         checks: &[
             CheckPlan::new(
                 "complete",
-                "The document names the server and holds keys, signatures and a validity.",
+                "The key document names the server and has keys, signatures and valid_until_ts.",
             )
             .of(&["SS-KEYS-001", "SS-KEYS-002"]),
-            CheckPlan::new("key-ids", "Key ids are of the form algorithm:version.").of(&["SS-KEYS-003"]),
-            CheckPlan::new("encoding", "Each Ed25519 key is 32 bytes in unpadded base64.")
+            CheckPlan::new("key-ids", "Every ID in verify_keys has the form algorithm:version.")
+                .of(&["SS-KEYS-003"]),
+            CheckPlan::new("encoding", "Every Ed25519 key in verify_keys is unpadded base64 of 32 bytes.")
                 .of(&["SS-KEYS-004"]),
-            CheckPlan::new("self-signed", "A listed key signs the document.").of(&["SS-KEYS-005"]),
-            CheckPlan::new("old-keys", "Each old key says when it expired.").of(&["SS-KEYS-008"]),
+            CheckPlan::new("self-signed", "A key in verify_keys has signed the key document.")
+                .of(&["SS-KEYS-005"]),
+            CheckPlan::new(
+                "old-keys",
+                "Every entry of old_verify_keys has a key and the time at which it expired.",
+            )
+            .of(&["SS-KEYS-008"]),
         ],
         play: play!(published_keys),
         ..Scenario::PEER
     },
     Scenario {
         id: "authentication.good-key-manners",
-        title: "Every key signs the key document, which is valid for an hour at least.",
+        title: "Every key signs the key document, and the document is valid for at least an hour.",
         catalogue: &["FC-04"],
         requirements: &["SS-KEYS-006"],
         weight: Weight::Should,
         versions: Versions::Only(&["11"]),
         checks: &[
-            CheckPlan::new("all-sign", "Every listed key signs the document.").of(&["SS-KEYS-006"]),
-            CheckPlan::new("valid-long-enough", "The document is valid for an hour at least.")
+            CheckPlan::new("all-sign", "Every key in verify_keys has a signature on the key document.")
+                .of(&["SS-KEYS-006"]),
+            CheckPlan::new("valid-long-enough", "The key document is valid for at least one more hour.")
                 .of(&["SS-KEYS-007"]),
         ],
         play: play!(good_key_manners),
@@ -46,31 +53,41 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "authentication.forged-keys",
-        title: "Keys from a document that does not prove itself are not believed.",
+        title: "The server does not use keys from a key document that is forged.",
         catalogue: &["FC-08"],
         requirements: &["SS-KEYS-009"],
         versions: Versions::Only(&["11"]),
         checks: &[
-            CheckPlan::new("not-self-signed", "A document that none of its keys signed yields no keys.")
+            CheckPlan::new(
+                "not-self-signed",
+                "The server uses no keys from a key document that none of its own keys has signed.",
+            )
+            .of(&["SS-KEYS-009"]),
+            CheckPlan::new("unsigned", "The server uses no keys from a key document without a signature.")
                 .of(&["SS-KEYS-009"]),
-            CheckPlan::new("unsigned", "A document without a signature yields no keys.").of(&["SS-KEYS-009"]),
-            CheckPlan::new("altered", "A document that was changed after it was signed yields no keys.")
-                .of(&["SS-KEYS-009"]),
-            CheckPlan::new("other-name", "A document that names another server yields no keys.")
-                .of(&["SS-KEYS-010"]),
+            CheckPlan::new(
+                "altered",
+                "The server uses no keys from a key document that was changed after it was signed.",
+            )
+            .of(&["SS-KEYS-009"]),
+            CheckPlan::new(
+                "other-name",
+                "The server uses no keys from a key document that names another server.",
+            )
+            .of(&["SS-KEYS-010"]),
         ],
         play: play!(forged_keys),
         ..Scenario::PEER
     },
     Scenario {
         id: "authentication.retired-keys",
-        title: "A retired key signs no requests any more, and the key in its place does.",
+        title: "The server refuses requests signed with a retired key, and accepts those signed with its successor.",
         catalogue: &["FC-05", "FC-08"],
         requirements: &["SS-KEYS-012"],
         versions: Versions::Only(&["11"]),
         checks: &[CheckPlan::new(
             "refused",
-            "A request signed with a key that is only among the old ones is refused.",
+            "The server refuses a request signed with a key that is only in old_verify_keys.",
         )],
         play: play!(retired_keys),
         ..Scenario::PEER

@@ -8,78 +8,114 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "authentication.forgeries",
-        title: "A request that is not signed by its origin, for this server, as it stands, is refused.",
+        title: "The server refuses a request that its origin did not sign, as sent, for this server.",
         catalogue: &["FC-08"],
         requirements: &["SS-AUTH-003"],
         versions: Versions::Only(&["11"]),
         checks: &[
-            CheckPlan::new("unsigned", "A request without credentials is refused.").of(&["SS-AUTH-002"]),
-            CheckPlan::new("stranger-key", "A request signed by a key that was never published is refused.")
-                .of(&["SS-AUTH-003"]),
+            CheckPlan::new("unsigned", "The server refuses a request without an Authorization header.")
+                .of(&["SS-AUTH-002"]),
+            CheckPlan::new(
+                "stranger-key",
+                "The server refuses a request signed with a key that was never published.",
+            )
+            .of(&["SS-AUTH-003"]),
             CheckPlan::new(
                 "unknown-key",
-                "A request signed under the id of a key that does not exist is refused.",
+                "The server refuses a request whose credentials name a key that does not exist.",
             )
             .of(&["SS-AUTH-003", "SS-AUTH-020"]),
-            CheckPlan::new("other-origin", "A server that signs in the name of another is refused.")
-                .of(&["SS-AUTH-004"]),
-            CheckPlan::new("other-path", "A signature for another path is refused.").of(&["SS-AUTH-009"]),
-            CheckPlan::new("other-query", "A signature for another query is refused.").of(&["SS-AUTH-009"]),
-            CheckPlan::new("other-method", "A signature for another method is refused.").of(&["SS-AUTH-010"]),
+            CheckPlan::new(
+                "other-origin",
+                "The server refuses a request that one server signs in the name of another.",
+            )
+            .of(&["SS-AUTH-004"]),
+            CheckPlan::new("other-path", "The server refuses a request whose signature is for another path.")
+                .of(&["SS-AUTH-009"]),
+            CheckPlan::new(
+                "other-query",
+                "The server refuses a request whose signature is for another query.",
+            )
+            .of(&["SS-AUTH-009"]),
+            CheckPlan::new(
+                "other-method",
+                "The server refuses a request whose signature is for another method.",
+            )
+            .of(&["SS-AUTH-010"]),
             CheckPlan::new(
                 "replayed",
-                "A request signed for another server is refused, also where it does not say so.",
+                "The server refuses a request that is signed for another server and names no destination.",
             )
             .of(&["SS-AUTH-011"]),
-            CheckPlan::new("no-server-name", "An origin that is no server name is refused.")
-                .of(&["SS-AUTH-033"]),
-            CheckPlan::new("no-signature", "Credentials without a signature are refused.")
-                .of(&["SS-AUTH-003"]),
-            CheckPlan::new("other-algorithm", "A key of an algorithm that does not exist is refused.")
-                .of(&["SS-AUTH-032"]),
+            CheckPlan::new(
+                "no-server-name",
+                "The server refuses a request whose origin is not a valid server name.",
+            )
+            .of(&["SS-AUTH-033"]),
+            CheckPlan::new(
+                "no-signature",
+                "The server refuses a request whose credentials have no signature.",
+            )
+            .of(&["SS-AUTH-003"]),
+            CheckPlan::new(
+                "other-algorithm",
+                "The server refuses a request signed with an unknown algorithm.",
+            )
+            .of(&["SS-AUTH-032"]),
         ],
         play: play!(forgeries),
         ..Scenario::PEER
     },
     Scenario {
         id: "authentication.other-destination",
-        title: "A request that says it is for another server is answered with 401.",
+        title: "The server answers 401 to a request whose header names another destination.",
         catalogue: &["FC-07", "FC-08"],
         requirements: &["SS-AUTH-018"],
         versions: Versions::Only(&["11"]),
-        checks: &[CheckPlan::new("refused", "A header that names another destination gets 401.")],
+        checks: &[CheckPlan::new("refused", "A request whose header names another destination gets 401.")],
         play: play!(other_destination),
         ..Scenario::PEER
     },
     Scenario {
         id: "authentication.changed-body",
-        title: "A body that was changed after it was signed is refused; white space and the order of keys do not matter.",
+        title: "The server refuses a body that was changed after signing, and accepts the same JSON written differently.",
         catalogue: &["FC-08", "FC-09"],
         requirements: &["SS-AUTH-008"],
         versions: Versions::Only(&["11"]),
         checks: &[
-            CheckPlan::new("changed", "A changed body is refused.").of(&["SS-AUTH-008"]),
-            CheckPlan::new("unsigned-body", "A body that was not signed at all is refused.")
-                .of(&["SS-AUTH-005"]),
-            CheckPlan::new("rewritten", "The same body written otherwise is accepted.").of(&["SS-AUTH-014"]),
+            CheckPlan::new("changed", "The server refuses a request whose body was changed after signing.")
+                .of(&["SS-AUTH-008"]),
+            CheckPlan::new(
+                "unsigned-body",
+                "The server refuses a request whose body is not part of the signature.",
+            )
+            .of(&["SS-AUTH-005"]),
+            CheckPlan::new(
+                "rewritten",
+                "The server accepts the signed body with other white space, key order and escapes.",
+            )
+            .of(&["SS-AUTH-014"]),
         ],
         play: play!(changed_body),
         ..Scenario::PEER
     },
     Scenario {
         id: "authentication.ways-to-write-it",
-        title: "Credentials are read however the specification lets them be written.",
+        title: "The server accepts credentials in every notation that the specification allows.",
         catalogue: &["FC-07"],
         requirements: &["SS-AUTH-022"],
         versions: Versions::Only(&["11"]),
         checks: &[
-            CheckPlan::new("reversed", "The order of the parameters does not matter.").of(&["SS-AUTH-022"]),
-            CheckPlan::new("upper-case", "The case of the parameters' names does not matter.")
+            CheckPlan::new("reversed", "The server accepts the parameters in another order.")
+                .of(&["SS-AUTH-022"]),
+            CheckPlan::new("upper-case", "The server accepts parameter names in upper case.")
                 .of(&["SS-AUTH-021"]),
-            CheckPlan::new("spaced", "White space around commas does not matter.").of(&["SS-AUTH-023"]),
-            CheckPlan::new("escaped", "Backslash pairs in quoted values are read.").of(&["SS-AUTH-024"]),
-            CheckPlan::new("unknown-parameter", "Unknown parameters are passed over.").of(&["SS-AUTH-027"]),
-            CheckPlan::new("raw-path", "The path counts as it was sent, encoded or not.")
+            CheckPlan::new("spaced", "The server accepts white space around commas.").of(&["SS-AUTH-023"]),
+            CheckPlan::new("escaped", "The server accepts backslash escapes in quoted values.")
+                .of(&["SS-AUTH-024"]),
+            CheckPlan::new("unknown-parameter", "The server ignores an unknown parameter.")
+                .of(&["SS-AUTH-027"]),
+            CheckPlan::new("raw-path", "The server accepts a request whose query is not percent-encoded.")
                 .of(&["SS-AUTH-007"]),
         ],
         play: play!(ways_to_write_it),
@@ -87,16 +123,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "authentication.older-ways",
-        title: "Credentials as older servers write them are still read.",
+        title: "The server accepts credentials as older servers write them.",
         catalogue: &["FC-07"],
         requirements: &["SS-AUTH-017"],
         weight: Weight::Should,
         versions: Versions::Only(&["11"]),
         checks: &[
-            CheckPlan::new("no-destination", "Credentials without a destination are accepted.")
+            CheckPlan::new("no-destination", "The server accepts credentials without a destination.")
                 .of(&["SS-AUTH-017"]),
-            CheckPlan::new("unquoted", "Values without quotes are accepted, colons and all.")
-                .of(&["SS-AUTH-026"]),
+            CheckPlan::new(
+                "unquoted",
+                "The server accepts values without quotes, even if they contain colons.",
+            )
+            .of(&["SS-AUTH-026"]),
         ],
         play: play!(older_ways),
         ..Scenario::PEER

@@ -8,7 +8,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.foreign-edit",
-        title: "Nobody puts words into another's mouth: an edit counts only from the message's own sender.",
+        title: "The server applies an edit only if the sender of the message made it.",
         catalogue: &["SH-07"],
         checks: &[
             CheckPlan::new("of-another-server", "An edit of another server's user's message is not applied."),
@@ -23,7 +23,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.foreign-redaction",
-        title: "Nobody without power takes away what another server's user said.",
+        title: "A user without power cannot redact a message of another server's user.",
         catalogue: &["SH-08"],
         requirements: &["SS-REDACT-017"],
         checks: &[
@@ -46,7 +46,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.early-redaction",
-        title: "A redaction that arrives before its target waits for it, and is judged then.",
+        title: "The server applies a redaction that arrives before its target, if the target allows it.",
         catalogue: &["SH-08"],
         requirements: &["SS-REDACT-018"],
         checks: &[

@@ -9,7 +9,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.beyond-ones-power",
-        title: "A moderator of another server does what a moderator may, and nothing beyond it.",
+        title: "A moderator on another server can do what a moderator may do, and nothing more.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &[
@@ -49,7 +49,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.without-power",
-        title: "An ordinary member from another server talks, and changes nothing that takes a level.",
+        title: "A member without power can send messages, and cannot change what needs a power level.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &[
@@ -63,7 +63,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.second-create",
-        title: "A room is not created a second time.",
+        title: "A room cannot get a second create event.",
         catalogue: &["SH-09", "SH-13"],
         requirements: &["SS-EAUTH-001"],
         // From version 12 on a create event names no room, so a second one is just another room's.
@@ -74,7 +74,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.from-outside",
-        title: "Who is not in the room does nothing there, though the own server is.",
+        title: "A user who is not in the room cannot act in it, even if their server is in it.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &[
@@ -89,7 +89,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.uninvited",
-        title: "An invite-only room stays closed to who is not invited, though the own server is in it.",
+        title: "An uninvited user cannot enter an invite-only room, even if their server is in it.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &[

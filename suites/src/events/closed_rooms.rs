@@ -9,7 +9,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.kept-out",
-        title: "Who is banned stays out, and who may not invite brings nobody in.",
+        title: "The server rejects unbans, knocks and invites that the rules do not allow.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &[
@@ -23,7 +23,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.unauthorised-joins",
-        title: "Into a restricted room nobody comes whom no member with the power to invite lets in.",
+        title: "A user cannot join a restricted room unless a member with the power to invite authorises it.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &[

@@ -4,11 +4,14 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.commands-are-text",
-    title: "What looks like a command of an administrator or a client is only text when a remote user says it.",
+    title: "The server treats a remote user's message that looks like a command as plain text.",
     catalogue: &["SH-26"],
     checks: &[
-        CheckPlan::new("as-sent", "Each such message is shown exactly as it was sent."),
-        CheckPlan::new("no-effect", "The room's state, its members and levels are what they were."),
+        CheckPlan::new(
+            "as-sent",
+            "A user is shown each message that looks like a command exactly as it was sent.",
+        ),
+        CheckPlan::new("no-effect", "Messages that look like commands do not change the room's state."),
     ],
     play: play!(commands_are_text),
     ..Scenario::PEER

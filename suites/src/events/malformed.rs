@@ -13,23 +13,23 @@ use crate::{prelude::*, visit::Aftermath};
 
 /// Every scenario of malformed events makes this check.
 pub(super) const GOES_ON: CheckPlan =
-    CheckPlan::new("still-sends", "Afterwards the server goes on sending its users' events.");
+    CheckPlan::new("still-sends", "Afterwards the server still sends its users' events.");
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.missing-keys",
-        title: "An event that lacks what every event has is dropped, and the server works on.",
+        title: "The server ignores an event that lacks a required field, and goes on sending events.",
         catalogue: &["SH-14"],
         requirements: &["SS-PDU-001", "SS-PDU-019"],
         checks: &[
-            CheckPlan::new("type", "An event without a type is dropped."),
-            CheckPlan::new("sender", "An event without a sender is dropped."),
-            CheckPlan::new("content", "An event without content is dropped."),
-            CheckPlan::new("depth", "An event without a depth is dropped."),
-            CheckPlan::new("time", "An event without origin_server_ts is dropped."),
-            CheckPlan::new("hashes", "An event without hashes is dropped."),
-            CheckPlan::new("prev-events", "An event without prev_events is dropped."),
-            CheckPlan::new("auth-events", "An event without auth_events is dropped."),
+            CheckPlan::new("type", "The server ignores an event without a type."),
+            CheckPlan::new("sender", "The server ignores an event without a sender."),
+            CheckPlan::new("content", "The server ignores an event without content."),
+            CheckPlan::new("depth", "The server ignores an event without a depth."),
+            CheckPlan::new("time", "The server ignores an event without origin_server_ts."),
+            CheckPlan::new("hashes", "The server ignores an event without hashes."),
+            CheckPlan::new("prev-events", "The server ignores an event without prev_events."),
+            CheckPlan::new("auth-events", "The server ignores an event without auth_events."),
             GOES_ON,
         ],
         play: play!(missing_keys),
@@ -37,23 +37,27 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.wrong-types",
-        title: "An event with a value of the wrong type is dropped, and the server works on.",
+        title: "The server ignores an event with a value of the wrong type, and goes on sending events.",
         catalogue: &["SH-14"],
         requirements: &["SS-PDU-002", "SS-PDU-019"],
         checks: &[
-            CheckPlan::new("type", "A type that is no text is refused."),
-            CheckPlan::new("sender", "A sender that is no text is refused."),
-            CheckPlan::new("no-user", "A sender that is no user id is refused."),
-            CheckPlan::new("state-key", "A state_key that is no text is refused."),
-            CheckPlan::new("content-list", "Content that is a list is refused."),
-            CheckPlan::new("content-text", "Content that is text is refused."),
-            CheckPlan::new("depth", "A depth in words is refused.").of(&["SS-PDU-017"]),
-            CheckPlan::new("time", "A time in words is refused."),
-            CheckPlan::new("hashes", "Hashes that are text are refused."),
-            CheckPlan::new("prev-events", "Predecessors that are no list are refused."),
-            CheckPlan::new("prev-entry", "A predecessor that is no id is refused."),
-            CheckPlan::new("prev-pairs", "Predecessors in the form of old room versions are refused."),
-            CheckPlan::new("auth-events", "Auth events that are no list are refused."),
+            CheckPlan::new("type", "The server ignores an event whose type is a number."),
+            CheckPlan::new("sender", "The server ignores an event whose sender is a list."),
+            CheckPlan::new("no-user", "The server ignores an event whose sender is not a user ID."),
+            CheckPlan::new("state-key", "The server ignores an event whose state_key is a number."),
+            CheckPlan::new("content-list", "The server ignores an event whose content is a list."),
+            CheckPlan::new("content-text", "The server ignores an event whose content is a string."),
+            CheckPlan::new("depth", "The server ignores an event whose depth is a string.")
+                .of(&["SS-PDU-017"]),
+            CheckPlan::new("time", "The server ignores an event whose origin_server_ts is a string."),
+            CheckPlan::new("hashes", "The server ignores an event whose hashes field is a string."),
+            CheckPlan::new("prev-events", "The server ignores an event whose prev_events is a string."),
+            CheckPlan::new("prev-entry", "The server ignores an event with a number among its prev_events."),
+            CheckPlan::new(
+                "prev-pairs",
+                "The server ignores an event whose prev_events have the form of room versions 1 and 2.",
+            ),
+            CheckPlan::new("auth-events", "The server ignores an event whose auth_events is an object."),
             GOES_ON,
         ],
         play: play!(wrong_types),
@@ -61,17 +65,23 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.odd-numbers",
-        title: "An event with a number that canonical JSON does not have is dropped, and the server works on.",
+        title: "The server ignores an event with a number that is not allowed, and goes on sending events.",
         catalogue: &["SH-14"],
         requirements: &["SS-CJSON-010", "SS-PDU-019"],
         checks: &[
-            CheckPlan::new("fraction", "A fraction in the content is refused.").of(&["SS-CJSON-009"]),
-            CheckPlan::new("too-great", "An integer of 2^53 in the content is refused."),
-            CheckPlan::new("too-small", "An integer of -2^53 in the content is refused."),
-            CheckPlan::new("nested", "An integer of 2^53 deep in the content is refused."),
-            CheckPlan::new("depth-too-great", "A depth of 2^53 is refused.").of(&["SS-PDU-017"]),
-            CheckPlan::new("depth-negative", "A depth below zero is refused.").of(&["SS-PDU-017"]),
-            CheckPlan::new("depth-fraction", "A depth with a fraction is refused.")
+            CheckPlan::new("fraction", "The server ignores an event with a fraction in its content.")
+                .of(&["SS-CJSON-009"]),
+            CheckPlan::new("too-great", "The server ignores an event with the integer 2^53 in its content."),
+            CheckPlan::new("too-small", "The server ignores an event with the integer -2^53 in its content."),
+            CheckPlan::new(
+                "nested",
+                "The server ignores an event with the integer 2^53 nested in its content.",
+            ),
+            CheckPlan::new("depth-too-great", "The server ignores an event with a depth of 2^53.")
+                .of(&["SS-PDU-017"]),
+            CheckPlan::new("depth-negative", "The server ignores an event with a negative depth.")
+                .of(&["SS-PDU-017"]),
+            CheckPlan::new("depth-fraction", "The server ignores an event with a fractional depth.")
                 .of(&["SS-CJSON-009", "SS-PDU-017"]),
             GOES_ON,
         ],

@@ -8,16 +8,28 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.odd-text",
-    title: "Whatever text an event holds, its server's other events are taken and its receiver goes on sending.",
+    title: "The server shows later events and goes on sending, whatever text an event contains.",
     catalogue: &["SH-14"],
     requirements: &["SS-TXN-009"],
     checks: &[
-        CheckPlan::new("nul", "After NUL characters in content and type the server works on."),
-        CheckPlan::new("nesting", "After content that is nested a hundred deep the server works on."),
-        CheckPlan::new("surrogate", "After half a surrogate pair the server works on."),
-        CheckPlan::new("twice", "After a key that is there twice the server works on."),
-        CheckPlan::new("exponent", "After a number with an exponent the server works on."),
-        CheckPlan::new("minus-zero", "After a negative zero the server works on."),
+        CheckPlan::new(
+            "nul",
+            "The server shows the message after an event with NUL characters in its content and type.",
+        ),
+        CheckPlan::new(
+            "nesting",
+            "The server shows the message after an event with content that is nested 100 levels deep.",
+        ),
+        CheckPlan::new(
+            "surrogate",
+            "The server shows the message after an event with half a surrogate pair.",
+        ),
+        CheckPlan::new("twice", "The server shows the message after an event with a duplicate key."),
+        CheckPlan::new(
+            "exponent",
+            "The server shows the message after an event with a number in exponent notation.",
+        ),
+        CheckPlan::new("minus-zero", "The server shows the message after an event with a negative zero."),
         GOES_ON,
     ],
     play: play!(odd_text),

@@ -7,7 +7,7 @@ use crate::{prelude::*, visit::Visit};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.page-of-rejected",
-    title: "Events that are rejected do not end the history before them, however many there are.",
+    title: "A long run of rejected events does not cut off the history before it.",
     weight: Weight::Should,
     catalogue: &["SH-24"],
     requirements: &["SS-BACKFILL-008"],
@@ -17,10 +17,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new(
             "older-shown",
-            "Who pages back is shown what was said before a page of rejected events.",
+            "A user who pages back is shown the message from before 110 rejected events.",
         )
         .of(&["SS-BACKFILL-008"]),
-        CheckPlan::new("rejected-hidden", "None of the rejected events is shown.").of(&["SS-BACKFILL-009"]),
+        CheckPlan::new("rejected-hidden", "A user who pages back is shown none of the rejected events.")
+            .of(&["SS-BACKFILL-009"]),
     ],
     play: play!(page_of_rejected),
     ..Scenario::PEER

@@ -8,57 +8,69 @@ use crate::{prelude::*, visit::let_in};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.wrong-authority",
-        title: "An event that cites the wrong events as its authority is rejected.",
+        title: "The server rejects an event with the wrong auth events.",
         catalogue: &["SH-10"],
         requirements: &["SS-PDU-022"],
         checks: &[
-            CheckPlan::new("duplicate", "An event that cites two events for the same thing is rejected.")
-                .of(&["SS-EAUTH-005"]),
-            CheckPlan::new("outside-selection", "An event that cites what it may not cite is rejected.")
-                .of(&["SS-EAUTH-006"]),
-            CheckPlan::new("rejected", "An event that cites a rejected one is rejected.")
-                .of(&["SS-EAUTH-007"]),
-            CheckPlan::new("other-room", "An event that cites an event of another room is rejected.")
-                .of(&["SS-EAUTH-009"]),
+            CheckPlan::new(
+                "duplicate",
+                "The server rejects an event with two auth events of the same type and state key.",
+            )
+            .of(&["SS-EAUTH-005"]),
+            CheckPlan::new(
+                "outside-selection",
+                "The server rejects an event with an auth event outside the selection for its type.",
+            )
+            .of(&["SS-EAUTH-006"]),
+            CheckPlan::new(
+                "rejected",
+                "The server rejects an event that has a rejected event as an auth event.",
+            )
+            .of(&["SS-EAUTH-007"]),
+            CheckPlan::new(
+                "other-room",
+                "The server rejects an event that has an event of another room as an auth event.",
+            )
+            .of(&["SS-EAUTH-009"]),
         ],
         play: play!(wrong_authority),
         ..Scenario::PEER
     },
     Scenario {
         id: "events.create-not-cited",
-        title: "Before version 12 an event that does not cite the create event is rejected.",
+        title: "Before version 12 the server rejects an event whose auth events lack the create event.",
         catalogue: &["SH-10"],
         requirements: &["SS-EAUTH-008"],
         versions: Versions::Only(&["10", "11"]),
         checks: &[CheckPlan::new(
             "ignored",
-            "An event without the create event among its authority is rejected.",
+            "The server rejects an event whose auth events lack the create event.",
         )],
         play: play!(create_not_cited),
         ..Scenario::PEER
     },
     Scenario {
         id: "events.create-cited",
-        title: "In version 12 an event that cites the create event is not taken.",
+        title: "In version 12 the server rejects an event that has the create event as an auth event.",
         catalogue: &["SH-10", "SH-13"],
         requirements: &["SS-EAUTH-016"],
         versions: Versions::Only(&["12"]),
         checks: &[CheckPlan::new(
             "ignored",
-            "An event with the create event among its authority is not taken.",
+            "The server rejects an event that has the create event as an auth event.",
         )],
         play: play!(create_cited),
         ..Scenario::PEER
     },
     Scenario {
         id: "events.after-a-rejected-one",
-        title: "A rejected state event changes nothing, also for events that follow it, which are taken as any other.",
+        title: "A rejected state event does not change the state, and the server accepts an event after it.",
         catalogue: &["SH-11"],
         requirements: &["SS-PDU-036"],
         checks: &[
-            CheckPlan::new("rejected", "The powerless topic has no part in the room.")
+            CheckPlan::new("rejected", "The server rejects a topic that its sender has no power to set.")
                 .of(&["SS-PDU-033", "SS-PDU-034"]),
-            CheckPlan::new("state-after", "The state after the rejected event is the one before it.")
+            CheckPlan::new("state-after", "The state after the rejected event does not hold that event.")
                 .of(&["SS-PDU-036"]),
         ],
         play: play!(after_a_rejected_one),
@@ -66,11 +78,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.gap-filled",
-        title: "Events that a server lacks are asked for as soon as one that follows them arrives.",
+        title: "The server fetches missing events when an event arrives that needs them.",
         weight: Weight::Should,
         catalogue: &["FC-16"],
         requirements: &["SS-MISSING-012"],
-        checks: &[CheckPlan::new("in-order", "All are shown, in the order in which they follow each other.")],
+        checks: &[CheckPlan::new(
+            "in-order",
+            "The room's history holds the missing and the new events, in the order of their prev events.",
+        )],
         play: play!(gap_filled),
         ..Scenario::PEER
     },

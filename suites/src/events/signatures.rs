@@ -5,23 +5,26 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.forged-signatures",
-        title: "An event whose signature does not hold is dropped, and honest ones after it are not.",
+        title: "The server drops an event with a bad signature, and accepts an honest event after it.",
         catalogue: &["SH-03"],
         requirements: &["SS-PDU-020"],
         checks: &[
             CheckPlan::new(
                 "stranger-key",
-                "An event signed with a key that its server never published is dropped.",
+                "The server drops an event that is signed with a key that the sender's server never published.",
             ),
-            CheckPlan::new("unsigned", "An event without its server's signature is dropped."),
+            CheckPlan::new(
+                "unsigned",
+                "The server drops an event that lacks the signature of its sender's server.",
+            ),
             CheckPlan::new(
                 "unknown-key",
-                "An event signed under the id of a key that does not exist is dropped.",
+                "The server drops an event whose signature names a key that does not exist.",
             ),
-            CheckPlan::new("altered", "An event that was changed after it was signed is dropped."),
+            CheckPlan::new("altered", "The server drops an event that was changed after it was signed."),
             CheckPlan::new(
                 "other-server",
-                "An event in the name of another server's user, signed by the server that delivers it, is dropped.",
+                "The server drops an event in the name of its own user that another server has signed.",
             ),
         ],
         play: play!(forged_signatures),
@@ -29,12 +32,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.changed-content",
-        title: "An event whose content is not what its hash says is kept without that content.",
+        title: "The server redacts an event whose content hash does not match.",
         catalogue: &["SH-04"],
         requirements: &["SS-PDU-021"],
         checks: &[
-            CheckPlan::new("content", "Content that was changed before signing is redacted."),
-            CheckPlan::new("hash", "Where the hash is not that of the content, the content is redacted."),
+            CheckPlan::new(
+                "content",
+                "The server redacts an event whose content was changed after hashing and before signing.",
+            ),
+            CheckPlan::new(
+                "hash",
+                "The server redacts an event whose content hash is the hash of an empty text.",
+            ),
         ],
         play: play!(changed_content),
         ..Scenario::PEER

@@ -10,15 +10,15 @@ use crate::{prelude::*, visit::visit_to};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.too-large",
-        title: "An event of 65536 bytes is taken; a larger one is not, and the server works on.",
+        title: "The server accepts an event of 65536 bytes, ignores a larger one and goes on sending events.",
         catalogue: &["SH-14"],
         requirements: &["SS-LIMITS-001"],
         checks: &[
-            CheckPlan::new("largest", "An event of exactly 65536 bytes is shown."),
-            CheckPlan::new("one-more", "An event of 65537 bytes is refused."),
+            CheckPlan::new("largest", "A user is shown an event of exactly 65536 bytes."),
+            CheckPlan::new("one-more", "The server ignores an event of 65537 bytes."),
             CheckPlan::new(
                 "fewer-characters",
-                "An event of more bytes and fewer characters than that is refused.",
+                "The server ignores an event of 65537 bytes that has fewer than 65536 characters.",
             ),
             GOES_ON,
         ],
@@ -27,20 +27,31 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.too-long",
-        title: "Types, state keys and senders of 255 bytes are taken; longer ones are not, and the server works on.",
+        title: "The server accepts types, state keys and senders of 255 bytes, and ignores longer ones.",
         catalogue: &["SH-14"],
         requirements: &["SS-LIMITS-002"],
         checks: &[
-            CheckPlan::new("longest-type", "Types of exactly 255 bytes are shown.").of(&["SS-LIMITS-003"]),
-            CheckPlan::new("type", "A type of 256 bytes is refused.").of(&["SS-LIMITS-003"]),
-            CheckPlan::new("type-bytes", "A type of 256 bytes in fewer characters is refused.")
+            CheckPlan::new("longest-type", "A user is shown events whose type has exactly 255 bytes.")
                 .of(&["SS-LIMITS-003"]),
-            CheckPlan::new("longest-state-key", "State keys of exactly 255 bytes are shown."),
-            CheckPlan::new("state-key", "A state_key of 256 bytes is refused."),
-            CheckPlan::new("state-key-bytes", "A state_key of 256 bytes in fewer characters is refused."),
-            CheckPlan::new("longest-sender", "A user whose id has exactly 255 bytes joins.")
+            CheckPlan::new("type", "The server ignores an event whose type has 256 bytes.")
+                .of(&["SS-LIMITS-003"]),
+            CheckPlan::new(
+                "type-bytes",
+                "The server ignores an event whose type has 256 bytes in fewer characters.",
+            )
+            .of(&["SS-LIMITS-003"]),
+            CheckPlan::new(
+                "longest-state-key",
+                "A user is shown events whose state_key has exactly 255 bytes.",
+            ),
+            CheckPlan::new("state-key", "The server ignores an event whose state_key has 256 bytes."),
+            CheckPlan::new(
+                "state-key-bytes",
+                "The server ignores an event whose state_key has 256 bytes in fewer characters.",
+            ),
+            CheckPlan::new("longest-sender", "A user whose ID has exactly 255 bytes can join.")
                 .of(&["SS-LIMITS-004"]),
-            CheckPlan::new("sender", "A user whose id has 256 bytes does not join.").of(&["SS-LIMITS-004"]),
+            CheckPlan::new("sender", "A user whose ID has 256 bytes cannot join.").of(&["SS-LIMITS-004"]),
             GOES_ON,
         ],
         play: play!(too_long),
@@ -48,13 +59,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.too-many-references",
-        title: "An event that follows or cites too many others is not taken, and the server works on.",
+        title: "The server ignores an event with too many prev events or auth events.",
         catalogue: &["SH-10", "SH-14"],
         requirements: &["SS-PDU-014"],
         checks: &[
-            CheckPlan::new("most-predecessors", "An event with 20 predecessors is shown."),
-            CheckPlan::new("predecessors", "An event with 21 predecessors is refused."),
-            CheckPlan::new("auth-events", "An event with 11 auth events is refused.").of(&["SS-PDU-012"]),
+            CheckPlan::new("most-predecessors", "A user is shown an event with 20 prev events."),
+            CheckPlan::new("predecessors", "The server ignores an event with 21 prev events."),
+            CheckPlan::new("auth-events", "The server ignores an event with 11 auth events.")
+                .of(&["SS-PDU-012"]),
             GOES_ON,
         ],
         play: play!(too_many_references),

@@ -7,16 +7,20 @@ use crate::{prelude::*, visit::let_in};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.banned-in-the-past",
-    title: "Who is banned does not speak on by pretending to have spoken before; what others built on it counts.",
+    title: "The server soft-fails an event that a banned user pretends to have sent before the ban.",
     catalogue: &["SH-09"],
     requirements: &["SS-PDU-024"],
     checks: &[
-        CheckPlan::new("not-shown", "A soft-failed event is not shown.").of(&["SS-PDU-024", "SS-PDU-037"]),
-        CheckPlan::new("not-followed", "The server's next event does not follow a soft-failed one.")
-            .of(&["SS-PDU-038"]),
+        CheckPlan::new("not-shown", "The server does not show a soft-failed event.")
+            .of(&["SS-PDU-024", "SS-PDU-037"]),
+        CheckPlan::new(
+            "not-followed",
+            "The server's next event does not have the soft-failed event as a prev event.",
+        )
+        .of(&["SS-PDU-038"]),
         CheckPlan::new(
             "followed-by-another",
-            "An event that follows a soft-failed one is taken as any other.",
+            "The server accepts an event that has a soft-failed event as a prev event.",
         )
         .of(&["SS-PDU-039"]),
     ],

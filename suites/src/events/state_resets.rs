@@ -28,19 +28,19 @@ const EDGE: &str = "the edge of the gap";
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.no-state-reset",
-        title: "In version 12 a branch that comes with older state does not turn back what is in force.",
+        title: "In version 12 a branch with older state does not replace the newer state.",
         catalogue: &["SH-12"],
         requirements: &["SS-STATE-026"],
         versions: Versions::Only(&["12"]),
         checks: &[
-            CheckPlan::new("join-rules", "The newer join rules stay, though who set them has left since.")
+            CheckPlan::new("join-rules", "The newer join rules stay in force, although their sender has left since.")
                 .of(&["SS-STATE-024", "SS-STATE-026"]),
             CheckPlan::new(
                 "power-levels",
-                "The newer power levels stay, though who set them has the power from levels in between.",
+                "The newer power levels stay in force, although their sender got the power from levels in between.",
             )
             .of(&["SS-STATE-025", "SS-STATE-026"]),
-            CheckPlan::new("branch-counts", "What the branch alone has is part of the state.")
+            CheckPlan::new("branch-counts", "A state event that only the other branch has becomes part of the room's state.")
                 .of(&["SS-STATE-005"]),
         ],
         play: play!(no_state_reset),
@@ -48,16 +48,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.state-reset",
-        title: "What becomes of state in versions 10 and 11 when a branch comes with older state is on record.",
+        title: "In versions 10 and 11 state resolution decides between newer state and a branch with older state.",
         weight: Weight::May,
         catalogue: &["SH-12"],
         requirements: &["SS-MISSING-013"],
         versions: Versions::Only(&["10", "11"]),
         checks: &[
-            CheckPlan::new("join-rules", "What becomes of the join rules is what the algorithm comes to."),
+            CheckPlan::new("join-rules", "The join rules in force are those that state resolution of this room version selects."),
             CheckPlan::new(
                 "power-levels",
-                "What becomes of the power levels is what the algorithm comes to.",
+                "The power levels in force are those that state resolution of this room version selects.",
             ),
         ],
         play: play!(state_reset),

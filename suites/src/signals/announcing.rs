@@ -8,27 +8,41 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "signals.devices-told",
-    title: "Other servers learn of a user's devices and keys, and of their changes; messages to devices reach them.",
+    title: "The server announces its users' devices and keys and their changes, and delivers to-device messages.",
     catalogue: &["EE-05", "EE-06", "EE-07"],
     requirements: &["SS-DEVLIST-001"],
     needs: &[Need::Wire, Need::Feature("device-lists"), Need::Feature("to-device")],
     versions: Versions::Newest,
     checks: &[
-        CheckPlan::new("from-outside", "Who shares no room is given the device keys as they were published.")
-            .of(&["SS-E2EE-002", "SS-E2EE-011"]),
-        CheckPlan::new("signing-keys-from-outside", "So are the cross-signing keys.")
-            .of(&["SS-E2EE-011", "SS-XSIGN-006"]),
-        CheckPlan::new("added", "A new device is told.").of(&["SS-DEVLIST-001"]),
-        CheckPlan::new("renamed", "That a device has another name is told, and told again the next time.")
-            .of(&["SS-DEVLIST-003"]),
+        CheckPlan::new(
+            "from-outside",
+            "A user who shares no room gets the device keys as they were published.",
+        )
+        .of(&["SS-E2EE-002", "SS-E2EE-011"]),
+        CheckPlan::new(
+            "signing-keys-from-outside",
+            "A user who shares no room gets the master key as it was published.",
+        )
+        .of(&["SS-E2EE-011", "SS-XSIGN-006"]),
+        CheckPlan::new("added", "The server sends a device list update for a new device.")
+            .of(&["SS-DEVLIST-001"]),
+        CheckPlan::new(
+            "renamed",
+            "The server sends a device list update each time a device gets another name.",
+        )
+        .of(&["SS-DEVLIST-003"]),
         CheckPlan::new(
             "signing-keys",
-            "New cross-signing keys are told, and are given as they were published.",
+            "The server announces new cross-signing keys, and the master key arrives as it was published.",
         )
         .of(&["SS-XSIGN-001", "SS-XSIGN-005"]),
-        CheckPlan::new("no-key-twice", "No one-time key is given out twice.").of(&["SS-E2EE-005"]),
-        CheckPlan::new("message", "A message to all devices of a user is delivered.")
-            .of(&["SS-TODEV-001", "SS-TODEV-005"]),
+        CheckPlan::new("no-key-twice", "The server hands out different one-time keys to two claims.")
+            .of(&["SS-E2EE-005"]),
+        CheckPlan::new(
+            "message",
+            "The server delivers a to-device message that is sent to all devices of a user.",
+        )
+        .of(&["SS-TODEV-001", "SS-TODEV-005"]),
     ],
     play: play!(devices_told),
     ..Scenario::PAIR

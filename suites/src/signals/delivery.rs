@@ -10,13 +10,19 @@ const TO_DEVICE: &[Need] = &[Need::Wire, Need::Feature("to-device")];
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "signals.to-device-once",
-        title: "A message to a device is delivered once, however often its server sends it.",
+        title: "The server delivers a to-device message once, even if it arrives again.",
         catalogue: &["SH-06"],
         requirements: &["SS-TODEV-004"],
         needs: TO_DEVICE,
         checks: &[
-            CheckPlan::new("same", "The same message in a second transaction is not delivered again."),
-            CheckPlan::new("other", "Another message under a message_id that was seen is not delivered."),
+            CheckPlan::new(
+                "same",
+                "The server does not deliver a to-device message again that arrives in a second transaction.",
+            ),
+            CheckPlan::new(
+                "other",
+                "The server does not deliver another to-device message with a message_id that it has seen.",
+            ),
         ],
         play: play!(to_device_once),
         versions: Versions::Newest,
@@ -24,14 +30,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.unknown-type",
-        title: "A signal of an unknown type is ignored, and what comes with it is not.",
+        title: "The server ignores an EDU of an unknown type, and accepts what comes with it.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         requirements: &["SS-TXN-018"],
         needs: TO_DEVICE,
         checks: &[
-            CheckPlan::new("neighbours", "The signals beside one of an unknown type are taken."),
-            CheckPlan::new("event", "The event beside a signal of an unknown type is taken."),
+            CheckPlan::new("neighbours", "The server accepts the EDUs beside an EDU of an unknown type."),
+            CheckPlan::new("event", "The server accepts the event beside an EDU of an unknown type."),
         ],
         play: play!(unknown_type),
         versions: Versions::Newest,
@@ -39,19 +45,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.malformed",
-        title: "Malformed signals do not keep out the honest ones that come with them and after them.",
+        title: "Malformed EDUs do not keep out the honest EDUs that come with them and after them.",
         // Nowhere is it said what becomes of the rest of such a transaction.
         weight: Weight::Should,
         catalogue: &["SH-14"],
         needs: TO_DEVICE,
         checks: &[
-            CheckPlan::new("typing", "The neighbours of malformed typing are taken."),
-            CheckPlan::new("receipt", "The neighbours of malformed receipts are taken."),
-            CheckPlan::new("presence", "The neighbours of malformed presence are taken."),
-            CheckPlan::new("to-device", "The neighbours of malformed messages to devices are taken."),
-            CheckPlan::new("devices", "The neighbours of malformed device list updates are taken."),
-            CheckPlan::new("keys", "The neighbours of malformed cross-signing keys are taken."),
-            CheckPlan::new("goes-on", "Signals and events that come later are taken."),
+            CheckPlan::new("typing", "The server accepts the EDUs beside a malformed m.typing."),
+            CheckPlan::new("receipt", "The server accepts the EDUs beside a malformed m.receipt."),
+            CheckPlan::new("presence", "The server accepts the EDUs beside a malformed m.presence."),
+            CheckPlan::new("to-device", "The server accepts the EDUs beside a malformed m.direct_to_device."),
+            CheckPlan::new("devices", "The server accepts the EDUs beside a malformed m.device_list_update."),
+            CheckPlan::new("keys", "The server accepts the EDUs beside a malformed m.signing_key_update."),
+            CheckPlan::new(
+                "goes-on",
+                "The server accepts EDUs and events that come after the malformed EDUs.",
+            ),
         ],
         play: play!(malformed),
         versions: Versions::Newest,

@@ -8,15 +8,18 @@ const DEVICES: &[Need] = &[Need::Wire, Need::Feature("device-lists")];
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "signals.devices-of-others",
-        title: "A server announces devices of its own users, and of nobody else's.",
+        title: "The server accepts device list updates only for users of the sending server.",
         catalogue: &["SH-06"],
         requirements: &["SS-DEVLIST-013"],
         needs: DEVICES,
         checks: &[
-            CheckPlan::new("of-third", "A device of a third server's user is not taken from another server."),
+            CheckPlan::new(
+                "of-third",
+                "The server ignores a device list update for a user of a third server.",
+            ),
             CheckPlan::new(
                 "of-own",
-                "A device of the receiving server's own user is not taken from another server.",
+                "The server ignores a device list update from another server for its own user.",
             ),
         ],
         play: play!(devices_of_others),
@@ -25,15 +28,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.signing-keys-of-others",
-        title: "A server announces cross-signing keys of its own users, and of nobody else's.",
+        title: "The server accepts cross-signing keys only for users of the sending server.",
         catalogue: &["SH-06"],
         requirements: &["SS-XSIGN-004"],
         needs: DEVICES,
         checks: &[
-            CheckPlan::new("of-third", "Keys of a third server's user are not taken from another server."),
+            CheckPlan::new("of-third", "The server ignores cross-signing keys for a user of a third server."),
             CheckPlan::new(
                 "of-own",
-                "Keys of the receiving server's own user are not taken from another server.",
+                "The server ignores cross-signing keys from another server for its own user.",
             ),
         ],
         play: play!(signing_keys_of_others),

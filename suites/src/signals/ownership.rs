@@ -7,7 +7,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "signals.typing-of-others",
-        title: "A server tells of its own users that they type, and of nobody else's.",
+        title: "The server accepts typing only for users of the sending server.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         requirements: &["SS-TYPING-003"],
@@ -19,7 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.typing-from-outside",
-        title: "Who is not in the room does not type there.",
+        title: "The server ignores typing of a user who is not in the room.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         requirements: &["SS-TYPING-004"],
@@ -27,9 +27,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "user-outside",
-                "Typing of a user who is not in the room is ignored, though the own server is.",
+                "The server ignores typing of a user who is not in the room, even if their server is in it.",
             ),
-            CheckPlan::new("server-outside", "Typing from a server that has nobody in the room is ignored."),
+            CheckPlan::new(
+                "server-outside",
+                "The server ignores typing from a server that has no user in the room.",
+            ),
         ],
         play: play!(typing_from_outside),
         versions: Versions::Newest,
@@ -37,7 +40,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.receipts-of-others",
-        title: "A server tells what its own users have read, and not what anybody else's have.",
+        title: "The server accepts receipts only for users of the sending server.",
         catalogue: &["SH-06"],
         requirements: &["SS-RECEIPT-005"],
         needs: &[Need::Wire, Need::Feature("receipts")],
@@ -48,7 +51,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.presence-of-others",
-        title: "A server tells of its own users that they are there, and of nobody else's.",
+        title: "The server accepts presence only for users of the sending server.",
         catalogue: &["SH-06"],
         requirements: &["SS-PRESENCE-004"],
         needs: &[Need::Wire, Need::Feature("presence")],
@@ -59,14 +62,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.to-device-of-others",
-        title: "A server brings messages to devices from its own users, and from nobody else's.",
+        title: "The server accepts to-device messages only from users of the sending server.",
         catalogue: &["SH-06"],
         requirements: &["SS-TODEV-006"],
         needs: &[Need::Wire, Need::Feature("to-device")],
         checks: &[
             OF_THIRD,
             OF_OWN,
-            CheckPlan::new("of-oneself", "One in the name of the user to whom it goes is ignored."),
+            CheckPlan::new(
+                "of-oneself",
+                "The server ignores a to-device message in the name of the user whom it is for.",
+            ),
         ],
         play: play!(to_device_of_others),
         versions: Versions::Newest,
@@ -75,9 +81,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 const OF_THIRD: CheckPlan =
-    CheckPlan::new("of-third", "One in the name of a third server's user is ignored.");
+    CheckPlan::new("of-third", "The server ignores an EDU in the name of a third server's user.");
 const OF_OWN: CheckPlan =
-    CheckPlan::new("of-own", "One in the name of the receiving server's own user is ignored.");
+    CheckPlan::new("of-own", "The server ignores an EDU from another server in the name of its own user.");
 
 /// Whom Mallory speaks for: a user of Olof's server and one of Alice's, both in the room.
 struct Victims {

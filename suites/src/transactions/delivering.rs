@@ -14,23 +14,29 @@ use crate::{prelude::*, visit::Visit};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.passed-on",
-        title: "A join by way of one server is brought to the other servers in the room.",
+        title: "The resident server sends a join to the other servers in the room.",
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-023"],
-        checks: &[CheckPlan::new("brought", "The server that is in the room already is sent the join.")],
+        checks: &[CheckPlan::new(
+            "brought",
+            "The resident server sends the join to a server that is already in the room.",
+        )],
         play: play!(passed_on),
         ..Scenario::PEER
     },
     Scenario {
         id: "transactions.kept-for-later",
-        title: "What is said while another server is down is brought to it once it is up again.",
+        title: "Messages sent while another server is down are delivered once it is up again.",
         catalogue: &["FC-16"],
         requirements: &["SS-TXN-019"],
         checks: &[
-            CheckPlan::new("brought", "What the server was not there to take is sent to it after all."),
+            CheckPlan::new(
+                "brought",
+                "The server sends a message again that it could not deliver while the other server was down.",
+            ),
             CheckPlan::new(
                 "in-portions",
-                "However much has gathered, no transaction holds more than it may.",
+                "No transaction holds more than 50 PDUs, even if more have piled up.",
             )
             .of(&["SS-TXN-002"]),
         ],

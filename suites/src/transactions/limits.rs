@@ -10,44 +10,50 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.fifty-events",
-        title: "A transaction of fifty events is taken whole.",
+        title: "The server accepts all events of a transaction with 50 PDUs.",
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-008"],
-        checks: &[CheckPlan::new("all-kept", "All fifty events are in the room, in their order.")],
+        checks: &[CheckPlan::new(
+            "all-kept",
+            "The room's history holds all 50 events of the transaction in order.",
+        )],
         play: play!(fifty_events),
         versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
         id: "transactions.hundred-signals",
-        title: "A transaction of a hundred signals and no event is taken whole.",
+        title: "The server accepts all EDUs of a transaction with 100 EDUs and no PDUs.",
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-005"],
         needs: &[Need::Wire, Need::Feature("to-device")],
-        checks: &[CheckPlan::new("all-shown", "All hundred signals reach the user.")],
+        checks: &[CheckPlan::new(
+            "all-shown",
+            "All 100 to-device messages of the transaction reach the user.",
+        )],
         play: play!(hundred_signals),
         versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
         id: "transactions.too-many-events",
-        title: "A transaction of more than fifty events is not taken whole, and does no harm.",
+        title: "The server does not accept all events of a transaction with more than 50 PDUs.",
         weight: Weight::Should,
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-013"],
-        checks: &[CheckPlan::new("not-all", "Not all of fifty-one events get into the room.")],
+        checks: &[CheckPlan::new("not-all", "At most 50 of the 51 events get into the room's history.")],
         play: play!(too_many_events),
         versions: Versions::Newest,
         ..Scenario::PEER
     },
     Scenario {
         id: "transactions.too-many-signals",
-        title: "A transaction of more than a hundred signals is not taken whole, and does no harm.",
+        title: "The server does not accept all EDUs of a transaction with more than 100 EDUs.",
         weight: Weight::Should,
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-014"],
         needs: &[Need::Wire, Need::Feature("to-device")],
-        checks: &[CheckPlan::new("not-all", "Not all of a hundred and one signals reach the user.")],
+        checks: &[CheckPlan::new("not-all", "At most 100 of the 101 to-device messages reach the user.")],
         play: play!(too_many_signals),
         versions: Versions::Newest,
         ..Scenario::PEER

@@ -7,31 +7,40 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.broken-neighbour",
-        title: "An event that is not accepted does not keep out those that come with it.",
+        title: "An event that the server does not accept does not keep out the other events of its transaction.",
         catalogue: &["FC-15"],
         requirements: &["SS-TXN-009"],
         checks: &[
-            CheckPlan::new("answer", "A transaction is answered with 200 and an object of results.")
+            CheckPlan::new("answer", "The server answers a transaction with 200 and an object pdus.")
                 .of(&["SS-TXN-008"]),
-            CheckPlan::new("bad-signature", "The neighbours of an event with a bad signature are shown."),
-            CheckPlan::new("malformed", "The neighbours of a malformed event are shown."),
-            CheckPlan::new("unauthorised", "The neighbours of an event that no rule allows are shown."),
-            CheckPlan::new("unknown-room", "The neighbours of an event of an unknown room are shown.")
+            CheckPlan::new(
+                "bad-signature",
+                "The server shows the events beside an event with a bad signature.",
+            ),
+            CheckPlan::new("malformed", "The server shows the events beside a malformed event."),
+            CheckPlan::new(
+                "unauthorised",
+                "The server shows the events beside an event that the authorisation rules forbid.",
+            ),
+            CheckPlan::new("unknown-room", "The server shows the events beside an event of an unknown room.")
                 .of(&["SS-TXN-009", "SS-TXN-016"]),
-            CheckPlan::new("none-let-in", "None of the broken events is shown."),
+            CheckPlan::new(
+                "none-let-in",
+                "The server shows no event that has a bad signature, is malformed or is forbidden.",
+            ),
         ],
         play: play!(broken_neighbour),
         ..Scenario::PEER
     },
     Scenario {
         id: "transactions.results",
-        title: "The answer to a transaction says which events were accepted and which were not.",
+        title: "The response to a transaction says which events were accepted and which were not.",
         weight: Weight::Should,
         catalogue: &["FC-15"],
         requirements: &["SS-TXN-010"],
         checks: &[
             CheckPlan::new("accepted", "The result of an accepted event has no error."),
-            CheckPlan::new("dropped", "The result of a dropped event has an error in words."),
+            CheckPlan::new("dropped", "The result of a dropped event has an error message."),
         ],
         play: play!(results),
         ..Scenario::PEER

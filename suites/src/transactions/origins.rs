@@ -10,27 +10,33 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.gossip",
-        title: "An event is accepted for its sender's signature, whichever server brings it.",
+        title: "The server accepts an event for its sender's signature, whichever server delivers it.",
         catalogue: &["FC-15"],
         requirements: &["SS-TXN-020"],
-        checks: &[CheckPlan::new("accepted", "An event that a third server brings is shown.")],
+        checks: &[CheckPlan::new("accepted", "The server shows an event that a third server delivers.")],
         play: play!(gossip),
         ..Scenario::PEER
     },
     Scenario {
         id: "transactions.false-origin",
-        title: "A transaction is its sender's, whatever origin its body names.",
+        title: "A transaction belongs to the server that signed the request, whatever origin its body names.",
         catalogue: &["SH-05"],
         requirements: &["SS-AUTH-004"],
         needs: &[Need::Wire, Need::Feature("typing"), Need::Feature("to-device")],
         checks: &[
-            CheckPlan::new("typing", "Typing in the name of the server in the body is ignored.")
-                .of(&["SS-AUTH-004", "SS-TYPING-003"]),
-            CheckPlan::new("to-device", "A message to a device in that server's name is not delivered.")
-                .of(&["SS-AUTH-004", "SS-TODEV-006"]),
+            CheckPlan::new(
+                "typing",
+                "The server ignores typing of a user of the server that only the body names.",
+            )
+            .of(&["SS-AUTH-004", "SS-TYPING-003"]),
+            CheckPlan::new(
+                "to-device",
+                "The server ignores a to-device message from a user of the server that only the body names.",
+            )
+            .of(&["SS-AUTH-004", "SS-TODEV-006"]),
             CheckPlan::new(
                 "id-still-free",
-                "The id that was used counts as the sender's, not as that server's.",
+                "The server that only the body names can still use the transaction ID itself.",
             )
             .of(&["SS-AUTH-004", "SS-TXN-012"]),
         ],

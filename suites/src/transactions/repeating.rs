@@ -12,13 +12,19 @@ const TO_DEVICE: &[Need] = &[Need::Wire, Need::Feature("to-device")];
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.repeated",
-        title: "A transaction that comes a second time has no second effect.",
+        title: "A transaction that arrives twice takes effect once.",
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-011"],
         needs: TO_DEVICE,
         checks: &[
-            CheckPlan::new("event-once", "The event stands in the room once."),
-            CheckPlan::new("signal-once", "The message to the device is delivered once."),
+            CheckPlan::new(
+                "event-once",
+                "The room's history holds the event of the repeated transaction once.",
+            ),
+            CheckPlan::new(
+                "signal-once",
+                "The to-device message of the repeated transaction is delivered once.",
+            ),
         ],
         play: play!(repeated),
         versions: Versions::Newest,
@@ -26,15 +32,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "transactions.id-used-again",
-        title: "Under a transaction id that was used before, other content has no effect.",
+        title: "A second transaction with a used transaction ID and other content has no effect.",
         // No sentence of the specification covers a sender that breaks the retry rule.
         weight: Weight::Should,
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-011"],
         needs: TO_DEVICE,
         checks: &[
-            CheckPlan::new("event", "The event of the second transaction is not taken."),
-            CheckPlan::new("signal", "The message to the device of the second transaction is not delivered."),
+            CheckPlan::new("event", "The server does not show the event of the second transaction."),
+            CheckPlan::new(
+                "signal",
+                "The server does not deliver the to-device message of the second transaction.",
+            ),
         ],
         play: play!(id_used_again),
         versions: Versions::Newest,
@@ -42,10 +51,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "transactions.equal-ids",
-        title: "Transactions of two servers are two, though they have the same id.",
+        title: "Two servers can use the same transaction ID.",
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-012"],
-        checks: &[CheckPlan::new("both-taken", "The events of both transactions are shown.")],
+        checks: &[CheckPlan::new("both-taken", "The server shows the events of both transactions.")],
         play: play!(equal_ids),
         versions: Versions::Newest,
         ..Scenario::PEER

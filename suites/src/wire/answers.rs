@@ -11,15 +11,15 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.answers",
-        title: "Every answer between servers is a JSON object and says so.",
+        title: "Every successful response between servers is a JSON object with the right media type.",
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-HTTP-005"],
         checks: &[
-            CheckPlan::new("media-type", "Answers in JSON say so.")
+            CheckPlan::new("media-type", "Every successful response has the media type application/json.")
                 .of(&["SS-HTTP-001"])
                 .answering("answer.no_media_type", media_type),
-            CheckPlan::new("object", "Every successful answer is a JSON object.")
+            CheckPlan::new("object", "Every successful response is a JSON object.")
                 .of(&["SS-HTTP-005", "SS-HTTP-006"])
                 .answering("answer.no_object", object),
         ],
@@ -27,27 +27,27 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.errors",
-        title: "Every refusal between servers is an error in the standard form.",
+        title: "Every error response between servers has the standard form.",
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-ERRORS-004"],
-        checks: &[CheckPlan::new("standard", "A refusal has an errcode and an error.")
+        checks: &[CheckPlan::new("standard", "Every error response has an errcode and an error.")
             .of(&["SS-ERRORS-004"])
             .answering("answer.no_standard_error", standard)],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.error-style",
-        title: "Refusals tell programs what to do.",
+        title: "Error responses use proper error codes and say when to try again.",
         weight: Weight::Should,
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-ERRORS-005"],
         checks: &[
-            CheckPlan::new("namespace", "An errcode begins with a namespace in capitals.")
+            CheckPlan::new("namespace", "Every errcode is in capitals and begins with a namespace.")
                 .of(&["SS-ERRORS-005"])
                 .answering("answer.odd_errcode", namespace),
-            CheckPlan::new("retry-after", "Who is to wait is told for how long.")
+            CheckPlan::new("retry-after", "Every response with status 429 has a Retry-After header.")
                 .of(&["SS-ERRORS-009"])
                 .answering("answer.no_retry_after", retry_after),
         ],

@@ -13,32 +13,38 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "wire.authority",
-    title: "What a server makes cites what the specification selects as its authority, and nothing else.",
+    title: "The auth events of an event are those that the specification selects for it.",
     catalogue: &["SH-10"],
     requirements: &["SS-PDU-025"],
     checks: &[
-        CheckPlan::new("nothing-else", "No event cites what is outside the selection for it.")
+        CheckPlan::new("nothing-else", "An event has no auth events outside the selection for its type.")
             .of(&["SS-PDU-025", "SS-PDU-026"])
             .saying("pdu.cites_too_much", nothing_else),
-        CheckPlan::new("create", "Create events cite nothing.")
+        CheckPlan::new("create", "A create event has no auth events.")
             .of(&["SS-PDU-031"])
             .saying("pdu.create_cites", create),
-        CheckPlan::new("no-create", "From version 12 on no event cites the create event.")
+        CheckPlan::new("no-create", "From version 12 on no event has the create event as an auth event.")
             .of(&["SS-PDU-026"])
             .saying("pdu.cites_create", no_create),
-        CheckPlan::new("complete", "Create event, power levels and the sender's membership are cited.")
-            .of(&["SS-PDU-025"])
-            .asking("pdu.cites_too_little", complete),
-        CheckPlan::new("target", "A member event cites what its user's membership was.")
+        CheckPlan::new(
+            "complete",
+            "An event has the create event, the power levels and its sender's membership as auth events.",
+        )
+        .of(&["SS-PDU-025"])
+        .asking("pdu.cites_too_little", complete),
+        CheckPlan::new("target", "A member event has the earlier member event of its user as an auth event.")
             .of(&["SS-PDU-027"])
             .asking("pdu.cites_too_little", of_target),
-        CheckPlan::new("join-rules", "A join, an invite and a knock cite the join rules.")
+        CheckPlan::new("join-rules", "A join, an invite and a knock have the join rules as an auth event.")
             .of(&["SS-PDU-028"])
             .asking("pdu.cites_too_little", join_rules),
-        CheckPlan::new("authoriser", "A join that names who authorises it cites that user's membership.")
-            .of(&["SS-PDU-030"])
-            .saying("pdu.cites_too_little", authoriser),
-        CheckPlan::new("allowed", "What is cited allows the event.")
+        CheckPlan::new(
+            "authoriser",
+            "A join that names an authorising user has that user's membership as an auth event.",
+        )
+        .of(&["SS-PDU-030"])
+        .saying("pdu.cites_too_little", authoriser),
+        CheckPlan::new("allowed", "The auth events of an event allow it.")
             .of(&["SS-PDU-025"])
             .saying("pdu.not_allowed", allowed),
     ],

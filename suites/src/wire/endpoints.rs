@@ -119,7 +119,7 @@ macro_rules! answer {
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.request-forms",
-        title: "Every request between servers has the query and the fields that its endpoint asks for.",
+        title: "Every request between servers has the query parameters and fields that its endpoint requires.",
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-HTTP-004"],
@@ -128,7 +128,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.answer-forms",
-        title: "Every answer between servers has the fields of its endpoint, of the right types.",
+        title: "Every response between servers has the fields of its endpoint, with the right types.",
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-HTTP-005"],
@@ -138,90 +138,106 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 const REQUESTS: &[CheckPlan] = &[
-    request!(BACKFILL, "backfill", "Backfill is asked for with a starting point and a limit."),
+    request!(BACKFILL, "backfill", "A backfill request has v and limit."),
     request!(
         MISSING,
         "get-missing-events",
-        "Missing events are asked for by what is known and what is not.",
+        "A request for missing events has earliest_events and latest_events.",
         &["SS-MISSING-008"]
     ),
-    request!(STATE, "state", "The state is asked for at an event."),
-    request!(STATE_IDS, "state-ids", "The ids of the state are asked for at an event."),
-    request!(TIMESTAMP, "timestamp-to-event", "An event by time is asked for with a time and a direction."),
+    request!(STATE, "state", "A request for the state names an event."),
+    request!(STATE_IDS, "state-ids", "A request for the state IDs names an event."),
+    request!(TIMESTAMP, "timestamp-to-event", "A request for an event by time has a time and a direction."),
     request!(
         INVITE,
         "invite",
-        "An invite comes with the room version, the event and state of the room.",
+        "An invite request has the room version, the event and state of the room.",
         &["SS-INVITE-004"]
     ),
-    request!(SEND_JOIN, "send-join", "What is sent as a join is a member event."),
-    request!(
-        MAKE_KNOCK,
-        "make-knock",
-        "A template for a knock is asked for with the room versions that the server knows.",
-        &["SS-KNOCK-009"]
-    ),
-    request!(SEND_KNOCK, "send-knock", "What is sent as a knock is a member event."),
-    request!(SEND_LEAVE, "send-leave", "What is sent as a leave is a member event."),
-    request!(NOTARIES, "key-queries", "A notary is asked for the keys of servers."),
-    request!(OPENID, "openid", "OpenID user info is asked for with a token."),
-    request!(ALIAS, "query-directory", "An alias is asked for by name."),
-    request!(PROFILE, "query-profile", "A profile is asked for by user."),
-    request!(POLICY, "policy-sign", "A policy server is asked about an event."),
+    request!(SEND_JOIN, "send-join", "A send_join request holds a member event."),
+    request!(MAKE_KNOCK, "make-knock", "A make_knock request names room versions in ver.", &["SS-KNOCK-009"]),
+    request!(SEND_KNOCK, "send-knock", "A send_knock request holds a member event."),
+    request!(SEND_LEAVE, "send-leave", "A send_leave request holds a member event."),
+    request!(NOTARIES, "key-queries", "A batch query to a notary has server_keys."),
+    request!(OPENID, "openid", "A request for OpenID user info has an access token."),
+    request!(ALIAS, "query-directory", "A directory query names a room alias."),
+    request!(PROFILE, "query-profile", "A profile query names a user."),
+    request!(POLICY, "policy-sign", "A request to a policy server holds an event."),
     request!(
         ON_BIND,
         "3pid-onbind",
-        "Who bound a third-party identifier is told with all that was waiting for it."
+        "An onbind request has the third-party identifier, its user and the waiting invites."
     ),
-    request!(EXCHANGE, "third-party-invite", "A third-party invite is exchanged for an event."),
-    request!(SEND, "send", "A transaction has origin, time and PDUs.", &["SS-TXN-001"]),
-    request!(CLAIM, "user-keys-claim", "One-time keys are claimed by user, device and algorithm."),
-    request!(QUERY, "user-keys-query", "Keys are asked for by user and devices."),
+    request!(EXCHANGE, "third-party-invite", "A request to exchange a third-party invite holds an event."),
+    request!(SEND, "send", "A transaction has origin, origin_server_ts and PDUs.", &["SS-TXN-001"]),
+    request!(CLAIM, "user-keys-claim", "A key claim names users, devices and algorithms."),
+    request!(QUERY, "user-keys-query", "A key query names users and their devices."),
 ];
 
 const ANSWERS: &[CheckPlan] = &[
     answer!(
         BACKFILL,
         "backfill",
-        "Backfill is answered in the shape of a transaction.",
+        "A backfill response has the fields of a transaction.",
         &["SS-BACKFILL-003"]
     ),
     answer!(
         MISSING,
         "get-missing-events",
-        "Missing events are answered with a list of events.",
+        "A response to a request for missing events holds a list of events.",
         &["SS-MISSING-006"]
     ),
-    answer!(EVENT_AUTH, "event-auth", "An auth chain is a list of events."),
-    answer!(EVENT, "event", "An event is answered in the shape of a transaction.", &["SS-STATEQ-009"]),
-    answer!(STATE, "state", "The state comes as events, with its auth chain."),
-    answer!(STATE_IDS, "state-ids", "The ids of the state come with those of its auth chain."),
-    answer!(TIMESTAMP, "timestamp-to-event", "An event by time is answered with its id and its time."),
-    answer!(INVITE, "invite", "An invite is answered with the event."),
-    answer!(MAKE_JOIN, "make-join", "A template for a join is a member event of the room."),
-    answer!(SEND_JOIN, "send-join", "A join is answered with the state and its auth chain."),
-    answer!(MAKE_KNOCK, "make-knock", "A template for a knock is a member event of the room."),
-    answer!(SEND_KNOCK, "send-knock", "A knock is answered with state of the room."),
-    answer!(MAKE_LEAVE, "make-leave", "A template for a leave is a member event of the room."),
-    answer!(NOTARY, "key-query", "A notary answers with key documents."),
-    answer!(NOTARIES, "key-queries", "A notary answers for many servers with key documents."),
-    answer!(KEYS, "server-keys", "A key document names server, keys and validity, and is signed."),
-    answer!(OPENID, "openid", "OpenID user info names the user."),
-    answer!(DIRECTORY, "public-rooms", "The public rooms are listed with members and access."),
+    answer!(EVENT_AUTH, "event-auth", "An event_auth response holds the auth chain as a list of events."),
+    answer!(
+        EVENT,
+        "event",
+        "A response to a request for an event has the fields of a transaction.",
+        &["SS-STATEQ-009"]
+    ),
+    answer!(STATE, "state", "A state response holds events and their auth chain."),
+    answer!(STATE_IDS, "state-ids", "A state_ids response holds the IDs of the state and of its auth chain."),
+    answer!(
+        TIMESTAMP,
+        "timestamp-to-event",
+        "A response to a request for an event by time has its ID and its time."
+    ),
+    answer!(INVITE, "invite", "An invite response holds the event."),
+    answer!(MAKE_JOIN, "make-join", "A make_join response holds a template of a member event."),
+    answer!(SEND_JOIN, "send-join", "A send_join response holds the state and its auth chain."),
+    answer!(MAKE_KNOCK, "make-knock", "A make_knock response holds a template of a member event."),
+    answer!(SEND_KNOCK, "send-knock", "A send_knock response holds state of the room."),
+    answer!(MAKE_LEAVE, "make-leave", "A make_leave response holds a template of a member event."),
+    answer!(NOTARY, "key-query", "A notary answers a query for one server with key documents."),
+    answer!(NOTARIES, "key-queries", "A notary answers a batch query with key documents."),
+    answer!(KEYS, "server-keys", "A key document has the server's name, keys, validity and signatures."),
+    answer!(OPENID, "openid", "A response with OpenID user info names the user."),
+    answer!(
+        DIRECTORY,
+        "public-rooms",
+        "A room directory response lists rooms with their members and access."
+    ),
     answer!(
         SEARCH,
         "public-rooms-search",
-        "The public rooms that are searched for are listed with members and access."
+        "A response to a room directory search lists rooms with their members and access."
     ),
-    answer!(ALIAS, "query-directory", "An alias is answered with the room and servers in it."),
-    answer!(PROFILE, "query-profile", "Display name and avatar of a profile are strings."),
-    answer!(SPACE, "hierarchy", "A space is answered with itself and its children."),
-    answer!(SEND, "send", "A transaction is answered with a result for each PDU.", &["SS-TXN-008"]),
-    answer!(DEVICES, "user-devices", "The devices of a user come with their stream and their keys."),
-    answer!(CLAIM, "user-keys-claim", "One-time keys come by user and device."),
-    answer!(QUERY, "user-keys-query", "Device keys name user, device, algorithms, keys and signatures."),
-    answer!(VERSION, "version", "Name and version of a server are strings."),
-    answer!(WELL_KNOWN, "well-known", "A delegation names a server."),
+    answer!(ALIAS, "query-directory", "A directory response holds the room ID and servers in the room."),
+    answer!(PROFILE, "query-profile", "Display name and avatar in a profile response are strings."),
+    answer!(SPACE, "hierarchy", "A hierarchy response holds the space and its children."),
+    answer!(SEND, "send", "A response to a transaction holds results by event ID.", &["SS-TXN-008"]),
+    answer!(
+        DEVICES,
+        "user-devices",
+        "A user devices response holds the stream_id and each device with its keys."
+    ),
+    answer!(CLAIM, "user-keys-claim", "A key claim response holds one-time keys by user and device."),
+    answer!(
+        QUERY,
+        "user-keys-query",
+        "Device keys in a key query response have user, device, algorithms, keys and signatures."
+    ),
+    answer!(VERSION, "version", "Name and version in a version response are strings."),
+    answer!(WELL_KNOWN, "well-known", "A well-known response names a server."),
 ];
 
 const BACKFILL: Endpoint = Endpoint::get("/_matrix/federation/v1/backfill/{}", &["v", "limit"], TRANSACTION);

@@ -12,44 +12,47 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.own-events",
-        title: "What a server sends of its own users' events is in the format of the room, hashed and signed.",
+        title: "A server's own events have the format of their room version, a content hash and a signature.",
         catalogue: &["FC-09"],
         requirements: &["SS-PDU-043"],
         checks: &[
-            CheckPlan::new("format", "The event is in the format of its room version, within all limits.")
+            CheckPlan::new("format", "An event has the format of its room version and keeps to all limits.")
                 .of(&["SS-PDU-007"])
                 .saying("pdu.malformed", format),
-            CheckPlan::new("no-event-id", "The event does not carry its own id.")
+            CheckPlan::new("no-event-id", "An event has no event_id field.")
                 .of(&["SS-PDU-008"])
                 .saying("pdu.event_id", no_event_id),
-            CheckPlan::new("signature", "The server's signature holds.")
+            CheckPlan::new("signature", "An event has a valid signature of its sender's server.")
                 .of(&["SS-PDU-044", "SS-KEYS-035"])
                 .saying("pdu.bad_signature", signature),
-            CheckPlan::new("content-hash", "The content hash is that of the content.")
+            CheckPlan::new("content-hash", "The content hash of an event matches its content.")
                 .of(&["SS-PDU-043"])
                 .asking("pdu.bad_content_hash", content_hash),
-            CheckPlan::new("unpadded", "Hashes and signatures are base64 without padding.")
+            CheckPlan::new("unpadded", "Hashes and signatures of an event are base64 without padding.")
                 .of(&["SS-CJSON-014"])
                 .saying("pdu.padded", unpadded),
-            CheckPlan::new("key-ids", "Signatures stand below servers, and by the ids of keys.")
+            CheckPlan::new("key-ids", "Signatures of an event are filed by server name and key ID.")
                 .of(&["SS-CJSON-017"])
                 .saying("pdu.odd_key_id", key_ids),
-            CheckPlan::new("depth", "Its depth is one more than the greatest of those it follows.")
-                .of(&["SS-PDU-015"])
-                .asking("pdu.odd_depth", depth),
+            CheckPlan::new(
+                "depth",
+                "The depth of an event is one more than the greatest depth of its prev events.",
+            )
+            .of(&["SS-PDU-015"])
+            .asking("pdu.odd_depth", depth),
         ],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.given-events",
-        title: "An event that is asked for is given so that it can be verified.",
+        title: "An event that a server hands out on request can be verified.",
         catalogue: &["FC-09"],
         requirements: &["SS-STATEQ-010"],
         checks: &[
-            CheckPlan::new("asked-for", "It is the event whose id was asked for.")
+            CheckPlan::new("asked-for", "A request for an event is answered with the event of that ID.")
                 .of(&["SS-STATEQ-010", "SS-PDU-011"])
                 .answering("pdu.other_event", asked_for),
-            CheckPlan::new("verifiable", "The signatures of its sender's server hold.")
+            CheckPlan::new("verifiable", "An event in a response has valid signatures.")
                 .of(&["SS-STATEQ-010"])
                 .answering("pdu.bad_signature", verifiable),
         ],
@@ -57,12 +60,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.redactions",
-        title: "A redaction names its target where the room version says.",
+        title: "A redaction names its target in the place that the room version prescribes.",
         catalogue: &["MS-09"],
         requirements: &["SS-REDACT-020"],
-        checks: &[CheckPlan::new("target", "In the content from version 11 on, at the top level before.")
-            .of(&["SS-REDACT-020", "SS-REDACT-023"])
-            .asking("redaction.no_target", target)],
+        checks: &[CheckPlan::new(
+            "target",
+            "A redaction has redacts in its content from version 11 on, and at the top level before.",
+        )
+        .of(&["SS-REDACT-020", "SS-REDACT-023"])
+        .asking("redaction.no_target", target)],
         ..Scenario::PASSIVE
     },
 ];

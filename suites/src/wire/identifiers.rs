@@ -11,17 +11,20 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "wire.identifiers",
-    title: "What a server names itself keeps to the grammar of names.",
+    title: "The IDs that a server issues follow the grammar.",
     catalogue: &["FC-09"],
     requirements: &["SS-IDENT-004"],
     checks: &[
-        CheckPlan::new("users", "The local part of a user's id has only letters and signs that are allowed.")
+        CheckPlan::new("users", "The localpart of a user ID has only characters that the grammar allows.")
             .of(&["SS-IDENT-004"])
             .saying("id.odd_user", users),
-        CheckPlan::new("rooms", "A room's id names the server that made it, and has at most 255 bytes.")
-            .of(&["SS-IDENT-008"])
-            .saying("id.odd_room", rooms),
-        CheckPlan::new("media", "The id of a file has only letters, digits, underscores and hyphens.")
+        CheckPlan::new(
+            "rooms",
+            "A room ID ends with the name of the creating server and has at most 255 bytes.",
+        )
+        .of(&["SS-IDENT-008"])
+        .saying("id.odd_room", rooms),
+        CheckPlan::new("media", "A media ID has only letters, digits, underscores and hyphens.")
             .of(&["SS-MEDIA-023"])
             .answering("id.odd_media", media),
     ],

@@ -11,18 +11,18 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "wire.key-documents",
-    title: "Every key document that a server publishes has keys in due form.",
+    title: "The keys and signatures in a key document are well formed.",
     catalogue: &["FC-04"],
     versions: Versions::Newest,
     requirements: &["SS-KEYS-003"],
     checks: &[
-        CheckPlan::new("ids", "The id of a key is algorithm, colon and version.")
+        CheckPlan::new("ids", "Every key ID has the form algorithm:version.")
             .of(&["SS-KEYS-003"])
             .answering("keys.odd_id", ids),
-        CheckPlan::new("keys", "A key is unpadded base64 of 32 bytes.")
+        CheckPlan::new("keys", "Every Ed25519 key is unpadded base64 of 32 bytes.")
             .of(&["SS-KEYS-004", "SS-CJSON-014"])
             .answering("keys.odd_key", keys),
-        CheckPlan::new("unpadded", "The signatures on it are base64 without padding.")
+        CheckPlan::new("unpadded", "The signatures on a key document are base64 without padding.")
             .of(&["SS-CJSON-014"])
             .answering("keys.padded", unpadded),
     ],

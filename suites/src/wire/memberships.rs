@@ -12,40 +12,46 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.memberships",
-        title: "What is brought to another server for a membership is the event that the path names.",
+        title: "A join, leave, knock or invite is sent to its current endpoint, under the ID of its event.",
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-021"],
         checks: &[
-            CheckPlan::new("path", "The event has the id in the path.")
+            CheckPlan::new("path", "The event in the request has the event ID in the path.")
                 .of(&["SS-JOIN-021", "SS-PDU-011"])
                 .asking("membership.other_id", path),
-            CheckPlan::new("version-2", "Joins, leaves and invites go to version 2 of their endpoints.")
-                .of(&["SS-JOIN-048"])
-                .asking("membership.old_endpoint", version_2),
+            CheckPlan::new(
+                "version-2",
+                "Joins, leaves and invites are sent to version 2 of their endpoints.",
+            )
+            .of(&["SS-JOIN-048"])
+            .asking("membership.old_endpoint", version_2),
         ],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.invites",
-        title: "An invite shows the room, and goes to it with the signatures of both servers.",
+        title: "An invite comes with state of the room, and the invited user's server signs it.",
         catalogue: &["FC-12"],
         requirements: &["SS-INVITE-005"],
         checks: &[
-            CheckPlan::new("create", "What an invite shows of the room has the create event.")
+            CheckPlan::new("create", "The invite_room_state of an invite has the create event.")
                 .of(&["SS-INVITE-005"])
                 .asking("invite.no_create", shows_create),
-            CheckPlan::new("complete", "What an invite shows of the room are complete events.")
+            CheckPlan::new("complete", "The invite_room_state of an invite holds complete events.")
                 .of(&["SS-INVITE-006"])
                 .asking("invite.stripped", shows_complete),
-            CheckPlan::new("both-sign", "An invite that is sent to the room is signed by both servers.")
-                .of(&["SS-INVITE-007"])
-                .asking("invite.one_signature", both_sign),
+            CheckPlan::new(
+                "both-sign",
+                "An invite that is sent to the room has a signature of the invited user's server.",
+            )
+            .of(&["SS-INVITE-007"])
+            .asking("invite.one_signature", both_sign),
         ],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.profile-changes",
-        title: "A change of profile does not claim anew who authorised the join.",
+        title: "A profile change does not repeat who authorised the join.",
         weight: Weight::Should,
         catalogue: &["RM-10"],
         requirements: &["SS-RESTR-019"],

@@ -12,21 +12,24 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.signed-requests",
-        title: "Every request between servers is signed by who sends it, for who gets it, as it stands.",
+        title: "The sending server signs every request as it is sent, for the server that receives it.",
         catalogue: &["FC-07", "FC-08"],
         versions: Versions::Newest,
         requirements: &["SS-AUTH-001"],
         checks: &[
-            CheckPlan::new("credentials", "Every request carries X-Matrix credentials.")
+            CheckPlan::new("credentials", "Every request has X-Matrix credentials.")
                 .of(&["SS-AUTH-001", "SS-AUTH-019"])
                 .asking("request.no_credentials", credentials),
-            CheckPlan::new("destination", "The credentials name the destination.")
+            CheckPlan::new("destination", "The credentials of a request name the destination.")
                 .of(&["SS-AUTH-016"])
                 .asking("request.no_destination", destination),
-            CheckPlan::new("signature", "The signature is over the request as sent, by a published key.")
-                .of(&["SS-AUTH-005", "SS-AUTH-006", "SS-AUTH-012", "SS-AUTH-020", "SS-KEYS-035"])
-                .asking("request.bad_signature", signature),
-            CheckPlan::new("quotes", "Values that are no plain tokens stand in quotes.")
+            CheckPlan::new(
+                "signature",
+                "A published key of the sending server signs the request as it is sent.",
+            )
+            .of(&["SS-AUTH-005", "SS-AUTH-006", "SS-AUTH-012", "SS-AUTH-020", "SS-KEYS-035"])
+            .asking("request.bad_signature", signature),
+            CheckPlan::new("quotes", "Values in the credentials that are not plain tokens are in quotes.")
                 .of(&["SS-AUTH-028"])
                 .asking("request.no_quotes", quotes),
         ],
@@ -34,24 +37,27 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.request-style",
-        title: "Credentials are written the way that every server can read.",
+        title: "Requests are written in the form that every server can read.",
         weight: Weight::Should,
         catalogue: &["FC-07"],
         versions: Versions::Newest,
         requirements: &["SS-AUTH-029"],
         checks: &[
+            CheckPlan::new("names", "One space follows X-Matrix, and parameter names are in lower case.")
+                .of(&["SS-AUTH-029"])
+                .asking("request.odd_header", names),
             CheckPlan::new(
-                "names",
-                "One space follows X-Matrix, and the parameters' names are in lower case.",
+                "plain",
+                "The credentials have no white space around commas and no backslashes in values.",
             )
-            .of(&["SS-AUTH-029"])
-            .asking("request.odd_header", names),
-            CheckPlan::new("plain", "No white space stands around commas, and no backslash in values.")
-                .of(&["SS-AUTH-030"])
-                .asking("request.odd_header", plain),
-            CheckPlan::new("media-type", "Requests that carry JSON say so.")
-                .of(&["SS-HTTP-002"])
-                .asking("request.no_media_type", media_type),
+            .of(&["SS-AUTH-030"])
+            .asking("request.odd_header", plain),
+            CheckPlan::new(
+                "media-type",
+                "Every request with a JSON body has the media type application/json.",
+            )
+            .of(&["SS-HTTP-002"])
+            .asking("request.no_media_type", media_type),
         ],
         ..Scenario::PASSIVE
     },
@@ -61,18 +67,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         versions: Versions::Newest,
         requirements: &["SS-HTTP-004"],
         catalogue: &["FC-09"],
-        checks: &[CheckPlan::new("object", "The body is a JSON object.")
+        checks: &[CheckPlan::new("object", "The body of a PUT or POST request is a JSON object.")
             .of(&["SS-HTTP-004", "SS-HTTP-006"])
             .asking("request.no_object", object)],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.names",
-        title: "Servers ask nobody but those who take part in a run.",
+        title: "Servers send requests only to servers that take part in the run.",
         catalogue: &["FC-01"],
         versions: Versions::Newest,
         requirements: &["SS-AUTH-015"],
-        checks: &[CheckPlan::new("of-the-run", "Every request goes to a name of the run.")
+        checks: &[CheckPlan::new("of-the-run", "Every request goes to a server name of the run.")
             .asking("request.to_a_stranger", of_the_run)],
         ..Scenario::PASSIVE
     },

@@ -12,43 +12,52 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.create-events",
-        title: "The create events that a server makes are those of their room version.",
+        title: "The create events that a server makes follow their room version.",
         catalogue: &["RM-01"],
         requirements: &["SS-ROOMV-005"],
         checks: &[
-            CheckPlan::new("creator", "Up to version 10 the creator is named and is the sender.")
+            CheckPlan::new("creator", "Up to version 10 a create event names its sender as the creator.")
                 .of(&["SS-ROOMV-005"])
                 .saying("create.odd_creator", creator),
-            CheckPlan::new("no-creator", "From version 11 on no creator is named.")
+            CheckPlan::new("no-creator", "From version 11 on a create event has no creator field.")
                 .of(&["SS-ROOMV-006"])
                 .saying("create.creator", no_creator),
-            CheckPlan::new("no-room-id", "From version 12 on a create event names no room.")
+            CheckPlan::new("no-room-id", "From version 12 on a create event has no room_id.")
                 .of(&["SS-ROOMV-014"])
                 .saying("create.room_id", no_room_id),
-            CheckPlan::new("names-the-room", "From version 12 on the create event's id makes the room's id.")
-                .of(&["SS-ROOMV-015"])
-                .saying("create.other_room", names_the_room),
-            CheckPlan::new("predecessor", "The create event of an upgraded room names the old room.")
-                .of(&["SS-UPGRADE-002"])
-                .saying("create.no_predecessor", predecessor),
+            CheckPlan::new(
+                "names-the-room",
+                "From version 12 on the room ID is the create event's ID with ! in place of $.",
+            )
+            .of(&["SS-ROOMV-015"])
+            .saying("create.other_room", names_the_room),
+            CheckPlan::new(
+                "predecessor",
+                "The create event of an upgraded room names the old room as its predecessor.",
+            )
+            .of(&["SS-UPGRADE-002"])
+            .saying("create.no_predecessor", predecessor),
         ],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.power-levels",
-        title: "The power levels that a server makes are those of their room version.",
+        title: "The power levels that a server makes follow their room version.",
         catalogue: &["RM-01"],
         requirements: &["SS-ROOMV-011"],
         checks: &[
-            CheckPlan::new("integers", "Every level is an integer.")
+            CheckPlan::new("integers", "Every power level is an integer.")
                 .of(&["SS-ROOMV-011"])
                 .saying("levels.no_integer", integers),
-            CheckPlan::new("no-creators", "From version 12 on creators are not listed.")
+            CheckPlan::new("no-creators", "From version 12 on the power levels do not list creators.")
                 .of(&["SS-ROOMV-019"])
                 .saying("levels.creator", no_creators),
-            CheckPlan::new("tombstone", "From version 12 on to end a room takes more than to change it.")
-                .of(&["SS-ROOMV-020"])
-                .saying("levels.tombstone", tombstone),
+            CheckPlan::new(
+                "tombstone",
+                "From version 12 on a tombstone needs a higher power level than other state events.",
+            )
+            .of(&["SS-ROOMV-020"])
+            .saying("levels.tombstone", tombstone),
         ],
         ..Scenario::PASSIVE
     },
@@ -59,7 +68,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-ROOMV-021"],
         checks: &[CheckPlan::new(
             "order",
-            "The power levels follow the creator's join, and that the create event.",
+            "The create event is followed by the creator's join, and the join by the power levels.",
         )
         .of(&["SS-ROOMV-021"])
         .saying("room.odd_beginning", order)],

@@ -17,24 +17,24 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.signals",
-        title: "Typing, receipts, presence and devices are told in their form, for one's own users alone.",
+        title: "EDUs are well formed and concern only users of the sending server.",
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-TYPING-001"],
         checks: &[
-            CheckPlan::new("typing", "m.typing names room and user and says whether it is so.")
+            CheckPlan::new("typing", "Every m.typing has room_id, user_id and typing.")
                 .of(&["SS-TYPING-001"])
                 .asking("edu.malformed", typing_form),
-            CheckPlan::new("receipts", "Each receipt names one event and its time.")
+            CheckPlan::new("receipts", "Every receipt names exactly one event and has a time.")
                 .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"])
                 .asking("edu.malformed", receipts),
-            CheckPlan::new("presence", "Presence names user, presence and last activity.")
+            CheckPlan::new("presence", "Every presence update has user_id, presence and last_active_ago.")
                 .of(&["SS-PRESENCE-002"])
                 .asking("edu.malformed", presence_form),
-            CheckPlan::new("own-users", "Only users of the sending server are told of.")
+            CheckPlan::new("own-users", "EDUs concern only users of the sending server.")
                 .of(&["SS-PRESENCE-003"])
                 .asking("edu.foreign_user", own_users),
-            CheckPlan::new("no-user-signing-key", "The user-signing key never leaves its server.")
+            CheckPlan::new("no-user-signing-key", "An m.signing_key_update never holds a user-signing key.")
                 .of(&["SS-XSIGN-003"])
                 .asking("edu.user_signing_key", no_user_signing_key),
         ],
@@ -42,14 +42,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.receipt-types",
-        title: "Of receipts, only those for all to see are told to other servers.",
+        title: "Servers send only public read receipts to other servers.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-RECEIPT-009"],
-        checks: &[
-            CheckPlan::new("read", "Every receipt is an m.read.").asking("edu.other_receipt", only_read)
-        ],
+        checks: &[CheckPlan::new(
+            "read",
+            "Every receipt that is sent to another server has the type m.read.",
+        )
+        .asking("edu.other_receipt", only_read)],
         ..Scenario::PASSIVE
     },
 ];

@@ -16,18 +16,18 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.to-device",
-        title: "Messages to devices are in their form.",
+        title: "To-device messages are well formed.",
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-TODEV-002"],
         checks: &[
             CheckPlan::new(
                 "form",
-                "m.direct_to_device names sender, type, id and messages by user and device.",
+                "Every m.direct_to_device has sender, type, message_id and messages by user and device.",
             )
             .of(&["SS-TODEV-002"])
             .asking("edu.malformed", to_device),
-            CheckPlan::new("id-length", "The id of the message has at most 32 characters.")
+            CheckPlan::new("id-length", "The message_id of a to-device message has at most 32 characters.")
                 .of(&["SS-TODEV-003"])
                 .asking("edu.long_id", id_length),
         ],
@@ -35,18 +35,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.device-lists",
-        title: "Changes of devices are told so that others can keep up.",
+        title: "Device list updates are well formed, so that other servers can keep up.",
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-DEVLIST-005"],
         checks: &[
-            CheckPlan::new("form", "A device list update names user, device and stream.")
+            CheckPlan::new("form", "Every device list update has user_id, device_id and stream_id.")
                 .of(&["SS-DEVLIST-010"])
                 .asking("edu.malformed", devices),
-            CheckPlan::new("unique", "No two updates of a user have the same stream id.")
+            CheckPlan::new("unique", "Updates for two devices of a user never have the same stream_id.")
                 .of(&["SS-DEVLIST-005"])
                 .asking("devices.stream_id_twice", unique),
-            CheckPlan::new("unnamed", "A device without a name has none in the update.")
+            CheckPlan::new("unnamed", "The device_display_name in a device list update is never null.")
                 .of(&["SS-DEVLIST-015"])
                 .asking("devices.empty_name", unnamed),
         ],
@@ -54,34 +54,43 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.device-list-chain",
-        title: "Each change of devices names the one before it.",
+        title: "Device list updates of a user form a chain.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-DEVLIST-006"],
-        checks: &[CheckPlan::new("chained", "An update that is not a user's first names others before it.")
-            .asking("devices.not_chained", chained)],
+        checks: &[CheckPlan::new(
+            "chained",
+            "Every device list update after a user's first has a non-empty prev_id.",
+        )
+        .asking("devices.not_chained", chained)],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.cross-signing",
-        title: "Cross-signing keys are told in their form, and never the user-signing key.",
+        title: "Cross-signing keys are well formed, and a user-signing key is never sent.",
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-XSIGN-002"],
         checks: &[
             CheckPlan::new(
                 "form",
-                "m.signing_key_update names the user, and holds the two public keys alone.",
+                "Every m.signing_key_update has only user_id, master_key and self_signing_key.",
             )
             .of(&["SS-XSIGN-002"])
             .asking("edu.malformed", signing_keys),
-            CheckPlan::new("keys", "A cross-signing key is one key, whose id holds it.")
-                .of(&["SS-XSIGN-009"])
-                .saying("keys.odd_cross_signing", cross_signing),
-            CheckPlan::new("no-user-signing-key", "No answer holds a user-signing key.")
-                .of(&["SS-XSIGN-003"])
-                .answering("keys.user_signing_key", no_user_signing_key),
+            CheckPlan::new(
+                "keys",
+                "A cross-signing key object has one key, and the key's ID ends with that key.",
+            )
+            .of(&["SS-XSIGN-009"])
+            .saying("keys.odd_cross_signing", cross_signing),
+            CheckPlan::new(
+                "no-user-signing-key",
+                "No response about a user's devices or keys holds a user-signing key.",
+            )
+            .of(&["SS-XSIGN-003"])
+            .answering("keys.user_signing_key", no_user_signing_key),
         ],
         ..Scenario::PASSIVE
     },

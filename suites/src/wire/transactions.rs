@@ -10,22 +10,22 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "wire.transactions",
-    title: "Transactions are whole and within their limits.",
+    title: "Transactions are complete and within their limits.",
     catalogue: &["FC-14"],
     requirements: &["SS-TXN-001"],
     checks: &[
-        CheckPlan::new("whole", "A transaction names its origin and its time and has a list of PDUs.")
+        CheckPlan::new("whole", "A transaction has origin, origin_server_ts and a list of PDUs.")
             .of(&["SS-TXN-001"])
             .asking("transaction.incomplete", whole),
         CheckPlan::new("limits", "A transaction holds at most 50 PDUs and 100 EDUs.")
             .of(&["SS-TXN-002"])
             .asking("transaction.too_large", limits),
-        CheckPlan::new("edus", "Each EDU has a type and a content.")
+        CheckPlan::new("edus", "Every EDU has a type and a content.")
             .of(&["SS-TXN-017"])
             .asking("edu.malformed", edus),
         CheckPlan::new(
             "results",
-            "What a transaction comes to is told by the ids that follow from its events.",
+            "The response to a transaction has results only for the events of that transaction.",
         )
         .of(&["SS-PDU-011", "SS-REDACT-001", "SS-REDACT-007"])
         .answering("transaction.other_id", results),
