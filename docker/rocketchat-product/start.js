@@ -1,5 +1,5 @@
-// Starts the product beside a door that speaks TLS: it has a listener for plain HTTP alone. docker/CONTRACT.md says what is
-// given. Never run so far: see vendor.toml.
+// Starts the product and a TLS proxy in front of it, because the product listens on plain HTTP only. docker/CONTRACT.md lists
+// the environment variables. It has not been run yet: see vendor.toml.
 'use strict';
 
 const { spawn } = require('node:child_process');
@@ -28,11 +28,11 @@ for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => product.kil
 
 const certificate = { cert: fs.readFileSync('/samklang/tls/cert.pem'), key: fs.readFileSync('/samklang/tls/key.pem') };
 tls
-  .createServer(certificate, (guest) => {
+  .createServer(certificate, (outside) => {
     const inside = net.connect(Number(process.env.PORT), '127.0.0.1');
-    const end = () => (guest.destroy(), inside.destroy());
-    guest.on('error', end).on('close', end);
+    const end = () => (outside.destroy(), inside.destroy());
+    outside.on('error', end).on('close', end);
     inside.on('error', end).on('close', end);
-    guest.pipe(inside).pipe(guest);
+    outside.pipe(inside).pipe(outside);
   })
   .listen(8448, '0.0.0.0');

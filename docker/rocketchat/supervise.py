@@ -1,4 +1,4 @@
-"""Keeps the store and the SDK running together: when one ends or the server is to stop, both end."""
+"""Runs the store and the SDK together. If one of them ends, or the server has to stop, both end."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# How long the SDK may take to end, in seconds. The contract gives five to the whole server.
+# How long the SDK may take to end, in seconds. The contract gives the whole server five.
 GRACE = 2.0
 STORE_SECONDS = 30
 PR_SET_PDEATHSIG = 1
@@ -24,7 +24,7 @@ def setting(name):
 
 
 def dies_with_us():
-    """Run in a child: whatever ends the supervisor, the kernel ends the child too."""
+    """Runs in a child process: the kernel kills the child if the supervisor dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -50,11 +50,11 @@ def start_store(cache, data):
         except OSError:
             time.sleep(0.05)
     end(None, store)
-    sys.exit("rocketchat: the store does not come up")
+    sys.exit("rocketchat: the store does not start")
 
 
 def plain_environment(data):
-    """Proxies and the like of the machine it runs on are not for the server: a stage is all of its world."""
+    """Hides proxies and other settings of the machine from the server."""
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(data)}
 
 
@@ -67,11 +67,11 @@ def start_sdk(cache, data, store_port):
         **ours,
         "NODE_PATH": str(packages),
         "ROCKETCHAT_STORE": f"mongodb://127.0.0.1:{store_port}/rocketchat?directConnection=true",
-        # With --use-openssl-ca these are all that is trusted: the stage's authority and no other.
+        # With --use-openssl-ca the SDK trusts the stage's CA and no other.
         "SSL_CERT_FILE": setting("SAMKLANG_CA"),
         "SSL_CERT_DIR": "/nonexistent",
         "LOG_LEVEL": "info",
-        # A server that was away is asked again at once, and not given up within a scenario.
+        # The SDK retries a server that was away at once, and does not give it up within a scenario.
         "FEDERATION_OUTGOING_INITIAL_BACKOFF_MS": "500",
         "FEDERATION_OUTGOING_MAX_BACKOFF_MS": "500",
         "FEDERATION_OUTGOING_MAX_RETRIES": "100",
@@ -82,9 +82,9 @@ def start_sdk(cache, data, store_port):
 
 
 def end(sdk, store):
-    """The SDK first: what it still writes, the store still takes.
+    """Stops the SDK first, so that the store still receives its last writes.
 
-    The store is killed. Asked to end it takes four seconds; and what it was given lies in its journal already.
+    The store is killed: a graceful stop takes four seconds, and its journal has all writes already.
     """
     if sdk:
         sdk.terminate()
@@ -101,10 +101,10 @@ def end(sdk, store):
 def main():
     cache, data = Path(setting("SAMKLANG_CACHE")).absolute(), Path(setting("SAMKLANG_DATA")).absolute()
 
-    def asked_to_stop(*_):
+    def stop_requested(*_):
         raise SystemExit(0)
 
-    signal.signal(signal.SIGTERM, asked_to_stop)
+    signal.signal(signal.SIGTERM, stop_requested)
     store = sdk = None
     try:
         store, port = start_store(cache, data)

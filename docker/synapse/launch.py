@@ -1,4 +1,4 @@
-"""Writes Synapse's configuration from the contract's environment and then is Synapse, in this same process."""
+"""Writes Synapse's configuration from the environment variables of the contract, and becomes Synapse in this process."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-# As good as none. Not "none" itself: several limits are divided by, or compared with as whole numbers.
+# Effectively no limit. Synapse divides by some limits and compares others as integers, so they cannot be absent.
 UNLIMITED = {"per_second": 100_000, "burst_count": 100_000}
 
 
@@ -21,7 +21,7 @@ def setting(name):
 
 
 def private_file(path, content):
-    """Written once and readable to nobody else; a restart on the same data finds it again."""
+    """Writes a file once, readable only to the owner; a restart with the same data reads it again."""
     if not path.exists():
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(content)
@@ -34,13 +34,13 @@ def listener(port, resources, tls):
         "port": port,
         "bind_addresses": [setting("SAMKLANG_BIND")],
         "tls": tls,
-        # Compression would cost both sides CPU on a path without a bottleneck.
+        # Compression would cost CPU time, and the network is fast.
         "resources": [{"names": resources, "compress": False}],
     }
 
 
 def rate_limits():
-    """Every limit that Synapse has had from 1.98 on; a version passes over those it does not know."""
+    """Every rate limit of Synapse since 1.98; a version ignores limits that it does not know."""
     plain = [
         "rc_message", "rc_registration", "rc_registration_token_validity", "rc_admin_redaction", "rc_joins_per_room",
         "rc_key_requests", "rc_3pid_validation", "rc_third_party_invite", "rc_media_create", "rc_delayed_event_mgmt",
@@ -55,11 +55,11 @@ def rate_limits():
     return {
         **{name: UNLIMITED for name in plain},
         **{name: {part: UNLIMITED for part in parts} for name, parts in grouped.items()},
-        # Counted per sending server: a stage sends from few servers and a great deal at once.
+        # Counted for each sending server: a stage has few servers, which send much at once.
         "rc_federation": {
             "window_size": 1000, "sleep_limit": 100_000, "sleep_delay": 1, "reject_limit": 100_000, "concurrent": 1000,
         },
-        # Receipts for a busy room are held back to keep to this number.
+        # Synapse holds receipts of a busy room back to stay below this number.
         "federation_rr_transactions_per_room_per_second": 1000,
         "remote_media_download_per_second": "1024M",
         "remote_media_download_burst_count": "10240M",
@@ -68,7 +68,7 @@ def rate_limits():
 
 def configuration(data, key):
     def derived(purpose):
-        # Two more secrets have to survive a restart; made from the one that is kept, they need no files.
+        # Two more secrets have to survive a restart. They are derived from the stored one, so they need no files.
         return hashlib.sha256(f"{purpose} {key}".encode()).hexdigest()
 
     return {
@@ -86,7 +86,7 @@ def configuration(data, key):
         ],
         "tls_certificate_path": setting("SAMKLANG_TLS_CERT"),
         "tls_private_key_path": setting("SAMKLANG_TLS_KEY"),
-        # The stage's authority only: whatever else this machine trusts says nothing about a name of the stage.
+        # Only the stage's CA: no other CA of this machine may vouch for a name of the stage.
         "federation_custom_ca_list": [setting("SAMKLANG_CA")],
         # Every other server of a stage has a private address.
         "ip_range_blacklist": [],
@@ -99,29 +99,29 @@ def configuration(data, key):
         **rate_limits(),
         "presence": {"enabled": True},
         "allow_public_rooms_over_federation": True,
-        # Since 1.126 nobody may list a room unless a rule says so.
+        # Since 1.126 users may publish a room in the directory only if a rule allows it.
         "room_list_publication_rules": [{"action": "allow"}],
-        # Durations are whole milliseconds: Synapse's own notation has no unit for them.
+        # Durations are integers in milliseconds: Synapse's notation has no unit for them.
         "federation": {
-            # An answer that does not come is given up while a scenario still waits for what follows.
+            # A request without an answer ends while a scenario still waits for the events after it.
             "client_timeout": 20_000,
-            # A request that somebody waits for: one more attempt, half a second later.
+            # A request that a client waits for: one more attempt, half a second later.
             "max_short_retries": 1,
             "max_short_retry_delay": 500,
-            # A transaction: attempts every half second for twenty seconds, so that a server which comes back gets it
-            # at once and unasked. Not for ever: servers that are gone for good would cost CPU for the whole run.
+            # A transaction: an attempt every half second for twenty seconds, so that a server that is up again gets it
+            # at once. Not for ever: servers that never come back would cost CPU time for the whole run.
             "max_long_retries": 40,
             "max_long_retry_delay": 500,
-            # How long a server that was found dead is left alone.
+            # How long Synapse avoids a server that did not answer.
             "destination_min_retry_interval": 100,
             "destination_max_retry_interval": 500,
             "destination_retry_multiplier": 2,
         },
         "max_upload_size": "50M",
         "url_preview_enabled": False,
-        # A search index over messages is work on every event and no part of federation.
+        # A search index costs time on every event and is no part of federation.
         "enable_search": False,
-        # A new database has some dozens of updates to run over empty tables; without naps they are done at once.
+        # A new database runs dozens of updates over empty tables; without sleep they finish at once.
         "background_updates": {"sleep_enabled": False},
     }
 
@@ -131,10 +131,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(request)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-    # INFO names no access token. SQL is kept out of reach of a lower level, since statements would show them.
+    # INFO logs no access token. SQL stays at INFO, because its lower levels would show them.
     "loggers": {
         "synapse.storage.SQL": {"level": "INFO"},
-        # Three hundred lines about an empty database, each time.
+        # These two write three hundred lines about an empty database at each start.
         "synapse.storage.prepare_database": {"level": "WARNING"},
         "synapse.storage.background_updates": {"level": "WARNING"},
     },
@@ -142,38 +142,38 @@ LOGGING = {
 }
 
 
-def without_waiting_for_the_disk():
-    """Lets SQLite hand its writes to the kernel without waiting until they are on the disk.
+def skip_disk_sync():
+    """Lets SQLite hand its writes to the kernel without waiting for the disk.
 
-    Synapse offers no setting for it, and the wait, several times for each event, is most of a small server's time. The
-    database stays whole when the server is killed; only a power cut could harm it, and then the run is lost anyway.
+    Synapse has no setting for this, and the wait, several times for each event, takes most of a small server's time. The
+    database survives a kill of the server; only a power failure could damage it, and then the run is lost anyway.
     """
     connect = sqlite3.connect
 
-    def hasty(*args, **kwargs):
+    def connect_without_sync(*args, **kwargs):
         connection = connect(*args, **kwargs)
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 
-    sqlite3.connect = hasty
+    sqlite3.connect = connect_without_sync
 
 
 def main():
     data = Path(setting("SAMKLANG_DATA")).absolute()
-    # "seed", base64 without padding, is the form in which Synapse keeps its Ed25519 key.
+    # Synapse stores its Ed25519 key as a seed in base64 without padding.
     seed = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
     key = private_file(data / "signing.key", f"ed25519 a_{secrets.token_hex(2)} {seed}\n")
-    # JSON is YAML as well.
+    # Every JSON document is valid YAML.
     (data / "log.json").write_text(json.dumps(LOGGING, indent=2))
     config = data / "homeserver.yaml"
     config.unlink(missing_ok=True)
     private_file(config, json.dumps(configuration(data, key), indent=2))
 
-    # Proxies and the like of the machine it runs on are not for the server: a stage is all of its world.
+    # Hide proxies and other settings of the machine from the server.
     os.environ.clear()
     os.environ.update(PATH="/usr/local/bin:/usr/bin:/bin", LANG="C.UTF-8", HOME=str(data))
     os.chdir(data)
-    without_waiting_for_the_disk()
+    skip_disk_sync()
     sys.argv = ["synapse", "--config-path", str(config)]
     from synapse.app.homeserver import main as serve
 

@@ -1,6 +1,6 @@
 'use strict';
-// Users as the SDK knows them: rows of the product's collection `users`, found by name. The product logs them in; here a
-// token does, kept beside them so that it outlives a restart.
+// The users: rows of the product's collection `users`, as the SDK reads them. The product has its own login; here each user
+// has an access token, stored beside them so that it survives a restart.
 
 const { randomBytes, randomUUID } = require('node:crypto');
 const { Refusal } = require('./http');
@@ -12,10 +12,10 @@ class Accounts {
     this.serverName = serverName;
   }
 
-  /** Makes a user and logs it in. */
+  /** Creates a user and logs the user in. */
   async register(localpart) {
     if (await this.users.findOne({ username: localpart })) {
-      throw new Refusal(400, 'M_USER_IN_USE', 'there is a user of that name');
+      throw new Refusal(400, 'M_USER_IN_USE', 'a user with this name exists');
     }
     const now = new Date();
     await this.users.insertOne({
@@ -31,7 +31,7 @@ class Accounts {
   async sender(request) {
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
     const known = token && (await this.tokens.findOne({ _id: token }));
-    if (!known) throw new Refusal(401, 'M_UNKNOWN_TOKEN', 'nobody has this token');
+    if (!known) throw new Refusal(401, 'M_UNKNOWN_TOKEN', 'unknown access token');
     return known.userId;
   }
 

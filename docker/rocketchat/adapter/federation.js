@@ -1,15 +1,15 @@
 'use strict';
-// The server-server API over the SDK's functions. Which path leads to which function follows the product's own router;
-// what is checked before, and what an error looks like, is this adapter's.
+// The server-server API on top of the SDK's functions. The mapping of paths to functions follows the product's own router;
+// the checks before a call and the form of errors are this adapter's.
 
 const { Refusal } = require('./http');
 
 const V1 = '/_matrix/federation/v1';
 const V2 = '/_matrix/federation/v2';
-const NO_LIMIT_ASKED = 100;
+const DEFAULT_LIMIT = 100;
 
-// Who may ask: anybody, any server that signs, or a server that may see the room or the event.
-const [ANYBODY, SERVER, ROOM, EVENT] = ['anybody', 'server', 'room', 'event'];
+// Access to an endpoint: everybody, any server with a valid signature, or a server with access to the room or the event.
+const [EVERYBODY, SERVER, ROOM, EVENT] = ['everybody', 'server', 'room', 'event'];
 
 function found(thing, what) {
   if (!thing) throw new Refusal(404, 'M_NOT_FOUND', `${what} not found`);
@@ -42,7 +42,7 @@ function routes(vendor) {
     try {
       return await sdk.makeJoin(room, user, versions.length > 0 ? versions : ['1']);
     } catch (error) {
-      // The SDK has no code for this refusal, and the user who asked is to hear one.
+      // The SDK has no error code for this refusal, but the requesting server needs one.
       if (error.message === `User ${user} is not invited`) throw new Refusal(403, 'M_FORBIDDEN', error.message);
       throw error;
     }
@@ -74,9 +74,9 @@ function routes(vendor) {
   const version = () => ({ server: { name: 'Rocket.Chat federation-sdk', version: sdk.getConfig('version') } });
 
   return [
-    // The SDK has an answer for .well-known, port 443 always, where the product stands; this server is at 8448.
-    ['GET', '/_matrix/key/v2/server', ANYBODY, () => sdk.getSignedServerKey()],
-    ['GET', `${V1}/version`, ANYBODY, version],
+    // The SDK's answer for .well-known always has port 443, which is the product's; this server uses port 8448.
+    ['GET', '/_matrix/key/v2/server', EVERYBODY, () => sdk.getSignedServerKey()],
+    ['GET', `${V1}/version`, EVERYBODY, version],
     ['PUT', `${V2}/invite/:room/:event`, SERVER, invite],
     ['GET', `${V1}/make_join/:room/:user`, ROOM, ({ room, user }, { query }) => makeJoin(room, user, query.getAll('ver'))],
     ['PUT', `${V2}/send_join/:room/:event`, ROOM, ({ room, event: id }, { body }) => sdk.sendJoin(room, id, body)],
@@ -91,7 +91,7 @@ function routes(vendor) {
     ['GET', `${V1}/state_ids/:room`, ROOM, ({ room }, { query }) => sdk.getStateIds(room, query.get('event_id'))],
     ['GET', `${V1}/event_auth/:room/:event`, ROOM, ({ room, event: id }) => sdk.eventAuth(room, id)],
     ['GET', `${V1}/backfill/:room`, ROOM, ({ room }, { query }) =>
-      sdk.getBackfillEvents(room, query.getAll('v'), Number(query.get('limit') ?? NO_LIMIT_ASKED))],
+      sdk.getBackfillEvents(room, query.getAll('v'), Number(query.get('limit') ?? DEFAULT_LIMIT))],
     ['POST', `${V1}/get_missing_events/:room`, ROOM, ({ room }, { body }) =>
       sdk.getMissingEvents(room, body.earliest_events, body.latest_events, body.limit, body.min_depth)],
     ['GET', `${V1}/query/profile`, SERVER, profile],
@@ -101,7 +101,7 @@ function routes(vendor) {
   ];
 }
 
-/** The parts of a path that `pattern` names, decoded; none where it does not fit. */
+/** The decoded parts of a path that `pattern` names, or undefined if it does not match. */
 function matched(pattern, path) {
   const wanted = pattern.split('/');
   const given = path.split('/');
@@ -115,16 +115,16 @@ function matched(pattern, path) {
 }
 
 async function authenticate(sdk, request, body, scope, parts) {
-  if (scope === ANYBODY) return;
+  if (scope === EVERYBODY) return;
   const header = request.headers.authorization;
   if (!header) throw new Refusal(401, 'M_UNAUTHORIZED', 'the request is not signed');
   const origin = await sdk.verifyRequestSignature(header, request.method, request.url, body);
-  if (!origin) throw new Refusal(401, 'M_UNAUTHORIZED', 'the signature does not hold');
-  // A server that speaks is up: what waits for it need not wait longer.
+  if (!origin) throw new Refusal(401, 'M_UNAUTHORIZED', 'the signature is invalid');
+  // A server that sends a request is up, so the events queued for it can go out now.
   void sdk.notifyRemoteServerUp(origin);
   if (scope === SERVER) return;
   const allowed = await sdk.canAccessResource(scope, scope === EVENT ? parts.event : parts.room, origin);
-  if (!allowed) throw new Refusal(403, 'M_FORBIDDEN', `this ${scope} is none of yours`);
+  if (!allowed) throw new Refusal(403, 'M_FORBIDDEN', `the server has no access to this ${scope}`);
 }
 
 /** Answers requests of other servers. */

@@ -1,12 +1,12 @@
 'use strict';
-// What users are shown, in order. The SDK announces what it has accepted, the product's own client code turns that into
-// what is on a screen; here it becomes one list for all, in which each entry names those who see it. The list is kept in
-// a file, since a server that was started again is still the same server to its users.
+// What users are shown, in order. The SDK announces the events that it accepts, and the product's client code shows them.
+// Here the announcements become one list for all users; each entry names the users who see it. The list is stored in a
+// file, so that it survives a restart.
 
 const fs = require('node:fs');
 const { Rooms } = require('./rooms');
 
-/** How many entries one answer holds at most. */
+/** The maximum number of entries in one answer. */
 const PAGE = 500;
 
 class Feed {
@@ -23,16 +23,16 @@ class Feed {
     this.#file = fs.createWriteStream(path, { flags: 'a' });
   }
 
-  /** The last line may have been cut off when the server was killed. */
+  /** Ignores a line that was cut off when the server was killed. */
   #restore(line) {
-    let kept;
+    let entry;
     try {
-      kept = JSON.parse(line);
+      entry = JSON.parse(line);
     } catch {
       return;
     }
-    if (kept.taken) this.rooms.of(kept.taken.room_id).take(kept.taken);
-    else this.#entries.push(kept);
+    if (entry.accepted) this.rooms.of(entry.accepted.room_id).accept(entry.accepted);
+    else this.#entries.push(entry);
   }
 
   #write(line) {
@@ -48,24 +48,24 @@ class Feed {
     for (const wake of this.#waiting) wake();
   }
 
-  /** An event that the room now has: its members see it, and so does the user whose membership it sets. */
+  /** Shows an accepted event to the room's members and to the user whose membership it sets. */
   event(eventId, pdu) {
     const event = { ...pdu, event_id: eventId };
     const room = this.rooms.of(event.room_id);
-    const about = event.type === 'm.room.member' ? event.state_key : undefined;
-    const before = about && room.membership(about);
-    if (!room.take(event)) return;
-    this.#write({ taken: event });
-    const membership = about && event.content?.membership;
-    if (about && membership === 'join' && before !== 'join') this.#enter(room, event, about);
+    const subject = event.type === 'm.room.member' ? event.state_key : undefined;
+    const before = subject && room.membership(subject);
+    if (!room.accept(event)) return;
+    this.#write({ accepted: event });
+    const membership = subject && event.content?.membership;
+    if (subject && membership === 'join' && before !== 'join') this.#showState(room, event, subject);
     if (membership === 'invite') this.#invite(event);
     const sees = new Set(room.joined());
-    if (about && membership !== 'invite') sees.add(about);
+    if (subject && membership !== 'invite') sees.add(subject);
     this.#show('timeline', event.room_id, event, [...sees]);
   }
 
-  /** Who comes in is shown how the room is. */
-  #enter(room, join, user) {
+  /** Shows the room's state to a user who joins. */
+  #showState(room, join, user) {
     for (const event of room.state.values()) {
       if (event.event_id !== join.event_id) this.#show('state', join.room_id, event, [user]);
     }
@@ -91,13 +91,13 @@ class Feed {
     this.#show('ephemeral', roomId, { type: 'm.receipt', content }, this.rooms.of(roomId).joined());
   }
 
-  /** Seen by all who share a room with the user. */
+  /** Shows a user's presence to everybody who shares a room with the user. */
   presence(user, content) {
     const sharing = new Set(this.rooms.with(user).flatMap(({ room }) => room.joined()));
     this.#show('presence', undefined, { type: 'm.presence', sender: user, content }, [...sharing]);
   }
 
-  /** What `user` was shown after the place `since`, waiting for something for at most `wait` milliseconds. */
+  /** What `user` was shown after position `since`. Waits at most `wait` milliseconds for an entry. */
   async after(user, since, wait) {
     const until = Date.now() + wait;
     for (;;) {
@@ -124,10 +124,10 @@ class Feed {
     });
   }
 
-  /** Waits until `holds()`; false when it does not within `most` milliseconds. */
-  async until(holds, most) {
+  /** Waits until `condition()` is true; returns false if it is not within `most` milliseconds. */
+  async until(condition, most) {
     const end = Date.now() + most;
-    while (!holds()) {
+    while (!condition()) {
       if (Date.now() >= end) return false;
       await this.#news(end - Date.now());
     }
@@ -135,27 +135,26 @@ class Feed {
   }
 }
 
-/** Has the SDK tell the feed of all that it accepts. */
+/** Connects the feed to the SDK's announcements. */
 function listen(sdk, feed) {
-  // The SDK announces some types of event and keeps the others silently; its notifier is asked about each that it has
-  // accepted, and so is the feed.
+  // The SDK announces only some event types. It calls its notifier for every accepted event, so the feed is called there.
   const notifier = sdk.eventService.eventNotifierService;
   const notify = notifier.notify.bind(notifier);
   notifier.notify = async (accepted) => {
     await notify(accepted);
     feed.event(accepted.eventId, accepted.event);
   };
-  const on = (name, hear) => sdk.eventEmitterService.on(`homeserver.matrix.${name}`, async (told) => hear(told));
-  on('membership', (told) => feed.event(told.event_id, told.event));
-  // Ends an invite to a room that this server does not know; it comes without an id.
-  on('membership.rejected', (told) => feed.event(undefined, told.event));
-  on('typing', (told) => feed.typing(told.room_id, told.user_id, told.typing));
-  on('receipt', (told) => {
-    const data = { ts: told.ts, ...(told.thread_id && { thread_id: told.thread_id }) };
-    feed.receipt(told.room_id, told.user_id, told.event_ids, data);
+  const on = (name, handle) => sdk.eventEmitterService.on(`homeserver.matrix.${name}`, async (notice) => handle(notice));
+  on('membership', (notice) => feed.event(notice.event_id, notice.event));
+  // Ends an invite to a room that this server is not in; the event has no id.
+  on('membership.rejected', (notice) => feed.event(undefined, notice.event));
+  on('typing', (notice) => feed.typing(notice.room_id, notice.user_id, notice.typing));
+  on('receipt', (notice) => {
+    const data = { ts: notice.ts, ...(notice.thread_id && { thread_id: notice.thread_id }) };
+    feed.receipt(notice.room_id, notice.user_id, notice.event_ids, data);
   });
-  on('presence', (told) => {
-    feed.presence(told.user_id, { presence: told.presence, last_active_ago: told.last_active_ago });
+  on('presence', (notice) => {
+    feed.presence(notice.user_id, { presence: notice.presence, last_active_ago: notice.last_active_ago });
   });
 }
 

@@ -1,5 +1,5 @@
 'use strict';
-// HTTP as both listeners speak it: a bounded body, JSON in, JSON out, and errors in the form of Matrix.
+// HTTP for both listeners: a limited body, JSON in and out, and errors in the form of Matrix.
 
 const LARGEST_BODY = 16 * 1024 * 1024;
 
@@ -11,7 +11,7 @@ class Refusal extends Error {
   }
 }
 
-/** The answer to an error that the SDK threw: its own code where it has one. */
+/** The answer for an error; an SDK error keeps its own code if it has one. */
 function answerTo(error) {
   if (error instanceof Refusal) return error.answer;
   const { status = 400, errcode } = error;

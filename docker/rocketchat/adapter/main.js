@@ -15,7 +15,7 @@ const { Feed, listen } = require('./feed');
 const { listener } = require('./http');
 const { followChainsHere, indexesMade, prepare, queueIndexes } = require('./store');
 
-/** How long a connection may be quiet, in milliseconds: longer than any play. */
+/** How long a connection may be idle, in milliseconds: longer than any play. */
 const KEEP_ALIVE = 600_000;
 
 function setting(name) {
@@ -24,7 +24,7 @@ function setting(name) {
   return value;
 }
 
-/** The signing key in the one form that the SDK reads; written once, so that a restart finds it again. */
+/** The signing key in the form that the SDK reads. It is written once, so that it survives a restart. */
 function signingKey(file) {
   if (!fs.existsSync(file)) {
     fs.writeFileSync(file, `ed25519 0 ${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' });
@@ -35,7 +35,7 @@ function signingKey(file) {
 function configuration(data) {
   const serverName = setting('SERVER_NAME');
   const keyFile = path.join(data, 'signing.key');
-  const plenty = 1_000_000;
+  const unlimited = 1_000_000;
   return {
     instanceId: randomUUID(),
     serverName,
@@ -49,9 +49,9 @@ function configuration(data) {
       maxFileSize: 50 * 1024 * 1024,
       allowedMimeTypes: [],
       enableThumbnails: false,
-      rateLimits: { uploadPerMinute: plenty, downloadPerMinute: plenty },
+      rateLimits: { uploadPerMinute: unlimited, downloadPerMinute: unlimited },
     },
-    // The product's defaults refuse invites to encrypted and to public rooms: a policy, and nothing to certify.
+    // The product's defaults refuse invites to encrypted and to public rooms. That is a policy, which is not certified.
     invite: { allowedEncryptedRooms: true, allowedNonPrivateRooms: true },
     edu: { processTyping: true, processPresence: true, processReceipt: true },
   };
@@ -78,16 +78,16 @@ async function main() {
   const open = (server, port) => new Promise((resolve, reject) => {
     server.once('error', reject).listen(Number(port), bind, resolve);
   });
-  // Node closes a quiet connection after five seconds, and what the other end sends at that moment is lost.
+  // By default Node closes an idle connection after five seconds, and a request that arrives at that moment is lost.
   const keepAliveTimeout = KEEP_ALIVE;
-  const forUsers = http.createServer({ keepAliveTimeout }, listener(driver({ sdk, feed, accounts })));
-  await open(forUsers, setting('SAMKLANG_CLIENT_PORT'));
-  const forServers = https.createServer({ ...tls, keepAliveTimeout }, listener(federation(vendor)));
-  await open(forServers, setting('SAMKLANG_FEDERATION_PORT'));
+  const userServer = http.createServer({ keepAliveTimeout }, listener(driver({ sdk, feed, accounts })));
+  await open(userServer, setting('SAMKLANG_CLIENT_PORT'));
+  const federationServer = https.createServer({ ...tls, keepAliveTimeout }, listener(federation(vendor)));
+  await open(federationServer, setting('SAMKLANG_FEDERATION_PORT'));
   console.log(`rocketchat: ${serverName} listens`);
 }
 
-// The SDK leaves promises of its background work unwatched; they are logged, as the product does.
+// The SDK does not handle rejected promises of its background work; log them, as the product does.
 process.on('unhandledRejection', (error) => console.error('unhandled rejection:', error));
 process.on('SIGTERM', () => process.exit(0));
 main().catch((error) => {

@@ -1,5 +1,5 @@
 'use strict';
-// Rooms as this server's users know them: the state they were told of, who is in them, and who types.
+// Rooms as this server's users know them: current state, members and typing users.
 
 class Room {
   constructor() {
@@ -9,8 +9,8 @@ class Room {
     this.timeline = [];
   }
 
-  /** Takes an event in; false when it was there already. */
-  take(event) {
+  /** Adds an event; returns false if the room has it already. */
+  accept(event) {
     if (event.event_id !== undefined) {
       if (this.seen.has(event.event_id)) return false;
       this.seen.add(event.event_id);

@@ -1,18 +1,18 @@
 'use strict';
-// What the store in the place of MongoDB does badly, and how it is kept from it.
+// Works around two defects of the store that replaces MongoDB.
 //
-// It is slow at chains. MongoDB follows a chain of states by its index; SecantusDB reads the whole collection for it,
-// and again for each link, so that a server with a few hundred rooms has time for nothing else. The same chain is followed
-// here, by ids, over the states of the one room. The result is the one that the SDK's query asks for.
+// SecantusDB is slow at chains. MongoDB follows a chain of states by its index; SecantusDB reads the whole collection for
+// each link, so a server with a few hundred rooms is busy with nothing else. This module follows the chain itself, by ids,
+// over the states of the one room. The result is the same as that of the SDK's query.
 //
-// And it has been seen to stop for good where many collections and indexes were made at once, as the SDK's parts do when
-// they start. They are made one after the other, and all of them before anything is asked.
+// SecantusDB can hang if many collections and indexes are created at once, as the SDK's parts do at start. This module
+// creates them one after the other, before the first query.
 
 const { Collection } = require('mongodb');
 
 const STATES = 'rocketchat_federation_state_graphs';
 
-/** The id of the state whose predecessors the SDK asks for; none where it asks for anything else. */
+/** The id of the state whose predecessors the SDK asks for, or undefined for any other query. */
 function startOf(collection, [match, lookup, project, ...more]) {
   const { from, connectFromField, connectToField } = lookup?.$graphLookup ?? {};
   const isChain = from === STATES && connectFromField === 'previousNode' && connectToField === '_id';
@@ -20,7 +20,7 @@ function startOf(collection, [match, lookup, project, ...more]) {
   return collection.collectionName === STATES && isChain && isWhole ? match?.$match?._id : undefined;
 }
 
-/** What each place in the state before `id` holds: the events of the chain, the later over the earlier. */
+/** The state before `id`: the events of the chain, where later events replace earlier ones. */
 async function stateBefore(collection, id) {
   const start = await collection.findOne({ _id: id });
   if (!start) return [];
@@ -33,18 +33,18 @@ async function stateBefore(collection, id) {
   return [{ _id: id, stateMap: Object.fromEntries(entries) }];
 }
 
-/** Has the SDK's queries for chains of states answered so. To be called before the SDK asks for anything. */
+/** Answers the SDK's queries for chains of states here. Call it before the SDK's first query. */
 function followChainsHere() {
   const { aggregate } = Collection.prototype;
-  Collection.prototype.aggregate = function followed(pipeline, options) {
+  Collection.prototype.aggregate = function aggregateHere(pipeline, options) {
     const id = startOf(this, pipeline ?? []);
     if (id === undefined) return aggregate.call(this, pipeline, options);
     return { toArray: () => stateBefore(this, id) };
   };
 }
 
-/** All that the SDK and the adapter keep. */
-const KEPT = [
+/** All collections of the SDK and the adapter. */
+const COLLECTIONS = [
   'rocketchat_avatars',
   'rocketchat_federation_appservices_state',
   'rocketchat_federation_appservices_txns',
@@ -62,10 +62,10 @@ const KEPT = [
 ];
 const EXISTS = 48;
 
-/** The last index that is being made. */
+/** The creation of the last index. */
 let indexing = Promise.resolve();
 
-/** Has indexes made one after the other, whoever wants them. */
+/** Creates indexes one after the other, whichever part asks for them. */
 function queueIndexes() {
   const { createIndex } = Collection.prototype;
   Collection.prototype.createIndex = function queued(...given) {
@@ -75,7 +75,7 @@ function queueIndexes() {
   };
 }
 
-/** Returns when all indexes that were wanted have been made. */
+/** Waits until all requested indexes exist. */
 async function indexesMade() {
   for (let last; last !== indexing;) {
     last = indexing;
@@ -83,9 +83,9 @@ async function indexesMade() {
   }
 }
 
-/** Makes all collections, and the indexes that the SDK does well without where a scan takes no time. */
+/** Creates all collections, and two indexes that the SDK needs only with this store. */
 async function prepare(db) {
-  for (const name of KEPT) {
+  for (const name of COLLECTIONS) {
     await db.createCollection(name).catch((error) => {
       if (error.code !== EXISTS) throw error;
     });

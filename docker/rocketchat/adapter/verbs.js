@@ -1,16 +1,16 @@
 'use strict';
-// The verbs of the driver protocol (docker/DRIVER.md) in terms of the SDK. A verb that is missing here is one that the
-// SDK does not offer.
+// Maps the verbs of the driver protocol (docker/DRIVER.md) to the SDK. The SDK does not offer the verbs that are missing
+// here.
 
 const { Refusal } = require('./http');
 
-/** The only version in which the SDK makes rooms. */
-const VERSION = '11';
+/** The only room version in which the SDK creates rooms. */
+const ROOM_VERSION = '11';
 /**
- * How long a join that the other server has granted may take until the SDK has worked it in, in milliseconds. The SDK
- * takes up a room only when it has done with one of those it is at, which it gives 30 seconds each.
+ * How long the SDK may take to process a join that the other server has accepted, in milliseconds. The SDK starts on a room
+ * only after it has finished another one, and gives each of them up to 30 seconds.
  */
-const JOIN = 50_000;
+const JOIN_TIMEOUT_MS = 50_000;
 
 const notOffered = (why) => new Refusal(501, 'NOT_OFFERED', why);
 
@@ -18,18 +18,18 @@ function verbs({ sdk, feed, accounts }) {
   const stateOf = async (room) => [...(await sdk.getLatestRoomState(room)).values()];
   const shape = (event) => ({ ...event.event, event_id: event.eventId });
 
-  /** The SDK tells nobody of what its own users do, since the product knows. */
-  const done = (event) => {
+  /** Adds an own user's event to the feed: the SDK does not announce it, since the product knows. */
+  const publish = (event) => {
     feed.event(event.eventId, event.event);
     return event.eventId;
   };
-  const doneById = async (eventId) => {
+  const publishById = async (eventId) => {
     const kept = await sdk.getEventById(eventId);
     if (kept) feed.event(eventId, kept.event);
     return eventId;
   };
 
-  /** Any state event, of the parts that the SDK's own verbs are made of. */
+  /** Sends any state event, with the functions that the SDK's own verbs use. */
   const setState = async (me, room, type, stateKey, content) => {
     const event = await sdk.buildEvent({
       type, content, room_id: room, state_key: stateKey, sender: me,
@@ -38,14 +38,14 @@ function verbs({ sdk, feed, accounts }) {
     await sdk.handlePdu(event);
     if (event.rejected) throw new Refusal(403, 'M_FORBIDDEN', event.rejectReason);
     void sdk.sendEventToAllServersInRoom(event);
-    return done(event);
+    return publish(event);
   };
 
   const createRoom = async (me, plan) => {
-    if (plan.version !== VERSION) throw notOffered(`rooms are made in version ${VERSION} only`);
+    if (plan.version !== ROOM_VERSION) throw notOffered(`rooms are created in version ${ROOM_VERSION} only`);
     const made = await sdk.createRoomV2({ name: plan.name ?? 'room', owner: me, joinRule: plan.join_rule });
     const room = made.room_id;
-    for (const event of (await stateOf(room)).sort((a, b) => a.depth - b.depth)) done(event);
+    for (const event of (await stateOf(room)).sort((a, b) => a.depth - b.depth)) publish(event);
     const levels = (await sdk.getLatestRoomState2(room)).powerLevels;
     const users = { ...plan.power_levels?.users, ...levels.users };
     if (plan.power_levels) await setState(me, room, 'm.room.power_levels', '', { ...levels, ...plan.power_levels, users });
@@ -53,33 +53,33 @@ function verbs({ sdk, feed, accounts }) {
       const content = { history_visibility: plan.history_visibility };
       await setState(me, room, 'm.room.history_visibility', '', content);
     }
-    if (plan.topic) done(await sdk.setRoomTopic(room, me, plan.topic));
+    if (plan.topic) publish(await sdk.setRoomTopic(room, me, plan.topic));
     return { room_id: room };
   };
 
   const join = async (me, { room_id: room }) => {
     if (feed.rooms.of(room).membership(me) === 'invite') await sdk.acceptInvite(room, me);
     else await sdk.joinUser(room, me);
-    // The SDK answers before it has worked the join in.
+    // The SDK answers before it has processed the join.
     const joined = () => feed.rooms.of(room).membership(me) === 'join';
-    if (!(await feed.until(joined, JOIN))) {
-      throw new Refusal(500, 'M_UNKNOWN', 'the SDK joined the room and never announced it');
+    if (!(await feed.until(joined, JOIN_TIMEOUT_MS))) {
+      throw new Refusal(500, 'M_UNKNOWN', 'the SDK joined the room but did not announce it');
     }
     return {};
   };
 
-  const invite = async (me, room, user) => done((await sdk.inviteUserToRoom(user, room, me)).event);
+  const invite = async (me, room, user) => publish((await sdk.inviteUserToRoom(user, room, me)).event);
 
   const leave = async (me, { room_id: room }) => {
-    if (feed.rooms.of(room).membership(me) === 'invite') done(await sdk.rejectInvite(room, me));
-    else await doneById(await sdk.leaveRoom(room, me));
+    if (feed.rooms.of(room).membership(me) === 'invite') publish(await sdk.rejectInvite(room, me));
+    else await publishById(await sdk.leaveRoom(room, me));
     return {};
   };
 
   const setProfile = async (me, { field, value }) => {
     if (field !== 'displayname') throw notOffered('only display names can be set');
     await accounts.rename(me, value);
-    for (const { id } of feed.rooms.with(me)) done(await sdk.updateUserProfile(id, me, { displayname: value }));
+    for (const { id } of feed.rooms.with(me)) publish(await sdk.updateUserProfile(id, me, { displayname: value }));
     return {};
   };
 
@@ -96,7 +96,7 @@ function verbs({ sdk, feed, accounts }) {
     const { timeline } = feed.rooms.of(room);
     const end = from === undefined ? timeline.length : Number(from);
     const start = Math.max(0, end - limit);
-    // What the SDK has made of them since they came, a redaction for instance.
+    // The events as the SDK stores them now, for instance redacted.
     const now = async (event) => {
       const kept = event.event_id && (await sdk.getEventById(event.event_id));
       return kept ? { ...kept.event, event_id: event.event_id } : event;
@@ -117,11 +117,11 @@ function verbs({ sdk, feed, accounts }) {
       return {};
     },
     kick: async (me, { room_id: room, user_id: user, reason }) => {
-      await doneById(await sdk.kickUser(room, user, me, reason));
+      await publishById(await sdk.kickUser(room, user, me, reason));
       return {};
     },
     ban: async (me, { room_id: room, user_id: user, reason }) => {
-      await doneById(await sdk.banUser(room, user, me, reason));
+      await publishById(await sdk.banUser(room, user, me, reason));
       return {};
     },
     unban: async (me, { room_id: room, user_id: user }) => {
@@ -129,15 +129,15 @@ function verbs({ sdk, feed, accounts }) {
       return {};
     },
     send: async (me, { room_id: room, type, content }) =>
-      ({ event_id: done(await sdk.sendCustomEvent(room, type, content, me)) }),
+      ({ event_id: publish(await sdk.sendCustomEvent(room, type, content, me)) }),
     set_state: async (me, { room_id: room, type, state_key: key, content }) => {
-      if (type === 'm.room.name') return { event_id: done(await sdk.updateRoomName(room, content.name, me)) };
-      if (type === 'm.room.topic') return { event_id: done(await sdk.setRoomTopic(room, me, content.topic)) };
+      if (type === 'm.room.name') return { event_id: publish(await sdk.updateRoomName(room, content.name, me)) };
+      if (type === 'm.room.topic') return { event_id: publish(await sdk.setRoomTopic(room, me, content.topic)) };
       const invites = type === 'm.room.member' && content.membership === 'invite';
       return { event_id: invites ? await invite(me, room, key) : await setState(me, room, type, key, content) };
     },
-    // The SDK takes neither a sender nor a reason: who redacts is who wrote.
-    redact: async (me, { room_id: room, event_id: event }) => ({ event_id: await doneById(await sdk.redactMessage(room, event)) }),
+    // The SDK accepts neither a sender nor a reason: the sender of a redaction is the message's author.
+    redact: async (me, { room_id: room, event_id: event }) => ({ event_id: await publishById(await sdk.redactMessage(room, event)) }),
     typing: async (me, { room_id: room, typing }) => {
       await sdk.sendTypingNotification(room, me, typing);
       feed.typing(room, me, typing);
@@ -156,7 +156,7 @@ function verbs({ sdk, feed, accounts }) {
       return {};
     },
     state: async (me, { room_id: room }) => ({ events: (await stateOf(room)).map(shape) }),
-    // The SDK stores an event before it announces it. Until then it is there for nobody, as in a history.
+    // The SDK stores an event before it announces it. Until then no user can read it, as in the history.
     event: async (me, { room_id: room, event_id: id }) => {
       const kept = feed.rooms.of(room).seen.has(id) && (await sdk.getEventById(id));
       if (!kept || kept.rejectCode) throw new Refusal(404, 'M_NOT_FOUND', 'there is no such event');
