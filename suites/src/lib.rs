@@ -1,4 +1,4 @@
-//! The executable specification: scenarios by area, and the data they are judged by.
+//! The executable specification: scenarios by area, and the data that their checks are judged with.
 
 pub mod authentication;
 pub mod events;
@@ -6,12 +6,12 @@ pub mod federation;
 pub mod media;
 pub mod messages;
 mod peer_answers;
+mod peer_setup;
 mod prelude;
 pub mod privacy;
 pub mod rooms;
 pub mod signals;
 pub mod transactions;
-mod visit;
 pub mod wire;
 
 use std::path::Path;
@@ -46,7 +46,7 @@ pub fn scenarios() -> Vec<&'static Scenario> {
 /// The folder that the program was built from.
 pub const BUILT_FROM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Where the kill matrix lies in the suite's data.
+/// The file of the kill matrix in the suite's data.
 pub const KILL_MATRIX: &str = "kill-matrix.tsv";
 
 /// The suite with its data from the project folder `root`.

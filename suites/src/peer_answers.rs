@@ -1,21 +1,21 @@
-//! How what a server answered to a peer is judged.
+//! Checks of the server's response to a peer's request.
 
 use samklang_runner::peer::Reply;
 
 use crate::prelude::*;
 
-/// The server refused `what`. With which status and `errcode`, the specification leaves open.
-pub(crate) fn refused(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+/// Passes if the server refused `what`; the specification leaves status and `errcode` open.
+pub(crate) fn check_refused(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
     match reply.status {
         400..500 => Ok(reply.clone().into()),
         200..300 => Err(not_refused(user, what, reply)),
-        // An internal error says nothing about what the server would have done.
+        // An internal error does not tell what the server would have done.
         _ => Err(Failure::Inconclusive(message!("judging.no-answer", what = reply.in_words()))),
     }
 }
 
-/// The server refused `what` as the specification has it.
-pub(crate) fn refused_with(
+/// Passes if the server refused `what` with the status and `errcode` that the specification names.
+pub(crate) fn check_refused_with(
     user: &User,
     what: &str,
     reply: &Reply,
@@ -38,8 +38,8 @@ fn not_refused(user: &User, what: &str, reply: &Reply) -> Failure {
     failure.showing("a refusal", format!("{} {}", reply.status, reply.body))
 }
 
-/// The server answered `what` with success.
-pub(crate) fn granted(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+/// Passes if the server answered `what` with success.
+pub(crate) fn check_success(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
     if reply.is_success() {
         return Ok(reply.clone().into());
     }
@@ -47,19 +47,19 @@ pub(crate) fn granted(user: &User, what: &str, reply: &Reply) -> Result<Observat
     Err(user.wrong("peer.not_granted", text, std::slice::from_ref(&reply.observation)))
 }
 
-/// The answer bears no signature of the user's server: what was submitted is not vouched for.
-pub(crate) fn not_signed(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+/// Passes if the response bears no signature of the user's server: a signature would vouch for the submitted event.
+pub(crate) fn check_not_signed(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
     if !bears_signature(&reply.body, user.server_name()) {
         return Ok(reply.clone().into());
     }
     let text = message!("fail.signed", what = what);
     let failure = user.wrong("invite.signed", text, std::slice::from_ref(&reply.observation));
-    Err(failure.showing("no signature of the server's", &reply.body))
+    Err(failure.showing("no signature of the server", &reply.body))
 }
 
-/// The answer is the event with a signature of the user's server.
-pub(crate) fn signed(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
-    granted(user, what, reply)?;
+/// Passes if the response is a success and bears a signature of the user's server.
+pub(crate) fn check_signed(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+    check_success(user, what, reply)?;
     if bears_signature(&reply.body, user.server_name()) {
         return Ok(reply.clone().into());
     }
@@ -67,7 +67,8 @@ pub(crate) fn signed(user: &User, what: &str, reply: &Reply) -> Result<Observati
     Err(user.wrong("invite.bad_answer", text, std::slice::from_ref(&reply.observation)))
 }
 
-/// Whether anything in it is signed by `server`: an answer in another form is no way to hide a signature.
+/// Whether any object in the response has a signature of `server`. It looks everywhere, since a response in another form
+/// must not hide a signature.
 fn bears_signature(answer: &Value, server: &str) -> bool {
     match answer {
         Value::Object(map) => {

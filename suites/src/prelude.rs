@@ -1,4 +1,4 @@
-//! What every file of scenarios needs.
+//! The names and helpers that every file of scenarios uses.
 
 pub(crate) use samklang_matrix::{SigningKey, Tamper};
 pub(crate) use samklang_reference::segment;
@@ -21,19 +21,19 @@ pub(crate) use serde_json::{Value, json};
 
 use samklang_stage::switchboard::Asked;
 
-pub(crate) use crate::visit::{Visit, visit};
+pub(crate) use crate::peer_setup::{PeerSetup, mallory_in_public_room};
 
-/// Whether a server is asked to take a transaction.
+/// Whether the request sends a transaction.
 pub(crate) fn is_transaction(asked: &Asked<'_>) -> bool {
     asked.path.contains("/federation/v1/send/")
 }
 
-/// What host and guest hold of the same thing, for an expectation that both have to meet.
-pub(crate) fn both(host: Observed, guest: Observed) -> Observed {
+/// Puts what the host and the guest hold of the same thing into one observed value, for an expectation about both.
+pub(crate) fn host_and_guest(host: Observed, guest: Observed) -> Observed {
     Observed::together(("host", host), [("guest", guest)])
 }
 
-/// Alice at the host and Bob at the guest, both joined to a private room of Alice's.
+/// Alice at the host creates a private room; Bob at the guest joins it by her invite.
 pub(crate) async fn two_in_a_room(scene: &Scene) -> Result<(User, User, Room), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -43,20 +43,23 @@ pub(crate) async fn two_in_a_room(scene: &Scene) -> Result<(User, User, Room), F
     bob.sees(invite(&room, &bob)).await?;
     bob.join(&room).await?;
     alice.sees(join(&room, &bob)).await?;
-    // A sync that was under way when he joined may lose what is signalled in the room before he is shown his join.
+    // A sync that was under way when he joined may lose EDUs of the room until he is shown his join.
     bob.sees(join(&room, &bob)).await?;
     Ok((alice, bob, room))
 }
 
-/// What a check rests on that is about both servers.
-pub(crate) fn by_both(one: impl Into<Observations>, other: impl Into<Observations>) -> Observations {
+/// All observations of a check that rests on both.
+pub(crate) fn merge_observations(
+    one: impl Into<Observations>,
+    other: impl Into<Observations>,
+) -> Observations {
     let (one, other) = (one.into(), other.into());
     let rest = one.all().iter().chain(other.all()).cloned();
     Observations::new(one.all()[0].clone(), rest)
 }
 
-/// `host` invites `user`, who joins; `host` sees it.
-pub(crate) async fn bring_in(host: &User, user: &User, room: &Room) -> Result<(), Failure> {
+/// `host` invites `user`, who joins; `host` sees the join.
+pub(crate) async fn invite_and_join(host: &User, user: &User, room: &Room) -> Result<(), Failure> {
     host.invite(room, user).await?;
     user.sees(invite(room, user)).await?;
     user.join(room).await?;
@@ -69,9 +72,14 @@ pub(crate) fn localpart(user: &User) -> &str {
     user.id().trim_start_matches('@').split(':').next().unwrap_or_default()
 }
 
-/// `guest` joins `host`'s public room; by invite where the server at `home` declares that nobody comes without one. Who
-/// has been invited when the call returns need not look, and so is not online by having looked.
-pub(crate) async fn come_in(home: &Host, host: &User, guest: &User, room: &Room) -> Result<(), Failure> {
+/// `guest` joins the public room of `host`, by invite where the server `home` does not declare the feature
+/// `uninvited-joins`. The guest does not sync for the invite, so that no sync sets the guest's presence to online.
+pub(crate) async fn join_public_room(
+    home: &Host,
+    host: &User,
+    guest: &User,
+    room: &Room,
+) -> Result<(), Failure> {
     if !home.declares("uninvited-joins") {
         host.invite(room, guest).await?;
     }
@@ -79,8 +87,8 @@ pub(crate) async fn come_in(home: &Host, host: &User, guest: &User, room: &Room)
     Ok(())
 }
 
-/// Alice sees that a peer's `user` has this membership.
-pub(crate) async fn shown_as(
+/// Alice sees that `user`, a peer's, has this membership.
+pub(crate) async fn sees_membership(
     alice: &User,
     room: &Room,
     user: &str,
@@ -91,8 +99,8 @@ pub(crate) async fn shown_as(
     Ok(())
 }
 
-/// What of a member event both servers have to show alike: who says what of whom, and why.
-pub(crate) fn membership_in(sighting: &Sighting) -> Observed {
+/// The parts of a member event that every server has to show alike: sender, user, membership and reason.
+pub(crate) fn membership_details(sighting: &Sighting) -> Observed {
     Observed::from(sighting).map(|event| {
         let content = &event["content"];
         json!({
@@ -104,13 +112,13 @@ pub(crate) fn membership_in(sighting: &Sighting) -> Observed {
     })
 }
 
-/// Those of `wanted` that are among `events`, in the order of `events`.
-pub(crate) fn ids_among(events: &Value, wanted: &[String]) -> Value {
+/// The ids of those `events` that are among `wanted`, in the order of `events`.
+pub(crate) fn wanted_ids_in_order(events: &Value, wanted: &[String]) -> Value {
     let ids = events.as_array().into_iter().flatten().map(|event| event["event_id"].clone());
     ids.filter(|id| wanted.iter().any(|wanted| *id == **wanted)).collect()
 }
 
-/// The smallest picture there is: one grey PNG pixel.
+/// A PNG picture of one grey pixel.
 pub(crate) fn picture() -> File {
     const PNG: &[u8] =
         b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\
@@ -118,13 +126,13 @@ pub(crate) fn picture() -> File {
     File { bytes: PNG.to_vec(), content_type: Some("image/png".into()), name: Some("picture.png".into()) }
 }
 
-/// A key that no server has published, under the id of a peer's own.
-pub(crate) fn stranger_key() -> Result<SigningKey, Failure> {
-    new_key("peer")
+/// A key that no server has published, under the id that a peer's own key has.
+pub(crate) fn unpublished_key() -> Result<SigningKey, Failure> {
+    generate_key("peer")
 }
 
-/// A key with the id `ed25519:<version>`.
-pub(crate) fn new_key(version: &str) -> Result<SigningKey, Failure> {
+/// A new key with the id `ed25519:<version>`.
+pub(crate) fn generate_key(version: &str) -> Result<SigningKey, Failure> {
     let none = |error| Problem::harness(message!("stage.no-peer", name = version, error = error));
     SigningKey::generate(version).map_err(|error| Failure::Problem(none(error)))
 }

@@ -17,8 +17,8 @@ use super::{
     server_keys::{HOUR_MS, asked_by, honest_asker},
 };
 use crate::{
+    peer_setup::{PeerSetup, peer_joins},
     prelude::*,
-    visit::{Visit, let_in},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -57,42 +57,42 @@ async fn expired_keys(scene: &Scene) -> Result<(), Failure> {
     let key = mallory.peer().key();
     let valid_for = |hours: u64| KeyPublication::new(mallory.name(), now + hours * HOUR_MS).current(key);
     mallory.peer().publish(valid_for(1).build());
-    let copy = let_in(&alice, &host, &room, &mallory, "mallory").await?;
+    let copy = peer_joins(&alice, &host, &room, &mallory, "mallory").await?;
     alice.sees(state(&room, "m.room.member", &copy.user)).await?;
-    let visit = Visit { scene, host, alice, room, mallory: mallory.clone(), copy };
+    let setup = PeerSetup { scene, host, alice, room, mallory: mallory.clone(), copy };
 
     let of_peer = Party::Peer { name: mallory.name().to_owned() };
     let asks_for_keys = |asked: &Asked<'_>| asked.path.contains("/key/v2/");
     let outage = scene.fault(Fault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
     mallory.peer().publish(valid_for(24).build());
     let at = |milliseconds: u64| i64::try_from(now + milliseconds).unwrap_or(i64::MAX);
-    let later = visit
+    let later = setup
         .copy
         .aside("made later", |room, user| draft_message(room, user, "made later").at(at(2 * HOUR_MS)))?;
-    mallory.offer(&visit.host, &[&later]).await?;
-    let within = visit
+    mallory.offer(&setup.host, &[&later]).await?;
+    let within = setup
         .copy
         .plant("made in time", |room, user| draft_message(room, user, "made in time").at(at(HOUR_MS / 2)))?;
-    mallory.transmit(&visit.host, &[&within]).await?;
-    let seen = visit.alice.sees(&within).await;
+    mallory.transmit(&setup.host, &[&within]).await?;
+    let seen = setup.alice.sees(&within).await;
     scene.check("within", seen.clone());
-    scene.check("later", seen.and_then(|seen| visit.alice.never_saw(&later, &seen)));
+    scene.check("later", seen.and_then(|seen| setup.alice.never_saw(&later, &seen)));
     drop(outage);
 
     // Whoever hears from a server knows that it can be reached.
-    visit.sentinel("in reach again").await?;
-    let late = visit.copy.plant("made later, in reach", |room, user| {
+    setup.send_sentinel("in reach again").await?;
+    let late = setup.copy.plant("made later, in reach", |room, user| {
         draft_message(room, user, "made later, in reach").at(at(2 * HOUR_MS))
     })?;
-    mallory.transmit(&visit.host, &[&late]).await?;
-    scene.check("recovers", visit.alice.sees(&late).await);
-    scene.check("request", request(&visit, now).await);
+    mallory.transmit(&setup.host, &[&late]).await?;
+    scene.check("recovers", setup.alice.sees(&late).await);
+    scene.check("request", request(&setup, now).await);
     Ok(())
 }
 
 /// The document of a peer that nobody has heard of has expired already; the twin is a peer whose document has not.
-async fn request(visit: &Visit<'_>, now: u64) -> Result<Observations, Failure> {
-    let Visit { scene, host, alice, .. } = visit;
+async fn request(setup: &PeerSetup<'_>, now: u64) -> Result<Observations, Failure> {
+    let PeerSetup { scene, host, alice, .. } = setup;
     alice.set_display_name(CALLED).await?;
     honest_asker(scene, host, alice).await?;
     let peer = scene.peer("expired").await?;

@@ -9,7 +9,7 @@ use samklang_stage::switchboard::{Asked, Effect, Fault};
 use samklang_verdict::Party;
 
 use super::{CALLED, believed, disbelieved, server_keys::HOUR_MS};
-use crate::{prelude::*, visit::Visit};
+use crate::{peer_setup::PeerSetup, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "authentication.keys-out-of-reach",
@@ -43,21 +43,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 }];
 
 async fn keys_out_of_reach(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let (alice, mallory) = (&visit.alice, &visit.mallory);
+    let setup = mallory_in_public_room(scene).await?;
+    let (alice, mallory) = (&setup.alice, &setup.mallory);
     alice.set_display_name(CALLED).await?;
-    visit.sentinel("before").await?;
-    let fresh = new_key("fresh")?;
+    setup.send_sentinel("before").await?;
+    let fresh = generate_key("fresh")?;
     let of_peer = Party::Peer { name: mallory.name().to_owned() };
     let asks_for_keys = |asked: &Asked<'_>| asked.path.contains("/key/v2/");
     let outage = scene.fault(Fault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
     let both = KeyPublication::new(mallory.name(), now_ms() + HOUR_MS).current(mallory.peer().key());
     mallory.peer().publish(both.current(&fresh).build());
 
-    let unverifiable = signed_by(&visit, &fresh, "by a new key")?;
-    mallory.offer(&visit.host, &[&unverifiable]).await?;
-    let request = asked_with(&visit, &fresh).await?;
-    let known = visit.sentinel("by the known key").await;
+    let unverifiable = signed_by(&setup, &fresh, "by a new key")?;
+    mallory.offer(&setup.host, &[&unverifiable]).await?;
+    let request = asked_with(&setup, &fresh).await?;
+    let known = setup.send_sentinel("by the known key").await;
     let (known, seen) = match known {
         Ok(sentinel) => (Ok(Observations::from(&sentinel.sighting)), Some(sentinel)),
         Err(failure) => (Err(failure), None),
@@ -69,25 +69,25 @@ async fn keys_out_of_reach(scene: &Scene) -> Result<(), Failure> {
     drop(outage);
 
     // Whoever hears from a server knows that it can be reached.
-    visit.sentinel("in reach again").await?;
-    let late = signed_by(&visit, &fresh, "by the new key, in reach")?;
-    mallory.transmit(&visit.host, &[&late]).await?;
+    setup.send_sentinel("in reach again").await?;
+    let late = signed_by(&setup, &fresh, "by the new key, in reach")?;
+    mallory.transmit(&setup.host, &[&late]).await?;
     scene.check("recovers", alice.sees(&late).await.map(|sighting| Observations::from(&sighting)));
-    believed(alice, &asked_with(&visit, &fresh).await?)?;
+    believed(alice, &asked_with(&setup, &fresh).await?)?;
     Ok(())
 }
 
 /// A message that is signed by another key of the peer's, in due form.
-fn signed_by(visit: &Visit<'_>, key: &SigningKey, what: &str) -> Result<Planted, Failure> {
+fn signed_by(setup: &PeerSetup<'_>, key: &SigningKey, what: &str) -> Result<Planted, Failure> {
     let id = Tamper::KeyId(key.id().to_owned());
-    visit.copy.forge(what, Tamper::Key(key), |room, user| draft_message(room, user, what).tampered(id))
+    setup.copy.forge(what, Tamper::Key(key), |room, user| draft_message(room, user, what).tampered(id))
 }
 
 /// A request for Alice's profile that is signed by another key of the peer's.
-async fn asked_with(visit: &Visit<'_>, key: &SigningKey) -> Result<Reply, Failure> {
-    let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(visit.alice.id()));
-    let (origin, destination) = (visit.mallory.name(), visit.host.name());
+async fn asked_with(setup: &PeerSetup<'_>, key: &SigningKey) -> Result<Reply, Failure> {
+    let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(setup.alice.id()));
+    let (origin, destination) = (setup.mallory.name(), setup.host.name());
     let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };
     let header = HeaderForge::honest(&request, key).build();
-    visit.mallory.ask_with(&visit.host, "GET", &target, None, &[header]).await
+    setup.mallory.ask_with(&setup.host, "GET", &target, None, &[header]).await
 }

@@ -207,7 +207,7 @@ async fn forged_keys(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     let alice = alice_at(&host).await?;
     honest_asker(scene, &host, &alice).await?;
-    let stranger = stranger_key()?;
+    let stranger = unpublished_key()?;
     let until = now_ms() + HOUR_MS;
     for check in ["not-self-signed", "unsigned", "altered", "other-name"] {
         let peer = scene.peer("forger").await?;
@@ -235,7 +235,7 @@ async fn retired_keys(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     let alice = alice_at(&host).await?;
     let peer = scene.peer("rotated").await?;
-    let fresh = new_key("fresh")?;
+    let fresh = generate_key("fresh")?;
     let document = KeyPublication::new(peer.name(), now_ms() + HOUR_MS).current(&fresh);
     peer.peer().publish(document.old(peer.peer().key(), now_ms() - HOUR_MS).build());
     let retired = asked_by(&peer, &host, &alice).await;

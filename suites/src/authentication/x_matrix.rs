@@ -192,7 +192,7 @@ impl Asking {
 async fn forgeries(scene: &Scene) -> Result<(), Failure> {
     let victim = scene.peer("victim").await?;
     let asking = asking(scene).await?;
-    let stranger = stranger_key()?;
+    let stranger = unpublished_key()?;
     let other_target = asking.target.replace("profile?", "profile?a=b&");
     let over_other = |key: &SigningKey| {
         let (origin, destination) = (asking.peer.name(), asking.host.name());

@@ -78,7 +78,7 @@ fn draft_redaction<'a>(room: &'a Copy, user: &str, target: &str) -> Draft<'a> {
     redaction.tampered(Tamper::before_hash(move |pdu| pdu["redacts"] = json!(target)))
 }
 
-impl Visit<'_> {
+impl PeerSetup<'_> {
     /// An honest event, which Alice is shown.
     async fn said(
         &self,
@@ -106,28 +106,28 @@ impl Visit<'_> {
 /// Every lie first, then the twin: once that is applied, the lies would be as well.
 async fn foreign_edit(scene: &Scene) -> Result<(), Failure> {
     const MESSAGE: &str = "m.room.message";
-    let visit = visit(scene).await?;
-    let eve = visit.eve().await?;
-    let of_alice = visit.alice.send(&visit.room, "a word of Alice's").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let eve = setup.eve().await?;
+    let of_alice = setup.alice.send(&setup.room, "a word of Alice's").await?;
     scene.event_on_wire(&of_alice).await?;
     let [by_eve, odd, own] = ["for Eve to edit", "for another type", "for oneself to edit"];
     let [by_eve, odd, own] =
-        [visit.message(by_eve).await?, visit.message(odd).await?, visit.message(own).await?];
+        [setup.message(by_eve).await?, setup.message(odd).await?, setup.message(own).await?];
 
     let lies = [
-        ("of-another-server", of_alice.id.clone(), "a word of Alice's", MESSAGE, &visit.copy.user),
+        ("of-another-server", of_alice.id.clone(), "a word of Alice's", MESSAGE, &setup.copy.user),
         ("of-a-neighbour", by_eve.id.clone(), "for Eve to edit", MESSAGE, &eve),
-        ("of-another-type", odd.id.clone(), "for another type", "org.example.message", &visit.copy.user),
+        ("of-another-type", odd.id.clone(), "for another type", "org.example.message", &setup.copy.user),
     ];
     let mut edits = Vec::new();
     for (check, target, body, kind, by) in lies {
-        let (edit, _) = visit.said(check, |room, _| draft_edit(room, kind, by, &target)).await?;
+        let (edit, _) = setup.said(check, |room, _| draft_edit(room, kind, by, &target)).await?;
         edits.push((check, target, body, edit));
     }
-    let (edit, _) = visit.said("the own edit", |room, user| draft_edit(room, MESSAGE, user, &own.id)).await?;
-    let applied = applied(&visit, &own.id, &edit.id).await?;
+    let (edit, _) = setup.said("the own edit", |room, user| draft_edit(room, MESSAGE, user, &own.id)).await?;
+    let applied = applied(&setup, &own.id, &edit.id).await?;
     for (check, target, body, edit) in edits {
-        scene.check(check, not_applied(&visit, &target, body, &edit, &applied).await);
+        scene.check(check, not_applied(&setup, &target, body, &edit, &applied).await);
     }
     Ok(())
 }
@@ -137,118 +137,118 @@ fn bundled(event: &Value) -> &Value {
 }
 
 /// The edit is bundled with the message; where a server does not do that, nothing can be said.
-async fn applied(visit: &Visit<'_>, message: &str, edit: &str) -> Result<Observed, Failure> {
+async fn applied(setup: &PeerSetup<'_>, message: &str, edit: &str) -> Result<Observed, Failure> {
     let asked = || async {
-        let kept = visit.alice.fetch_by_id(&visit.room, message).await?;
+        let kept = setup.alice.fetch_by_id(&setup.room, message).await?;
         Ok((*bundled(&kept.value) == *edit).then_some(kept))
     };
-    match visit.alice.eventually("the own edit", &[message], asked).await {
+    match setup.alice.eventually("the own edit", &[message], asked).await {
         Err(Failure::NotSeen { .. }) => Err(Failure::Inconclusive(message!("judging.no-edits"))),
         other => other,
     }
 }
 
 async fn not_applied(
-    visit: &Visit<'_>,
+    setup: &PeerSetup<'_>,
     target: &str,
     body: &str,
     edit: &Planted,
     twin: &Observed,
 ) -> Result<Observations, Failure> {
-    let kept = visit.alice.fetch_by_id(&visit.room, target).await?;
+    let kept = setup.alice.fetch_by_id(&setup.room, target).await?;
     if *bundled(&kept.value) != *edit.id && kept.value["content"]["body"] == *body {
-        return Ok(by_both(kept, twin.clone()));
+        return Ok(merge_observations(kept, twin.clone()));
     }
     let text = message!("fail.foreign-edit");
-    let failure = visit.alice.wrong("edit.foreign_applied", text, kept.observations.all());
+    let failure = setup.alice.wrong("edit.foreign_applied", text, kept.observations.all());
     Err(failure.showing(body, kept.value))
 }
 
 async fn foreign_redaction(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let eve = visit.eve().await?;
-    let of_alice = visit.alice.send(&visit.room, "evidence").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let eve = setup.eve().await?;
+    let of_alice = setup.alice.send(&setup.room, "evidence").await?;
     scene.event_on_wire(&of_alice).await?;
-    let powerless = visit
+    let powerless = setup
         .copy
         .plant("a redaction without power", |room, user| draft_redaction(room, user, &of_alice.id))?;
-    visit.mallory.offer(&visit.host, &[&powerless]).await?;
+    setup.mallory.offer(&setup.host, &[&powerless]).await?;
 
-    let (own, other) = (visit.message("a slip").await?, visit.message("a slip for Eve").await?);
+    let (own, other) = (setup.message("a slip").await?, setup.message("a slip for Eve").await?);
     let redact = async |what: &str, by: &str, target: &str| {
-        let redaction = visit.copy.plant(what, |room, _| draft_redaction(room, by, target))?;
-        visit.mallory.transmit(&visit.host, &[&redaction]).await?;
-        gone(&visit, target).await
+        let redaction = setup.copy.plant(what, |room, _| draft_redaction(room, by, target))?;
+        setup.mallory.transmit(&setup.host, &[&redaction]).await?;
+        gone(&setup, target).await
     };
-    scene.check("own", redact("the own redaction", &visit.copy.user, &own.id).await);
-    scene.check("given-redacted", given_redacted(&visit, &own).await);
+    scene.check("own", redact("the own redaction", &setup.copy.user, &own.id).await);
+    scene.check("given-redacted", given_redacted(&setup, &own).await);
     scene.check("same-server", redact("a redaction by Eve", &eve, &other.id).await);
 
-    let after = visit.sentinel("after all redactions").await?;
-    scene.check("not-shown", visit.alice.never_saw(&powerless, &after.sighting));
-    scene.check("powerless", untouched(&visit, &of_alice.id, "evidence").await);
+    let after = setup.send_sentinel("after all redactions").await?;
+    scene.check("not-shown", setup.alice.never_saw(&powerless, &after.sighting));
+    scene.check("powerless", untouched(&setup, &of_alice.id, "evidence").await);
     Ok(())
 }
 
 /// Who asks for the message from outside gets it without what was redacted.
-async fn given_redacted(visit: &Visit<'_>, message: &Planted) -> Result<Observations, Failure> {
-    match visit.mallory.held(&visit.host, message).await? {
+async fn given_redacted(setup: &PeerSetup<'_>, message: &Planted) -> Result<Observations, Failure> {
+    match setup.mallory.held(&setup.host, message).await? {
         (Held::Redacted, observation) => Ok(observation.into()),
         (held, observation) => {
-            Err(visit.kept("redaction.given_whole", message, "the redacted event", held, observation))
+            Err(setup.wrongly_held("redaction.given_whole", message, "the redacted event", held, observation))
         }
     }
 }
 
 /// The redaction comes first, and its target once an honest message has been seen; they stand beside each other.
 async fn early_redaction(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let olof = visit.another("olof").await?;
-    let own = visit.copy.aside("an early slip", |room, user| draft_message(room, user, "an early slip"))?;
+    let setup = mallory_in_public_room(scene).await?;
+    let olof = setup.another_peer_joins("olof").await?;
+    let own = setup.copy.aside("an early slip", |room, user| draft_message(room, user, "an early slip"))?;
     let others =
         olof.aside("a word of Olof's", |room, user| draft_message(room, user, "a word of Olof's"))?;
     for target in [&own, &others] {
         let what = format!("early redaction of {}", target.what);
-        let redaction = visit.copy.aside(&what, |room, user| draft_redaction(room, user, &target.id))?;
-        visit.mallory.offer(&visit.host, &[&redaction]).await?;
+        let redaction = setup.copy.aside(&what, |room, user| draft_redaction(room, user, &target.id))?;
+        setup.mallory.offer(&setup.host, &[&redaction]).await?;
     }
-    visit.sentinel("after the redactions").await?;
-    visit.mallory.transmit(&visit.host, &[&own]).await?;
-    scene.check("own", gone(&visit, &own.id).await);
-    olof.peer.transmit(&visit.host, &[&others]).await?;
-    visit.alice.sees(&others).await?;
-    visit.sentinel("after the targets").await?;
-    scene.check("powerless", untouched(&visit, &others.id, "a word of Olof's").await);
+    setup.send_sentinel("after the redactions").await?;
+    setup.mallory.transmit(&setup.host, &[&own]).await?;
+    scene.check("own", gone(&setup, &own.id).await);
+    olof.peer.transmit(&setup.host, &[&others]).await?;
+    setup.alice.sees(&others).await?;
+    setup.send_sentinel("after the targets").await?;
+    scene.check("powerless", untouched(&setup, &others.id, "a word of Olof's").await);
     Ok(())
 }
 
 /// The message's content is taken away within the bound.
-async fn gone(visit: &Visit<'_>, message: &str) -> Result<Observations, Failure> {
+async fn gone(setup: &PeerSetup<'_>, message: &str) -> Result<Observations, Failure> {
     let asked = || async {
-        match visit.alice.fetch_by_id(&visit.room, message).await {
+        match setup.alice.fetch_by_id(&setup.room, message).await {
             Ok(kept) => Ok((kept.value["content"] == json!({})).then_some(kept)),
             // It has not arrived yet.
             Err(failure) if samklang_runner::scene::refusal(&failure).is_some() => Ok(None),
             Err(other) => Err(other),
         }
     };
-    match visit.alice.eventually("the redacted message", &[message], asked).await {
+    match setup.alice.eventually("the redacted message", &[message], asked).await {
         Err(Failure::NotSeen { .. }) => {
             let text = message!("fail.redaction-not-applied");
-            let kept = visit.alice.fetch_by_id(&visit.room, message).await?;
-            let failure = visit.alice.wrong("redaction.not_applied", text, kept.observations.all());
+            let kept = setup.alice.fetch_by_id(&setup.room, message).await?;
+            let failure = setup.alice.wrong("redaction.not_applied", text, kept.observations.all());
             Err(failure.showing("{}", &kept.value["content"]))
         }
         other => other.map(Into::into),
     }
 }
 
-async fn untouched(visit: &Visit<'_>, message: &str, body: &str) -> Result<Observations, Failure> {
-    let kept = visit.alice.fetch_by_id(&visit.room, message).await?;
+async fn untouched(setup: &PeerSetup<'_>, message: &str, body: &str) -> Result<Observations, Failure> {
+    let kept = setup.alice.fetch_by_id(&setup.room, message).await?;
     if kept.value["content"]["body"] == *body {
         return Ok(kept.into());
     }
     let text = message!("fail.redacted-without-power");
-    let failure = visit.alice.wrong("redaction.without_power", text, kept.observations.all());
+    let failure = setup.alice.wrong("redaction.without_power", text, kept.observations.all());
     Err(failure.showing(body, &kept.value["content"]))
 }

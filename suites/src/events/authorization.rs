@@ -113,9 +113,9 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub(super) fn of(visit: &Visit<'_>) -> Self {
-        let user = |name| visit.mallory.user(name);
-        let (alice, mallory) = (visit.alice.id().to_owned(), visit.copy.user.clone());
+    pub(super) fn of(setup: &PeerSetup<'_>) -> Self {
+        let user = |name| setup.mallory.user(name);
+        let (alice, mallory) = (setup.alice.id().to_owned(), setup.copy.user.clone());
         Self { alice, mallory, eve: user("eve"), rival: user("rival") }
     }
 
@@ -247,58 +247,58 @@ const UNINVITED: [Breach; 2] = [
 const GUARDED: &str = "org.example.guarded";
 
 /// Sends the events one by one and judges each, once an honest message has been seen after all of them.
-pub(super) async fn break_rules(mut visit: Visit<'_>, breaches: &[Breach]) -> Result<(), Failure> {
-    let ids = Ids::of(&visit);
-    let carol = visit.host.register("carol").await?;
-    bring_in(&visit.alice, &carol, &visit.room).await?;
+pub(super) async fn break_rules(mut setup: PeerSetup<'_>, breaches: &[Breach]) -> Result<(), Failure> {
+    let ids = Ids::of(&setup);
+    let carol = setup.host.register("carol").await?;
+    invite_and_join(&setup.alice, &carol, &setup.room).await?;
     // Who watches is none of those whom a lie would drive out if it worked.
-    visit.alice = carol;
+    setup.alice = carol;
     let mut sent = Vec::new();
     for (check, rule, what, make) in breaches {
-        let bad = visit.copy.defy(what, *rule, |room, _| make(room, &ids))?;
-        visit.mallory.offer(&visit.host, &[&bad]).await?;
+        let bad = setup.copy.defy(what, *rule, |room, _| make(room, &ids))?;
+        setup.mallory.offer(&setup.host, &[&bad]).await?;
         sent.push((check, bad));
     }
-    let aftermath = visit.aftermath().await?;
+    let aftermath = setup.observe_after_lie().await?;
     for (check, bad) in &sent {
-        visit.scene.check(check, visit.ignored(bad, &aftermath));
+        setup.scene.check(check, setup.check_no_effect(bad, &aftermath));
     }
     Ok(())
 }
 
 async fn beyond_ones_power(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let ids = Ids::of(&visit);
+    let setup = mallory_in_public_room(scene).await?;
+    let ids = Ids::of(&setup);
     let users = ids.levels(scene, &[(&ids.mallory, 50), (&ids.rival, 50)]);
     let levels = json!({"users": users, "events": {GUARDED: 75, "m.room.topic": 50}, "state_default": 50});
-    let set = visit.alice.set_state(&visit.room, "m.room.power_levels", "", levels).await?;
+    let set = setup.alice.set_state(&setup.room, "m.room.power_levels", "", levels).await?;
     // Mallory's copy has it once his server has answered.
     scene.event_on_wire(&set).await?;
-    let topic = visit.copy.plant("topic by the moderator", |room, user| {
+    let topic = setup.copy.plant("topic by the moderator", |room, user| {
         room.draft("m.room.topic", user).state_key("").content(json!({"topic": "by the moderator"}))
     })?;
-    visit.mallory.transmit(&visit.host, &[&topic]).await?;
-    visit.alice.sees(&topic).await?;
-    break_rules(visit, &BEYOND).await
+    setup.mallory.transmit(&setup.host, &[&topic]).await?;
+    setup.alice.sees(&topic).await?;
+    break_rules(setup, &BEYOND).await
 }
 
 async fn without_power(scene: &Scene) -> Result<(), Failure> {
-    break_rules(visit(scene).await?, &WITHOUT).await
+    break_rules(mallory_in_public_room(scene).await?, &WITHOUT).await
 }
 
 async fn second_create(scene: &Scene) -> Result<(), Failure> {
-    break_rules(visit(scene).await?, &SECOND_CREATE).await
+    break_rules(mallory_in_public_room(scene).await?, &SECOND_CREATE).await
 }
 
 async fn from_outside(scene: &Scene) -> Result<(), Failure> {
-    break_rules(visit(scene).await?, &OUTSIDE).await
+    break_rules(mallory_in_public_room(scene).await?, &OUTSIDE).await
 }
 
 /// The room is closed once Mallory is in it.
 async fn uninvited(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let setup = mallory_in_public_room(scene).await?;
     let closed = json!({"join_rule": "invite"});
-    let set = visit.alice.set_state(&visit.room, "m.room.join_rules", "", closed).await?;
+    let set = setup.alice.set_state(&setup.room, "m.room.join_rules", "", closed).await?;
     scene.event_on_wire(&set).await?;
-    break_rules(visit, &UNINVITED).await
+    break_rules(setup, &UNINVITED).await
 }

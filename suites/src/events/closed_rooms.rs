@@ -87,8 +87,8 @@ fn join_by_way_of<'a>(room: &'a Copy, ids: &Ids, authoriser: Option<&str>) -> Dr
 
 /// Mallory may kick, and neither ban nor invite; Eve is banned; and people are asked to knock.
 async fn kept_out(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let ids = Ids::of(&visit);
+    let setup = mallory_in_public_room(scene).await?;
+    let ids = Ids::of(&setup);
     let levels = json!({
         "users": ids.levels(scene, &[(&ids.mallory, 50)]), "kick": 50, "ban": 75, "invite": 75,
     });
@@ -97,25 +97,25 @@ async fn kept_out(scene: &Scene) -> Result<(), Failure> {
         ("m.room.member", ids.eve.as_str(), json!({"membership": "ban"})),
         ("m.room.join_rules", "", json!({"join_rule": "knock"})),
     ] {
-        let set = visit.alice.set_state(&visit.room, kind, key, content).await?;
+        let set = setup.alice.set_state(&setup.room, kind, key, content).await?;
         scene.event_on_wire(&set).await?;
     }
-    break_rules(visit, &KEPT_OUT).await
+    break_rules(setup, &KEPT_OUT).await
 }
 
 /// Mallory may not invite; his rival might, and is not in the room.
 async fn unauthorised_joins(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let ids = Ids::of(&visit);
+    let setup = mallory_in_public_room(scene).await?;
+    let ids = Ids::of(&setup);
     let levels = json!({"users": ids.levels(scene, &[(&ids.rival, 50)]), "invite": 50});
-    let space = visit.alice.create_room(Public).await?;
+    let space = setup.alice.create_room(Public).await?;
     let allowed = json!([{"type": "m.room_membership", "room_id": space.id}]);
     for (kind, content) in [
         ("m.room.power_levels", levels),
         ("m.room.join_rules", json!({"join_rule": "restricted", "allow": allowed})),
     ] {
-        let set = visit.alice.set_state(&visit.room, kind, "", content).await?;
+        let set = setup.alice.set_state(&setup.room, kind, "", content).await?;
         scene.event_on_wire(&set).await?;
     }
-    break_rules(visit, &UNAUTHORISED).await
+    break_rules(setup, &UNAUTHORISED).await
 }

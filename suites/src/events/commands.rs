@@ -41,19 +41,19 @@ const COMMANDS: [&str; 18] = [
 ];
 
 async fn commands_are_text(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let before = visit.alice.state(&visit.room).await?;
-    scene.check("as-sent", all_as_sent(&visit).await);
-    let sentinel = visit.sentinel("no command at all").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let before = setup.alice.state(&setup.room).await?;
+    scene.check("as-sent", all_as_sent(&setup).await);
+    let sentinel = setup.send_sentinel("no command at all").await?;
 
-    let after = visit.alice.state(&visit.room).await?;
+    let after = setup.alice.state(&setup.room).await?;
     scene.check(
         "no-effect",
         if ids(&before.value) == ids(&after.value) {
-            Ok(by_both(by_both(before, after), sentinel.sighting))
+            Ok(merge_observations(merge_observations(before, after), sentinel.sighting))
         } else {
             let text = message!("fail.command-obeyed");
-            let failure = visit.alice.wrong("command.obeyed", text, after.observations.all());
+            let failure = setup.alice.wrong("command.obeyed", text, after.observations.all());
             Err(failure.showing(ids(&before.value), ids(&after.value)))
         },
     );
@@ -67,32 +67,32 @@ fn ids(state: &Value) -> Value {
 }
 
 /// One after the other: a sync may leave out some of what comes all at once.
-async fn all_as_sent(visit: &Visit<'_>) -> Result<Observations, Failure> {
+async fn all_as_sent(setup: &PeerSetup<'_>) -> Result<Observations, Failure> {
     let mut all: Option<Observations> = None;
     for command in COMMANDS {
         let text = command
-            .replace("{user}", &visit.copy.user)
-            .replace("{alice}", visit.alice.id())
-            .replace("{server}", visit.host.name());
-        let message = visit.copy.message(&text)?;
-        visit.mallory.transmit(&visit.host, &[&message]).await?;
-        let shown = as_sent(visit, &message).await?;
+            .replace("{user}", &setup.copy.user)
+            .replace("{alice}", setup.alice.id())
+            .replace("{server}", setup.host.name());
+        let message = setup.copy.message(&text)?;
+        setup.mallory.transmit(&setup.host, &[&message]).await?;
+        let shown = as_sent(setup, &message).await?;
         all = Some(match all {
-            Some(all) => by_both(all, shown),
+            Some(all) => merge_observations(all, shown),
             None => shown.into(),
         });
     }
     all.ok_or_else(|| Failure::Inconclusive(message!("judging.nothing-gathered")))
 }
 
-async fn as_sent(visit: &Visit<'_>, message: &Planted) -> Result<Sighting, Failure> {
-    let shown = visit.alice.sees(message).await?;
+async fn as_sent(setup: &PeerSetup<'_>, message: &Planted) -> Result<Sighting, Failure> {
+    let shown = setup.alice.sees(message).await?;
     let content = &message.json()["content"];
     if shown.event["content"] == *content {
         return Ok(shown);
     }
-    let text = message!("fail.content-changed", user = visit.alice.name());
+    let text = message!("fail.content-changed", user = setup.alice.name());
     let seen: Observations = shown.clone().into();
-    let failure = visit.alice.wrong("content.changed", text, seen.all());
+    let failure = setup.alice.wrong("content.changed", text, seen.all());
     Err(failure.showing(content, &shown.event["content"]))
 }

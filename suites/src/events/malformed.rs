@@ -9,7 +9,7 @@ use samklang_stage::{
     user::{Pattern, shown},
 };
 
-use crate::{prelude::*, visit::Aftermath};
+use crate::{peer_setup::AfterLie, prelude::*};
 
 /// Every scenario of malformed events makes this check.
 pub(super) const GOES_ON: CheckPlan =
@@ -157,79 +157,79 @@ const ODD_NUMBERS: [Malformed; 7] = [
 ];
 
 async fn missing_keys(scene: &Scene) -> Result<(), Failure> {
-    all_kept_out(&visit(scene).await?, &MISSING_KEYS).await
+    all_kept_out(&mallory_in_public_room(scene).await?, &MISSING_KEYS).await
 }
 
 async fn wrong_types(scene: &Scene) -> Result<(), Failure> {
-    all_kept_out(&visit(scene).await?, &WRONG_TYPES).await
+    all_kept_out(&mallory_in_public_room(scene).await?, &WRONG_TYPES).await
 }
 
 async fn odd_numbers(scene: &Scene) -> Result<(), Failure> {
-    all_kept_out(&visit(scene).await?, &ODD_NUMBERS).await
+    all_kept_out(&mallory_in_public_room(scene).await?, &ODD_NUMBERS).await
 }
 
-async fn all_kept_out(visit: &Visit<'_>, table: &[Malformed]) -> Result<(), Failure> {
+async fn all_kept_out(setup: &PeerSetup<'_>, table: &[Malformed]) -> Result<(), Failure> {
     let mut bad = Vec::new();
     for (check, field, reason, change) in table {
         let what = format!("malformed {check}");
         // The hash is not that of what is sent where it is the hash itself that is malformed.
         let tamper =
             if *field == "hashes" { Tamper::before_signing(change) } else { Tamper::before_hash(change) };
-        let event = visit.copy.forge(&what, tamper, |room, user| draft_message(room, user, &what))?;
-        has_breach(visit, &event, field, *reason)?;
+        let event = setup.copy.forge(&what, tamper, |room, user| draft_message(room, user, &what))?;
+        has_breach(setup, &event, field, *reason)?;
         bad.push((*check, event));
     }
-    judge_kept_out(visit, &bad).await
+    judge_kept_out(setup, &bad).await
 }
 
 /// Sends the events one by one, and judges each once an honest message has been seen after all of them.
-pub(super) async fn judge_kept_out(visit: &Visit<'_>, bad: &[(&str, Planted)]) -> Result<(), Failure> {
+pub(super) async fn judge_kept_out(setup: &PeerSetup<'_>, bad: &[(&str, Planted)]) -> Result<(), Failure> {
     for (_, event) in bad {
-        visit.mallory.offer(&visit.host, &[event]).await?;
+        setup.mallory.offer(&setup.host, &[event]).await?;
     }
-    let after = still_sends(visit).await?;
+    let after = still_sends(setup).await?;
     for (check, event) in bad {
-        visit.scene.check(check, kept_out(visit, event, &after));
+        setup.scene.check(check, kept_out(setup, event, &after));
     }
     Ok(())
 }
 
 /// The event has no part in the room, under its id or another.
-fn kept_out(visit: &Visit<'_>, bad: &Planted, after: &Aftermath) -> Result<Observations, Failure> {
-    let ignored = visit.ignored(bad, after)?;
+fn kept_out(setup: &PeerSetup<'_>, bad: &Planted, after: &AfterLie) -> Result<Observations, Failure> {
+    let ignored = setup.check_no_effect(bad, after)?;
     let by_id = Pattern::from(bad);
     let what = bad.what.clone();
     let by_words =
-        shown(&bad.what, Place::Timeline, Some(&visit.room), move |event| event.to_string().contains(&what));
+        shown(&bad.what, Place::Timeline, Some(&setup.room), move |event| event.to_string().contains(&what));
     let by_words = match by_id.taken {
         Some(exchange) => by_words.taken_in(exchange, by_id.tick),
         None => by_words,
     };
-    Ok(by_both(ignored, visit.alice.never_saw(by_words, &after.sentinel.sighting)?))
+    Ok(merge_observations(ignored, setup.alice.never_saw(by_words, &after.sentinel.sighting)?))
 }
 
 /// Alice sees an honest message, and what she says then goes out to Mallory's server. Judges `still-sends`.
-pub(super) async fn still_sends(visit: &Visit<'_>) -> Result<Aftermath, Failure> {
-    visit.sentinel("an honest word").await?;
-    let outcome = match visit.next_event().await {
+pub(super) async fn still_sends(setup: &PeerSetup<'_>) -> Result<AfterLie, Failure> {
+    setup.send_sentinel("an honest word").await?;
+    let outcome = match setup.send_next_event().await {
         Err(Failure::Inconclusive(_)) => {
-            Err(visit.alice.wrong("delivery.stopped", message!("fail.stopped-sending"), &[]))
+            Err(setup.alice.wrong("delivery.stopped", message!("fail.stopped-sending"), &[]))
         }
         other => other,
     };
-    visit.scene.check("still-sends", outcome.clone());
+    setup.scene.check("still-sends", outcome.clone());
     outcome?;
-    visit.aftermath().await
+    setup.observe_after_lie().await
 }
 
 /// The event has this breach at this field, and no other elsewhere.
 pub(super) fn has_breach(
-    visit: &Visit<'_>,
+    setup: &PeerSetup<'_>,
     event: &Planted,
     field: &str,
     reason: BreachReason,
 ) -> Result<(), Failure> {
-    let version = RoomVersion::new(visit.scene.room_version());
+    let version = RoomVersion::new(setup.scene.room_version());
     let breaches = version.map(|version| format_breaches(event.json(), &version)).unwrap_or_default();
     let here = |breach: &Breach| breach.field.starts_with(field);
     if breaches.iter().any(|breach| breach.reason == reason) && breaches.iter().all(here) {

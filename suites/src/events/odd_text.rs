@@ -55,13 +55,13 @@ fn odd(check: &str) -> Tamper<'static> {
 
 /// After each odd event an honest one.
 async fn odd_text(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let setup = mallory_in_public_room(scene).await?;
     for check in ["nul", "nesting", "surrogate", "twice", "exponent", "minus-zero"] {
-        let event = visit.copy.forge(check, odd(check), |room, user| draft_message(room, user, check))?;
-        visit.mallory.offer(&visit.host, &[&event]).await?;
-        let after = visit.sentinel(&format!("after {check}")).await;
+        let event = setup.copy.forge(check, odd(check), |room, user| draft_message(room, user, check))?;
+        setup.mallory.offer(&setup.host, &[&event]).await?;
+        let after = setup.send_sentinel(&format!("after {check}")).await;
         scene.check(check, after.map(|sentinel| sentinel.sighting));
     }
-    still_sends(&visit).await?;
+    still_sends(&setup).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use samklang_matrix::Rule;
 use samklang_runner::peer::draft_message;
 
-use crate::{prelude::*, visit::Visit};
+use crate::{peer_setup::PeerSetup, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.page-of-rejected",
@@ -46,14 +46,14 @@ async fn page_of_rejected(scene: &Scene) -> Result<(), Failure> {
     let talk = Talk::hold(scene, (&host, &alice, &mallory), Some(&eve)).await?;
     let (older, history) = match talk.history().await {
         Err(Failure::NotSeen { .. }) => {
-            let history = alice.history(&talk.visit.room, 2 * MANY).await?;
+            let history = alice.history(&talk.setup.room, 2 * MANY).await?;
             let text = message!("fail.history-ends", event = talk.old.what);
             (Err(alice.wrong("history.ended_early", text, history.observations.all())), history)
         }
         other => (Ok(()), other?),
     };
     scene.check("older-shown", older.map(|()| history.clone()));
-    let shown = ids_among(&history.value, &talk.between);
+    let shown = wanted_ids_in_order(&history.value, &talk.between);
     let hidden = if shown == json!([]) {
         Ok(history)
     } else {
@@ -66,7 +66,7 @@ async fn page_of_rejected(scene: &Scene) -> Result<(), Failure> {
 
 /// What was said in a room of Mallory's before Alice came.
 struct Talk<'a> {
-    visit: Visit<'a>,
+    setup: PeerSetup<'a>,
     old: Planted,
     /// The ids of what was said after that.
     between: Vec<String>,
@@ -96,17 +96,18 @@ impl<'a> Talk<'a> {
         alice.join(&room).await?;
         alice.sees(join(&room, alice)).await?;
         let (host, alice, mallory) = (host.clone(), alice.clone(), mallory.clone());
-        let visit = Visit { scene, host, alice, room, mallory, copy };
-        visit.sentinel("welcome").await?;
-        Ok(Self { visit, old, between })
+        let setup = PeerSetup { scene, host, alice, room, mallory, copy };
+        setup.send_sentinel("welcome").await?;
+        Ok(Self { setup, old, between })
     }
 
     /// Alice's history of the room, once it holds what was said first.
     async fn history(&self) -> Result<Observed, Failure> {
-        let Visit { alice, room, .. } = &self.visit;
+        let PeerSetup { alice, room, .. } = &self.setup;
         let reached = || async {
             let history = alice.history(room, 2 * MANY).await?;
-            let is_there = ids_among(&history.value, std::slice::from_ref(&self.old.id)) != json!([]);
+            let is_there =
+                wanted_ids_in_order(&history.value, std::slice::from_ref(&self.old.id)) != json!([]);
             Ok(is_there.then_some(history))
         };
         alice.eventually(&self.old.what, &[&room.id, &self.old.id], reached).await

@@ -3,7 +3,7 @@
 use samklang_matrix::Rule;
 use samklang_runner::peer::draft_message;
 
-use crate::{prelude::*, visit::let_in};
+use crate::{peer_setup::peer_joins, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -92,13 +92,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Sends what is wrong and judges it after an honest message.
-async fn judge_ignored(visit: &Visit<'_>, lies: &[(&str, Planted)]) -> Result<(), Failure> {
+async fn judge_ignored(setup: &PeerSetup<'_>, lies: &[(&str, Planted)]) -> Result<(), Failure> {
     for (_, lie) in lies {
-        visit.mallory.offer(&visit.host, &[lie]).await?;
+        setup.mallory.offer(&setup.host, &[lie]).await?;
     }
-    let aftermath = visit.aftermath().await?;
+    let aftermath = setup.observe_after_lie().await?;
     for (check, lie) in lies {
-        visit.scene.check(check, visit.ignored(lie, &aftermath));
+        setup.scene.check(check, setup.check_no_effect(lie, &aftermath));
     }
     Ok(())
 }
@@ -118,26 +118,26 @@ fn selected(room: &samklang_matrix::Room, user: &str) -> Vec<String> {
 ///   join ── profile ──┬── lie, lie, lie …
 ///                     └── sentinel
 async fn wrong_authority(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let setup = mallory_in_public_room(scene).await?;
     let member = |room: &samklang_matrix::Room, user: &str| {
         room.state_event("m.room.member", user).map(|event| event.id().to_owned()).unwrap_or_default()
     };
-    let (copy, user) = (&visit.copy, &visit.copy.user);
-    let joined = visit.mallory.peer().with_room(&copy.room, |room| member(room, user)).unwrap_or_default();
+    let (copy, user) = (&setup.copy, &setup.copy.user);
+    let joined = setup.mallory.peer().with_room(&copy.room, |room| member(room, user)).unwrap_or_default();
     let profile = copy.plant("new profile", |room, user| {
         let content = json!({"membership": "join", "displayname": "Mallory"});
         room.draft("m.room.member", user).state_key(user).content(content)
     })?;
-    visit.mallory.transmit(&visit.host, &[&profile]).await?;
-    let elsewhere = visit.alice.create_room(Public).await?;
-    let elsewhere = let_in(&visit.alice, &visit.host, &elsewhere, &visit.mallory, "mallory").await?;
+    setup.mallory.transmit(&setup.host, &[&profile]).await?;
+    let elsewhere = setup.alice.create_room(Public).await?;
+    let elsewhere = peer_joins(&setup.alice, &setup.host, &elsewhere, &setup.mallory, "mallory").await?;
     let foreign =
-        visit.mallory.peer().with_room(&elsewhere.room, |room| member(room, user)).unwrap_or_default();
+        setup.mallory.peer().with_room(&elsewhere.room, |room| member(room, user)).unwrap_or_default();
 
     let levels = copy.defy("powerless levels", Rule::EventLevel, |room, user| {
         room.draft("m.room.power_levels", user).state_key("").content(json!({"users": {}}))
     })?;
-    visit.mallory.offer(&visit.host, &[&levels]).await?;
+    setup.mallory.offer(&setup.host, &[&levels]).await?;
     copy.keep(&levels)?;
 
     let lies = [
@@ -181,48 +181,48 @@ async fn wrong_authority(scene: &Scene) -> Result<(), Failure> {
             )?,
         ),
     ];
-    judge_ignored(&visit, &lies).await
+    judge_ignored(&setup, &lies).await
 }
 
 async fn create_not_cited(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let lie = visit.copy.defy("without the create event", Rule::AuthNoCreate, |room, user| {
+    let setup = mallory_in_public_room(scene).await?;
+    let lie = setup.copy.defy("without the create event", Rule::AuthNoCreate, |room, user| {
         let create = room.state_event("m.room.create", "").map(|event| event.id().to_owned());
         let cited = selected(room, user).into_iter().filter(|id| Some(id) != create.as_ref());
         draft_message(room, user, "no create").citing(cited.collect::<Vec<_>>())
     })?;
-    judge_ignored(&visit, &[("ignored", lie)]).await
+    judge_ignored(&setup, &[("ignored", lie)]).await
 }
 
 async fn create_cited(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let lie = visit.copy.defy("with the create event", Rule::AuthNotSelected, |room, user| {
+    let setup = mallory_in_public_room(scene).await?;
+    let lie = setup.copy.defy("with the create event", Rule::AuthNotSelected, |room, user| {
         let create = room.state_event("m.room.create", "").map(|event| event.id().to_owned());
         draft_message(room, user, "create").citing(selected(room, user).into_iter().chain(create))
     })?;
-    judge_ignored(&visit, &[("ignored", lie)]).await
+    judge_ignored(&setup, &[("ignored", lie)]).await
 }
 
 /// A powerless topic, and an honest message that follows it.
 ///
 ///   join ── topic (rejected) ── message (accepted; the state before it has no topic)
 async fn after_a_rejected_one(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let topic = visit.copy.defy("powerless topic", Rule::EventLevel, |room, user| {
+    let setup = mallory_in_public_room(scene).await?;
+    let topic = setup.copy.defy("powerless topic", Rule::EventLevel, |room, user| {
         room.draft("m.room.topic", user).state_key("").content(json!({"topic": "mine"}))
     })?;
-    visit.mallory.offer(&visit.host, &[&topic]).await?;
-    visit.copy.keep(&topic)?;
-    let child = visit.copy.plant("after the topic", |room, user| {
+    setup.mallory.offer(&setup.host, &[&topic]).await?;
+    setup.copy.keep(&topic)?;
+    let child = setup.copy.plant("after the topic", |room, user| {
         draft_message(room, user, "after the topic").after([&topic.id])
     })?;
-    visit.mallory.transmit(&visit.host, &[&child]).await?;
-    visit.alice.sees(&child).await?;
+    setup.mallory.transmit(&setup.host, &[&child]).await?;
+    setup.alice.sees(&child).await?;
 
-    let state = visit.state_before(&child.id).await?;
-    scene.check("state-after", visit.not_in(&topic, &state));
-    let aftermath = visit.aftermath().await?;
-    scene.check("rejected", visit.ignored(&topic, &aftermath));
+    let state = setup.state_before(&child.id).await?;
+    scene.check("state-after", setup.check_not_in_state(&topic, &state));
+    let aftermath = setup.observe_after_lie().await?;
+    scene.check("rejected", setup.check_no_effect(&topic, &aftermath));
     Ok(())
 }
 
@@ -231,24 +231,24 @@ async fn after_a_rejected_one(scene: &Scene) -> Result<(), Failure> {
 ///   join ── first ── second ── third
 ///            (kept back)       (sent)
 async fn gap_filled(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let events = [visit.copy.message("first")?, visit.copy.message("second")?, visit.copy.message("third")?];
+    let setup = mallory_in_public_room(scene).await?;
+    let events = [setup.copy.message("first")?, setup.copy.message("second")?, setup.copy.message("third")?];
     let [_, _, last] = &events;
-    visit.mallory.transmit(&visit.host, &[last]).await?;
-    visit.alice.sees(last).await?;
+    setup.mallory.transmit(&setup.host, &[last]).await?;
+    setup.alice.sees(last).await?;
     let wanted = events.map(|event| event.id);
     let about: Vec<_> = wanted.iter().map(String::as_str).collect();
     let complete = || async {
-        let history = visit.alice.history(&visit.room, 50).await?;
-        let kept = history.map(|events| ids_among(&events, &wanted));
+        let history = setup.alice.history(&setup.room, 50).await?;
+        let kept = history.map(|events| wanted_ids_in_order(&events, &wanted));
         Ok((kept.value.as_array().map(Vec::len) >= Some(wanted.len())).then_some(kept))
     };
-    let kept = visit.alice.eventually("all messages in the room's history", &about, complete).await?;
+    let kept = setup.alice.eventually("all messages in the room's history", &about, complete).await?;
     let outcome = if kept.value == json!(wanted) {
         Ok(kept)
     } else {
-        let text = message!("fail.order", user = visit.alice.name(), what = kept.value);
-        Err(visit
+        let text = message!("fail.order", user = setup.alice.name(), what = kept.value);
+        Err(setup
             .alice
             .wrong("delivery.order", text, kept.observations.all())
             .showing(json!(wanted), kept.value))

@@ -55,28 +55,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ///   join ──┬── lie, lie, lie …   (each right after the join)
 ///          └── sentinel
 async fn forged_signatures(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let stranger = stranger_key()?;
+    let setup = mallory_in_public_room(scene).await?;
+    let stranger = unpublished_key()?;
     let lies = [
-        ("stranger-key", visit.forge_with("signed by a stranger", Tamper::Key(&stranger))?),
-        ("unsigned", visit.forge_with("without a signature", Tamper::Unsigned)?),
-        ("unknown-key", visit.forge_with("under an unknown key", Tamper::KeyId("ed25519:never".into()))?),
-        ("altered", visit.forge_with("altered", Tamper::after_signing(|pdu| pdu["depth"] = json!(77)))?),
-        ("other-server", visit.in_the_name_of_alice()?),
+        ("stranger-key", setup.forge_with("signed by a stranger", Tamper::Key(&stranger))?),
+        ("unsigned", setup.forge_with("without a signature", Tamper::Unsigned)?),
+        ("unknown-key", setup.forge_with("under an unknown key", Tamper::KeyId("ed25519:never".into()))?),
+        ("altered", setup.forge_with("altered", Tamper::after_signing(|pdu| pdu["depth"] = json!(77)))?),
+        ("other-server", setup.forged_in_alices_name()?),
     ];
     for (_, lie) in &lies {
-        visit.mallory.offer(&visit.host, &[lie]).await?;
+        setup.mallory.offer(&setup.host, &[lie]).await?;
     }
-    let after = visit.sentinel("and this is true").await?;
+    let after = setup.send_sentinel("and this is true").await?;
     for (check, lie) in &lies {
-        scene.check(check, visit.dropped(lie, &after).await);
+        scene.check(check, setup.check_dropped(lie, &after).await);
     }
     Ok(())
 }
 
 /// Content and hash do not fit each other, while the signature fits what is left after redaction.
 async fn changed_content(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let setup = mallory_in_public_room(scene).await?;
     let lies = [
         ("content", "changed", Tamper::before_signing(|pdu| pdu["content"]["body"] = json!("otherwise"))),
         (
@@ -85,13 +85,13 @@ async fn changed_content(scene: &Scene) -> Result<(), Failure> {
             Tamper::before_signing(|pdu| pdu["hashes"]["sha256"] = json!(OF_NOTHING)),
         ),
     ];
-    let lies = lies.map(|(check, what, tamper)| (check, visit.forge_with(what, tamper)));
+    let lies = lies.map(|(check, what, tamper)| (check, setup.forge_with(what, tamper)));
     for (check, lie) in lies {
         let lie = lie?;
-        visit.mallory.offer(&visit.host, &[&lie]).await?;
-        scene.check(check, visit.redacted(&lie).await);
+        setup.mallory.offer(&setup.host, &[&lie]).await?;
+        scene.check(check, setup.check_redacted(&lie).await);
     }
-    visit.sentinel("and this is true").await?;
+    setup.send_sentinel("and this is true").await?;
     Ok(())
 }
 

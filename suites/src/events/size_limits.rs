@@ -5,7 +5,7 @@ use samklang_matrix::{BreachReason, Draft, Room as Copy, canonical_size};
 use samklang_runner::peer::draft_message;
 
 use super::malformed::{GOES_ON, has_breach, judge_kept_out};
-use crate::{prelude::*, visit::visit_to};
+use crate::{peer_setup::mallory_in_room, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -86,7 +86,7 @@ fn filled(start: &str, size: usize, wide: bool) -> String {
     format!("{start}{filling}")
 }
 
-impl Visit<'_> {
+impl PeerSetup<'_> {
     /// An honest event stands beside others; Alice is shown it.
     async fn taken(
         &self,
@@ -113,15 +113,15 @@ impl Visit<'_> {
 }
 
 async fn too_large(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let setup = mallory_in_public_room(scene).await?;
     // All bodies begin with the same number of bytes, so that one measure does for all.
     let [largest, one_more, fewer] = ["large: 65536", "large: 65537", "large: wider"];
-    let probe = visit.copy.aside(largest, |room, user| draft_message(room, user, largest))?;
+    let probe = setup.copy.aside(largest, |room, user| draft_message(room, user, largest))?;
     let rest = EVENT.saturating_sub(canonical_size(probe.json()).unwrap_or_default());
     let body = |start: &str, more: usize, wide| filled(start, start.len() + rest + more, wide);
 
     let exact = body(largest, 0, false);
-    let exact = visit.copy.aside(largest, |room, user| draft_message(room, user, &exact))?;
+    let exact = setup.copy.aside(largest, |room, user| draft_message(room, user, &exact))?;
     let size = canonical_size(exact.json());
     if size != Some(EVENT) {
         let (what, outcome) = (largest, format!("{size:?}"));
@@ -134,34 +134,34 @@ async fn too_large(scene: &Scene) -> Result<(), Failure> {
     let bad =
         [("one-more", one_more, false), ("fewer-characters", fewer, true)].map(|(check, what, wide)| {
             let body = body(what, 1, wide);
-            let event = visit
+            let event = setup
                 .over(what, "", BreachReason::EventTooLarge, |room, user| draft_message(room, user, &body));
             Ok::<_, Failure>((check, event?))
         });
     let bad: Vec<_> = bad.into_iter().collect::<Result<_, _>>()?;
     let shown = async {
-        visit.mallory.transmit(&visit.host, &[&exact]).await?;
-        visit.sentinel("after the largest").await?;
+        setup.mallory.transmit(&setup.host, &[&exact]).await?;
+        setup.send_sentinel("after the largest").await?;
         // What the server does not hold by now it will not show.
-        match visit.mallory.held(&visit.host, &exact).await? {
+        match setup.mallory.held(&setup.host, &exact).await? {
             (Held::Nothing, seen) => {
-                Err(visit.kept("pdu.largest_refused", &exact, "the whole event", Held::Nothing, seen))
+                Err(setup.wrongly_held("pdu.largest_refused", &exact, "the whole event", Held::Nothing, seen))
             }
-            _ => visit.alice.sees(&exact).await,
+            _ => setup.alice.sees(&exact).await,
         }
     };
     scene.check("largest", shown.await);
-    judge_kept_out(&visit, &bad).await
+    judge_kept_out(&setup, &bad).await
 }
 
 /// Everybody may set state in this room, so that nothing but the length is wrong.
 async fn too_long(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit_to(scene, Public.power_levels(json!({"state_default": 0}))).await?;
+    let setup = mallory_in_room(scene, Public.power_levels(json!({"state_default": 0}))).await?;
     let longest = async |what: &str, make: Make, text: String| {
-        visit.taken(what, |room, user| make(room, user, &text, what)).await
+        setup.taken(what, |room, user| make(room, user, &text, what)).await
     };
     let over = |what: &str, field: &str, make: Make, text: String| {
-        visit.over(what, field, BreachReason::FieldTooLong, |room, user| make(room, user, &text, what))
+        setup.over(what, field, BreachReason::FieldTooLong, |room, user| make(room, user, &text, what))
     };
     let mut bad = Vec::new();
     for (field, make, checks) in FIELDS {
@@ -169,26 +169,26 @@ async fn too_long(scene: &Scene) -> Result<(), Failure> {
         let both = async {
             let one = longest(&format!("longest {field}"), make, filled("x.", FIELD, false)).await?;
             let other = longest(&format!("longest wide {field}"), make, filled("x.", FIELD, true)).await?;
-            Ok(by_both(one, other))
+            Ok(merge_observations(one, other))
         };
         scene.check(longest_check, both.await);
         bad.push((narrow, over(&format!("too long {field}"), field, make, filled("x.", FIELD + 1, false))?));
         bad.push((wide, over(&format!("too wide {field}"), field, make, filled("x.", FIELD + 1, true))?));
     }
     let user_of = |size: usize| {
-        let server = format!(":{}", visit.mallory.name());
+        let server = format!(":{}", setup.mallory.name());
         filled("@", size - server.len(), false) + &server
     };
     let (longest_user, longer_user) = (user_of(FIELD), user_of(FIELD + 1));
-    let joins = visit
+    let joins = setup
         .taken("join of the longest id", |room, _| room.draft_member(&longest_user, &longest_user, "join"));
     scene.check("longest-sender", joins.await);
-    let join = visit.copy.forge("join of a longer id", Tamper::before_hash(|_| {}), |room, _| {
+    let join = setup.copy.forge("join of a longer id", Tamper::before_hash(|_| {}), |room, _| {
         room.draft_member(&longer_user, &longer_user, "join")
     })?;
-    has_breach(&visit, &join, "s", BreachReason::FieldTooLong)?;
+    has_breach(&setup, &join, "s", BreachReason::FieldTooLong)?;
     bad.push(("sender", join));
-    judge_kept_out(&visit, &bad).await
+    judge_kept_out(&setup, &bad).await
 }
 
 /// Makes an event with a text in a field, and in its content what it is.
@@ -212,32 +212,32 @@ const FIELDS: [(&str, Make, [&str; 3]); 2] = [
 /// Twenty-one messages beside each other, and events that follow twenty of them, all, or cite some.
 async fn too_many_references(scene: &Scene) -> Result<(), Failure> {
     const MOST: usize = 20;
-    let visit = visit(scene).await?;
-    let base = visit.copy.message("the one that all follow")?;
+    let setup = mallory_in_public_room(scene).await?;
+    let base = setup.copy.message("the one that all follow")?;
     let beside = |number: usize| {
         let body = format!("beside {number}");
-        visit.copy.plant(&body, |room, user| draft_message(room, user, &body).after([&base.id]))
+        setup.copy.plant(&body, |room, user| draft_message(room, user, &body).after([&base.id]))
     };
     let beside: Vec<_> = (0..=MOST).map(beside).collect::<Result<_, _>>()?;
     let ids: Vec<_> = beside.iter().map(|event| event.id.clone()).collect();
-    visit.mallory.transmit(&visit.host, &[&base]).await?;
-    visit.mallory.transmit(&visit.host, &beside.iter().collect::<Vec<_>>()).await?;
+    setup.mallory.transmit(&setup.host, &[&base]).await?;
+    setup.mallory.transmit(&setup.host, &beside.iter().collect::<Vec<_>>()).await?;
 
     // The copy holds this one, so that what comes later does not follow all of them in its place.
     let what = "after twenty";
-    let most = visit.copy.plant(what, |room, user| draft_message(room, user, what).after(&ids[..MOST]))?;
+    let most = setup.copy.plant(what, |room, user| draft_message(room, user, what).after(&ids[..MOST]))?;
     let shown = async {
-        visit.mallory.transmit(&visit.host, &[&most]).await?;
-        visit.alice.sees(&most).await
+        setup.mallory.transmit(&setup.host, &[&most]).await?;
+        setup.alice.sees(&most).await
     };
     scene.check("most-predecessors", shown.await);
     let what = "after twenty-one";
-    let followers = visit.over(what, "prev_events", BreachReason::TooManyPrevEvents, |room, user| {
+    let followers = setup.over(what, "prev_events", BreachReason::TooManyPrevEvents, |room, user| {
         draft_message(room, user, what).after(&ids)
     })?;
     let what = "citing eleven";
-    let citing = visit.over(what, "auth_events", BreachReason::TooManyAuthEvents, |room, user| {
+    let citing = setup.over(what, "auth_events", BreachReason::TooManyAuthEvents, |room, user| {
         draft_message(room, user, what).after(&ids[..1]).citing(&ids[..11])
     })?;
-    judge_kept_out(&visit, &[("predecessors", followers), ("auth-events", citing)]).await
+    judge_kept_out(&setup, &[("predecessors", followers), ("auth-events", citing)]).await
 }

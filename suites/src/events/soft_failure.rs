@@ -3,7 +3,7 @@
 use samklang_matrix::Rule;
 use samklang_runner::peer::draft_message;
 
-use crate::{prelude::*, visit::let_in};
+use crate::{peer_setup::peer_joins, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.banned-in-the-past",
@@ -34,36 +34,36 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 ///            └── belated            (allowed where it stands, and not by the current state)
 ///                   └── Eve's word  (follows both)
 async fn banned_in_the_past(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let eve = let_in(&visit.alice, &visit.host, &visit.room, &visit.mallory, "eve").await?;
-    visit.alice.sees(state(&visit.room, "m.room.member", &eve.user)).await?;
-    let before = visit.copy.message("before the ban")?;
-    visit.mallory.transmit(&visit.host, &[&before]).await?;
-    visit.alice.sees(&before).await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let eve = peer_joins(&setup.alice, &setup.host, &setup.room, &setup.mallory, "eve").await?;
+    setup.alice.sees(state(&setup.room, "m.room.member", &eve.user)).await?;
+    let before = setup.copy.message("before the ban")?;
+    setup.mallory.transmit(&setup.host, &[&before]).await?;
+    setup.alice.sees(&before).await?;
     let ban = json!({"membership": "ban", "reason": "enough"});
-    let ban = visit.alice.set_state(&visit.room, "m.room.member", &visit.copy.user, ban).await?;
+    let ban = setup.alice.set_state(&setup.room, "m.room.member", &setup.copy.user, ban).await?;
     scene.event_on_wire(&ban).await?;
 
-    let belated = visit.copy.belated("belated", Rule::SenderNotJoined, |room, user| {
+    let belated = setup.copy.belated("belated", Rule::SenderNotJoined, |room, user| {
         draft_message(room, user, "belated").after([&before.id])
     })?;
-    visit.mallory.offer(&visit.host, &[&belated]).await?;
-    let visit = Visit { copy: eve, ..visit };
-    let after = visit.sentinel("from Eve").await?;
+    setup.mallory.offer(&setup.host, &[&belated]).await?;
+    let setup = PeerSetup { copy: eve, ..setup };
+    let after = setup.send_sentinel("from Eve").await?;
 
-    let next = visit.next_event().await?;
-    scene.check("not-followed", visit.not_followed(&belated, &next));
+    let next = setup.send_next_event().await?;
+    scene.check("not-followed", setup.check_not_a_prev_event(&belated, &next));
 
-    visit.copy.keep(&belated)?;
-    let child = visit.copy.plant("after the belated one", |room, user| {
+    setup.copy.keep(&belated)?;
+    let child = setup.copy.plant("after the belated one", |room, user| {
         let ends = room.extremities();
         draft_message(room, user, "after the belated one").after(ends.iter().chain([&belated.id]))
     })?;
-    visit.mallory.transmit(&visit.host, &[&child]).await?;
-    let followed = visit.alice.sees(&child).await;
+    setup.mallory.transmit(&setup.host, &[&child]).await?;
+    let followed = setup.alice.sees(&child).await;
     // Whoever shows what follows the belated one is done with it; Eve's word alone may have overtaken it.
     let last = followed.as_ref().unwrap_or(&after.sighting);
-    scene.check("not-shown", visit.alice.never_saw(&belated, last));
+    scene.check("not-shown", setup.alice.never_saw(&belated, last));
     scene.check("followed-by-another", followed);
     Ok(())
 }

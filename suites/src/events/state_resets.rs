@@ -14,8 +14,8 @@ use samklang_matrix::Room as Copy;
 use samklang_runner::peer::draft_message;
 
 use crate::{
+    peer_setup::{PeerSetup, invite_if_required, mallory_in_room},
     prelude::*,
-    visit::{Visit, visit_to, welcome},
 };
 
 const JOIN_RULES: &str = "m.room.join_rules";
@@ -102,7 +102,7 @@ async fn no_state_reset(scene: &Scene) -> Result<(), Failure> {
     let (rules, levels) = (join_rules(scene).await?, power_levels(scene).await?);
     scene.check("join-rules", rules.newer_stays("the join rules"));
     scene.check("power-levels", levels.newer_stays("the power levels"));
-    let marks = rules.branch_counts().and_then(|one| Ok(by_both(one, levels.branch_counts()?)));
+    let marks = rules.branch_counts().and_then(|one| Ok(merge_observations(one, levels.branch_counts()?)));
     scene.check("branch-counts", marks);
     Ok(())
 }
@@ -119,19 +119,19 @@ async fn state_reset(scene: &Scene) -> Result<(), Failure> {
 ///   Alice joins ── public ── Mallory, Bob join ── invite ── Alice leaves ──┬── next
 ///                                          (gone) ── edge, public ── mark ── word ─┘
 async fn join_rules(scene: &Scene) -> Result<Outcome, Failure> {
-    let visit = visit_to(scene, Public.power_levels(json!({"state_default": 0}))).await?;
-    let bob = visit.host.register("bob").await?;
-    bob.join(&visit.room).await?;
-    bob.sees(join(&visit.room, &bob)).await?;
-    let older = in_force(&visit.copy, JOIN_RULES)?;
+    let setup = mallory_in_room(scene, Public.power_levels(json!({"state_default": 0}))).await?;
+    let bob = setup.host.register("bob").await?;
+    bob.join(&setup.room).await?;
+    bob.sees(join(&setup.room, &bob)).await?;
+    let older = in_force(&setup.copy, JOIN_RULES)?;
     let closed = json!({"join_rule": "invite"});
-    let newer = visit.alice.set_state(&visit.room, JOIN_RULES, "", closed).await?;
-    visit.alice.leave(&visit.room).await?;
-    bob.sees(leave(&visit.room, &visit.alice)).await?;
-    let last = bob.send(&visit.room, "Alice is gone").await?;
+    let newer = setup.alice.set_state(&setup.room, JOIN_RULES, "", closed).await?;
+    setup.alice.leave(&setup.room).await?;
+    bob.sees(leave(&setup.room, &setup.alice)).await?;
+    let last = bob.send(&setup.room, "Alice is gone").await?;
     scene.event_on_wire(&last).await?;
     // Only Bob is left to see anything.
-    merge(&Visit { alice: bob, ..visit }, JOIN_RULES, &older, &newer.id).await
+    merge(&PeerSetup { alice: bob, ..setup }, JOIN_RULES, &older, &newer.id).await
 }
 
 /// Problem B. Carol's levels give Dave no power; her next ones do, and by these Dave makes the newest. Version 2 holds the
@@ -145,7 +145,7 @@ async fn power_levels(scene: &Scene) -> Result<Outcome, Failure> {
     let dave = host.register("dave").await?;
     let mallory = scene.peer("mallory").await?;
     let room = carol.create_room(Public).await?;
-    welcome(&carol, &host, &room, &mallory.user("mallory")).await?;
+    invite_if_required(&carol, &host, &room, &mallory.user("mallory")).await?;
     dave.join(&room).await?;
     carol.sees(join(&room, &dave)).await?;
     let levels = |others: &[(&str, i64)]| {
@@ -166,7 +166,7 @@ async fn power_levels(scene: &Scene) -> Result<Outcome, Failure> {
     let newer = dave.set_state(&room, LEVELS, "", levels(&[(dave.id(), 50), (&user, 25)])).await?;
     let copy = mallory.join(&host, &room, "mallory").await?;
     carol.sees(state(&room, "m.room.member", &copy.user)).await?;
-    merge(&Visit { scene, host, alice: carol, room, mallory, copy }, LEVELS, &older.id, &newer.id).await
+    merge(&PeerSetup { scene, host, alice: carol, room, mallory, copy }, LEVELS, &older.id, &newer.id).await
 }
 
 /// The id of the state event of this type, as the copy has it.
@@ -177,33 +177,33 @@ fn in_force(copy: &RoomCopy, kind: &str) -> Result<String, Failure> {
 }
 
 /// Brings the branch in which the older event is in force, and asks for the state before the server's next event.
-async fn merge(visit: &Visit<'_>, kind: &str, older: &str, newer: &str) -> Result<Outcome, Failure> {
+async fn merge(setup: &PeerSetup<'_>, kind: &str, older: &str, newer: &str) -> Result<Outcome, Failure> {
     let place = (kind.to_owned(), String::new());
-    let edge = visit.copy.beyond_a_gap(EDGE, |state| {
+    let edge = setup.copy.beyond_a_gap(EDGE, |state| {
         state.insert(place, older.to_owned());
     })?;
     // Where the missing events end, the state has to be asked for.
-    visit.mallory.peer().lie("/get_missing_events/", |mut answer| {
+    setup.mallory.peer().lie("/get_missing_events/", |mut answer| {
         if let Some(events) = answer["events"].as_array_mut() {
             events.retain(|event| event["content"]["body"] != EDGE);
         }
         answer
     });
-    let mark = visit.copy.plant("mark", |room, user| {
+    let mark = setup.copy.plant("mark", |room, user| {
         room.draft(MARK, user).state_key("").content(json!({"mark": kind})).after([&edge.id])
     })?;
-    let word = visit.copy.plant("beyond the gap", |room, user| {
+    let word = setup.copy.plant("beyond the gap", |room, user| {
         draft_message(room, user, "beyond the gap").after([&mark.id])
     })?;
-    visit.mallory.transmit(&visit.host, &[&word]).await?;
+    setup.mallory.transmit(&setup.host, &[&word]).await?;
     // Where it is only put on record what becomes of state, so is a gap that is not crossed.
-    visit.alice.sees(&word).await.map_err(|failure| match failure {
-        Failure::NotSeen { who, what, .. } if visit.scene.version_is_from(12) => {
+    setup.alice.sees(&word).await.map_err(|failure| match failure {
+        Failure::NotSeen { who, what, .. } if setup.scene.version_is_from(12) => {
             Failure::Inconclusive(message!("judging.gap-not-crossed", user = who.name, what = what))
         }
         other => other,
     })?;
-    let state = visit.state_before_next().await?.1;
+    let state = setup.next_event_and_state().await?.1;
     let holds = |id: &str| state.value["pdu_ids"].as_array().is_some_and(|ids| ids.contains(&json!(id)));
     let which = match (holds(older), holds(newer)) {
         (_, true) => "newer",
@@ -212,5 +212,5 @@ async fn merge(visit: &Visit<'_>, kind: &str, older: &str, newer: &str) -> Resul
     };
     let mark = holds(&mark.id);
     let observed = state.map(|_| json!({"in force": which, "mark": mark}));
-    Ok(Outcome { observed, witness: visit.alice.clone() })
+    Ok(Outcome { observed, witness: setup.alice.clone() })
 }

@@ -22,25 +22,25 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 /// Three rooms of Alice's, and Mallory's server in all of them: one denies it in capitals, one allows it and Alice's own
 /// in capitals and nobody else, one has no ACL.
 async fn letter_case(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let (alice, mallory) = (&visit.alice, &visit.mallory);
+    let setup = mallory_in_public_room(scene).await?;
+    let (alice, mallory) = (&setup.alice, &setup.mallory);
     let capitals = |server: &str| host_name(server).to_ascii_uppercase();
     let name = host_name(mallory.name());
     if capitals(name) == name {
         return Err(Failure::NotApplicable(message!("judging.no-letters", name = name)));
     }
-    let (allowing, in_allowing) = open_room(&visit).await?;
-    let (_, in_free) = open_room(&visit).await?;
-    let bystanders = bystanders(&visit).await?;
-    set_acl(alice, &visit.room, json!(["*"]), json!([capitals(name)])).await?;
-    let admitted = json!([capitals(name), capitals(visit.host.name())]);
+    let (allowing, in_allowing) = open_room(&setup).await?;
+    let (_, in_free) = open_room(&setup).await?;
+    let bystanders = bystanders(&setup).await?;
+    set_acl(alice, &setup.room, json!(["*"]), json!([capitals(name)])).await?;
+    let admitted = json!([capitals(name), capitals(setup.host.name())]);
     set_acl(alice, &allowing, admitted, json!([])).await?;
 
     let [denied, allowed, free] =
-        [visit.copy.message("denied")?, in_allowing.message("allowed")?, in_free.message("free")?];
-    mallory.transmit(&visit.host, &[&denied, &allowed, &free]).await?;
+        [setup.copy.message("denied")?, in_allowing.message("allowed")?, in_free.message("free")?];
+    mallory.transmit(&setup.host, &[&denied, &allowed, &free]).await?;
     alice.sees(&free).await?;
-    let after = later(&visit, &bystanders).await?;
+    let after = later(&setup, &bystanders).await?;
     scene.check("denied", alice.never_saw(&denied, &after));
     scene.check("allowed", alice.sees(&allowed).await);
     Ok(())

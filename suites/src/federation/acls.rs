@@ -9,10 +9,10 @@ use samklang_reference::send_target;
 use samklang_runner::peer::Transaction;
 
 use crate::{
-    peer_answers::{granted, refused_with},
+    peer_answers::{check_refused_with, check_success},
+    peer_setup::{PeerSetup, invite_if_required, peer_joins},
     prelude::*,
     signals::edu::{read, types},
-    visit::{Visit, let_in, welcome},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -71,10 +71,10 @@ async fn deny(alice: &User, room: &Room, name: &str) -> Result<Sent, Failure> {
 }
 
 /// A room that stays open, with Mallory in it; the visit is to the one that will be closed.
-pub(super) async fn open_room(visit: &Visit<'_>) -> Result<(Room, RoomCopy), Failure> {
-    let open = visit.alice.create_room(Public).await?;
-    let copy = let_in(&visit.alice, &visit.host, &open, &visit.mallory, "mallory").await?;
-    visit.alice.sees(state(&open, "m.room.member", &copy.user)).await?;
+pub(super) async fn open_room(setup: &PeerSetup<'_>) -> Result<(Room, RoomCopy), Failure> {
+    let open = setup.alice.create_room(Public).await?;
+    let copy = peer_joins(&setup.alice, &setup.host, &open, &setup.mallory, "mallory").await?;
+    setup.alice.sees(state(&open, "m.room.member", &copy.user)).await?;
     Ok((open, copy))
 }
 
@@ -87,77 +87,77 @@ pub(super) struct Bystanders {
 }
 
 /// Carol and Trent come into the room that will be closed.
-pub(super) async fn bystanders(visit: &Visit<'_>) -> Result<Bystanders, Failure> {
-    let carol = visit.host.register("carol").await?;
-    carol.join(&visit.room).await?;
-    visit.alice.sees(join(&visit.room, &carol)).await?;
-    let share_a_name = host_name(visit.mallory.name()) == host_name(visit.host.name());
-    let trent = if share_a_name { None } else { Some(visit.another("trent").await?) };
+pub(super) async fn bystanders(setup: &PeerSetup<'_>) -> Result<Bystanders, Failure> {
+    let carol = setup.host.register("carol").await?;
+    carol.join(&setup.room).await?;
+    setup.alice.sees(join(&setup.room, &carol)).await?;
+    let share_a_name = host_name(setup.mallory.name()) == host_name(setup.host.name());
+    let trent = if share_a_name { None } else { Some(setup.another_peer_joins("trent").await?) };
     Ok(Bystanders { carol, trent })
 }
 
 /// Sets both ACLs.
-async fn close(visit: &Visit<'_>, open: &Room) -> Result<Bystanders, Failure> {
-    let bystanders = bystanders(visit).await?;
-    deny(&visit.alice, open, "elsewhere.example.org").await?;
-    deny(&visit.alice, &visit.room, host_name(visit.mallory.name())).await?;
+async fn close(setup: &PeerSetup<'_>, open: &Room) -> Result<Bystanders, Failure> {
+    let bystanders = bystanders(setup).await?;
+    deny(&setup.alice, open, "elsewhere.example.org").await?;
+    deny(&setup.alice, &setup.room, host_name(setup.mallory.name())).await?;
     Ok(bystanders)
 }
 
 /// What Alice is shown of the closed room, once she has seen in the open one what came with or after the lie. Trent's word
 /// comes the way that the lie came: a server may still be busy with what others sent it when it shows Carol's.
-pub(super) async fn later(visit: &Visit<'_>, bystanders: &Bystanders) -> Result<Sighting, Failure> {
-    let said = bystanders.carol.send(&visit.room, "only we are here").await?;
-    let seen = visit.alice.sees(&said).await?;
+pub(super) async fn later(setup: &PeerSetup<'_>, bystanders: &Bystanders) -> Result<Sighting, Failure> {
+    let said = bystanders.carol.send(&setup.room, "only we are here").await?;
+    let seen = setup.alice.sees(&said).await?;
     let Some(trent) = &bystanders.trent else { return Ok(seen) };
     let said = trent.message("and so am I")?;
-    trent.peer.transmit(&visit.host, &[&said]).await?;
-    visit.alice.sees(&said).await
+    trent.peer.transmit(&setup.host, &[&said]).await?;
+    setup.alice.sees(&said).await
 }
 
 async fn denied_server(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let (alice, host, mallory) = (&visit.alice, &visit.host, &visit.mallory);
-    let (open, open_copy) = open_room(&visit).await?;
-    let last = [alice.send(&visit.room, "last words").await?, alice.send(&open, "first words").await?];
+    let setup = mallory_in_public_room(scene).await?;
+    let (alice, host, mallory) = (&setup.alice, &setup.host, &setup.mallory);
+    let (open, open_copy) = open_room(&setup).await?;
+    let last = [alice.send(&setup.room, "last words").await?, alice.send(&open, "first words").await?];
     let [eve, frida] = ["eve", "frida"].map(|name| mallory.user(name));
     let mut joins = Vec::new();
-    for room in [&visit.room, &open] {
+    for room in [&setup.room, &open] {
         for user in [&eve, &frida] {
-            welcome(alice, host, room, user).await?;
+            invite_if_required(alice, host, room, user).await?;
         }
-        joins.push(join_of(&visit, room, &frida).await?);
+        joins.push(join_of(&setup, room, &frida).await?);
     }
-    let bystanders = close(&visit, &open).await?;
+    let bystanders = close(&setup, &open).await?;
 
-    let (denied, neighbour) = (visit.copy.message("denied")?, open_copy.message("neighbour")?);
+    let (denied, neighbour) = (setup.copy.message("denied")?, open_copy.message("neighbour")?);
     let reply = mallory.transmit(host, &[&denied, &neighbour]).await?;
     alice.sees(&neighbour).await?;
-    let unseen = alice.never_saw(&denied, &later(&visit, &bystanders).await?);
+    let unseen = alice.never_saw(&denied, &later(&setup, &bystanders).await?);
     scene.check("event", ignored(alice, &denied, &reply, unseen));
 
     for way in ["make-join", "make-leave", "state", "state-ids", "backfill", "event-auth", "missing-events"] {
-        let user = if way == "make-leave" { &visit.copy.user } else { &eve };
-        let (method, target, body) = question(way, &visit.room, &last[0], user);
+        let user = if way == "make-leave" { &setup.copy.user } else { &eve };
+        let (method, target, body) = question(way, &setup.room, &last[0], user);
         let refused = mallory.ask(host, method, &target, body.as_ref()).await?;
         let (method, target, body) = question(way, &open, &last[1], user);
-        granted(alice, way, &mallory.ask(host, method, &target, body.as_ref()).await?)?;
-        scene.check(way, refused_with(alice, way, &refused, (403, "M_FORBIDDEN")));
+        check_success(alice, way, &mallory.ask(host, method, &target, body.as_ref()).await?)?;
+        scene.check(way, check_refused_with(alice, way, &refused, (403, "M_FORBIDDEN")));
     }
     let mut replies = Vec::new();
     for (target, event) in &joins {
         replies.push(mallory.ask(host, "PUT", target, Some(event)).await?);
     }
-    granted(alice, "send_join", &replies[1])?;
-    scene.check("send-join", refused_with(alice, "send_join", &replies[0], (403, "M_FORBIDDEN")));
+    check_success(alice, "send_join", &replies[1])?;
+    scene.check("send-join", check_refused_with(alice, "send_join", &replies[0], (403, "M_FORBIDDEN")));
     Ok(())
 }
 
 /// A finished join of `user`, and where it goes.
-async fn join_of(visit: &Visit<'_>, room: &Room, user: &str) -> Result<(String, Value), Failure> {
-    let (host, peer) = (&visit.host, visit.mallory.peer());
+async fn join_of(setup: &PeerSetup<'_>, room: &Room, user: &str) -> Result<(String, Value), Failure> {
+    let (host, peer) = (&setup.host, setup.mallory.peer());
     let template = peer.template_for("join", host.name(), &room.id, user).await;
-    let (version, template) = template.map_err(|obstacle| visit.mallory.failure(host, "make", obstacle))?;
+    let (version, template) = template.map_err(|obstacle| setup.mallory.failure(host, "make", obstacle))?;
     let event = peer.finished(&template, &version);
     let id = Event::read(&event, &version).map(|event| event.id().to_owned()).unwrap_or_default();
     Ok((send_target("join", &room.id, &id), event))
@@ -173,7 +173,7 @@ fn ignored(
     let unseen = unseen?;
     let result = &reply.body["pdus"][&denied.id];
     if result.is_null() || result["error"].is_string() {
-        return Ok(by_both(unseen, reply.clone()));
+        return Ok(merge_observations(unseen, reply.clone()));
     }
     let text = message!("fail.not-refused", what = denied.what);
     let failure = alice.wrong("acl.no_error", text, std::slice::from_ref(&reply.observation));
@@ -199,31 +199,31 @@ fn question(way: &str, room: &Room, at: &Sent, user: &str) -> (&'static str, Str
 }
 
 async fn denied_signals(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let (open, _) = open_room(&visit).await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let (open, _) = open_room(&setup).await?;
     let words =
-        [visit.alice.send(&visit.room, "to be read").await?, visit.alice.send(&open, "as well").await?];
+        [setup.alice.send(&setup.room, "to be read").await?, setup.alice.send(&open, "as well").await?];
     for sent in &words {
         scene.event_on_wire(sent).await?;
     }
-    let bystanders = close(&visit, &open).await?;
-    let user = visit.copy.user.as_str();
-    let typing = visit.tell(&visit.mallory, types(&visit.room, user)).await?;
-    let twin = visit.tell(&visit.mallory, types(&open, user)).await?;
-    visit.alice.sees(twin).await?;
-    scene.check("typing", visit.alice.never_saw(typing, &later(&visit, &bystanders).await?));
+    let bystanders = close(&setup, &open).await?;
+    let user = setup.copy.user.as_str();
+    let typing = setup.tell(&setup.mallory, types(&setup.room, user)).await?;
+    let twin = setup.tell(&setup.mallory, types(&open, user)).await?;
+    setup.alice.sees(twin).await?;
+    scene.check("typing", setup.alice.never_saw(typing, &later(&setup, &bystanders).await?));
 
     // Both receipts come in one signal.
-    let (closed, open) = (read(&visit.room, user, &words[0]), read(&open, user, &words[1]));
+    let (closed, open) = (read(&setup.room, user, &words[0]), read(&open, user, &words[1]));
     let mut edu = open.edu.clone();
     for (room, receipts) in closed.edu["content"].as_object().into_iter().flatten() {
         edu["content"][room] = receipts.clone();
     }
     let transaction = Transaction { signals: &[edu], ..Transaction::default() };
-    let exchange = visit.mallory.deliver(&visit.host, &transaction).await?.observation.exchange;
+    let exchange = setup.mallory.deliver(&setup.host, &transaction).await?.observation.exchange;
     let tick = scene.ledger().tick();
-    visit.alice.sees(open.shown.taken_in(exchange, tick)).await?;
+    setup.alice.sees(open.shown.taken_in(exchange, tick)).await?;
     let closed = closed.shown.taken_in(exchange, tick);
-    scene.check("receipts", visit.alice.never_saw(closed, &later(&visit, &bystanders).await?));
+    scene.check("receipts", setup.alice.never_saw(closed, &later(&setup, &bystanders).await?));
     Ok(())
 }

@@ -135,7 +135,7 @@ async fn fetched(scene: &Scene, alice: &User, bob: &User, lost: &[String]) -> Re
         Ok(exchange) => {
             let [gave, asked] =
                 [alice, bob].map(|user| Observation { by: user.role(), exchange: exchange.id });
-            Ok(by_both(gave, asked))
+            Ok(merge_observations(gave, asked))
         }
         Err(Failure::Inconclusive(_)) => {
             Err(bob.wrong("delivery.gap_not_filled", message!("fail.gap-not-filled", user = bob.name()), &[]))
@@ -153,10 +153,10 @@ async fn same_messages(alice: &User, bob: &User, room: &Room, ids: &[String]) ->
         Ok((kept.value.as_array().map(Vec::len) >= Some(ids.len())).then_some(kept))
     };
     let of_bob = bob.eventually("all messages in the room's history", &about, complete).await?;
-    Ok(both(kept(alice, room, ids).await?, of_bob))
+    Ok(host_and_guest(kept(alice, room, ids).await?, of_bob))
 }
 
 /// Those of the messages `ids` that `user`'s server keeps, in its order.
 async fn kept(user: &User, room: &Room, ids: &[String]) -> Result<Observed, Failure> {
-    Ok(user.history(room, 200).await?.map(|events| ids_among(&events, ids)))
+    Ok(user.history(room, 200).await?.map(|events| wanted_ids_in_order(&events, ids)))
 }

@@ -14,7 +14,7 @@ use super::{
     answered_about,
     poisoned_joins::{Joiner, failed},
 };
-use crate::{prelude::*, visit::away_at};
+use crate::{peer_setup::alice_in_mallorys_room, prelude::*};
 
 /// What all of them have in common: one check, that the join fails.
 const ILL_FOUNDED: Scenario = Scenario {
@@ -80,13 +80,13 @@ async fn ill_founded(
     create.flatten().iter().for_each(|id| mallory.peer().admit(id));
     let told = alice.join(&room).await;
 
-    let visit = away_at(scene, host, alice, mallory).await?;
-    let twin = Observations::from(visit.next_event().await?);
+    let setup = alice_in_mallorys_room(scene, host, alice, mallory).await?;
+    let twin = Observations::from(setup.send_next_event().await?);
     let wire = scene.wire()?;
-    let offered = answered_about(&wire, "/make_join/", &room, visit.host.role());
+    let offered = answered_about(&wire, "/make_join/", &room, setup.host.role());
     let offered = offered.map_err(|failure| match failure {
-        Failure::Inconclusive(_) if told.is_err() && was_turned_away(&wire, &room, &visit.host) => {
-            let vendor = &visit.host.server.cast.vendor.title;
+        Failure::Inconclusive(_) if told.is_err() && was_turned_away(&wire, &room, &setup.host) => {
+            let vendor = &setup.host.server.cast.vendor.title;
             Failure::NotApplicable(message!("judging.asked-another-server", vendor = vendor))
         }
         other => other,

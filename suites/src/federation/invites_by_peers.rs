@@ -8,7 +8,7 @@
 use samklang_runner::peer::{Invitation, Reply};
 
 use crate::{
-    peer_answers::{not_signed, signed},
+    peer_answers::{check_not_signed, check_signed},
     prelude::*,
 };
 
@@ -137,7 +137,7 @@ impl<'a> Inviter<'a> {
     async fn twin(&self) -> Result<Sighting, Failure> {
         let (room, invitation) = self.honest().await?;
         let reply = self.mallory.bring(&self.host, &invitation).await?;
-        signed(&self.alice, "an honest invite", &reply)?;
+        check_signed(&self.alice, "an honest invite", &reply)?;
         self.alice.sees(invite(&room, &self.alice)).await
     }
 
@@ -169,7 +169,7 @@ impl<'a> Inviter<'a> {
     async fn lies(&self) -> Result<Vec<Brought>, Failure> {
         let trent = self.scene.peer("trent").await?;
         let (of_trent, alice) = (trent.user("trent"), self.alice.id());
-        let stranger = stranger_key()?;
+        let stranger = unpublished_key()?;
         Ok(vec![
             self.lie("stranger-key", |copy| {
                 copy.forge("badly signed invite", Tamper::Key(&stranger), |room, user| {
@@ -209,9 +209,9 @@ impl<'a> Inviter<'a> {
 
     /// The lie was neither signed nor shown to Alice.
     fn unsigned(&self, brought: &Brought, twin: &Sighting) -> Result<Observations, Failure> {
-        let answer = not_signed(&self.alice, brought.check, &brought.reply)?;
+        let answer = check_not_signed(&self.alice, brought.check, &brought.reply)?;
         if self.alice.seen_so_far(&invite(&brought.room, &self.alice)).is_empty() {
-            return Ok(by_both(answer, twin));
+            return Ok(merge_observations(answer, twin));
         }
         let text = message!("fail.seen", user = self.alice.name(), what = brought.check);
         Err(self.alice.wrong("invite.shown", text, answer.all()))
@@ -293,7 +293,7 @@ async fn invite_state_checked(scene: &Scene) -> Result<(), Failure> {
     ];
     inviter.twin().await?;
     for Brought { check, reply, .. } in &lies {
-        scene.check(check, not_signed(&inviter.alice, check, reply));
+        scene.check(check, check_not_signed(&inviter.alice, check, reply));
     }
     Ok(())
 }
@@ -319,8 +319,8 @@ type Odd = (&'static str, fn(&mut Value));
 
 /// Alice is in a room with Mallory while odd invites come in; then an honest one.
 async fn odd_invites(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let (host, alice, mallory) = (visit.host.clone(), visit.alice.clone(), visit.mallory.clone());
+    let setup = mallory_in_public_room(scene).await?;
+    let (host, alice, mallory) = (setup.host.clone(), setup.alice.clone(), setup.mallory.clone());
     let inviter = Inviter { scene, host, alice, mallory };
     let odd: [Odd; 4] = [
         ("wrong-types", |body| {
@@ -344,14 +344,14 @@ async fn odd_invites(scene: &Scene) -> Result<(), Failure> {
     for (check, bend) in odd {
         // How it is answered is left open; a server may even break off what is too long for it.
         let _ = inviter.bend(check, bend).await;
-        scene.check(check, still_there(&visit).await);
+        scene.check(check, still_there(&setup).await);
     }
     inviter.twin().await?;
     Ok(())
 }
 
 /// Alice sees what is said, and what she says goes out.
-async fn still_there(visit: &Visit<'_>) -> Result<Observations, Failure> {
-    let heard = visit.sentinel("are you there").await?;
-    Ok(by_both(&heard.sighting, visit.next_event().await?))
+async fn still_there(setup: &PeerSetup<'_>) -> Result<Observations, Failure> {
+    let heard = setup.send_sentinel("are you there").await?;
+    Ok(merge_observations(&heard.sighting, setup.send_next_event().await?))
 }

@@ -61,7 +61,7 @@ async fn three_at_the_host(scene: &Scene) -> Result<([User; 3], Room), Failure> 
     // A named room: of an unnamed one, an answer to a join that leaves members out still has to list some.
     let room = alice.create_room(Private.named("Stab")).await?;
     for user in [&carol, &erik] {
-        bring_in(&alice, user, &room).await?;
+        invite_and_join(&alice, user, &room).await?;
     }
     Ok(([alice, carol, erik], room))
 }
@@ -73,12 +73,12 @@ async fn joiner_sees_all(scene: &Scene) -> Result<(), Failure> {
     let dave = guest.register("dave").await?;
     let ([alice, carol, _], room) = three_at_the_host(scene).await?;
 
-    bring_in(&alice, &bob, &room).await?;
-    scene.record("first-joiner", both(alice.members(&room).await?, bob.members(&room).await?));
+    invite_and_join(&alice, &bob, &room).await?;
+    scene.record("first-joiner", host_and_guest(alice.members(&room).await?, bob.members(&room).await?));
 
-    bring_in(&alice, &dave, &room).await?;
+    invite_and_join(&alice, &dave, &room).await?;
     carol.sees(join(&room, &dave)).await?;
-    scene.record("second-joiner", both(carol.members(&room).await?, dave.members(&room).await?));
+    scene.record("second-joiner", host_and_guest(carol.members(&room).await?, dave.members(&room).await?));
     Ok(())
 }
 
@@ -87,12 +87,12 @@ async fn join_handshake(scene: &Scene) -> Result<(), Failure> {
     let [_, guest] = scene.servers()?;
     let bob = guest.register("bob").await?;
     let ([alice, carol, erik], room) = three_at_the_host(scene).await?;
-    bring_in(&alice, &bob, &room).await?;
+    invite_and_join(&alice, &bob, &room).await?;
 
     let wire = scene.wire()?;
     let template = answered(&wire, "/make_join/", bob.role())?;
     let join = answered(&wire, "/send_join/", bob.role())?;
-    let shown = by_both(
+    let shown = merge_observations(
         Observation { by: alice.role(), exchange: join.id },
         Observation { by: bob.role(), exchange: join.id },
     );

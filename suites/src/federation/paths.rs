@@ -8,9 +8,9 @@ use samklang_reference::send_target;
 use samklang_runner::peer::Reply;
 
 use crate::{
-    peer_answers::{not_signed, signed},
+    peer_answers::{check_not_signed, check_signed},
+    peer_setup::{invite_if_required, peer_joins},
     prelude::*,
-    visit::{let_in, welcome},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -71,19 +71,19 @@ async fn other_id(scene: &Scene) -> Result<(), Failure> {
 
 /// Carol, Dave and Eve of Mallory's server join, leave and knock under a wrong path; then others do so honestly.
 async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let (alice, mallory) = (&visit.alice, &visit.mallory);
+    let setup = mallory_in_public_room(scene).await?;
+    let (alice, mallory) = (&setup.alice, &setup.mallory);
     let open = alice.create_room(Public).await?;
-    let knocks = visit.host.declares("knock");
+    let knocks = setup.host.declares("knock");
     let knocked = [knockable(alice).await?, knockable(alice).await?];
     let [carol, eve] = ["carol", "eve"].map(|name| mallory.user(name));
-    let dave = let_in(alice, &visit.host, &visit.room, mallory, "dave").await?.user;
-    let_in(alice, &visit.host, &open, mallory, "dave").await?;
-    welcome(alice, &visit.host, &visit.room, &carol).await?;
+    let dave = peer_joins(alice, &setup.host, &setup.room, mallory, "dave").await?.user;
+    peer_joins(alice, &setup.host, &open, mallory, "dave").await?;
+    invite_if_required(alice, &setup.host, &setup.room, &carol).await?;
 
     let submissions = [
-        ("join", Submission { membership: "join", user: &carol, room: &visit.room, other: &open }),
-        ("leave", Submission { membership: "leave", user: &dave, room: &visit.room, other: &open }),
+        ("join", Submission { membership: "join", user: &carol, room: &setup.room, other: &open }),
+        ("leave", Submission { membership: "leave", user: &dave, room: &setup.room, other: &open }),
         ("knock", Submission { membership: "knock", user: &eve, room: &knocked[0], other: &knocked[1] }),
     ];
     let mut replies = Vec::new();
@@ -91,29 +91,29 @@ async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
     let tried = if wrong == Wrong::Id { &submissions[..1] } else { &submissions[..] };
     for (check, submission) in tried {
         if *check == "knock" && !knocks {
-            let vendor = &visit.host.server.cast.vendor.title;
+            let vendor = &setup.host.server.cast.vendor.title;
             let text = message!("plan.feature-not-declared", vendor = vendor, feature = "knock");
             scene.check(check, Err::<Observations, _>(Failure::NotApplicable(text)));
             continue;
         }
-        replies.push((check, submission, submission.submit(&visit, wrong).await?));
+        replies.push((check, submission, submission.submit(&setup, wrong).await?));
     }
-    visit.sentinel("an honest word").await?;
+    setup.send_sentinel("an honest word").await?;
     for (check, submission, reply) in replies {
-        scene.check(check, submission.without_effect(&visit, &reply).await);
+        scene.check(check, submission.without_effect(&setup, &reply).await);
     }
-    scene.check("invite", invite_wrongly(&visit, wrong).await);
+    scene.check("invite", invite_wrongly(&setup, wrong).await);
 
     // The twins are others, for whom nothing has been tried.
-    let frida = let_in(alice, &visit.host, &visit.room, mallory, "frida").await?.user;
-    shown_as(alice, &visit.room, &frida, "join").await?;
+    let frida = peer_joins(alice, &setup.host, &setup.room, mallory, "frida").await?.user;
+    sees_membership(alice, &setup.room, &frida, "join").await?;
     if knocks {
         let goran = mallory.user("goran");
-        mallory.knock(&visit.host, &knocked[0], &goran).await?;
-        shown_as(alice, &knocked[0], &goran, "knock").await?;
+        mallory.knock(&setup.host, &knocked[0], &goran).await?;
+        sees_membership(alice, &knocked[0], &goran, "knock").await?;
     }
-    mallory.leave(&visit.host, &visit.room, &frida).await?;
-    shown_as(alice, &visit.room, &frida, "leave").await
+    mallory.leave(&setup.host, &setup.room, &frida).await?;
+    sees_membership(alice, &setup.room, &frida, "leave").await
 }
 
 async fn knockable(alice: &User) -> Result<Room, Failure> {
@@ -122,34 +122,34 @@ async fn knockable(alice: &User) -> Result<Room, Failure> {
 
 impl Submission<'_> {
     /// Submits the honest event under the wrong path.
-    async fn submit(&self, visit: &Visit<'_>, wrong: Wrong) -> Result<Reply, Failure> {
-        let (host, peer) = (&visit.host, visit.mallory.peer());
+    async fn submit(&self, setup: &PeerSetup<'_>, wrong: Wrong) -> Result<Reply, Failure> {
+        let (host, peer) = (&setup.host, setup.mallory.peer());
         let template = peer.template_for(self.membership, host.name(), &self.room.id, self.user).await;
         let (version, template) =
-            template.map_err(|obstacle| visit.mallory.failure(host, "make", obstacle))?;
+            template.map_err(|obstacle| setup.mallory.failure(host, "make", obstacle))?;
         let event = peer.finished(&template, &version);
         let id = Event::read(&event, &version).map(|event| event.id().to_owned()).unwrap_or_default();
         let target = match wrong {
             Wrong::Room => send_target(self.membership, &self.other.id, &id),
             Wrong::Id => send_target(self.membership, &self.room.id, &odd_id(&id)),
         };
-        let reply = visit.mallory.ask(host, "PUT", &target, Some(&event)).await?;
+        let reply = setup.mallory.ask(host, "PUT", &target, Some(&event)).await?;
         peer.admit(&reply.observation.exchange.to_string());
         Ok(reply)
     }
 
     /// In neither room is the user what the event says.
-    async fn without_effect(&self, visit: &Visit<'_>, reply: &Reply) -> Result<Observations, Failure> {
+    async fn without_effect(&self, setup: &PeerSetup<'_>, reply: &Reply) -> Result<Observations, Failure> {
         let mut seen = Observations::from(reply.clone());
         for room in [self.room, self.other] {
-            let members = visit.alice.members(room).await?;
+            let members = setup.alice.members(room).await?;
             if members.value[self.user] == self.membership {
                 let text = message!("fail.took-effect", what = self.membership);
                 let evidence = [seen.all(), members.observations.all()].concat();
-                let failure = visit.alice.wrong("path.not_compared", text, &evidence);
+                let failure = setup.alice.wrong("path.not_compared", text, &evidence);
                 return Err(failure.showing("a refusal", reply.in_words()));
             }
-            seen = by_both(seen, members);
+            seen = merge_observations(seen, members);
         }
         Ok(seen)
     }
@@ -163,10 +163,10 @@ fn odd_id(id: &str) -> String {
 }
 
 /// An invite to one room of Mallory's comes under the path of another; an honest one comes with it.
-async fn invite_wrongly(visit: &Visit<'_>, wrong: Wrong) -> Result<Observations, Failure> {
-    let (alice, mallory) = (&visit.alice, &visit.mallory);
-    let (_, other) = mallory.found(&visit.host, "mallory").await?;
-    let (room, copy) = mallory.found(&visit.host, "mallory").await?;
+async fn invite_wrongly(setup: &PeerSetup<'_>, wrong: Wrong) -> Result<Observations, Failure> {
+    let (alice, mallory) = (&setup.alice, &setup.mallory);
+    let (_, other) = mallory.found(&setup.host, "mallory").await?;
+    let (room, copy) = mallory.found(&setup.host, "mallory").await?;
     let event = copy.member("invite of Alice", alice.id(), "invite")?;
     let honest = copy.invitation(&event);
     let mut bent = honest.clone();
@@ -174,11 +174,11 @@ async fn invite_wrongly(visit: &Visit<'_>, wrong: Wrong) -> Result<Observations,
         Wrong::Room => bent.room = other.room,
         Wrong::Id => bent.event_id = odd_id(&honest.event_id),
     }
-    let reply = mallory.bring(&visit.host, &bent).await?;
+    let reply = mallory.bring(&setup.host, &bent).await?;
     // Who has signed it so may know it by now, and need not sign it again.
-    let refused = not_signed(alice, "an invite under a path that does not fit it", &reply)?;
-    let taken = mallory.bring(&visit.host, &honest).await?;
-    signed(alice, "an honest invite", &taken)?;
+    let refused = check_not_signed(alice, "an invite under a path that does not fit it", &reply)?;
+    let taken = mallory.bring(&setup.host, &honest).await?;
+    check_signed(alice, "an honest invite", &taken)?;
     alice.sees(invite(&room, alice)).await?;
     Ok(refused)
 }

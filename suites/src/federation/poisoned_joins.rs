@@ -10,7 +10,7 @@ use samklang_matrix::{RoomVersion, Rule};
 use samklang_stage::user::Done;
 
 use super::answered_about;
-use crate::{prelude::*, visit::away_at};
+use crate::{peer_setup::alice_in_mallorys_room, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -160,16 +160,16 @@ impl<'a> Joiner<'a> {
         if poisoned.told.is_err() {
             return Ok(twin.clone());
         }
-        let visit = self.visit(poisoned);
+        let setup = self.setup(poisoned);
         let sent = self.alice.send(&poisoned.room, "here I am").await?;
         self.scene.event_on_wire(&sent).await?;
-        let ids = visit.state_before(&sent.id).await?;
-        visit.not_in(&poisoned.lie, &ids)
+        let ids = setup.state_before(&sent.id).await?;
+        setup.check_not_in_state(&poisoned.lie, &ids)
     }
 
     /// Alice and Mallory in the room that was joined.
-    fn visit(&self, poisoned: &Poisoned) -> Visit<'_> {
-        Visit {
+    fn setup(&self, poisoned: &Poisoned) -> PeerSetup<'_> {
+        PeerSetup {
             scene: self.scene,
             host: self.host.clone(),
             alice: self.alice.clone(),
@@ -200,7 +200,7 @@ fn topic(copy: &RoomCopy, check: &str, stranger: &SigningKey) -> Result<Planted,
 
 async fn poisoned_joins(scene: &Scene) -> Result<(), Failure> {
     let joiner = Joiner::at(scene).await?;
-    let stranger = stranger_key()?;
+    let stranger = unpublished_key()?;
     let mut tried = Vec::new();
     for check in ["unsigned", "stranger-key", "changed-content"] {
         let (room, copy) = joiner.room().await?;
@@ -212,8 +212,8 @@ async fn poisoned_joins(scene: &Scene) -> Result<(), Failure> {
     tried.push(of_another_room(&joiner).await?);
 
     let (host, alice) = (joiner.host.clone(), joiner.alice.clone());
-    let visit = away_at(scene, host, alice, joiner.mallory.clone()).await?;
-    let twin = Observations::from(visit.alice.state_of(&visit.room, "m.room.join_rules", "").await?);
+    let setup = alice_in_mallorys_room(scene, host, alice, joiner.mallory.clone()).await?;
+    let twin = Observations::from(setup.alice.state_of(&setup.room, "m.room.join_rules", "").await?);
     for poisoned in &tried {
         scene.check(poisoned.check, joiner.stays_out(poisoned, &twin).await);
     }
@@ -251,7 +251,7 @@ async fn powerless(joiner: &Joiner<'_>) -> Result<[Poisoned; 2], Failure> {
 
     let (room, copy) = joiner.room().await?;
     let join = copy.as_user(&eve).member("join of Eve", &eve, "join")?;
-    let stranger = stranger_key()?;
+    let stranger = unpublished_key()?;
     let levels = copy.forge("forged levels", Tamper::Key(&stranger), |room, user| {
         room.draft("m.room.power_levels", user).state_key("").content(json!({"users": {eve.as_str(): 100}}))
     })?;
@@ -299,8 +299,8 @@ async fn rootless_joins(scene: &Scene) -> Result<(), Failure> {
     ];
 
     let (host, alice) = (joiner.host.clone(), joiner.alice.clone());
-    let visit = away_at(scene, host, alice, joiner.mallory.clone()).await?;
-    let twin = Observations::from(visit.next_event().await?);
+    let setup = alice_in_mallorys_room(scene, host, alice, joiner.mallory.clone()).await?;
+    let twin = Observations::from(setup.send_next_event().await?);
     for (check, told, room) in outcomes {
         let lied = answered_about(&scene.wire()?, "/send_join/", &room, joiner.host.role());
         scene.check(check, lied.and_then(|_| failed(told, &twin)));

@@ -214,11 +214,11 @@ async fn public_rooms(scene: &Scene) -> Result<(), Failure> {
 }
 
 async fn event_by_time(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let sent = visit.alice.send(&visit.room, "at this time").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let sent = setup.alice.send(&setup.room, "at this time").await?;
     let event = scene.event_on_wire(&sent).await?;
     let time = event.value["origin_server_ts"].as_u64().unwrap_or_default();
-    let Visit { host, alice, mallory, room, .. } = visit;
+    let PeerSetup { host, alice, mallory, room, .. } = setup;
     let asking = Asking { host, alice, mallory };
     let target = |time: u64, dir: &str| {
         format!("/federation/v1/timestamp_to_event/{}?ts={time}&dir={dir}", segment(&room.id))

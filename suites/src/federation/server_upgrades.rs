@@ -119,7 +119,7 @@ impl<'a> Cast<'a> {
         let named = alice.set_name(&hers, "Alice's").await?;
         bob.sees(&named).await?;
         let his = bob.create_room(Private.named("Bob's").about("what stays, too")).await?;
-        bring_in(&bob, &alice, &his).await?;
+        invite_and_join(&bob, &alice, &his).await?;
         Ok(Self { scene, host, alice, bob, hers, his })
     }
 
@@ -187,7 +187,7 @@ impl<'a> Cast<'a> {
     async fn caught_up(&self, meanwhile: &[Sent; 2]) -> Result<Observations, Failure> {
         let [here, there] = meanwhile;
         let seen = self.alice.sees(here).await?;
-        Ok(by_both(seen, self.alice.sees(there).await?))
+        Ok(merge_observations(seen, self.alice.sees(there).await?))
     }
 
     /// What a user is shown of both rooms.
@@ -219,7 +219,7 @@ impl<'a> Cast<'a> {
             }
         }
         let [alices, bobs] = after;
-        Ok(by_both(part(alices).clone(), part(bobs).clone()))
+        Ok(merge_observations(part(alices).clone(), part(bobs).clone()))
     }
 
     /// Alice's next event follows what she said last and what Bob said meanwhile, for neither follows the other.
@@ -257,7 +257,7 @@ impl<'a> Cast<'a> {
         let known = [before.sent.as_slice(), std::slice::from_ref(&next.id)].concat();
         let here = self.only_these(&known, self.bob.history(&self.hers, 200).await?)?;
         let there = self.only_these(&known, self.bob.history(&self.his, 200).await?)?;
-        Ok(by_both(sent, by_both(here, there)))
+        Ok(merge_observations(sent, merge_observations(here, there)))
     }
 
     /// Of Alice's messages a history holds none but these.

@@ -6,9 +6,9 @@
 use samklang_runner::peer::Reply;
 
 use crate::{
-    peer_answers::{granted, refused, refused_with},
+    peer_answers::{check_refused, check_refused_with, check_success},
+    peer_setup::{invite_if_required, peer_joins},
     prelude::*,
-    visit::{let_in, welcome},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -116,7 +116,7 @@ impl Desk {
 
     /// The answer is a template for `user`'s member event.
     fn template(&self, reply: &Reply, user: &str) -> Result<Observations, Failure> {
-        granted(&self.alice, &format!("a template for a {}", self.membership), reply)?;
+        check_success(&self.alice, &format!("a template for a {}", self.membership), reply)?;
         let event = &reply.body["event"];
         let right = [
             // A leave need not say it (SS-LEAVE-002 is a SHOULD).
@@ -167,7 +167,7 @@ async fn join_templates(scene: &Scene) -> Result<(), Failure> {
     alice.set_state(&open, "m.room.member", &eve, json!({"membership": "ban"})).await?;
     let trent = desk.foreign_user(scene).await?;
     for user in [&carol, &trent] {
-        welcome(alice, &desk.host, &open, user).await?;
+        invite_if_required(alice, &desk.host, &open, user).await?;
     }
 
     let several = desk.ask(&open.id, &carol, &["1", &desk.version]).await?;
@@ -176,22 +176,22 @@ async fn join_templates(scene: &Scene) -> Result<(), Failure> {
     let other = desk.ask(&open.id, &carol, &["1"]).await?;
     scene.check(
         "other-version",
-        refused_with(alice, "a join without the room's version", &other, INCOMPATIBLE),
+        check_refused_with(alice, "a join without the room's version", &other, INCOMPATIBLE),
     );
     scene.check("version-named", desk.names_version(&other));
     let none = desk.ask(&open.id, &carol, &[]).await?;
-    scene.check("no-version", refused_with(alice, "a join without any version", &none, INCOMPATIBLE));
+    scene.check("no-version", check_refused_with(alice, "a join without any version", &none, INCOMPATIBLE));
 
     let foreign = desk.ask_well(&open.id, &trent).await?;
-    scene.check("foreign-user", refused(alice, "a template for a user of another server", &foreign));
+    scene.check("foreign-user", check_refused(alice, "a template for a user of another server", &foreign));
     let uninvited = desk.ask_well(&closed.id, &carol).await?;
-    scene.check("uninvited", refused_with(alice, "a join without an invite", &uninvited, FORBIDDEN));
+    scene.check("uninvited", check_refused_with(alice, "a join without an invite", &uninvited, FORBIDDEN));
     let banned = desk.ask_well(&open.id, &eve).await?;
-    scene.check("banned", refused_with(alice, "a join in spite of a ban", &banned, FORBIDDEN));
+    scene.check("banned", check_refused_with(alice, "a join in spite of a ban", &banned, FORBIDDEN));
     let unknown = desk.ask_well(&desk.unknown_room().await?, &carol).await?;
-    scene.check("unknown-room", refused_with(alice, "a join of an unknown room", &unknown, NOT_FOUND));
+    scene.check("unknown-room", check_refused_with(alice, "a join of an unknown room", &unknown, NOT_FOUND));
 
-    let copy = let_in(alice, &desk.host, &open, &desk.mallory, "mallory").await?;
+    let copy = peer_joins(alice, &desk.host, &open, &desk.mallory, "mallory").await?;
     alice.sees(state(&open, "m.room.member", &copy.user)).await?;
     Ok(())
 }
@@ -200,7 +200,7 @@ async fn leave_templates(scene: &Scene) -> Result<(), Failure> {
     let desk = Desk::open(scene, "leave").await?;
     let (alice, mallory) = (&desk.alice, &desk.mallory);
     let room = alice.create_room(Public).await?;
-    let copy = let_in(alice, &desk.host, &room, mallory, "mallory").await?;
+    let copy = peer_joins(alice, &desk.host, &room, mallory, "mallory").await?;
     alice.sees(state(&room, "m.room.member", &copy.user)).await?;
     let [carol, eve] = ["carol", "eve"].map(|name| mallory.user(name));
     alice.set_state(&room, "m.room.member", &carol, json!({"membership": "invite"})).await?;
@@ -209,15 +209,15 @@ async fn leave_templates(scene: &Scene) -> Result<(), Failure> {
     let stranger = desk.ask_well(&room.id, &eve).await?;
     scene.check(
         "nothing-to-leave",
-        refused_with(alice, "a leave of who never was there", &stranger, FORBIDDEN),
+        check_refused_with(alice, "a leave of who never was there", &stranger, FORBIDDEN),
     );
     // Alice has something to leave; it is not for another server to ask.
     let foreign = desk.ask_well(&room.id, alice.id()).await?;
-    scene.check("foreign-user", refused(alice, "a template for a user of another server", &foreign));
+    scene.check("foreign-user", check_refused(alice, "a template for a user of another server", &foreign));
 
     desk.template(&desk.ask_well(&room.id, &copy.user).await?, &copy.user)?;
     mallory.leave(&desk.host, &room, &copy.user).await?;
-    shown_as(alice, &room, &copy.user, "leave").await
+    sees_membership(alice, &room, &copy.user, "leave").await
 }
 
 async fn knock_templates(scene: &Scene) -> Result<(), Failure> {
@@ -229,15 +229,18 @@ async fn knock_templates(scene: &Scene) -> Result<(), Failure> {
 
     scene.check("template", desk.template(&desk.ask_well(&room.id, &carol).await?, &carol));
     let other = desk.ask(&room.id, &carol, &["1"]).await?;
-    let incompatible = refused_with(alice, "a knock without the room's version", &other, INCOMPATIBLE);
+    let incompatible = check_refused_with(alice, "a knock without the room's version", &other, INCOMPATIBLE);
     scene.check("other-version", incompatible.and_then(|_| desk.names_version(&other)));
     let unwanted = desk.ask_well(&closed.id, &carol).await?;
-    scene.check("not-offered", refused_with(alice, "a knock on an invite-only room", &unwanted, FORBIDDEN));
+    scene.check(
+        "not-offered",
+        check_refused_with(alice, "a knock on an invite-only room", &unwanted, FORBIDDEN),
+    );
     let unknown = desk.ask_well(&desk.unknown_room().await?, &carol).await?;
-    scene.check("unknown-room", refused_with(alice, "a knock on an unknown room", &unknown, NOT_FOUND));
+    scene.check("unknown-room", check_refused_with(alice, "a knock on an unknown room", &unknown, NOT_FOUND));
     let foreign = desk.ask_well(&room.id, &desk.foreign_user(scene).await?).await?;
-    scene.check("foreign-user", refused(alice, "a template for a user of another server", &foreign));
+    scene.check("foreign-user", check_refused(alice, "a template for a user of another server", &foreign));
 
     desk.mallory.knock(&desk.host, &room, &carol).await?;
-    shown_as(alice, &room, &carol, "knock").await
+    sees_membership(alice, &room, &carol, "knock").await
 }

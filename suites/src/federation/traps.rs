@@ -13,7 +13,7 @@ use samklang_reference::decoded;
 use samklang_runner::wire::role_of;
 
 use super::answered_about;
-use crate::{prelude::*, visit::away_at};
+use crate::{peer_setup::alice_in_mallorys_room, prelude::*};
 
 /// The check of each trap, in one sentence.
 const TYPE: (&str, &str) = ("type", "A template of another type than m.room.member is not signed.");
@@ -192,7 +192,7 @@ impl<'a> Ground<'a> {
                 let (who, verb, exchange) = (done.who, done.verb, done.exchange);
                 Err(Failure::Accepted { who, verb, exchange })
             }
-            Ok(done) => Ok(by_both(done, talk)),
+            Ok(done) => Ok(merge_observations(done, talk)),
             Err(Failure::Call { .. }) => Ok(talk),
             Err(other) => Err(other),
         }
@@ -208,8 +208,10 @@ async fn join_traps(scene: &Scene) -> Result<(), Failure> {
         walked.push((check, ground.alice.join(&room).await, room));
     }
     // The twin: another room of the same peer's, joined by the same user, in which they talk.
-    let visit = away_at(scene, ground.host.clone(), ground.alice.clone(), ground.mallory.clone()).await?;
-    let talk = Observations::from(visit.next_event().await?);
+    let setup =
+        alice_in_mallorys_room(scene, ground.host.clone(), ground.alice.clone(), ground.mallory.clone())
+            .await?;
+    let talk = Observations::from(setup.send_next_event().await?);
     for (check, told, room) in walked {
         scene.check(check, ground.unsigned(check, &room, told, talk.clone()));
     }

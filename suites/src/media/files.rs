@@ -58,8 +58,8 @@ async fn files(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let to_guest = files_arriving(&alice, &bob, &room).await?;
     let to_host = files_arriving(&bob, &alice, &room).await?;
-    scene.record("announced", both(to_host.announced, to_guest.announced));
-    scene.record("names-and-types", both(to_host.described, to_guest.described));
+    scene.record("announced", host_and_guest(to_host.announced, to_guest.announced));
+    scene.record("names-and-types", host_and_guest(to_host.described, to_guest.described));
     scene.check("bytes-to-guest", to_guest.bytes);
     scene.check("bytes-to-host", to_host.bytes);
     Ok(())

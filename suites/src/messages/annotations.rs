@@ -35,12 +35,17 @@ async fn reactions(scene: &Scene) -> Result<(), Failure> {
     let thumb_of_alice = alice.react(&message, THUMB).await?;
     let heart_of_alice = alice.react(&message, HEART).await?;
     bob.sees(&heart_of_alice).await?;
-    scene.record("given", both(held(&alice, &room, &message).await?, held(&bob, &room, &message).await?));
+    scene.record(
+        "given",
+        host_and_guest(held(&alice, &room, &message).await?, held(&bob, &room, &message).await?),
+    );
 
     alice.sees(bob.redact(&thumb_of_bob, "ångrar mig").await?).await?;
     bob.sees(alice.redact(&heart_of_alice, "ångrar mig").await?).await?;
-    scene
-        .record("taken-back", both(held(&alice, &room, &message).await?, held(&bob, &room, &message).await?));
+    scene.record(
+        "taken-back",
+        host_and_guest(held(&alice, &room, &message).await?, held(&bob, &room, &message).await?),
+    );
     scene.record("redacted", kept_by_both(&alice, &bob, &thumb_of_bob).await?);
     bob.sees(&thumb_of_alice).await?;
     Ok(())

@@ -85,7 +85,7 @@ async fn unknown_event(scene: &Scene) -> Result<(), Failure> {
     let set = alice.set_state(&room, UNKNOWN, "söder/1", content).await?;
     bob.sees(&set).await?;
     let held = async |user: &User| user.state_of(&room, UNKNOWN, "söder/1").await;
-    scene.record("state", both(essence(held(&alice).await?), essence(held(&bob).await?)));
+    scene.record("state", host_and_guest(essence(held(&alice).await?), essence(held(&bob).await?)));
 
     let redaction = bob.redact(&from_bob, "förlegat").await?;
     alice.sees(&redaction).await?;

@@ -39,7 +39,7 @@ async fn order(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let room = alice.create_room(Public).await?;
-    come_in(&host, &alice, &bob, &room).await?;
+    join_public_room(&host, &alice, &bob, &room).await?;
     let mut sent = Vec::new();
     for turn in 0..TURNS {
         let (speaker, listener) = if turn % 2 == 0 { (&alice, &bob) } else { (&bob, &alice) };
@@ -106,7 +106,7 @@ fn same_times(user: &User, host: Observed, guest: Observed) -> Result<Observed, 
         events.map(|event| (id(event).to_owned(), event["origin_server_ts"].clone())).collect()
     };
     let (host_times, guest_times) = (of(&host), of(&guest));
-    let all = both(host, guest);
+    let all = host_and_guest(host, guest);
     let differs = |(id, time): &(&String, &Value)| !time.is_u64() || guest_times.get(*id) != Some(time);
     match host_times.iter().find(differs) {
         None => Ok(all),

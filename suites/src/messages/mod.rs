@@ -45,7 +45,7 @@ fn essence(event: impl Into<Observed>) -> Observed {
 
 /// An event as each of two users' servers keeps it.
 async fn kept_by_both(alice: &User, bob: &User, event: &Sent) -> Result<Observed, Failure> {
-    Ok(both(essence(alice.fetch(event).await?), essence(bob.fetch(event).await?)))
+    Ok(host_and_guest(essence(alice.fetch(event).await?), essence(bob.fetch(event).await?)))
 }
 
 /// The events of `user`'s history of `room` that relate to `target` by `relation`, oldest first.

@@ -33,7 +33,7 @@ async fn comes_and_goes(scene: &Scene) -> Result<(), Failure> {
     let dave = guest.register("dave").await?;
     let room = alice.create_room(Public).await?;
     for user in [&bob, &carol, &dave] {
-        come_in(&host, &alice, user, &room).await?;
+        join_public_room(&host, &alice, user, &room).await?;
     }
     dave.sees(join(&room, &carol)).await?;
     carol.sees(join(&room, &dave)).await?;

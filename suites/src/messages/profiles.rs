@@ -48,7 +48,10 @@ async fn changed(scene: &Scene) -> Result<(), Failure> {
         other.sees(with_it).await?;
     }
     let people = [&alice, &bob];
-    scene.record("faces", both(faces(&alice, &room, people).await?, faces(&bob, &room, people).await?));
+    scene.record(
+        "faces",
+        host_and_guest(faces(&alice, &room, people).await?, faces(&bob, &room, people).await?),
+    );
     Ok(())
 }
 
@@ -67,11 +70,14 @@ async fn in_new_room(scene: &Scene) -> Result<(), Failure> {
     bob.join(&room).await?;
     alice.sees(join(&room, &bob)).await?;
     let people = [&alice, &bob];
-    scene.record("faces", both(faces(&alice, &room, people).await?, faces(&bob, &room, people).await?));
+    scene.record(
+        "faces",
+        host_and_guest(faces(&alice, &room, people).await?, faces(&bob, &room, people).await?),
+    );
 
     let asked =
         async |asker: &User, other: &User| Ok::<_, Failure>(asker.profile_of(other).await?.map(|p| face(&p)));
-    scene.record("asked-for", both(asked(&alice, &bob).await?, asked(&bob, &alice).await?));
+    scene.record("asked-for", host_and_guest(asked(&alice, &bob).await?, asked(&bob, &alice).await?));
     Ok(())
 }
 

@@ -142,7 +142,7 @@ async fn redact_edits(scene: &Scene) -> Result<(), Failure> {
         let edits = related(user, &room, &original, "m.replace").await?;
         Ok::<_, Failure>(for_each(edits, |edit| edit["content"]["m.new_content"]["body"].clone()))
     };
-    let edits = both(texts(&alice).await?, texts(&bob).await?);
+    let edits = host_and_guest(texts(&alice).await?, texts(&bob).await?);
     let redacted = kept_by_both(&alice, &bob, &last).await?;
     scene.record("last-edit", Observed::together(("edits left", edits), [("redacted", redacted)]));
 
@@ -183,7 +183,7 @@ async fn redaction_for_clients(scene: &Scene) -> Result<(), Failure> {
     let redaction = alice.redact(&slip, "fel").await?;
     let target =
         |event: Value| json!({"at the top": event["redacts"], "in the content": event["content"]["redacts"]});
-    let shown = both(alice.sees(&redaction).await?.into(), bob.sees(&redaction).await?.into());
+    let shown = host_and_guest(alice.sees(&redaction).await?.into(), bob.sees(&redaction).await?.into());
     scene.record(
         "target",
         shown.map(
@@ -193,6 +193,9 @@ async fn redaction_for_clients(scene: &Scene) -> Result<(), Failure> {
 
     let because =
         |event: Observed| event.map(|event| event["unsigned"]["redacted_because"]["event_id"].clone());
-    scene.record("because", both(because(alice.fetch(&slip).await?), because(bob.fetch(&slip).await?)));
+    scene.record(
+        "because",
+        host_and_guest(because(alice.fetch(&slip).await?), because(bob.fetch(&slip).await?)),
+    );
     Ok(())
 }

@@ -50,10 +50,13 @@ async fn edit(scene: &Scene) -> Result<(), Failure> {
     let of_alice = edited_twice(&alice, &bob, &room).await?;
     scene.record(
         "of-host",
-        both(edits(&alice, &room, &of_alice).await?, edits(&bob, &room, &of_alice).await?),
+        host_and_guest(edits(&alice, &room, &of_alice).await?, edits(&bob, &room, &of_alice).await?),
     );
     let of_bob = edited_twice(&bob, &alice, &room).await?;
-    scene.record("of-guest", both(edits(&alice, &room, &of_bob).await?, edits(&bob, &room, &of_bob).await?));
+    scene.record(
+        "of-guest",
+        host_and_guest(edits(&alice, &room, &of_bob).await?, edits(&bob, &room, &of_bob).await?),
+    );
     scene.record("original", kept_by_both(&alice, &bob, &of_alice).await?);
     Ok(())
 }
@@ -89,24 +92,29 @@ async fn edit_bundled(scene: &Scene) -> Result<(), Failure> {
 
     let forged = bob.edit(&original, "Grind 4 är stängd").await?;
     alice.sees(&forged).await?;
-    scene
-        .record("by-another", both(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?));
+    scene.record(
+        "by-another",
+        host_and_guest(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?),
+    );
 
     let own = alice.edit(&original, "Grind 5 är öppen").await?;
     bob.sees(&own).await?;
     let last = alice.edit(&original, "Grind 6 är öppen").await?;
     bob.sees(&last).await?;
-    scene.record("by-sender", both(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?));
+    scene.record(
+        "by-sender",
+        host_and_guest(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?),
+    );
 
     bob.sees(alice.redact(&last, "fel grind").await?).await?;
     scene.record(
         "last-redacted",
-        both(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?),
+        host_and_guest(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?),
     );
     bob.sees(alice.redact(&original, "inställt").await?).await?;
     scene.record(
         "original-redacted",
-        both(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?),
+        host_and_guest(valid_edit(&alice, &original).await?, valid_edit(&bob, &original).await?),
     );
     Ok(())
 }

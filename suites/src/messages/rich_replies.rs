@@ -40,7 +40,7 @@ async fn reply(scene: &Scene) -> Result<(), Failure> {
     let on_host = essence(alice.sees(&to_deleted).await?);
     let back = alice.reply(&to_deleted, "En fråga").await?;
     let on_guest = essence(bob.sees(&back).await?);
-    scene.record("to-deleted", both(on_host, on_guest));
+    scene.record("to-deleted", host_and_guest(on_host, on_guest));
     scene.record("deleted-target", kept_by_both(&alice, &bob, &question).await?);
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! end-to-end encryption: a server answers for its own users).
 
 use crate::{
-    peer_answers::granted,
+    peer_answers::check_success,
     prelude::*,
     signals::devices::{DEVICE, Keys, publish},
 };
@@ -25,19 +25,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 /// Alice has asked for Mallory's devices, so her server holds them. Eve's server, which is in the room as well, asks
 /// Alice's for them; the twin is that it asks for Alice's own.
 async fn devices_held_for_others(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let (alice, mallory) = (&visit.alice, visit.copy.user.as_str());
+    let setup = mallory_in_public_room(scene).await?;
+    let (alice, mallory) = (&setup.alice, setup.copy.user.as_str());
     let encryption = json!({"algorithm": "m.megolm.v1.aes-sha2"});
-    alice.set_state(&visit.room, "m.room.encryption", "", encryption).await?;
-    publish(&visit.mallory, &Keys(stranger_key()?), mallory);
+    alice.set_state(&setup.room, "m.room.encryption", "", encryption).await?;
+    publish(&setup.mallory, &Keys(unpublished_key()?), mallory);
     let held = alice.device_keys_of(mallory).await?;
     if held.value["device_keys"][mallory][DEVICE].is_null() {
         return Err(Failure::Inconclusive(message!("judging.no-answer", what = held.value)));
     }
-    let eve = visit.another("eve").await?.peer;
+    let eve = setup.another_peer_joins("eve").await?.peer;
     for (check, way) in [("devices", Way::Devices), ("keys", Way::Keys)] {
-        let reply = way.ask(&eve, &visit.host, mallory).await?;
-        granted(alice, check, &way.ask(&eve, &visit.host, alice.id()).await?)?;
+        let reply = way.ask(&eve, &setup.host, mallory).await?;
+        check_success(alice, check, &way.ask(&eve, &setup.host, alice.id()).await?)?;
         scene.check(check, withheld(alice, check, &reply));
     }
     Ok(())

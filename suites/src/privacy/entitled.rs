@@ -3,7 +3,7 @@
 //! Only for `state_ids` the specification fixes the refusal. Elsewhere a refusal is as good as redacted events.
 
 use super::{ask, given, kept, tell};
-use crate::{peer_answers::refused_with, prelude::*};
+use crate::{peer_answers::check_refused_with, prelude::*};
 
 const STATE: CheckPlan = CheckPlan::new("state", "The room's state is not given out.").of(&["SS-STATEQ-004"]);
 const STATE_IDS: CheckPlan =
@@ -84,7 +84,7 @@ async fn asks(scene: &Scene, standing: Standing) -> Result<(), Failure> {
     if standing == Standing::Left {
         mallory.join(&host, &room, "mallory").await?;
         mallory.leave(&host, &room, &outside).await?;
-        shown_as(&alice, &room, &outside, "leave").await?;
+        sees_membership(&alice, &room, &outside, "leave").await?;
     }
     // The auth chain of what she says then holds it as well.
     let named = json!({"membership": "join", "displayname": super::SECRET});
@@ -97,7 +97,7 @@ async fn asks(scene: &Scene, standing: Standing) -> Result<(), Failure> {
     for way in ways.into_iter().filter(|way| standing != Standing::Invited || *way != "hierarchy") {
         let reply = ask(&mallory, &host, way, &room, &told).await?;
         let outcome = match way {
-            "state-ids" => refused_with(&alice, way, &reply, (403, "M_FORBIDDEN")),
+            "state-ids" => check_refused_with(&alice, way, &reply, (403, "M_FORBIDDEN")),
             _ => kept(&alice, way, &reply),
         };
         // A way that is closed to those inside as well says nothing of those outside, and nothing of the other ways.

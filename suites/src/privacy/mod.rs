@@ -6,7 +6,7 @@ mod visibility;
 
 use samklang_runner::peer::Reply;
 
-use crate::{peer_answers::granted, prelude::*};
+use crate::{peer_answers::check_success, prelude::*};
 
 /// The scenarios of this area, by topic.
 pub const SCENARIOS: &[&[Scenario]] = &[devices::SCENARIOS, entitled::SCENARIOS, visibility::SCENARIOS];
@@ -73,7 +73,7 @@ fn kept(alice: &User, way: &str, reply: &Reply) -> Result<Observations, Failure>
 
 /// The answer holds the secret, as it has to for a server that is entitled to it.
 fn given(alice: &User, way: &str, reply: &Reply) -> Result<(), Failure> {
-    granted(alice, way, reply)?;
+    check_success(alice, way, reply)?;
     if way == "state-ids" || reply.body.to_string().contains(SECRET) {
         return Ok(());
     }

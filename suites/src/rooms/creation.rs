@@ -35,7 +35,7 @@ async fn version_as_asked(scene: &Scene) -> Result<(), Failure> {
         .into_iter()
         .find(|(_, create)| named_after(create) != expected)
     {
-        None => Ok(by_both(of_alice.clone(), of_bob.clone())),
+        None => Ok(merge_observations(of_alice.clone(), of_bob.clone())),
         Some((user, create)) => Err(user.wrong(
             "rooms.misnamed",
             message!(
@@ -56,6 +56,6 @@ async fn version_as_asked(scene: &Scene) -> Result<(), Failure> {
             json!({"room_version": content["room_version"], "creator": content["creator"], "sender": event["sender"]})
         })
     };
-    scene.record_by_version("create-event", both(facts(of_alice), facts(of_bob)));
+    scene.record_by_version("create-event", host_and_guest(facts(of_alice), facts(of_bob)));
     Ok(())
 }

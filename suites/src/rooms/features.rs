@@ -86,7 +86,7 @@ struct Shown {
 }
 
 /// Mallory is in Alice's public room, by invite: whether he would have come in without one is what is asked.
-async fn invited_visit(scene: &Scene) -> Result<Visit<'_>, Failure> {
+async fn invited_visit(scene: &Scene) -> Result<PeerSetup<'_>, Failure> {
     let [host] = scene.servers()?;
     let alice = host.register("alice").await?;
     let room = alice.create_room(Public).await?;
@@ -94,30 +94,30 @@ async fn invited_visit(scene: &Scene) -> Result<Visit<'_>, Failure> {
     alice.invite_by_id(&room, &mallory.user("mallory")).await?;
     let copy = mallory.join(&host, &room, "mallory").await?;
     alice.sees(state(&room, "m.room.member", &copy.user)).await?;
-    Ok(Visit { scene, host, alice, room, mallory, copy })
+    Ok(PeerSetup { scene, host, alice, room, mallory, copy })
 }
 
 /// Each feature that is declared is asked for.
 async fn features_as_declared(scene: &Scene) -> Result<(), Failure> {
-    let visit = invited_visit(scene).await?;
-    let vendor = &visit.host.server.cast.vendor;
+    let setup = invited_visit(scene).await?;
+    let vendor = &setup.host.server.cast.vendor;
     for feature in features() {
-        let outcome = if !visit.host.declares(feature) {
+        let outcome = if !setup.host.declares(feature) {
             let text = message!("plan.feature-not-declared", vendor = vendor.title, feature = feature);
             Err(Failure::NotApplicable(text))
-        } else if !is_as_described(&visit.host) {
+        } else if !is_as_described(&setup.host) {
             let described = &vendor.default_version;
             let text = message!("judging.described-otherwise", vendor = vendor.title, described = described);
             Err(Failure::NotApplicable(text))
         } else {
-            shown(&visit, feature).await.and_then(|shown| {
+            shown(&setup, feature).await.and_then(|shown| {
                 if shown.is_there {
                     return Ok(Observations::new(shown.observation, []));
                 }
                 let (title, answer) = (&vendor.title, &shown.answer);
                 let text =
                     message!("fail.feature-not-served", vendor = title, feature = feature, answer = answer);
-                Err(visit.alice.wrong("rooms.feature_not_served", text, &[shown.observation]))
+                Err(setup.alice.wrong("rooms.feature_not_served", text, &[shown.observation]))
             })
         };
         scene.check(feature, outcome);
@@ -127,11 +127,11 @@ async fn features_as_declared(scene: &Scene) -> Result<(), Failure> {
 
 /// Each feature that is not declared is asked for.
 async fn features_beyond_declared(scene: &Scene) -> Result<(), Failure> {
-    let visit = invited_visit(scene).await?;
-    let vendor = &visit.host.server.cast.vendor;
+    let setup = invited_visit(scene).await?;
+    let vendor = &setup.host.server.cast.vendor;
     let (mut beyond, mut seen) = (Vec::new(), Vec::new());
-    for feature in features().filter(|feature| !visit.host.declares(feature)) {
-        match shown(&visit, feature).await {
+    for feature in features().filter(|feature| !setup.host.declares(feature)) {
+        match shown(&setup, feature).await {
             Ok(shown) => {
                 if shown.is_there {
                     beyond.push(feature);
@@ -152,7 +152,7 @@ async fn features_beyond_declared(scene: &Scene) -> Result<(), Failure> {
     } else {
         let features = beyond.join(", ");
         let text = message!("fail.features-not-declared", vendor = vendor.title, features = features);
-        let failure = visit.alice.wrong("rooms.feature_not_declared", text, &seen);
+        let failure = setup.alice.wrong("rooms.feature_not_declared", text, &seen);
         Err(failure.showing(vendor.features.join(", "), features))
     };
     scene.check("declared", outcome);
@@ -160,8 +160,8 @@ async fn features_beyond_declared(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// Asks what only a server with the feature answers.
-async fn shown(visit: &Visit<'_>, feature: &str) -> Result<Shown, Failure> {
-    let Visit { alice, room, copy, .. } = visit;
+async fn shown(setup: &PeerSetup<'_>, feature: &str) -> Result<Shown, Failure> {
+    let PeerSetup { alice, room, copy, .. } = setup;
     let here = segment(&room.id);
     match feature {
         "authenticated-media" => {
@@ -169,75 +169,80 @@ async fn shown(visit: &Visit<'_>, feature: &str) -> Result<Shown, Failure> {
             let id = segment(media.address.rsplit('/').next().unwrap_or_default());
             let target = format!("/_matrix/federation/v1/media/download/{id}");
             // The answer is in parts and no JSON.
-            asked(visit, &target, |_| true).await
+            asked(setup, &target, |_| true).await
         }
         "device-lists" => {
             let target = format!("/_matrix/federation/v1/user/devices/{}", segment(alice.id()));
-            asked(visit, &target, |body| body["devices"].is_array()).await
+            asked(setup, &target, |body| body["devices"].is_array()).await
         }
         "knock" => {
             let room = alice.create_room(RoomPlan::with(JoinRule::Knock)).await?;
-            template(visit, "knock", &room, &copy.user).await
+            template(setup, "knock", &room, &copy.user).await
         }
         "knock-restricted" => {
-            let room = admitting(visit, "knock_restricted").await?;
-            template(visit, "knock", &room, &visit.mallory.user("eve")).await
+            let room = admitting(setup, "knock_restricted").await?;
+            template(setup, "knock", &room, &setup.mallory.user("eve")).await
         }
         "public-rooms" => {
             // A public room of somebody else's, without a name, is none to stumble over.
-            let (elsewhere, _) = visit.mallory.found(&visit.host, "mallory").await?;
+            let (elsewhere, _) = setup.mallory.found(&setup.host, "mallory").await?;
             alice.join(&elsewhere).await?;
             alice.sees(join(&elsewhere, alice)).await?;
-            asked(visit, "/_matrix/federation/v1/publicRooms?limit=10", |body| body["chunk"].is_array()).await
+            asked(setup, "/_matrix/federation/v1/publicRooms?limit=10", |body| body["chunk"].is_array()).await
         }
         "restricted-join" => {
-            let room = admitting(visit, "restricted").await?;
-            template(visit, "join", &room, &copy.user).await
+            let room = admitting(setup, "restricted").await?;
+            template(setup, "join", &room, &copy.user).await
         }
         "room-summary" => {
-            let bob = visit.host.register("bob").await?;
+            let bob = setup.host.register("bob").await?;
             looked_up(&bob, &format!("/v1/room_summary/{here}"), "room_id").await
         }
         "spaces" => {
             let target = format!("/_matrix/federation/v1/hierarchy/{here}?suggested_only=false");
-            asked(visit, &target, |body| body["room"].is_object()).await
+            asked(setup, &target, |body| body["room"].is_object()).await
         }
         "threads" => looked_up(alice, &format!("/v1/rooms/{here}/threads"), "chunk").await,
         "timestamp-to-event" => {
             let target = format!("/_matrix/federation/v1/timestamp_to_event/{here}?ts={}&dir=b", now_ms());
-            asked(visit, &target, |body| body["event_id"].is_string()).await
+            asked(setup, &target, |body| body["event_id"].is_string()).await
         }
-        "presence" => told(visit, edu::present(&copy.user)).await,
+        "presence" => told(setup, edu::present(&copy.user)).await,
         "receipts" => {
             let hello = alice.send(room, "hello").await?;
-            visit.scene.event_on_wire(&hello).await?;
-            told(visit, edu::read(room, &copy.user, &hello)).await
+            setup.scene.event_on_wire(&hello).await?;
+            told(setup, edu::read(room, &copy.user, &hello)).await
         }
-        "to-device" => told(visit, edu::to_device(&copy.user, alice, "probe", "probing")).await,
-        "typing" => told(visit, edu::types(room, &copy.user)).await,
-        "uninvited-joins" => template(visit, "join", room, &visit.mallory.user("eve")).await,
+        "to-device" => told(setup, edu::to_device(&copy.user, alice, "probe", "probing")).await,
+        "typing" => told(setup, edu::types(room, &copy.user)).await,
+        "uninvited-joins" => template(setup, "join", room, &setup.mallory.user("eve")).await,
         _ => Err(Failure::Problem(Problem::harness(message!("judging.nothing-gathered")))),
     }
 }
 
 /// A peer asks, and an answer with success has what `is_right` looks for.
-async fn asked(visit: &Visit<'_>, target: &str, is_right: fn(&Value) -> bool) -> Result<Shown, Failure> {
-    let reply = visit.mallory.ask(&visit.host, "GET", target, None).await?;
+async fn asked(setup: &PeerSetup<'_>, target: &str, is_right: fn(&Value) -> bool) -> Result<Shown, Failure> {
+    let reply = setup.mallory.ask(&setup.host, "GET", target, None).await?;
     let is_there = reply.is_success() && is_right(&reply.body);
     Ok(Shown { is_there, answer: reply.in_words(), observation: reply.observation })
 }
 
 /// A peer asks for a template for the member event of its user.
-async fn template(visit: &Visit<'_>, membership: &str, room: &Room, user: &str) -> Result<Shown, Failure> {
-    asked(visit, &make_target(membership, &room.id, user), |body| body["event"].is_object()).await
+async fn template(
+    setup: &PeerSetup<'_>,
+    membership: &str,
+    room: &Room,
+    user: &str,
+) -> Result<Shown, Failure> {
+    asked(setup, &make_target(membership, &room.id, user), |body| body["event"].is_object()).await
 }
 
 /// A room of Alice's with this join rule, to which the room of the visit admits.
-async fn admitting(visit: &Visit<'_>, join_rule: &str) -> Result<Room, Failure> {
-    let room = visit.alice.create_room(Private).await?;
-    let allow = json!([{"type": "m.room_membership", "room_id": visit.room.id}]);
+async fn admitting(setup: &PeerSetup<'_>, join_rule: &str) -> Result<Room, Failure> {
+    let room = setup.alice.create_room(Private).await?;
+    let allow = json!([{"type": "m.room_membership", "room_id": setup.room.id}]);
     let content = json!({"join_rule": join_rule, "allow": allow});
-    visit.alice.set_state(&room, "m.room.join_rules", "", content).await?;
+    setup.alice.set_state(&room, "m.room.join_rules", "", content).await?;
     Ok(room)
 }
 
@@ -259,9 +264,9 @@ async fn looked_up(user: &User, path: &str, key: &str) -> Result<Shown, Failure>
 }
 
 /// A peer sends a signal, and Alice is shown it within the bound.
-async fn told(visit: &Visit<'_>, signal: Signal) -> Result<Shown, Failure> {
-    let sent = visit.tell(&visit.mallory, signal).await?;
-    match visit.alice.sees(sent).await {
+async fn told(setup: &PeerSetup<'_>, signal: Signal) -> Result<Shown, Failure> {
+    let sent = setup.tell(&setup.mallory, signal).await?;
+    match setup.alice.sees(sent).await {
         Ok(sighting) => {
             let seen = Observations::from(&sighting);
             Ok(Shown { is_there: true, answer: "shown".to_owned(), observation: seen.all()[0].clone() })

@@ -80,8 +80,11 @@ async fn people(user: &User, room: &Room) -> Result<Observed, Failure> {
 async fn first_contact(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob) = strangers(scene).await?;
     let room = alice.create_room(Private).await?;
-    bring_in(&alice, &bob, &room).await?;
-    scene.record("shown-to-each-other", both(people(&alice, &room).await?, people(&bob, &room).await?));
+    invite_and_join(&alice, &bob, &room).await?;
+    scene.record(
+        "shown-to-each-other",
+        host_and_guest(people(&alice, &room).await?, people(&bob, &room).await?),
+    );
 
     let profile = |profile: Observed| {
         profile.map(
@@ -89,7 +92,7 @@ async fn first_contact(scene: &Scene) -> Result<(), Failure> {
         )
     };
     let (of_bob, of_alice) = (alice.profile_of(&bob).await?, bob.profile_of(&alice).await?);
-    scene.record("looked-up", both(profile(of_bob), profile(of_alice)));
+    scene.record("looked-up", host_and_guest(profile(of_bob), profile(of_alice)));
     Ok(())
 }
 
@@ -97,7 +100,7 @@ async fn first_contact(scene: &Scene) -> Result<(), Failure> {
 async fn second_contact(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob) = strangers(scene).await?;
     let first = alice.create_room(Private).await?;
-    bring_in(&alice, &bob, &first).await?;
+    invite_and_join(&alice, &bob, &first).await?;
 
     let name = "Åsa Öberg-Lind";
     alice.set_display_name(name).await?;
@@ -109,10 +112,16 @@ async fn second_contact(scene: &Scene) -> Result<(), Failure> {
     });
     alice.sees(changed.clone()).await?;
     bob.sees(changed).await?;
-    scene.record("old-room-follows", both(people(&alice, &first).await?, people(&bob, &first).await?));
+    scene.record(
+        "old-room-follows",
+        host_and_guest(people(&alice, &first).await?, people(&bob, &first).await?),
+    );
 
     let second = alice.create_room(Private).await?;
-    bring_in(&alice, &bob, &second).await?;
-    scene.record("new-room-shows", both(people(&alice, &second).await?, people(&bob, &second).await?));
+    invite_and_join(&alice, &bob, &second).await?;
+    scene.record(
+        "new-room-shows",
+        host_and_guest(people(&alice, &second).await?, people(&bob, &second).await?),
+    );
     Ok(())
 }

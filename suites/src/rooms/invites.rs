@@ -85,10 +85,10 @@ async fn invite_accepted(scene: &Scene) -> Result<(), Failure> {
     let answer = bob.send(&room, "welcome").await?;
     alice.sees(&answer).await?;
 
-    scene.record("members-agree", both(alice.members(&room).await?, bob.members(&room).await?));
+    scene.record("members-agree", host_and_guest(alice.members(&room).await?, bob.members(&room).await?));
     let of_alice = alice.state_of(&room, "m.room.power_levels", "").await?;
     let of_bob = bob.state_of(&room, "m.room.power_levels", "").await?;
-    let levels = both(of_alice, of_bob).map(|levels| {
+    let levels = host_and_guest(of_alice, of_bob).map(|levels| {
         let [host, guest] = ["host", "guest"].map(|side| levels[side]["content"].clone());
         json!({"level of the creator": host["users"][alice.id()], "guest holds the same": host == guest})
     });
@@ -109,7 +109,10 @@ async fn invite_rejected(scene: &Scene) -> Result<(), Failure> {
     bob.leave(&room).await?;
     let at_host = alice.sees(leave(&room, &bob)).await?;
     let at_guest = bob.sees(leave(&room, &bob)).await?;
-    scene.record("rejection-shown", both(membership_in(&at_host), membership_in(&at_guest)));
+    scene.record(
+        "rejection-shown",
+        host_and_guest(membership_details(&at_host), membership_details(&at_guest)),
+    );
 
     scene.check("closed-afterwards", only_by_another_invite(&alice, &bob, &room, &at_guest).await);
     Ok(())
@@ -127,7 +130,7 @@ async fn invite_revoked(scene: &Scene) -> Result<(), Failure> {
     alice.kick(&room, &bob, "wrong recipient").await?;
     let at_host = alice.sees(leave(&room, &bob)).await?;
     let at_guest = bob.sees(leave(&room, &bob)).await?;
-    scene.record("vanished", both(membership_in(&at_host), membership_in(&at_guest)));
+    scene.record("vanished", host_and_guest(membership_details(&at_host), membership_details(&at_guest)));
 
     scene.check("closed-afterwards", only_by_another_invite(&alice, &bob, &room, &at_guest).await);
     Ok(())
@@ -145,5 +148,5 @@ async fn only_by_another_invite(
     bob.sees(invite(room, bob).later_than(ended)).await?;
     bob.join(room).await?;
     let joined = alice.sees(join(room, bob)).await?;
-    Ok(by_both(joined, refused))
+    Ok(merge_observations(joined, refused))
 }

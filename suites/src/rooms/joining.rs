@@ -69,7 +69,7 @@ async fn public_join(scene: &Scene) -> Result<(), Failure> {
     bob.sees(&hello).await?;
     let answer = bob.send(&room, "welcome").await?;
     alice.sees(&answer).await?;
-    scene.record("members-agree", both(alice.members(&room).await?, bob.members(&room).await?));
+    scene.record("members-agree", host_and_guest(alice.members(&room).await?, bob.members(&room).await?));
     Ok(())
 }
 
@@ -82,11 +82,11 @@ async fn uninvited_join(scene: &Scene) -> Result<(), Failure> {
 
     let room = alice.create_room(Private).await?;
     let before = mallory.join(&room).await.refused();
-    bring_in(&alice, &bob, &room).await?;
+    invite_and_join(&alice, &bob, &room).await?;
     let after = mallory.join(&room).await.refused();
     let twin = alice.sees(join(&room, &bob)).await?;
-    scene.check("uninvited-refused", before.and(after).map(|refused| by_both(refused, twin)));
-    scene.record("members-agree", both(alice.members(&room).await?, bob.members(&room).await?));
+    scene.check("uninvited-refused", before.and(after).map(|refused| merge_observations(refused, twin)));
+    scene.record("members-agree", host_and_guest(alice.members(&room).await?, bob.members(&room).await?));
     Ok(())
 }
 
@@ -97,23 +97,23 @@ async fn restricted_join(scene: &Scene) -> Result<(), Failure> {
     let [bob, mallory] = [guest.register("bob").await?, guest.register("mallory").await?];
     let circle = alice.create_room(Private.named("Kretsen")).await?;
     for user in [&bob, &carol] {
-        bring_in(&alice, user, &circle).await?;
+        invite_and_join(&alice, user, &circle).await?;
     }
     let room = alice.create_room(Private.named("Rummet")).await?;
     let allowed = json!([{"type": "m.room_membership", "room_id": circle.id}]);
     let rules = json!({"join_rule": "restricted", "allow": allowed});
     alice.set_state(&room, "m.room.join_rules", "", rules).await?;
     let refused = mallory.join(&room).await.refused();
-    let let_in = async {
+    let joins = async {
         bob.join(&room).await?;
         let from_elsewhere = alice.sees(join(&room, &bob)).await?;
         carol.join(&room).await?;
-        Ok(by_both(bob.sees(join(&room, &carol)).await?, from_elsewhere))
+        Ok(merge_observations(bob.sees(join(&room, &carol)).await?, from_elsewhere))
     };
-    let let_in = let_in.await;
-    let twin = let_in.clone();
-    scene.check("let-in", let_in);
-    scene.check("kept-out", refused.and_then(|refused| Ok(by_both(refused, twin?))));
+    let joins = joins.await;
+    let twin = joins.clone();
+    scene.check("let-in", joins);
+    scene.check("kept-out", refused.and_then(|refused| Ok(merge_observations(refused, twin?))));
     Ok(())
 }
 

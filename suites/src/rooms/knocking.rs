@@ -59,7 +59,7 @@ async fn knock_answered(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room, heard) = knocked(scene).await?;
     let own = bob.sees(knock(&room, &bob)).await?;
     let create = bob.sees(stripped(&room, "m.room.create")).await?;
-    let shown = both(membership_in(&heard), membership_in(&own)).map(|mut shown| {
+    let shown = host_and_guest(membership_details(&heard), membership_details(&own)).map(|mut shown| {
         shown["room_version shown to guest"] = create.event["content"]["room_version"].clone();
         shown
     });
@@ -76,7 +76,7 @@ async fn only_by_invite(alice: &User, bob: &User, room: &Room) -> Result<Observa
     bob.sees(invite(room, bob)).await?;
     bob.join(room).await?;
     let joined = alice.sees(join(room, bob)).await?;
-    Ok(by_both(refused, joined))
+    Ok(merge_observations(refused, joined))
 }
 
 /// Bob knocks on two rooms of Alice's, of which one lets nobody knock.
@@ -89,6 +89,6 @@ async fn knock_not_offered(scene: &Scene) -> Result<(), Failure> {
     let refused = bob.knock(&closed).await.refused();
     bob.knock(&open).await?;
     let heard = alice.sees(knock(&open, &bob)).await?;
-    scene.check("refused-by-rule", refused.map(|refused| by_both(refused, heard)));
+    scene.check("refused-by-rule", refused.map(|refused| merge_observations(refused, heard)));
     Ok(())
 }

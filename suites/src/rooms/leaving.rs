@@ -58,10 +58,12 @@ async fn left_and_back(scene: &Scene) -> Result<(), Failure> {
         alice.sees(&answer).await?;
         since.extend([said.id, answer.id]);
     }
-    let kept = |history: Observed| history.map(|events| ids_among(&events, &since));
-    scene
-        .record("no-gap", both(kept(alice.history(&room, 200).await?), kept(bob.history(&room, 200).await?)));
-    scene.record("members-agree", both(alice.members(&room).await?, bob.members(&room).await?));
+    let kept = |history: Observed| history.map(|events| wanted_ids_in_order(&events, &since));
+    scene.record(
+        "no-gap",
+        host_and_guest(kept(alice.history(&room, 200).await?), kept(bob.history(&room, 200).await?)),
+    );
+    scene.record("members-agree", host_and_guest(alice.members(&room).await?, bob.members(&room).await?));
     Ok(())
 }
 
@@ -82,7 +84,7 @@ async fn silence_after_leaving(scene: &Scene) -> Result<(), Failure> {
 
     let wire = scene.wire()?;
     let outcome = match wire.event_passage(&secret.id, alice.role(), bob.role()) {
-        Passage::NotSent => Ok(by_both(heard, secret.done.clone())),
+        Passage::NotSent => Ok(merge_observations(heard, secret.done.clone())),
         Passage::Refused { exchange, .. } | Passage::Delivered { exchange } => Err(alice.wrong(
             "delivery.sent_after_leaving",
             message!("fail.sent-after-leaving", event = secret.what),

@@ -84,7 +84,7 @@ async fn with_a_moderator(scene: &Scene, plan: RoomPlan) -> Result<(User, User, 
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let room = alice.create_room(plan.power_levels(json!({"kick": 50, "ban": 50, "invite": 0}))).await?;
-    bring_in(&alice, &bob, &room).await?;
+    invite_and_join(&alice, &bob, &room).await?;
     let promoted = alice.set_power_level(&room, &bob, 50).await?;
     bob.sees(&promoted).await?;
     Ok((alice, bob, room, [host, guest]))
@@ -94,17 +94,17 @@ async fn with_a_moderator(scene: &Scene, plan: RoomPlan) -> Result<(User, User, 
 async fn kick_by_host(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room, [_, guest]) = with_a_moderator(scene, Private).await?;
     let dave = guest.register("dave").await?;
-    bring_in(&alice, &dave, &room).await?;
+    invite_and_join(&alice, &dave, &room).await?;
 
     alice.kick(&room, &dave, REASON).await?;
     let at_host = alice.sees(leave(&room, &dave)).await?;
     let at_guest = dave.sees(leave(&room, &dave)).await?;
-    scene.record("kick-shown", both(membership_in(&at_host), membership_in(&at_guest)));
+    scene.record("kick-shown", host_and_guest(membership_details(&at_host), membership_details(&at_guest)));
 
     let refused = dave.send(&room, "still here").await.refused();
     let twin = bob.send(&room, "I stay").await?;
     let heard = alice.sees(&twin).await?;
-    scene.check("silenced", refused.map(|refused| by_both(refused, heard)));
+    scene.check("silenced", refused.map(|refused| merge_observations(refused, heard)));
     Ok(())
 }
 
@@ -112,18 +112,18 @@ async fn kick_by_host(scene: &Scene) -> Result<(), Failure> {
 async fn kick_by_guest(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room, [host, _]) = with_a_moderator(scene, Private).await?;
     let carol = host.register("carol").await?;
-    bring_in(&alice, &carol, &room).await?;
+    invite_and_join(&alice, &carol, &room).await?;
     bob.sees(join(&room, &carol)).await?;
 
     bob.kick(&room, &carol, REASON).await?;
     let at_host = carol.sees(leave(&room, &carol)).await?;
     let at_guest = bob.sees(leave(&room, &carol)).await?;
-    scene.record("kick-shown", both(membership_in(&at_host), membership_in(&at_guest)));
+    scene.record("kick-shown", host_and_guest(membership_details(&at_host), membership_details(&at_guest)));
 
     let refused = carol.send(&room, "still here").await.refused();
     let twin = alice.send(&room, "I stay").await?;
     let heard = bob.sees(&twin).await?;
-    scene.check("silenced", refused.map(|refused| by_both(refused, heard)));
+    scene.check("silenced", refused.map(|refused| merge_observations(refused, heard)));
     Ok(())
 }
 
@@ -133,14 +133,14 @@ async fn ban_by_host(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let room = alice.create_room(Public).await?;
-    come_in(&host, &alice, &bob, &room).await?;
+    join_public_room(&host, &alice, &bob, &room).await?;
     alice.sees(join(&room, &bob)).await?;
     bob.sees(join(&room, &bob)).await?;
 
     alice.ban(&room, &bob, REASON).await?;
     let at_host = alice.sees(ban(&room, &bob)).await?;
     let at_guest = bob.sees(ban(&room, &bob)).await?;
-    scene.record("ban-shown", both(membership_in(&at_host), membership_in(&at_guest)));
+    scene.record("ban-shown", host_and_guest(membership_details(&at_host), membership_details(&at_guest)));
 
     scene.check("kept-out", out_until_unbanned(&alice, &alice, &bob, &room).await);
     Ok(())
@@ -159,7 +159,7 @@ async fn out_until_unbanned(
     let lifted = host.sees(leave(room, banned)).await?;
     banned.join(room).await?;
     let back = moderator.sees(join(room, banned).later_than(&lifted)).await?;
-    Ok(by_both(refused, back))
+    Ok(merge_observations(refused, back))
 }
 
 /// Bob bans Carol from the guest; Carol's own server has to keep her out.
@@ -173,7 +173,7 @@ async fn ban_by_guest(scene: &Scene) -> Result<(), Failure> {
     bob.ban(&room, &carol, REASON).await?;
     let at_host = carol.sees(ban(&room, &carol)).await?;
     let at_guest = bob.sees(ban(&room, &carol)).await?;
-    scene.record("ban-shown", both(membership_in(&at_host), membership_in(&at_guest)));
+    scene.record("ban-shown", host_and_guest(membership_details(&at_host), membership_details(&at_guest)));
 
     scene.check("kept-out", out_until_unbanned(&bob, &alice, &carol, &room).await);
     Ok(())
@@ -184,8 +184,8 @@ async fn kick_needs_power(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room, [host, guest]) = with_a_moderator(scene, Private).await?;
     let carol = host.register("carol").await?;
     let dave = guest.register("dave").await?;
-    bring_in(&alice, &carol, &room).await?;
-    bring_in(&alice, &dave, &room).await?;
+    invite_and_join(&alice, &carol, &room).await?;
+    invite_and_join(&alice, &dave, &room).await?;
     dave.sees(join(&room, &carol)).await?;
 
     scene.check("powerless", only_with_power(&dave, &bob, &carol, &room, &alice).await);
@@ -204,5 +204,5 @@ async fn only_with_power(
     let ban = ordinary.ban(room, target, REASON).await.refused()?;
     moderator.kick(room, target, REASON).await?;
     let twin = witness.sees(leave(room, target)).await?;
-    Ok(by_both(by_both(kick, ban), twin))
+    Ok(merge_observations(merge_observations(kick, ban), twin))
 }

@@ -91,7 +91,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 /// The levels of all but `creator`, as both servers hold them.
 async fn levels(room: &Room, host: &User, guest: &User, creator: &User) -> Result<Observed, Failure> {
-    let held = both(host.state_of(room, LEVELS, "").await?, guest.state_of(room, LEVELS, "").await?);
+    let held =
+        host_and_guest(host.state_of(room, LEVELS, "").await?, guest.state_of(room, LEVELS, "").await?);
     Ok(held.map(|mut held| {
         for side in ["host", "guest"] {
             let mut users = held[side]["content"]["users"].take();
@@ -114,7 +115,7 @@ async fn promote_and_demote(chief: &User, user: &User, room: &Room) -> Result<Ob
     let demoted = chief.set_power_level(room, user, 0).await?;
     user.sees(&demoted).await?;
     let after = user.set_topic(room, "too late").await.refused()?;
-    Ok(by_both(by_both(before, after), twin))
+    Ok(merge_observations(merge_observations(before, after), twin))
 }
 
 /// Alice promotes Bob.
@@ -129,7 +130,7 @@ async fn promoted_by_guest(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let [host, _] = scene.servers()?;
     let carol = host.register("carol").await?;
-    bring_in(&alice, &carol, &room).await?;
+    invite_and_join(&alice, &carol, &room).await?;
     let promoted = alice.set_power_level(&room, &bob, 100).await?;
     bob.sees(&promoted).await?;
     bob.sees(join(&room, &carol)).await?;
@@ -142,7 +143,7 @@ async fn no_self_promotion(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let [_, guest] = scene.servers()?;
     let dave = guest.register("dave").await?;
-    bring_in(&alice, &dave, &room).await?;
+    invite_and_join(&alice, &dave, &room).await?;
     let mut content = alice.state_of(&room, LEVELS, "").await?.value["content"].clone();
     content["users"][bob.id()] = json!(50);
     // What Bob's level suffices for is not left to products.
@@ -154,7 +155,7 @@ async fn no_self_promotion(scene: &Scene) -> Result<(), Failure> {
     let another = bob.set_power_level(&room, &dave, 51).await.refused();
     let allowed = bob.set_power_level(&room, &dave, 50).await?;
     let twin = alice.sees(&allowed).await?;
-    scene.check("not-above-own", oneself.and(another).map(|refused| by_both(refused, twin)));
+    scene.check("not-above-own", oneself.and(another).map(|refused| merge_observations(refused, twin)));
     scene.record("levels-agree", levels(&room, &alice, &bob, &alice).await?);
     Ok(())
 }
@@ -179,12 +180,13 @@ async fn creators_above_levels(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let [host, _] = scene.servers()?;
     let carol = host.register("carol").await?;
-    bring_in(&alice, &carol, &room).await?;
+    invite_and_join(&alice, &carol, &room).await?;
     let promoted = alice.set_power_level(&room, &bob, 100).await?;
     bob.sees(&promoted).await?;
     bob.sees(join(&room, &carol)).await?;
 
-    let held = both(alice.state_of(&room, LEVELS, "").await?, bob.state_of(&room, LEVELS, "").await?);
+    let held =
+        host_and_guest(alice.state_of(&room, LEVELS, "").await?, bob.state_of(&room, LEVELS, "").await?);
     let content = held.value["host"]["content"].clone();
     let users = held.map(
         |held| json!({"host": held["host"]["content"]["users"], "guest": held["guest"]["content"]["users"]}),
@@ -212,7 +214,7 @@ async fn never_listed(
     let by_creator = creator.set_state(room, LEVELS, "", levels).await.refused()?;
     let accepted = creator.set_state(room, LEVELS, "", allowed).await?;
     let twin = admin.sees(&accepted).await?;
-    Ok(by_both(by_both(by_admin, by_creator), twin))
+    Ok(merge_observations(merge_observations(by_admin, by_creator), twin))
 }
 
 /// The administrator can remove `ordinary`, but not the creator.
@@ -226,7 +228,7 @@ async fn creator_stays(
     let ban = admin.ban(room, creator, "take-over").await.refused()?;
     admin.kick(room, ordinary, "ordinary").await?;
     let kicked = creator.sees(leave(room, ordinary)).await?;
-    Ok(by_both(by_both(kick, ban), kicked))
+    Ok(merge_observations(merge_observations(kick, ban), kicked))
 }
 
 /// The creator sets a topic for which nobody's level suffices, not even the administrator's.
@@ -234,5 +236,5 @@ async fn above_all(creator: &User, admin: &User, room: &Room) -> Result<Observat
     let refused = admin.set_topic(room, "not at 100").await.refused()?;
     let topic = creator.set_topic(room, "above all levels").await?;
     let seen = admin.sees(&topic).await?;
-    Ok(by_both(by_both(refused, seen), topic.done))
+    Ok(merge_observations(merge_observations(refused, seen), topic.done))
 }

@@ -70,10 +70,10 @@ async fn in_turn(alice: &User, bob: &User, room: &Room, kind: &str, key: &str) -
     ] {
         let sent = actor.set_state(room, kind, "", json!({ key: text })).await?;
         watcher.sees(&sent).await?;
-        let held = both(alice.state_of(room, kind, "").await?, bob.state_of(room, kind, "").await?);
+        let held = host_and_guest(alice.state_of(room, kind, "").await?, bob.state_of(room, kind, "").await?);
         steps.push(json!({"by": actor.id(), "host": held.value["host"]["content"], "guest": held.value["guest"]["content"]}));
         seen = Some(match seen {
-            Some(before) => by_both(before, held),
+            Some(before) => merge_observations(before, held),
             None => held.into(),
         });
     }
@@ -104,7 +104,8 @@ async fn avatars_either_way(scene: &Scene) -> Result<(), Failure> {
         let sent = actor.set_state(&room, "m.room.avatar", "", json!({"url": picture.address})).await?;
         watcher.sees(&sent).await?;
         let kind = "m.room.avatar";
-        let held = both(alice.state_of(&room, kind, "").await?, bob.state_of(&room, kind, "").await?);
+        let held =
+            host_and_guest(alice.state_of(&room, kind, "").await?, bob.state_of(&room, kind, "").await?);
         steps.push(
             held.map(|held| json!({"host": held["host"]["content"], "guest": held["guest"]["content"]})),
         );

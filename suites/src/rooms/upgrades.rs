@@ -111,7 +111,7 @@ async fn upgraded(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let old = alice.create_room(Public).await?;
-    come_in(&host, &alice, &bob, &old).await?;
+    join_public_room(&host, &alice, &bob, &old).await?;
     alice.sees(join(&old, &bob)).await?;
 
     let new = alice.upgrade(&old, target(scene)).await?;
@@ -121,7 +121,7 @@ async fn upgraded(scene: &Scene) -> Result<(), Failure> {
     talk(&alice, &bob, &new).await?;
     scene.record_by_version(
         "point-to-each-other",
-        both(links(&alice, &old, &new).await?, links(&bob, &old, &new).await?),
+        host_and_guest(links(&alice, &old, &new).await?, links(&bob, &old, &new).await?),
     );
     Ok(())
 }
@@ -144,7 +144,7 @@ async fn upgrade_keeps(scene: &Scene) -> Result<(), Failure> {
     let plan = Public.named("Stab Öst").about("Läge 🗺").history("joined");
     let old = alice.create_room(plan).await?;
     for user in [&bob, &carol] {
-        come_in(&host, &alice, user, &old).await?;
+        join_public_room(&host, &alice, user, &old).await?;
         alice.sees(join(&old, user)).await?;
     }
     let promoted = alice.set_power_level(&old, &carol, 50).await?;
@@ -160,13 +160,13 @@ async fn upgrade_keeps(scene: &Scene) -> Result<(), Failure> {
     let refused = bob.send(&old, "still here").await.refused();
     let goodbye = carol.send(&old, "please follow").await?;
     let heard = alice.sees(&goodbye).await?;
-    scene.check("read-only", refused.map(|refused| by_both(refused, heard)));
+    scene.check("read-only", refused.map(|refused| merge_observations(refused, heard)));
 
     bob.join(&new).await?;
     alice.sees(join(&new, &bob)).await?;
     let of =
         async |user: &User| Ok::<_, Failure>(user.state(&new).await?.map(|events| carried(&events, &carol)));
-    scene.record("carried-over", both(of(&alice).await?, of(&bob).await?));
+    scene.record("carried-over", host_and_guest(of(&alice).await?, of(&bob).await?));
     Ok(())
 }
 
@@ -193,7 +193,10 @@ async fn upgrade_needs_power(scene: &Scene) -> Result<(), Failure> {
     let tombstone = state(&room, TOMBSTONE, "")
         .and("which names the host's new room", move |event| event["content"]["replacement_room"] == *new.id);
     let seen = bob.sees(tombstone).await?;
-    scene.check("powerless", refused.map(|refused| by_both(by_both(refused, seen), new.done)));
+    scene.check(
+        "powerless",
+        refused.map(|refused| merge_observations(merge_observations(refused, seen), new.done)),
+    );
     Ok(())
 }
 
@@ -203,7 +206,7 @@ async fn upgraded_by_guest(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let old = alice.create_room(Public).await?;
-    come_in(&host, &alice, &bob, &old).await?;
+    join_public_room(&host, &alice, &bob, &old).await?;
     alice.sees(join(&old, &bob)).await?;
     // From version 12 on a tombstone needs more than the usual 100, which only a creator can give.
     let level = if scene.version_is_from(12) { 150 } else { 100 };
@@ -217,7 +220,7 @@ async fn upgraded_by_guest(scene: &Scene) -> Result<(), Failure> {
     talk(&alice, &bob, &new).await?;
     scene.record_by_version(
         "point-to-each-other",
-        both(links(&alice, &old, &new).await?, links(&bob, &old, &new).await?),
+        host_and_guest(links(&alice, &old, &new).await?, links(&bob, &old, &new).await?),
     );
     Ok(())
 }
@@ -227,15 +230,15 @@ async fn upgraded_to_12(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, old) = two_in_a_room(scene).await?;
     let new = alice.upgrade(&old, "12").await?;
     bob.sees(state(&old, TOMBSTONE, "")).await?;
-    bring_in(&alice, &bob, &new).await?;
+    invite_and_join(&alice, &bob, &new).await?;
     talk(&alice, &bob, &new).await?;
     scene.record(
         "point-to-each-other",
-        both(links(&alice, &old, &new).await?, links(&bob, &old, &new).await?),
+        host_and_guest(links(&alice, &old, &new).await?, links(&bob, &old, &new).await?),
     );
 
     let kind = "m.room.power_levels";
-    let held = both(alice.state_of(&new, kind, "").await?, bob.state_of(&new, kind, "").await?);
+    let held = host_and_guest(alice.state_of(&new, kind, "").await?, bob.state_of(&new, kind, "").await?);
     let listed = held.map(|held| {
         let listed = |side: &str| held[side]["content"]["users"][alice.id()].is_number();
         json!({"host lists the creator": listed("host"), "guest lists the creator": listed("guest")})

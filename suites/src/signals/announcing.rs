@@ -69,7 +69,7 @@ async fn devices_told(scene: &Scene) -> Result<(), Failure> {
     scene.check("from-outside", as_published(&bob, shown, &published, &held));
 
     let room = alice.create_room(Private).await?;
-    bring_in(&alice, &bob, &room).await?;
+    invite_and_join(&alice, &bob, &room).await?;
     alice.set_state(&room, "m.room.encryption", "", json!({"algorithm": "m.megolm.v1.aes-sha2"})).await?;
     let known = alice.send(&room, "all are here").await?;
     let known = Observations::from(bob.sees(&known).await?);
@@ -106,7 +106,7 @@ async fn devices_told(scene: &Scene) -> Result<(), Failure> {
         renamed.push(update);
     }
     let renamed: Result<Vec<_>, _> = renamed.into_iter().collect();
-    scene.check("renamed", renamed.map(|both| by_both(both[0].clone(), both[1].clone())));
+    scene.check("renamed", renamed.map(|both| merge_observations(both[0].clone(), both[1].clone())));
 
     let signing = async {
         let published = alice.publish_signing_keys(&keys).await?;
@@ -119,7 +119,7 @@ async fn devices_told(scene: &Scene) -> Result<(), Failure> {
             Ok(as_published(&bob, shown, wanted, &held).ok())
         };
         let shown = bob.eventually("the cross-signing keys", &[alice.id()], given).await?;
-        Ok(by_both(edu, shown))
+        Ok(merge_observations(edu, shown))
     };
     scene.check("signing-keys", signing.await);
 
@@ -156,11 +156,13 @@ fn as_published(
 /// Two claims were each given a key, and not the same one.
 fn differ(bob: &User, [one, other]: [Observed; 2]) -> Result<Observations, Failure> {
     let wrong = |reason: &str, text| {
-        let seen = by_both(one.clone(), other.clone());
+        let seen = merge_observations(one.clone(), other.clone());
         Err(bob.wrong(reason, text, seen.all()).showing(&one.value, &other.value))
     };
     match (&one.value, &other.value) {
-        (Value::String(first), Value::String(second)) if first != second => Ok(by_both(one, other)),
+        (Value::String(first), Value::String(second)) if first != second => {
+            Ok(merge_observations(one, other))
+        }
         (Value::String(_), Value::String(_)) => wrong("keys.given_twice", message!("fail.key-given-twice")),
         _ => wrong("keys.not_given", message!("fail.key-not-given", user = bob.name())),
     }

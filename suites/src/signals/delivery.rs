@@ -68,55 +68,55 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-fn note(visit: &Visit<'_>, message_id: &str, body: &str) -> Signal {
-    to_device(&visit.copy.user, &visit.alice, message_id, body)
+fn note(setup: &PeerSetup<'_>, message_id: &str, body: &str) -> Signal {
+    to_device(&setup.copy.user, &setup.alice, message_id, body)
 }
 
 /// Each time in a transaction of its own, so that no transaction comes twice.
 async fn to_device_once(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let first = visit.tell(&visit.mallory, note(&visit, "seen", "first")).await?;
-    let seen = visit.alice.sees(first.clone()).await?;
-    visit.tell(&visit.mallory, note(&visit, "seen", "first")).await?;
-    let other = visit.tell(&visit.mallory, note(&visit, "seen", "another under a seen id")).await?;
-    let later = visit.tell(&visit.mallory, note(&visit, "not seen", "later")).await?;
-    let later = visit.alice.sees(later).await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let first = setup.tell(&setup.mallory, note(&setup, "seen", "first")).await?;
+    let seen = setup.alice.sees(first.clone()).await?;
+    setup.tell(&setup.mallory, note(&setup, "seen", "first")).await?;
+    let other = setup.tell(&setup.mallory, note(&setup, "seen", "another under a seen id")).await?;
+    let later = setup.tell(&setup.mallory, note(&setup, "not seen", "later")).await?;
+    let later = setup.alice.sees(later).await?;
 
-    let times = visit.alice.seen_so_far(&first).len();
-    let seen = by_both(seen, &later);
+    let times = setup.alice.seen_so_far(&first).len();
+    let seen = merge_observations(seen, &later);
     scene.check(
         "same",
         if times == 1 {
             Ok(seen)
         } else {
             let text = message!("fail.to-device-again", times = times);
-            Err(visit.alice.wrong("todevice.repeated", text, seen.all()).showing(1, times))
+            Err(setup.alice.wrong("todevice.repeated", text, seen.all()).showing(1, times))
         },
     );
-    scene.check("other", visit.alice.never_saw(other, &later));
+    scene.check("other", setup.alice.never_saw(other, &later));
     Ok(())
 }
 
 async fn unknown_type(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let unknown = json!({"edu_type": "org.example.unknown", "content": {"user_id": visit.copy.user}});
-    let notes = [note(&visit, "1", "before the unknown"), note(&visit, "2", "after the unknown")];
+    let setup = mallory_in_public_room(scene).await?;
+    let unknown = json!({"edu_type": "org.example.unknown", "content": {"user_id": setup.copy.user}});
+    let notes = [note(&setup, "1", "before the unknown"), note(&setup, "2", "after the unknown")];
     let signals = [notes[0].edu.clone(), unknown, notes[1].edu.clone()];
-    let event = visit.copy.message("beside the unknown")?;
+    let event = setup.copy.message("beside the unknown")?;
     let transaction = Transaction { events: &[&event], signals: &signals, ..Transaction::default() };
-    visit.mallory.deliver(&visit.host, &transaction).await?;
-    scene.check("event", visit.alice.sees(&event).await);
-    scene.check("neighbours", both_shown(&visit, notes).await);
+    setup.mallory.deliver(&setup.host, &transaction).await?;
+    scene.check("event", setup.alice.sees(&event).await);
+    scene.check("neighbours", both_shown(&setup, notes).await);
     Ok(())
 }
 
-async fn both_shown(visit: &Visit<'_>, [one, other]: [Signal; 2]) -> Result<Observations, Failure> {
-    Ok(by_both(visit.alice.sees(one.shown).await?, visit.alice.sees(other.shown).await?))
+async fn both_shown(setup: &PeerSetup<'_>, [one, other]: [Signal; 2]) -> Result<Observations, Failure> {
+    Ok(merge_observations(setup.alice.sees(one.shown).await?, setup.alice.sees(other.shown).await?))
 }
 
 /// What is wrong with each: the check, the type, and the contents.
-fn broken(visit: &Visit<'_>) -> Vec<(&'static str, &'static str, Vec<Value>)> {
-    let (user, room, alice) = (&visit.copy.user, &visit.room.id, visit.alice.id());
+fn broken(setup: &PeerSetup<'_>) -> Vec<(&'static str, &'static str, Vec<Value>)> {
+    let (user, room, alice) = (&setup.copy.user, &setup.room.id, setup.alice.id());
     vec![
         (
             "typing",
@@ -177,20 +177,20 @@ fn broken(visit: &Visit<'_>) -> Vec<(&'static str, &'static str, Vec<Value>)> {
 /// Each malformed signal goes out between two honest ones, in a transaction of its own. The answer is the server's own
 /// affair; what counts is that the honest ones take effect.
 async fn malformed(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    for (check, kind, contents) in broken(&visit) {
+    let setup = mallory_in_public_room(scene).await?;
+    for (check, kind, contents) in broken(&setup) {
         let mut all = None;
         for (number, content) in contents.into_iter().enumerate() {
             let bad = json!({"edu_type": kind, "content": content});
             let name = |place: &str| format!("{place} {kind} {number}");
             let notes = ["before", "after"].map(|place| {
                 let body = name(place);
-                note(&visit, &format!("{check}-{place}-{number}"), &body)
+                note(&setup, &format!("{check}-{place}-{number}"), &body)
             });
             let signals = [notes[0].edu.clone(), bad, notes[1].edu.clone()];
             let transaction = Transaction { signals: &signals, ..Transaction::default() };
-            visit.mallory.deliver(&visit.host, &transaction).await?;
-            let shown = both_shown(&visit, notes).await;
+            setup.mallory.deliver(&setup.host, &transaction).await?;
+            let shown = both_shown(&setup, notes).await;
             if all.as_ref().is_none_or(Result::is_ok) {
                 all = Some(shown);
             }
@@ -202,8 +202,8 @@ async fn malformed(scene: &Scene) -> Result<(), Failure> {
     }
     let goes_on = async {
         let later =
-            visit.alice.sees(visit.tell(&visit.mallory, note(&visit, "later", "later")).await?).await?;
-        Ok(by_both(later, visit.sentinel("and later").await?.sighting))
+            setup.alice.sees(setup.tell(&setup.mallory, note(&setup, "later", "later")).await?).await?;
+        Ok(merge_observations(later, setup.send_sentinel("and later").await?.sighting))
     };
     scene.check("goes-on", goes_on.await);
     Ok(())

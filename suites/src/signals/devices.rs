@@ -112,43 +112,43 @@ async fn announced_by_another(
     announce: Announcement,
     held: fn(&Value, &str) -> bool,
 ) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let setup = mallory_in_public_room(scene).await?;
     let encryption = json!({"algorithm": "m.megolm.v1.aes-sha2"});
-    visit.alice.set_state(&visit.room, "m.room.encryption", "", encryption).await?;
-    let olof = visit.another("olof").await?.user;
-    let carol = visit.host.register("carol").await?;
-    carol.join(&visit.room).await?;
-    visit.alice.sees(join(&visit.room, &carol)).await?;
-    let keys = Keys(stranger_key()?);
-    let (victims, mallory) = ([("of-third", olof.as_str()), ("of-own", carol.id())], &visit.copy.user);
-    publish(&visit.mallory, &keys, mallory);
+    setup.alice.set_state(&setup.room, "m.room.encryption", "", encryption).await?;
+    let olof = setup.another_peer_joins("olof").await?.user;
+    let carol = setup.host.register("carol").await?;
+    carol.join(&setup.room).await?;
+    setup.alice.sees(join(&setup.room, &carol)).await?;
+    let keys = Keys(unpublished_key()?);
+    let (victims, mallory) = ([("of-third", olof.as_str()), ("of-own", carol.id())], &setup.copy.user);
+    publish(&setup.mallory, &keys, mallory);
     // From here on the host may hold everybody's list.
-    let known = visit.sentinel("all are here").await?;
+    let known = setup.send_sentinel("all are here").await?;
     for user in [&olof, mallory] {
-        visit.alice.device_keys_of(user).await?;
+        setup.alice.device_keys_of(user).await?;
     }
 
     for (_, user) in victims {
         let lie = Signal { edu: announce(&keys, user), shown: changed(user) };
-        visit.tell(&visit.mallory, lie).await?;
+        setup.tell(&setup.mallory, lie).await?;
     }
     let twin = Signal { edu: announce(&keys, mallory), shown: changed(mallory).following(&known.sighting) };
-    let twin = visit.alice.sees(visit.tell(&visit.mallory, twin).await?).await?;
-    let of_mallory = visit.alice.device_keys_of(mallory).await?;
+    let twin = setup.alice.sees(setup.tell(&setup.mallory, twin).await?).await?;
+    let of_mallory = setup.alice.device_keys_of(mallory).await?;
     if !held(&of_mallory.value, mallory) {
         let text = message!("fail.own-keys-missing");
-        let failure = visit.alice.wrong("devices.own_not_taken", text, of_mallory.observations.all());
+        let failure = setup.alice.wrong("devices.own_not_taken", text, of_mallory.observations.all());
         return Err(failure.showing(announce(&keys, mallory), of_mallory.value));
     }
     for (check, user) in victims {
-        let shown = visit.alice.device_keys_of(user).await?;
+        let shown = setup.alice.device_keys_of(user).await?;
         scene.check(
             check,
             if held(&shown.value, user) {
                 let text = message!("fail.foreign-keys", user = scene.ledger().name_of(user));
-                Err(visit.alice.wrong("devices.foreign_taken", text, shown.observations.all()))
+                Err(setup.alice.wrong("devices.foreign_taken", text, shown.observations.all()))
             } else {
-                Ok(by_both(&twin, shown))
+                Ok(merge_observations(&twin, shown))
             },
         );
     }

@@ -14,7 +14,7 @@ pub(crate) struct Signal {
     pub(crate) shown: Pattern,
 }
 
-impl Visit<'_> {
+impl PeerSetup<'_> {
     /// Sends a signal, whatever the answer: from then on Alice may be shown it.
     pub(crate) async fn tell(&self, peer: &ScriptedPeer, signal: Signal) -> Result<Pattern, Failure> {
         let transaction = Transaction { signals: &[signal.edu], ..Transaction::default() };

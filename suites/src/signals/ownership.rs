@@ -91,66 +91,66 @@ struct Victims {
     carol: String,
 }
 
-async fn victims(visit: &Visit<'_>) -> Result<Victims, Failure> {
-    let olof = visit.another("olof").await?.user;
-    let carol = visit.host.register("carol").await?;
-    carol.join(&visit.room).await?;
-    visit.alice.sees(join(&visit.room, &carol)).await?;
+async fn victims(setup: &PeerSetup<'_>) -> Result<Victims, Failure> {
+    let olof = setup.another_peer_joins("olof").await?.user;
+    let carol = setup.host.register("carol").await?;
+    carol.join(&setup.room).await?;
+    setup.alice.sees(join(&setup.room, &carol)).await?;
     Ok(Victims { olof, carol: carol.id().to_owned() })
 }
 
 async fn typing_of_others(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let Victims { olof, carol } = victims(&visit).await?;
-    let of = |user: &str| types(&visit.room, user);
-    visit
-        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&visit.copy.user))
+    let setup = mallory_in_public_room(scene).await?;
+    let Victims { olof, carol } = victims(&setup).await?;
+    let of = |user: &str| types(&setup.room, user);
+    setup
+        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&setup.copy.user))
         .await
 }
 
 async fn typing_from_outside(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let setup = mallory_in_public_room(scene).await?;
     let outsider = scene.peer("olof").await?;
-    let (eve, olof) = (visit.mallory.user("eve"), outsider.user("olof"));
+    let (eve, olof) = (setup.mallory.user("eve"), outsider.user("olof"));
     let lies = [
-        ("user-outside", visit.tell(&visit.mallory, types(&visit.room, &eve)).await?),
-        ("server-outside", visit.tell(&outsider, types(&visit.room, &olof)).await?),
+        ("user-outside", setup.tell(&setup.mallory, types(&setup.room, &eve)).await?),
+        ("server-outside", setup.tell(&outsider, types(&setup.room, &olof)).await?),
     ];
-    let twin = visit.tell(&visit.mallory, types(&visit.room, &visit.copy.user)).await?;
-    let twin = visit.alice.sees(twin).await?;
+    let twin = setup.tell(&setup.mallory, types(&setup.room, &setup.copy.user)).await?;
+    let twin = setup.alice.sees(twin).await?;
     for (check, lie) in lies {
-        scene.check(check, visit.alice.never_saw(lie, &twin));
+        scene.check(check, setup.alice.never_saw(lie, &twin));
     }
     Ok(())
 }
 
 async fn receipts_of_others(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let Victims { olof, carol } = victims(&visit).await?;
-    let order = visit.alice.send(&visit.room, "to be read").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let Victims { olof, carol } = victims(&setup).await?;
+    let order = setup.alice.send(&setup.room, "to be read").await?;
     scene.event_on_wire(&order).await?;
-    let of = |user: &str| read(&visit.room, user, &order);
-    visit
-        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&visit.copy.user))
+    let of = |user: &str| read(&setup.room, user, &order);
+    setup
+        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&setup.copy.user))
         .await
 }
 
 /// The status tells what Mallory's server says from what users' own servers say of them meanwhile.
 async fn presence_of_others(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let Victims { olof, carol } = victims(&visit).await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let Victims { olof, carol } = victims(&setup).await?;
     let of = |user: &str| online(user, "as Mallory's server has it");
-    visit
-        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&visit.copy.user))
+    setup
+        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&setup.copy.user))
         .await
 }
 
 async fn to_device_of_others(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let Victims { olof, carol } = victims(&visit).await?;
-    let of = |user: &str, message_id: &str| to_device(user, &visit.alice, message_id, "in this name");
-    let alice = visit.alice.id().to_owned();
+    let setup = mallory_in_public_room(scene).await?;
+    let Victims { olof, carol } = victims(&setup).await?;
+    let of = |user: &str, message_id: &str| to_device(user, &setup.alice, message_id, "in this name");
+    let alice = setup.alice.id().to_owned();
     let lies =
         vec![("of-third", of(&olof, "1")), ("of-own", of(&carol, "2")), ("of-oneself", of(&alice, "3"))];
-    visit.only_the_twin_counts(lies, of(&visit.copy.user, "4")).await
+    setup.only_the_twin_counts(lies, of(&setup.copy.user, "4")).await
 }

@@ -9,7 +9,7 @@ use samklang_stage::switchboard::{Effect, Fault, FaultGuard};
 use samklang_verdict::Party;
 
 use super::limits::EVENTS;
-use crate::{prelude::*, visit::Visit};
+use crate::{peer_setup::PeerSetup, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -47,94 +47,94 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 async fn passed_on(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    visit.next_event().await?;
-    let olof = visit.another("olof").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    setup.send_next_event().await?;
+    let olof = setup.another_peer_joins("olof").await?;
     let is_join =
         |event: &Event| event.is_state("m.room.member", &olof.user) && event.membership() == Some("join");
-    scene.check("brought", brought(&visit, "Olof's join", is_join).await);
+    scene.check("brought", brought(&setup, "Olof's join", is_join).await);
     Ok(())
 }
 
 async fn kept_for_later(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let outage = outage(&visit)?;
-    let missed = attempted(&visit, "while the other server is down").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let outage = outage(&setup)?;
+    let missed = attempted(&setup, "while the other server is down").await?;
     drop(outage);
     // Whoever hears from a server knows that it is up.
-    visit.sentinel("up again").await?;
-    scene.check("brought", brought(&visit, "the message", |event| event.id() == missed.id).await);
+    setup.send_sentinel("up again").await?;
+    scene.check("brought", brought(&setup, "the message", |event| event.id() == missed.id).await);
 
-    let outage = self::outage(&visit)?;
-    let mut last = attempted(&visit, "while it is down once more").await?;
+    let outage = self::outage(&setup)?;
+    let mut last = attempted(&setup, "while it is down once more").await?;
     for number in 0..=EVENTS {
-        last = visit.alice.send(&visit.room, &format!("and on, {number}")).await?;
+        last = setup.alice.send(&setup.room, &format!("and on, {number}")).await?;
     }
     drop(outage);
-    visit.sentinel("up for good").await?;
-    let after_all = brought(&visit, "the last message", |event| event.id() == last.id).await;
-    scene.check("in-portions", after_all.and_then(|seen| in_portions(&visit, seen)));
+    setup.send_sentinel("up for good").await?;
+    let after_all = brought(&setup, "the last message", |event| event.id() == last.id).await;
+    scene.check("in-portions", after_all.and_then(|seen| in_portions(&setup, seen)));
     Ok(())
 }
 
 /// No transaction reaches Mallory's server.
-fn outage(visit: &Visit<'_>) -> Result<FaultGuard, Failure> {
-    let mallorys = Party::Peer { name: visit.mallory.name().to_owned() };
-    visit.scene.fault(Fault::on_all(Effect::Cut).to(mallorys).when(is_transaction))
+fn outage(setup: &PeerSetup<'_>) -> Result<FaultGuard, Failure> {
+    let mallorys = Party::Peer { name: setup.mallory.name().to_owned() };
+    setup.scene.fault(Fault::on_all(Effect::Cut).to(mallorys).when(is_transaction))
 }
 
 /// A message of Alice's, after which her server has tried to bring something. What that is does not matter: what waited
 /// before the message may have to go first.
-async fn attempted(visit: &Visit<'_>, body: &str) -> Result<Sent, Failure> {
-    let sent = visit.alice.send(&visit.room, body).await?;
+async fn attempted(setup: &PeerSetup<'_>, body: &str) -> Result<Sent, Failure> {
+    let sent = setup.alice.send(&setup.room, body).await?;
     let tried = |exchange: &Exchange| {
         let is_transaction = exchange.path.contains("/federation/v1/send/");
-        let is_lost = is_transaction && exchange.status.is_none() && to_mallory(visit, &exchange.to);
+        let is_lost = is_transaction && exchange.status.is_none() && to_mallory(setup, &exchange.to);
         is_lost && exchange.id > sent.done.exchange
     };
-    visit.scene.wire_shows("a transaction that is lost", tried).await?;
+    setup.scene.wire_shows("a transaction that is lost", tried).await?;
     Ok(sent)
 }
 
-fn in_portions(visit: &Visit<'_>, seen: Observations) -> Result<Observations, Failure> {
+fn in_portions(setup: &PeerSetup<'_>, seen: Observations) -> Result<Observations, Failure> {
     let sent = |exchange: &Exchange| {
         let is_transaction =
-            exchange.path.contains("/federation/v1/send/") && to_mallory(visit, &exchange.to);
+            exchange.path.contains("/federation/v1/send/") && to_mallory(setup, &exchange.to);
         let body = is_transaction.then(|| exchange.request_body.json()).flatten()?;
         body["pdus"].as_array().map(Vec::len)
     };
-    let longest = visit.scene.wire()?.federation().filter_map(|exchange| sent(exchange)).max().unwrap_or(0);
+    let longest = setup.scene.wire()?.federation().filter_map(|exchange| sent(exchange)).max().unwrap_or(0);
     if longest <= EVENTS {
         return Ok(seen);
     }
     let text = message!("fail.transaction-too-long", most = EVENTS);
-    Err(visit.alice.wrong("transaction.too_long", text, seen.all()).showing(EVENTS, longest))
+    Err(setup.alice.wrong("transaction.too_long", text, seen.all()).showing(EVENTS, longest))
 }
 
-fn to_mallory(visit: &Visit<'_>, party: &Party) -> bool {
-    matches!(party, Party::Peer { name } if name == visit.mallory.name())
+fn to_mallory(setup: &PeerSetup<'_>, party: &Party) -> bool {
+    matches!(party, Party::Peer { name } if name == setup.mallory.name())
 }
 
 /// A transaction that Mallory's server takes holds an event.
 async fn brought(
-    visit: &Visit<'_>,
+    setup: &PeerSetup<'_>,
     what: &str,
     wanted: impl Fn(&Event) -> bool,
 ) -> Result<Observations, Failure> {
-    let version = visit.scene.room_version();
+    let version = setup.scene.room_version();
     let holds = |exchange: &Exchange| {
-        let is_taken = exchange.status == Some(200) && to_mallory(visit, &exchange.to);
+        let is_taken = exchange.status == Some(200) && to_mallory(setup, &exchange.to);
         let body = is_taken.then(|| exchange.request_body.json()).flatten();
         let pdus = body.as_ref().and_then(|body| body["pdus"].as_array()).into_iter().flatten();
         pdus.filter_map(|pdu| Event::parse(pdu, version).ok()).any(|event| wanted(&event))
     };
-    match visit.scene.wire_shows(what, holds).await {
+    match setup.scene.wire_shows(what, holds).await {
         Ok(exchange) => {
-            Ok(Observations::new(Observation { by: visit.alice.role(), exchange: exchange.id }, []))
+            Ok(Observations::new(Observation { by: setup.alice.role(), exchange: exchange.id }, []))
         }
         Err(Failure::Inconclusive(_)) => {
-            let text = message!("fail.not-brought", what = what, server = visit.mallory.label());
-            Err(visit.alice.wrong("transaction.not_brought", text, &[]))
+            let text = message!("fail.not-brought", what = what, server = setup.mallory.label());
+            Err(setup.alice.wrong("transaction.not_brought", text, &[]))
         }
         Err(failure) => Err(failure),
     }

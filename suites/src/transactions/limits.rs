@@ -67,28 +67,28 @@ const SIGNALS: usize = 100;
 const ALL: usize = 200;
 
 /// Those of `events` that are in the room, in its order.
-async fn kept(visit: &Visit<'_>, events: &[Planted]) -> Result<Observed, Failure> {
+async fn kept(setup: &PeerSetup<'_>, events: &[Planted]) -> Result<Observed, Failure> {
     let ids: Vec<_> = events.iter().map(|event| event.id.clone()).collect();
-    Ok(visit.alice.history(&visit.room, ALL).await?.map(|history| ids_among(&history, &ids)))
+    Ok(setup.alice.history(&setup.room, ALL).await?.map(|history| wanted_ids_in_order(&history, &ids)))
 }
 
 /// History is read, since a sync may show less of so much.
 async fn fifty_events(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let events = (1..=EVENTS).map(|number| visit.copy.message(&format!("event {number}")));
+    let setup = mallory_in_public_room(scene).await?;
+    let events = (1..=EVENTS).map(|number| setup.copy.message(&format!("event {number}")));
     let events: Vec<_> = events.collect::<Result<_, _>>()?;
-    visit.mallory.transmit(&visit.host, &events.iter().collect::<Vec<_>>()).await?;
+    setup.mallory.transmit(&setup.host, &events.iter().collect::<Vec<_>>()).await?;
     // The last follows all the others.
-    let last = visit.sentinel("after fifty").await?;
-    let kept = kept(&visit, &events).await?;
+    let last = setup.send_sentinel("after fifty").await?;
+    let kept = kept(&setup, &events).await?;
     let sent: Value = events.iter().map(|event| event.id.clone()).collect();
     scene.check(
         "all-kept",
         if kept.value == sent {
-            Ok(by_both(kept, last.sighting))
+            Ok(merge_observations(kept, last.sighting))
         } else {
             let text = message!("fail.transaction-lost", kind = "events");
-            Err(visit
+            Err(setup
                 .alice
                 .wrong("transaction.lost_events", text, kept.observations.all())
                 .showing(sent, kept.value))
@@ -98,23 +98,23 @@ async fn fifty_events(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// Messages from Mallory to Alice's devices, numbered.
-fn notes(visit: &Visit<'_>, count: usize) -> Vec<Signal> {
+fn notes(setup: &PeerSetup<'_>, count: usize) -> Vec<Signal> {
     let note = |number| {
         let name = format!("signal {number}");
-        to_device(&visit.copy.user, &visit.alice, &name.replace(' ', "-"), &name)
+        to_device(&setup.copy.user, &setup.alice, &name.replace(' ', "-"), &name)
     };
     (1..=count).map(note).collect()
 }
 
 async fn hundred_signals(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let notes = notes(&visit, SIGNALS);
+    let setup = mallory_in_public_room(scene).await?;
+    let notes = notes(&setup, SIGNALS);
     let edus: Vec<_> = notes.iter().map(|note| note.edu.clone()).collect();
-    visit.mallory.signal(&visit.host, &edus).await?;
+    setup.mallory.signal(&setup.host, &edus).await?;
     let all_shown = async {
         let mut last = None;
         for note in notes {
-            last = Some(visit.alice.sees(note.shown).await?);
+            last = Some(setup.alice.sees(note.shown).await?);
         }
         last.ok_or_else(|| Failure::Inconclusive(message!("judging.nothing-gathered")))
     };
@@ -124,37 +124,42 @@ async fn hundred_signals(scene: &Scene) -> Result<(), Failure> {
 
 /// The events stand beside each other, and nothing honest follows them: where they are refused, nothing is missing.
 async fn too_many_events(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
+    let setup = mallory_in_public_room(scene).await?;
     let beside = |number| {
         let body = format!("event {number}");
-        visit.copy.aside(&body, |room, user| draft_message(room, user, &body))
+        setup.copy.aside(&body, |room, user| draft_message(room, user, &body))
     };
     let events: Vec<_> = (0..=EVENTS).map(beside).collect::<Result<_, _>>()?;
-    visit.mallory.offer(&visit.host, &events.iter().collect::<Vec<_>>()).await?;
-    let last = visit.sentinel("after too many").await?;
-    let kept = kept(&visit, &events).await?;
+    setup.mallory.offer(&setup.host, &events.iter().collect::<Vec<_>>()).await?;
+    let last = setup.send_sentinel("after too many").await?;
+    let kept = kept(&setup, &events).await?;
     scene.check(
         "not-all",
-        not_all(&visit, kept.value.as_array().map_or(0, Vec::len), EVENTS, by_both(kept, last.sighting)),
+        not_all(
+            &setup,
+            kept.value.as_array().map_or(0, Vec::len),
+            EVENTS,
+            merge_observations(kept, last.sighting),
+        ),
     );
     Ok(())
 }
 
 async fn too_many_signals(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let notes = notes(&visit, SIGNALS + 1);
+    let setup = mallory_in_public_room(scene).await?;
+    let notes = notes(&setup, SIGNALS + 1);
     let signals: Vec<_> = notes.iter().map(|note| note.edu.clone()).collect();
-    visit.mallory.deliver(&visit.host, &Transaction { signals: &signals, ..Transaction::default() }).await?;
-    let after = to_device(&visit.copy.user, &visit.alice, "after", "after too many");
-    let after = visit.alice.sees(visit.tell(&visit.mallory, after).await?).await?;
-    let shown = notes.iter().filter(|note| !visit.alice.seen_so_far(&note.shown).is_empty()).count();
-    scene.check("not-all", not_all(&visit, shown, SIGNALS, after.into()));
+    setup.mallory.deliver(&setup.host, &Transaction { signals: &signals, ..Transaction::default() }).await?;
+    let after = to_device(&setup.copy.user, &setup.alice, "after", "after too many");
+    let after = setup.alice.sees(setup.tell(&setup.mallory, after).await?).await?;
+    let shown = notes.iter().filter(|note| !setup.alice.seen_so_far(&note.shown).is_empty()).count();
+    scene.check("not-all", not_all(&setup, shown, SIGNALS, after.into()));
     Ok(())
 }
 
 /// At most `most` of `most + 1` had an effect.
 fn not_all(
-    visit: &Visit<'_>,
+    setup: &PeerSetup<'_>,
     count: usize,
     most: usize,
     seen: Observations,
@@ -163,5 +168,5 @@ fn not_all(
         return Ok(seen);
     }
     let text = message!("fail.transaction-overfull", most = most);
-    Err(visit.alice.wrong("transaction.over_limit", text, seen.all()).showing(most, count))
+    Err(setup.alice.wrong("transaction.over_limit", text, seen.all()).showing(most, count))
 }

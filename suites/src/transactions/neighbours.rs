@@ -52,74 +52,74 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ///   join ── before ── after ── before ── after …
 ///      └── broken
 async fn broken_neighbour(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let first = visit.copy.message("alone")?;
-    scene.check("answer", in_form(&visit, &first).await);
-    let stranger = stranger_key()?;
-    let topic = visit.copy.defy("powerless topic", Rule::EventLevel, |room, user| {
+    let setup = mallory_in_public_room(scene).await?;
+    let first = setup.copy.message("alone")?;
+    scene.check("answer", in_form(&setup, &first).await);
+    let stranger = unpublished_key()?;
+    let topic = setup.copy.defy("powerless topic", Rule::EventLevel, |room, user| {
         room.draft("m.room.topic", user).state_key("").content(json!({"topic": "mine"}))
     })?;
     let list = Tamper::before_hash(|pdu| pdu["content"] = json!(["no object"]));
     let broken = [
-        ("bad-signature", visit.forge_with("signed by a stranger", Tamper::Key(&stranger))?),
-        ("malformed", visit.forge_with("malformed", list)?),
+        ("bad-signature", setup.forge_with("signed by a stranger", Tamper::Key(&stranger))?),
+        ("malformed", setup.forge_with("malformed", list)?),
         ("unauthorised", topic),
     ];
     for (check, bad) in &broken {
-        scene.check(check, unharmed(&visit, bad).await);
+        scene.check(check, unharmed(&setup, bad).await);
     }
-    let elsewhere = elsewhere(&visit)?.message("in a room of which nobody knows")?;
-    scene.check("unknown-room", unharmed(&visit, &elsewhere).await);
+    let elsewhere = elsewhere(&setup)?.message("in a room of which nobody knows")?;
+    scene.check("unknown-room", unharmed(&setup, &elsewhere).await);
 
-    let after = visit.sentinel("after all of them").await?;
+    let after = setup.send_sentinel("after all of them").await?;
     let none_shown = broken.iter().try_fold(after.sighting.clone().into(), |seen, (_, bad)| {
-        Ok(by_both(seen, visit.alice.never_saw(bad, &after.sighting)?))
+        Ok(merge_observations(seen, setup.alice.never_saw(bad, &after.sighting)?))
     });
     scene.check("none-let-in", none_shown);
     Ok(())
 }
 
-async fn in_form(visit: &Visit<'_>, event: &Planted) -> Result<Observations, Failure> {
-    let reply = visit.mallory.offer(&visit.host, &[event]).await?;
+async fn in_form(setup: &PeerSetup<'_>, event: &Planted) -> Result<Observations, Failure> {
+    let reply = setup.mallory.offer(&setup.host, &[event]).await?;
     if reply.status == 200 && reply.body["pdus"].is_object() {
-        return Ok(by_both(visit.alice.sees(event).await?, reply));
+        return Ok(merge_observations(setup.alice.sees(event).await?, reply));
     }
     let text = message!("fail.transaction-answer");
     let seen = [reply.observation.clone()];
-    let failure = visit.alice.wrong("transaction.answer_form", text, &seen);
+    let failure = setup.alice.wrong("transaction.answer_form", text, &seen);
     Err(failure.showing("200 {\"pdus\": {…}}", format!("{} {}", reply.status, reply.body)))
 }
 
 /// The transaction is taken, and both neighbours are shown.
-async fn unharmed(visit: &Visit<'_>, bad: &Planted) -> Result<Observations, Failure> {
-    let before = visit.copy.message(&format!("before {}", bad.what))?;
-    let after = visit.copy.message(&format!("after {}", bad.what))?;
-    let reply = visit.mallory.transmit(&visit.host, &[&before, bad, &after]).await?;
-    let seen = by_both(visit.alice.sees(&before).await?, visit.alice.sees(&after).await?);
-    Ok(by_both(seen, reply))
+async fn unharmed(setup: &PeerSetup<'_>, bad: &Planted) -> Result<Observations, Failure> {
+    let before = setup.copy.message(&format!("before {}", bad.what))?;
+    let after = setup.copy.message(&format!("after {}", bad.what))?;
+    let reply = setup.mallory.transmit(&setup.host, &[&before, bad, &after]).await?;
+    let seen = merge_observations(setup.alice.sees(&before).await?, setup.alice.sees(&after).await?);
+    Ok(merge_observations(seen, reply))
 }
 
 /// A room of Mallory's that the host has no part in.
-fn elsewhere(visit: &Visit<'_>) -> Result<RoomCopy, Failure> {
-    let user = visit.copy.user.clone();
-    let peer = visit.mallory.peer();
-    let founding = Founding::new(visit.scene.room_version(), &user, 1_700_000_000_000);
+fn elsewhere(setup: &PeerSetup<'_>) -> Result<RoomCopy, Failure> {
+    let user = setup.copy.user.clone();
+    let peer = setup.mallory.peer();
+    let founding = Founding::new(setup.scene.room_version(), &user, 1_700_000_000_000);
     let room = founding.and_then(|founding| founding.found(peer.key())).map_err(|error| {
         Failure::Problem(Problem::harness(message!("stage.no-peer", name = "mallory", error = error)))
     })?;
     let id = room.id().to_owned();
     peer.hold(room);
-    Ok(RoomCopy { peer: visit.mallory.clone(), room: id, user })
+    Ok(RoomCopy { peer: setup.mallory.clone(), room: id, user })
 }
 
 /// A result that is left out says nothing: the specification does not say which events need one.
 async fn results(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let stranger = stranger_key()?;
-    let good = visit.copy.message("good")?;
-    let bad = visit.forge_with("signed by a stranger", Tamper::Key(&stranger))?;
-    let reply = visit.mallory.transmit(&visit.host, &[&good, &bad]).await?;
-    visit.alice.sees(&good).await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let stranger = unpublished_key()?;
+    let good = setup.copy.message("good")?;
+    let bad = setup.forge_with("signed by a stranger", Tamper::Key(&stranger))?;
+    let reply = setup.mallory.transmit(&setup.host, &[&good, &bad]).await?;
+    setup.alice.sees(&good).await?;
     let judge = |event: &Planted, wanted: &str, fits: fn(&Value) -> bool| {
         let result = &reply.body["pdus"][&event.id];
         if result.is_null() {
@@ -130,7 +130,7 @@ async fn results(scene: &Scene) -> Result<(), Failure> {
         }
         let text = message!("fail.transaction-result", event = event.what);
         let seen = [reply.observation.clone()];
-        Err(visit.alice.wrong("transaction.result_error", text, &seen).showing(wanted, result))
+        Err(setup.alice.wrong("transaction.result_error", text, &seen).showing(wanted, result))
     };
     scene.check("accepted", judge(&good, "no error", Value::is_null));
     scene.check("dropped", judge(&bad, "an error in words", Value::is_string));

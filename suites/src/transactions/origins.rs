@@ -46,12 +46,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 async fn gossip(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let olof = visit.another("olof").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let olof = setup.another_peer_joins("olof").await?;
     let word = olof.message("a word of Olof's")?;
     let accepted = async {
-        visit.mallory.transmit(&visit.host, &[&word]).await?;
-        visit.alice.sees(&word).await
+        setup.mallory.transmit(&setup.host, &[&word]).await?;
+        setup.alice.sees(&word).await
     };
     scene.check("accepted", accepted.await);
     Ok(())
@@ -61,28 +61,28 @@ async fn gossip(scene: &Scene) -> Result<(), Failure> {
 /// free for Olof's server either way.
 async fn false_origin(scene: &Scene) -> Result<(), Failure> {
     const ID: &str = "in-the-name-of-olof";
-    let visit = visit(scene).await?;
-    let olof = visit.another("olof").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let olof = setup.another_peer_joins("olof").await?;
     let (typing, note) =
-        (types(&visit.room, &olof.user), to_device(&olof.user, &visit.alice, "1", "not by Olof"));
+        (types(&setup.room, &olof.user), to_device(&olof.user, &setup.alice, "1", "not by Olof"));
     let signals = [typing.edu, note.edu];
     let (id, origin) = (Some(ID), Some(olof.peer.name()));
     let lie = Transaction { signals: &signals, id, origin, ..Transaction::default() };
-    let reply = visit.mallory.deliver(&visit.host, &lie).await?;
+    let reply = setup.mallory.deliver(&setup.host, &lie).await?;
     let tick = scene.ledger().tick();
     let [typing, note] =
         [typing.shown, note.shown].map(|shown| shown.taken_in(reply.observation.exchange, tick));
 
-    let twin = visit.tell(&visit.mallory, types(&visit.room, &visit.copy.user)).await?;
-    let twin = visit.alice.sees(twin).await?;
-    scene.check("typing", visit.alice.never_saw(typing, &twin));
-    let note_of_mallory = to_device(&visit.copy.user, &visit.alice, "2", "by Mallory");
-    let twin = visit.alice.sees(visit.tell(&visit.mallory, note_of_mallory).await?).await?;
-    scene.check("to-device", visit.alice.never_saw(note, &twin));
+    let twin = setup.tell(&setup.mallory, types(&setup.room, &setup.copy.user)).await?;
+    let twin = setup.alice.sees(twin).await?;
+    scene.check("typing", setup.alice.never_saw(typing, &twin));
+    let note_of_mallory = to_device(&setup.copy.user, &setup.alice, "2", "by Mallory");
+    let twin = setup.alice.sees(setup.tell(&setup.mallory, note_of_mallory).await?).await?;
+    scene.check("to-device", setup.alice.never_saw(note, &twin));
 
     let word = olof.message("a word of Olof's")?;
     let honest = Transaction { events: &[&word], id, ..Transaction::default() };
-    olof.peer.deliver(&visit.host, &honest).await?;
-    scene.check("id-still-free", visit.alice.sees(&word).await);
+    olof.peer.deliver(&setup.host, &honest).await?;
+    scene.check("id-still-free", setup.alice.sees(&word).await);
     Ok(())
 }

@@ -64,13 +64,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 /// The id that is used more than once; peers have names of their own in each play.
 const ID: &str = "again";
 
-fn note(visit: &Visit<'_>, body: &str) -> Signal {
-    to_device(&visit.copy.user, &visit.alice, body, body)
+fn note(setup: &PeerSetup<'_>, body: &str) -> Signal {
+    to_device(&setup.copy.user, &setup.alice, body, body)
 }
 
 async fn repeated(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let (event, note_once) = (visit.copy.message("said once")?, note(&visit, "noted-once"));
+    let setup = mallory_in_public_room(scene).await?;
+    let (event, note_once) = (setup.copy.message("said once")?, note(&setup, "noted-once"));
     let transaction = Transaction {
         events: &[&event],
         signals: std::slice::from_ref(&note_once.edu),
@@ -78,66 +78,67 @@ async fn repeated(scene: &Scene) -> Result<(), Failure> {
         origin: None,
     };
     for _ in ["first", "again"] {
-        visit.mallory.deliver(&visit.host, &transaction).await?;
+        setup.mallory.deliver(&setup.host, &transaction).await?;
     }
-    let shown = visit.alice.sees(&event).await?;
-    let noted = visit.alice.sees(note_once.shown.clone()).await?;
+    let shown = setup.alice.sees(&event).await?;
+    let noted = setup.alice.sees(note_once.shown.clone()).await?;
     // What comes after the repetition, by both ways.
-    let last = visit.sentinel("said later").await?;
-    let note_later = visit.tell(&visit.mallory, note(&visit, "noted-later")).await?;
-    let last_note = visit.alice.sees(note_later).await?;
+    let last = setup.send_sentinel("said later").await?;
+    let note_later = setup.tell(&setup.mallory, note(&setup, "noted-later")).await?;
+    let last_note = setup.alice.sees(note_later).await?;
 
-    let history = visit.alice.history(&visit.room, 200).await?;
-    let times = ids_among(&history.value, std::slice::from_ref(&event.id)).as_array().map_or(0, Vec::len);
-    let seen = by_both(by_both(shown, last.sighting), history);
-    scene.check("event-once", once(&visit, times, seen));
-    let times = visit.alice.seen_so_far(&note_once.shown).len();
-    scene.check("signal-once", once(&visit, times, by_both(noted, last_note)));
+    let history = setup.alice.history(&setup.room, 200).await?;
+    let times =
+        wanted_ids_in_order(&history.value, std::slice::from_ref(&event.id)).as_array().map_or(0, Vec::len);
+    let seen = merge_observations(merge_observations(shown, last.sighting), history);
+    scene.check("event-once", once(&setup, times, seen));
+    let times = setup.alice.seen_so_far(&note_once.shown).len();
+    scene.check("signal-once", once(&setup, times, merge_observations(noted, last_note)));
     Ok(())
 }
 
-fn once(visit: &Visit<'_>, times: usize, seen: Observations) -> Result<Observations, Failure> {
+fn once(setup: &PeerSetup<'_>, times: usize, seen: Observations) -> Result<Observations, Failure> {
     if times == 1 {
         return Ok(seen);
     }
     let text = message!("fail.transaction-repeated", times = times);
-    Err(visit.alice.wrong("transaction.repeated", text, seen.all()).showing(1, times))
+    Err(setup.alice.wrong("transaction.repeated", text, seen.all()).showing(1, times))
 }
 
 /// The second event stands beside the first, so that nothing is missing without it.
 async fn id_used_again(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let (first, first_note) = (visit.copy.message("said first")?, note(&visit, "noted-first"));
-    let other = visit.copy.aside("said under a used id", |room, user| draft_message(room, user, "again"))?;
-    let other_note = note(&visit, "noted-under-a-used-id");
+    let setup = mallory_in_public_room(scene).await?;
+    let (first, first_note) = (setup.copy.message("said first")?, note(&setup, "noted-first"));
+    let other = setup.copy.aside("said under a used id", |room, user| draft_message(room, user, "again"))?;
+    let other_note = note(&setup, "noted-under-a-used-id");
     let once = Transaction { events: &[&first], signals: &[first_note.edu], id: Some(ID), origin: None };
-    visit.mallory.deliver(&visit.host, &once).await?;
-    visit.alice.sees(&first).await?;
-    visit.alice.sees(first_note.shown).await?;
+    setup.mallory.deliver(&setup.host, &once).await?;
+    setup.alice.sees(&first).await?;
+    setup.alice.sees(first_note.shown).await?;
 
     let again = Transaction { events: &[&other], signals: &[other_note.edu], id: Some(ID), origin: None };
-    let reply = visit.mallory.deliver(&visit.host, &again).await?;
+    let reply = setup.mallory.deliver(&setup.host, &again).await?;
     let other_note = other_note.shown.taken_in(reply.observation.exchange, scene.ledger().tick());
-    let last = visit.sentinel("said later").await?;
-    let later = visit.tell(&visit.mallory, note(&visit, "noted-later")).await?;
-    let last_note = visit.alice.sees(later).await?;
-    scene.check("event", visit.alice.never_saw(&other, &last.sighting));
-    scene.check("signal", visit.alice.never_saw(other_note, &last_note));
+    let last = setup.send_sentinel("said later").await?;
+    let later = setup.tell(&setup.mallory, note(&setup, "noted-later")).await?;
+    let last_note = setup.alice.sees(later).await?;
+    scene.check("event", setup.alice.never_saw(&other, &last.sighting));
+    scene.check("signal", setup.alice.never_saw(other_note, &last_note));
     Ok(())
 }
 
 async fn equal_ids(scene: &Scene) -> Result<(), Failure> {
-    let visit = visit(scene).await?;
-    let olof = visit.another("olof").await?;
+    let setup = mallory_in_public_room(scene).await?;
+    let olof = setup.another_peer_joins("olof").await?;
     let both_taken = async {
         let mut seen = Vec::new();
-        for copy in [&visit.copy, &olof] {
+        for copy in [&setup.copy, &olof] {
             let event = copy.message("under an id that two use")?;
             let transaction = Transaction { events: &[&event], id: Some(ID), ..Transaction::default() };
-            copy.peer.deliver(&visit.host, &transaction).await?;
-            seen.push(visit.alice.sees(&event).await?);
+            copy.peer.deliver(&setup.host, &transaction).await?;
+            seen.push(setup.alice.sees(&event).await?);
         }
-        Ok(by_both(&seen[0], &seen[1]))
+        Ok(merge_observations(&seen[0], &seen[1]))
     };
     scene.check("both-taken", both_taken.await);
     Ok(())
