@@ -1,26 +1,29 @@
-//! Upper and lower case in server ACLs (client-server API, m.room.server_acl): it has no say.
+//! Server ACLs match server names without regard to letter case (client-server API, m.room.server_acl).
 
-use super::acls::{bystanders, host_name, later, open_room, set_acl};
+use super::acls::{allowed_members, host_name, open_room, sentinel_in_closed_room, set_acl};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "federation.acl-letter-case",
-    title: "A server's name is the same in an ACL in whichever case it stands there.",
+    title: "A server ACL matches server names without regard to letter case.",
     catalogue: &["CF-12"],
     requirements: &["SS-ACL-007"],
     checks: &[
-        CheckPlan::new("denied", "A server whose name is denied in capitals gets no event into the room."),
+        CheckPlan::new(
+            "denied",
+            "A user is not shown an event of a server that the ACL denies in capital letters.",
+        ),
         CheckPlan::new(
             "allowed",
-            "A server whose name is allowed in capitals gets its events into the room.",
+            "A user is shown an event of a server that the ACL allows in capital letters.",
         ),
     ],
     play: play!(letter_case),
     ..Scenario::PEER
 }];
 
-/// Three rooms of Alice's, and Mallory's server in all of them: one denies it in capitals, one allows it and Alice's own
-/// in capitals and nobody else, one has no ACL.
+/// Mallory's server is in three rooms of Alice's. One denies it in capital letters, one allows only it and Alice's server,
+/// both in capital letters, and one has no ACL.
 async fn letter_case(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let (alice, mallory) = (&setup.alice, &setup.mallory);
@@ -31,16 +34,16 @@ async fn letter_case(scene: &Scene) -> Result<(), Failure> {
     }
     let (allowing, in_allowing) = open_room(&setup).await?;
     let (_, in_free) = open_room(&setup).await?;
-    let bystanders = bystanders(&setup).await?;
+    let members = allowed_members(&setup).await?;
     set_acl(alice, &setup.room, json!(["*"]), json!([capitals(name)])).await?;
-    let admitted = json!([capitals(name), capitals(setup.host.name())]);
-    set_acl(alice, &allowing, admitted, json!([])).await?;
+    let both = json!([capitals(name), capitals(setup.host.name())]);
+    set_acl(alice, &allowing, both, json!([])).await?;
 
     let [denied, allowed, free] =
         [setup.copy.message("denied")?, in_allowing.message("allowed")?, in_free.message("free")?];
     mallory.transmit(&setup.host, &[&denied, &allowed, &free]).await?;
     alice.sees(&free).await?;
-    let after = later(&setup, &bystanders).await?;
+    let after = sentinel_in_closed_room(&setup, &members).await?;
     scene.check("denied", alice.never_saw(&denied, &after));
     scene.check("allowed", alice.sees(&allowed).await);
     Ok(())

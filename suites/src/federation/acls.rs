@@ -1,8 +1,8 @@
 //! Server ACLs (client-server API, server access control lists; server-server API, the same).
 //!
-//! Two rooms of Alice's, and Mallory's server in both: the ACL of one denies it, that of the other denies somebody else.
-//! Whatever it does in the one it does in the other as well. Ports do not count, so in a run where all servers have one
-//! host name the ACL denies that name.
+//! Mallory's server is in two rooms of Alice's. The closed room's ACL denies it; the open room's ACL denies another server.
+//! Mallory's server sends and requests the same things in both. An ACL does not look at ports, so in a run where all
+//! servers have one host name the ACL denies that name.
 
 use samklang_matrix::Event;
 use samklang_reference::send_target;
@@ -18,44 +18,44 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.denied-server",
-        title: "A server that a room's ACL denies gets nothing into the room and nothing out of it.",
+        title: "The server ignores the events and refuses the requests of a server that the room's ACL denies.",
         catalogue: &["CF-12"],
         requirements: &["SS-ACL-030"],
         checks: &[
             CheckPlan::new(
                 "event",
-                "An event that it sends is ignored; one for another room beside it is not.",
+                "A denied server's event is ignored; its event for another room in the same transaction is not.",
             )
             .of(&["SS-ACL-022", "SS-ACL-023"]),
-            CheckPlan::new("make-join", "It gets no template for a join.").of(&["SS-ACL-010"]),
-            CheckPlan::new("make-leave", "It gets no template for a leave.").of(&["SS-ACL-011"]),
-            CheckPlan::new("send-join", "It cannot bring a join, though it got the template before.")
+            CheckPlan::new("make-join", "The server answers a denied server's make_join with 403 M_FORBIDDEN.").of(&["SS-ACL-010"]),
+            CheckPlan::new("make-leave", "The server answers a denied server's make_leave with 403 M_FORBIDDEN.").of(&["SS-ACL-011"]),
+            CheckPlan::new("send-join", "The server answers a denied server's send_join with 403 M_FORBIDDEN.")
                 .of(&["SS-ACL-012"]),
-            CheckPlan::new("state", "It is not given the state.").of(&["SS-ACL-017"]),
-            CheckPlan::new("state-ids", "It is not given the ids of the state.").of(&["SS-ACL-018"]),
-            CheckPlan::new("backfill", "It is not given the history.").of(&["SS-ACL-019"]),
-            CheckPlan::new("event-auth", "It is not given an auth chain.").of(&["SS-ACL-020"]),
-            CheckPlan::new("missing-events", "It is not given missing events.").of(&["SS-ACL-021"]),
+            CheckPlan::new("state", "The server answers a denied server's request for state with 403 M_FORBIDDEN.").of(&["SS-ACL-017"]),
+            CheckPlan::new("state-ids", "The server answers a denied server's request for state_ids with 403 M_FORBIDDEN.").of(&["SS-ACL-018"]),
+            CheckPlan::new("backfill", "The server answers a denied server's backfill with 403 M_FORBIDDEN.").of(&["SS-ACL-019"]),
+            CheckPlan::new("event-auth", "The server answers a denied server's event_auth with 403 M_FORBIDDEN.").of(&["SS-ACL-020"]),
+            CheckPlan::new("missing-events", "The server answers a denied server's get_missing_events with 403 M_FORBIDDEN.").of(&["SS-ACL-021"]),
         ],
         play: play!(denied_server),
         ..Scenario::PEER
     },
     Scenario {
         id: "federation.denied-signals",
-        title: "Typing and receipts of a server that a room's ACL denies are ignored there, and taken elsewhere.",
+        title: "The server ignores typing and receipts of a server that the room's ACL denies, but not for other rooms.",
         catalogue: &["CF-12"],
         requirements: &["SS-ACL-026"],
         needs: &[Need::Wire, Need::Feature("typing"), Need::Feature("receipts")],
         checks: &[
-            CheckPlan::new("typing", "Typing is ignored.").of(&["SS-ACL-026"]),
-            CheckPlan::new("receipts", "Receipts are ignored.").of(&["SS-ACL-027"]),
+            CheckPlan::new("typing", "A user is not shown the typing of a denied server's user.").of(&["SS-ACL-026"]),
+            CheckPlan::new("receipts", "A user is not shown the receipt of a denied server's user.").of(&["SS-ACL-027"]),
         ],
         play: play!(denied_signals),
         ..Scenario::PEER
     },
 ];
 
-/// A server name without its port.
+/// The server name without its port.
 pub(super) fn host_name(server: &str) -> &str {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     server.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(server, |(host, _)| host)
@@ -70,7 +70,7 @@ async fn deny(alice: &User, room: &Room, name: &str) -> Result<Sent, Failure> {
     set_acl(alice, room, json!(["*"]), json!([name])).await
 }
 
-/// A room that stays open, with Mallory in it; the visit is to the one that will be closed.
+/// The open room, with Mallory in it; the setup's room is the one that will be closed.
 pub(super) async fn open_room(setup: &PeerSetup<'_>) -> Result<(Room, RoomCopy), Failure> {
     let open = setup.alice.create_room(Public).await?;
     let copy = peer_joins(&setup.alice, &setup.host, &open, &setup.mallory, "mallory").await?;
@@ -78,38 +78,41 @@ pub(super) async fn open_room(setup: &PeerSetup<'_>) -> Result<(Room, RoomCopy),
     Ok((open, copy))
 }
 
-/// Who is in the closed room and not denied.
-pub(super) struct Bystanders {
-    /// Of Alice's server.
+/// Members of the closed room whose servers are not denied.
+pub(super) struct AllowedMembers {
+    /// A user of Alice's server.
     carol: User,
-    /// Of a server of his own, where servers have host names of their own.
+    /// A user of a third server, where servers have host names of their own.
     trent: Option<RoomCopy>,
 }
 
-/// Carol and Trent come into the room that will be closed.
-pub(super) async fn bystanders(setup: &PeerSetup<'_>) -> Result<Bystanders, Failure> {
+/// Carol and Trent join the room that will be closed.
+pub(super) async fn allowed_members(setup: &PeerSetup<'_>) -> Result<AllowedMembers, Failure> {
     let carol = setup.host.register("carol").await?;
     carol.join(&setup.room).await?;
     setup.alice.sees(join(&setup.room, &carol)).await?;
     let share_a_name = host_name(setup.mallory.name()) == host_name(setup.host.name());
     let trent = if share_a_name { None } else { Some(setup.another_peer_joins("trent").await?) };
-    Ok(Bystanders { carol, trent })
+    Ok(AllowedMembers { carol, trent })
 }
 
-/// Sets both ACLs.
-async fn close(setup: &PeerSetup<'_>, open: &Room) -> Result<Bystanders, Failure> {
-    let bystanders = bystanders(setup).await?;
+/// Sets the ACLs of both rooms.
+async fn set_acls(setup: &PeerSetup<'_>, open: &Room) -> Result<AllowedMembers, Failure> {
+    let members = allowed_members(setup).await?;
     deny(&setup.alice, open, "elsewhere.example.org").await?;
     deny(&setup.alice, &setup.room, host_name(setup.mallory.name())).await?;
-    Ok(bystanders)
+    Ok(members)
 }
 
-/// What Alice is shown of the closed room, once she has seen in the open one what came with or after the lie. Trent's word
-/// comes the way that the lie came: a server may still be busy with what others sent it when it shows Carol's.
-pub(super) async fn later(setup: &PeerSetup<'_>, bystanders: &Bystanders) -> Result<Sighting, Failure> {
-    let said = bystanders.carol.send(&setup.room, "only we are here").await?;
+/// The sentinel in the closed room: Alice sees Carol's message there, and then Trent's. Trent's comes in a transaction, as
+/// the denied event did: the server may show Carol's while it still processes other servers' transactions.
+pub(super) async fn sentinel_in_closed_room(
+    setup: &PeerSetup<'_>,
+    members: &AllowedMembers,
+) -> Result<Sighting, Failure> {
+    let said = members.carol.send(&setup.room, "only we are here").await?;
     let seen = setup.alice.sees(&said).await?;
-    let Some(trent) = &bystanders.trent else { return Ok(seen) };
+    let Some(trent) = &members.trent else { return Ok(seen) };
     let said = trent.message("and so am I")?;
     trent.peer.transmit(&setup.host, &[&said]).await?;
     setup.alice.sees(&said).await
@@ -126,23 +129,24 @@ async fn denied_server(scene: &Scene) -> Result<(), Failure> {
         for user in [&eve, &frida] {
             invite_if_required(alice, host, room, user).await?;
         }
-        joins.push(join_of(&setup, room, &frida).await?);
+        joins.push(signed_join(&setup, room, &frida).await?);
     }
-    let bystanders = close(&setup, &open).await?;
+    let members = set_acls(&setup, &open).await?;
 
     let (denied, neighbour) = (setup.copy.message("denied")?, open_copy.message("neighbour")?);
     let reply = mallory.transmit(host, &[&denied, &neighbour]).await?;
     alice.sees(&neighbour).await?;
-    let unseen = alice.never_saw(&denied, &later(&setup, &bystanders).await?);
-    scene.check("event", ignored(alice, &denied, &reply, unseen));
+    let unseen = alice.never_saw(&denied, &sentinel_in_closed_room(&setup, &members).await?);
+    scene.check("event", result_has_error(alice, &denied, &reply, unseen));
 
-    for way in ["make-join", "make-leave", "state", "state-ids", "backfill", "event-auth", "missing-events"] {
-        let user = if way == "make-leave" { &setup.copy.user } else { &eve };
-        let (method, target, body) = question(way, &setup.room, &last[0], user);
+    for kind in ["make-join", "make-leave", "state", "state-ids", "backfill", "event-auth", "missing-events"]
+    {
+        let user = if kind == "make-leave" { &setup.copy.user } else { &eve };
+        let (method, target, body) = room_request(kind, &setup.room, &last[0], user);
         let refused = mallory.ask(host, method, &target, body.as_ref()).await?;
-        let (method, target, body) = question(way, &open, &last[1], user);
-        check_success(alice, way, &mallory.ask(host, method, &target, body.as_ref()).await?)?;
-        scene.check(way, check_refused_with(alice, way, &refused, (403, "M_FORBIDDEN")));
+        let (method, target, body) = room_request(kind, &open, &last[1], user);
+        check_success(alice, kind, &mallory.ask(host, method, &target, body.as_ref()).await?)?;
+        scene.check(kind, check_refused_with(alice, kind, &refused, (403, "M_FORBIDDEN")));
     }
     let mut replies = Vec::new();
     for (target, event) in &joins {
@@ -153,8 +157,8 @@ async fn denied_server(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A finished join of `user`, and where it goes.
-async fn join_of(setup: &PeerSetup<'_>, room: &Room, user: &str) -> Result<(String, Value), Failure> {
+/// A signed join of `user`, and the path that it is sent to.
+async fn signed_join(setup: &PeerSetup<'_>, room: &Room, user: &str) -> Result<(String, Value), Failure> {
     let (host, peer) = (&setup.host, setup.mallory.peer());
     let template = peer.template_for("join", host.name(), &room.id, user).await;
     let (version, template) = template.map_err(|obstacle| setup.mallory.failure(host, "make", obstacle))?;
@@ -163,8 +167,8 @@ async fn join_of(setup: &PeerSetup<'_>, room: &Room, user: &str) -> Result<(Stri
     Ok((send_target("join", &room.id, &id), event))
 }
 
-/// The result of an ignored event holds an error, where there is one.
-fn ignored(
+/// Passes if the denied event was not shown, and its result in the transaction's answer is absent or an error.
+fn result_has_error(
     alice: &User,
     denied: &Planted,
     reply: &Reply,
@@ -180,11 +184,11 @@ fn ignored(
     Err(failure.showing("an error, or no result", result))
 }
 
-/// What a server in the room may ask that the ACL closes to it.
-fn question(way: &str, room: &Room, at: &Sent, user: &str) -> (&'static str, String, Option<Value>) {
+/// A request about the room that a server in the room may make unless the ACL denies it.
+fn room_request(kind: &str, room: &Room, at: &Sent, user: &str) -> (&'static str, String, Option<Value>) {
     let (room, id, user) = (segment(&room.id), segment(&at.id), segment(user));
     let get = |rest: String| ("GET", format!("/_matrix/federation/v1/{rest}"), None);
-    match way {
+    match kind {
         "make-join" => get(format!("make_join/{room}/{user}?ver=10&ver=11&ver=12")),
         "make-leave" => get(format!("make_leave/{room}/{user}")),
         "state" => get(format!("state/{room}?event_id={id}")),
@@ -206,14 +210,14 @@ async fn denied_signals(scene: &Scene) -> Result<(), Failure> {
     for sent in &words {
         scene.event_on_wire(sent).await?;
     }
-    let bystanders = close(&setup, &open).await?;
+    let members = set_acls(&setup, &open).await?;
     let user = setup.copy.user.as_str();
     let typing = setup.tell(&setup.mallory, types(&setup.room, user)).await?;
     let twin = setup.tell(&setup.mallory, types(&open, user)).await?;
     setup.alice.sees(twin).await?;
-    scene.check("typing", setup.alice.never_saw(typing, &later(&setup, &bystanders).await?));
+    scene.check("typing", setup.alice.never_saw(typing, &sentinel_in_closed_room(&setup, &members).await?));
 
-    // Both receipts come in one signal.
+    // Both receipts are in one EDU.
     let (closed, open) = (read(&setup.room, user, &words[0]), read(&open, user, &words[1]));
     let mut edu = open.edu.clone();
     for (room, receipts) in closed.edu["content"].as_object().into_iter().flatten() {
@@ -224,6 +228,6 @@ async fn denied_signals(scene: &Scene) -> Result<(), Failure> {
     let tick = scene.ledger().tick();
     setup.alice.sees(open.shown.taken_in(exchange, tick)).await?;
     let closed = closed.shown.taken_in(exchange, tick);
-    scene.check("receipts", setup.alice.never_saw(closed, &later(&setup, &bystanders).await?));
+    scene.check("receipts", setup.alice.never_saw(closed, &sentinel_in_closed_room(&setup, &members).await?));
     Ok(())
 }

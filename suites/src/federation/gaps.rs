@@ -1,4 +1,4 @@
-//! Events whose predecessors are missing (server-server API, retrieving missing events).
+//! Events whose prev events are missing (server-server API, retrieving missing events).
 
 use samklang_matrix::Event;
 use samklang_runner::{scene::party, wire::role_of};
@@ -11,14 +11,14 @@ const TOGETHER: &[Need] = &[Need::Wire, Need::WholeStage];
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.gap-filled",
-        title: "Messages lost on the way are fetched as soon as one that follows them arrives, and stand in the host's order.",
+        title: "The server fetches missing events when a later event arrives, and keeps all messages in the host's order.",
         kind: Kind::Fault,
         weight: Weight::Should,
         catalogue: &["FC-16"],
         requirements: &["SS-MISSING-012"],
         needs: TOGETHER,
         checks: &[
-            CheckPlan::new("fetched", "The guest asks the host for the events that it lacks.")
+            CheckPlan::new("fetched", "The guest fetches missing events from the host.")
                 .of(&["SS-MISSING-012"]),
             CheckPlan::new("same-order", "Host and guest hold the same messages in the same order."),
         ],
@@ -27,25 +27,25 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.cut-healed",
-        title: "After a cut in one direction, during which both sides spoke, both hold all messages.",
+        title: "Both servers hold all messages that were sent while the network was cut in one direction.",
         kind: Kind::Fault,
         catalogue: &["FC-16"],
         requirements: &["SS-TXN-019"],
         needs: TOGETHER,
         checks: &[CheckPlan::new(
             "all-there",
-            "Host and guest hold all messages, each side's in the order in which they were sent.",
+            "Host and guest hold all messages, and each side's in the order in which they were sent.",
         )],
         play: play!(cut_healed),
         ..Scenario::PAIR
     },
 ];
 
-/// The host's transactions are acknowledged and lost; then one arrives.
+/// A network fault acknowledges the host's transactions and drops them; then one arrives.
 ///
 ///   before ── lost one ── lost two ── lost three ── after
 ///
-/// A plain cut would not do: a host that tries again leaves no gap.
+/// A cut would not do: the host would send again, and leave no gap.
 async fn gap_filled(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let before = alice.send(&room, "before").await?;
@@ -57,22 +57,22 @@ async fn gap_filled(scene: &Scene) -> Result<(), Failure> {
     let mut lost = Vec::new();
     for body in ["lost one", "lost two", "lost three"] {
         let sent = alice.send(&room, body).await?;
-        let went_out =
+        let was_sent =
             |exchange: &Exchange| exchange.fault.is_some() && sends(exchange, &sent.id, scene.room_version());
-        scene.wire_shows(&sent.what, went_out).await?;
+        scene.wire_shows(&sent.what, was_sent).await?;
         lost.push(sent.id);
     }
     drop(loss);
 
     let after = alice.send(&room, "after").await?;
     bob.sees(&after).await?;
-    scene.check("fetched", fetched(scene, &alice, &bob, &lost).await);
+    scene.check("fetched", missing_events_fetched(scene, &alice, &bob, &lost).await);
     let ids: Vec<_> = [vec![before.id], lost, vec![after.id]].concat();
     scene.record("same-order", same_messages(&alice, &bob, &room, &ids).await?);
     Ok(())
 }
 
-/// The host's transactions do not get through while the guest's do; then the way is free again.
+/// The host's transactions are cut while the guest's arrive; then the cut ends.
 ///
 ///   before ──┬── host one ── host two ──┬── after
 ///            └── guest one ─ guest two ─┘
@@ -94,21 +94,21 @@ async fn cut_healed(scene: &Scene) -> Result<(), Failure> {
     scene.wire_shows("a transaction that was cut", |exchange| exchange.fault.is_some()).await?;
     drop(cut);
 
-    // The guest speaks first: whoever hears from a server knows that it can be reached.
+    // The guest sends first: from its transaction the host learns that it can reach the guest again.
     let back = bob.send(&room, "back again").await?;
     alice.sees(&back).await?;
     let after = alice.send(&room, "after").await?;
     bob.sees(&after).await?;
     of_guest.push(back.id);
     of_host.push(after.id);
-    // What was said on both sides of the cut has no order among each other.
+    // The host's messages have no order relative to the guest's.
     let hosts = same_messages(&alice, &bob, &room, &of_host).await?;
     let guests = same_messages(&alice, &bob, &room, &of_guest).await?;
     scene.record("all-there", Observed::together(("the host's", hosts), [("the guest's", guests)]));
     Ok(())
 }
 
-/// Whether the transaction `exchange` carries the event `id`.
+/// Whether the transaction in `exchange` holds the event `id`.
 pub(crate) fn sends(exchange: &Exchange, id: &str, version: &str) -> bool {
     let body = exchange.request_body.json().unwrap_or_default();
     holds(&body["pdus"], id, version)
@@ -120,22 +120,27 @@ fn holds(pdus: &Value, id: &str, version: &str) -> bool {
     pdus.any(|pdu| Event::parse(pdu, version).is_ok_and(|event| event.id() == id))
 }
 
-/// That the guest asked the host for what it lacked, in one of the ways there are, and got some of it.
-async fn fetched(scene: &Scene, alice: &User, bob: &User, lost: &[String]) -> Result<Observations, Failure> {
-    let [asker, asked] = [bob, alice].map(|user| Some(user.role()));
-    let brings = |exchange: &Exchange| {
+/// Passes if the guest requested missing events from the host, by whatever endpoint, and got at least one.
+async fn missing_events_fetched(
+    scene: &Scene,
+    alice: &User,
+    bob: &User,
+    lost: &[String],
+) -> Result<Observations, Failure> {
+    let [requester, responder] = [bob, alice].map(|user| Some(user.role()));
+    let returns_lost = |exchange: &Exchange| {
         let answer = exchange.response_body.json().unwrap_or_default();
         // get_missing_events has `events`; backfill and event have `pdus`.
         let lists = [&answer["events"], &answer["pdus"]];
-        role_of(&exchange.from) == asker
-            && role_of(&exchange.to) == asked
+        role_of(&exchange.from) == requester
+            && role_of(&exchange.to) == responder
             && lost.iter().any(|id| lists.iter().any(|list| holds(list, id, scene.room_version())))
     };
-    match scene.wire_shows("a request for the lost events", brings).await {
+    match scene.wire_shows("a request for the lost events", returns_lost).await {
         Ok(exchange) => {
-            let [gave, asked] =
+            let [by_host, by_guest] =
                 [alice, bob].map(|user| Observation { by: user.role(), exchange: exchange.id });
-            Ok(merge_observations(gave, asked))
+            Ok(merge_observations(by_host, by_guest))
         }
         Err(Failure::Inconclusive(_)) => {
             Err(bob.wrong("delivery.gap_not_filled", message!("fail.gap-not-filled", user = bob.name()), &[]))
@@ -144,19 +149,19 @@ async fn fetched(scene: &Scene, alice: &User, bob: &User, lost: &[String]) -> Re
     }
 }
 
-/// What host and guest hold of the messages `ids` once the guest has all of them. History is read, not the sync: a
-/// server may show what it fetched late as a gap to page through.
+/// The messages `ids` at host and guest once the guest has all of them. They are read from the history and not from the
+/// sync, since a server may show events that it fetched late as a gap to page through.
 async fn same_messages(alice: &User, bob: &User, room: &Room, ids: &[String]) -> Result<Observed, Failure> {
     let about: Vec<_> = ids.iter().map(String::as_str).collect();
     let complete = || async {
-        let kept = kept(bob, room, ids).await?;
-        Ok((kept.value.as_array().map(Vec::len) >= Some(ids.len())).then_some(kept))
+        let held = messages_held(bob, room, ids).await?;
+        Ok((held.value.as_array().map(Vec::len) >= Some(ids.len())).then_some(held))
     };
     let of_bob = bob.eventually("all messages in the room's history", &about, complete).await?;
-    Ok(host_and_guest(kept(alice, room, ids).await?, of_bob))
+    Ok(host_and_guest(messages_held(alice, room, ids).await?, of_bob))
 }
 
-/// Those of the messages `ids` that `user`'s server keeps, in its order.
-async fn kept(user: &User, room: &Room, ids: &[String]) -> Result<Observed, Failure> {
+/// Those of the messages `ids` that are in `user`'s history, in its order.
+async fn messages_held(user: &User, room: &Room, ids: &[String]) -> Result<Observed, Failure> {
     Ok(user.history(room, 200).await?.map(|events| wanted_ids_in_order(&events, ids)))
 }

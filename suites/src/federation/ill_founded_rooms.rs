@@ -1,102 +1,103 @@
-//! Rooms that are not founded as the rules want it, or not for other servers (rooms/v11, authorization rules, 1 and 3;
-//! rooms/v12, 1).
+//! Rooms whose create event is invalid or disables federation (rooms/v11, authorization rules, 1 and 3; rooms/v12, 1).
 //!
 //!   Alice's server ── make_join, send_join ─▶ Mallory
-//!                  ◀─ state: a create event that breaks one rule, and all that rests on it
+//!                  ◀─ state: a create event that breaks one rule, and the state that depends on it
 //!
-//! In such a room no event is allowed, the join itself included; Mallory's server says otherwise.
+//! The authorisation rules reject every event in such a room, the join included; Mallory's server accepts it all the same.
 
 use samklang_matrix::{Founding, Rule};
 use samklang_reference::decoded;
 use samklang_runner::wire::{WireView, role_of};
 
 use super::{
-    answered_about,
-    poisoned_joins::{Joiner, failed},
+    poisoned_joins::{JoiningUser, check_failed},
+    successful_request_about,
 };
 use crate::{peer_setup::alice_in_mallorys_room, prelude::*};
 
-/// What all of them have in common: one check, that the join fails.
-const ILL_FOUNDED: Scenario = Scenario {
+/// The parts that these scenarios share: the one check is that the join fails.
+const INVALID_ROOM: Scenario = Scenario {
     catalogue: &["SH-02"],
-    checks: &[CheckPlan::new("join", "The join fails, since the rules of the room reject it.")],
+    checks: &[CheckPlan::new("join", "The join fails, although the resident server accepts it.")],
     ..Scenario::PEER
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.unfederated-rooms",
-        title: "A room that is closed to other servers takes in nobody of theirs, though its own server says so.",
+        title: "A user of another server cannot join a room whose create event disables federation.",
         requirements: &["SS-EAUTH-010"],
         play: play!(unfederated),
-        ..ILL_FOUNDED
+        ..INVALID_ROOM
     },
     Scenario {
         id: "federation.rooms-in-anothers-name",
-        title: "A room whose id names another server than its creator's is none.",
+        title: "A room is invalid if its room ID names another server than that of its creator.",
         requirements: &["SS-EAUTH-002"],
         versions: Versions::Only(&["10", "11"]),
-        play: play!(in_anothers_name),
-        ..ILL_FOUNDED
+        play: play!(with_foreign_room_id),
+        ..INVALID_ROOM
     },
     Scenario {
         id: "federation.rooms-with-odd-creators",
-        title: "A room whose further creators are no users is none.",
+        title: "A room is invalid if additional_creators holds something that is not a user ID.",
         requirements: &["SS-EAUTH-014"],
         versions: Versions::Only(&["12"]),
-        play: play!(with_odd_creators),
-        ..ILL_FOUNDED
+        play: play!(with_invalid_creators),
+        ..INVALID_ROOM
     },
 ];
 
 async fn unfederated(scene: &Scene) -> Result<(), Failure> {
-    ill_founded(scene, Rule::NotFederated, |room| room.create_content("m.federate", json!(false))).await
+    join_invalid_room(scene, Rule::NotFederated, |room| room.create_content("m.federate", json!(false))).await
 }
 
-async fn in_anothers_name(scene: &Scene) -> Result<(), Failure> {
-    // Who joins may ask the server that the room's id names: it is there, and knows nothing.
+async fn with_foreign_room_id(scene: &Scene) -> Result<(), Failure> {
+    // The joining server may ask the server that the room ID names: Trent's server is there and does not know the room.
     let trent = scene.peer("trent").await?;
-    ill_founded(scene, Rule::CreateRoomDomain, |room| room.at_server(trent.name())).await
+    join_invalid_room(scene, Rule::CreateRoomDomain, |room| room.at_server(trent.name())).await
 }
 
-async fn with_odd_creators(scene: &Scene) -> Result<(), Failure> {
-    let odd = json!(["nobody"]);
-    ill_founded(scene, Rule::CreateAdditionalCreators, |room| room.create_content("additional_creators", odd))
-        .await
+async fn with_invalid_creators(scene: &Scene) -> Result<(), Failure> {
+    let creators = json!(["nobody"]);
+    join_invalid_room(scene, Rule::CreateAdditionalCreators, |room| {
+        room.create_content("additional_creators", creators)
+    })
+    .await
 }
 
-/// Mallory's server lets Alice into a room that is founded against `rule`; then she joins an honest one of his.
-async fn ill_founded(
+/// Alice joins a room of Mallory's server that breaks `rule`; then she joins an honest one.
+async fn join_invalid_room(
     scene: &Scene,
     rule: Rule,
     bend: impl FnOnce(Founding) -> Founding + Send,
 ) -> Result<(), Failure> {
-    let Joiner { host, alice, mallory, .. } = Joiner::at(scene).await?;
+    let JoiningUser { host, alice, mallory, .. } = JoiningUser::at(scene).await?;
     let (room, copy) = mallory.found_as(&host, "mallory", |room| bend(room.forgiving(rule))).await?;
-    // Whoever is let in cites it and learns only then what it says.
+    // A join lists the create event in its auth events before the joining server has seen it.
     let create = mallory.peer().with_room(&copy.room, |room| {
         room.state_event("m.room.create", "").map(|event| event.id().to_owned())
     });
     create.flatten().iter().for_each(|id| mallory.peer().admit(id));
-    let told = alice.join(&room).await;
+    let joined = alice.join(&room).await;
 
     let setup = alice_in_mallorys_room(scene, host, alice, mallory).await?;
     let twin = Observations::from(setup.send_next_event().await?);
     let wire = scene.wire()?;
-    let offered = answered_about(&wire, "/make_join/", &room, setup.host.role());
+    let offered = successful_request_about(&wire, "/make_join/", &room, setup.host.role());
     let offered = offered.map_err(|failure| match failure {
-        Failure::Inconclusive(_) if told.is_err() && was_turned_away(&wire, &room, &setup.host) => {
+        Failure::Inconclusive(_) if joined.is_err() && make_join_refused(&wire, &room, &setup.host) => {
             let vendor = &setup.host.server.cast.vendor.title;
             Failure::NotApplicable(message!("judging.asked-another-server", vendor = vendor))
         }
         other => other,
     });
-    scene.check("join", offered.and_then(|_| failed(told, &twin)));
+    scene.check("join", offered.and_then(|_| check_failed(joined, &twin)));
     Ok(())
 }
 
-/// Whether the server that was asked for a way into the room refused, as one does that does not know it.
-fn was_turned_away(wire: &WireView, room: &Room, host: &Host) -> bool {
+/// Whether a server refused the make_join for the room, as a server does that does not know the room.
+fn make_join_refused(wire: &WireView, room: &Room, host: &Host) -> bool {
     wire.federation().any(|exchange| {
         let path = decoded(exchange.path_only());
         let names_room = path.split('/').any(|part| part == room.id);

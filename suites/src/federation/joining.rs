@@ -1,22 +1,22 @@
-//! The join handshake (server-server API, joining rooms).
+//! Joins across servers (server-server API, joining rooms).
 
 use samklang_matrix::{Event, auth_gaps};
 
-use super::answered;
+use super::successful_request;
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.joiner-sees-all",
-        title: "Who joins from another server sees everybody who is in the room, and so does who joins there later.",
+        title: "A user who joins from another server is shown all members, and so is the server's next user who joins.",
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-001", "SS-JOIN-027"],
         checks: &[
-            CheckPlan::new("first-joiner", "Host and guest list the same members after the first join.")
+            CheckPlan::new("first-joiner", "Host and guest list the same members after the guest's first user joined.")
                 .of(&["SS-JOIN-028", "SS-STATE-004"]),
             CheckPlan::new(
                 "second-joiner",
-                "Host and guest list the same members after the next join from the same server.",
+                "Host and guest list the same members after the guest's second user joined.",
             )
             .of(&["SS-STATE-004"]),
         ],
@@ -25,26 +25,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.join-handshake",
-        title: "A join across servers runs make_join and send_join v2, and the answer can be verified from itself alone.",
+        title: "A join across servers uses make_join and send_join v2, and the response holds the events that prove its state.",
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-001", "SS-JOIN-027"],
         needs: &[Need::Wire],
         checks: &[
             CheckPlan::new(
                 "template",
-                "The guest names its room versions, and the host's template says who joins what.",
+                "make_join names the room version in ver, and the template is a join of the user with that version.",
             )
             .of(&["SS-JOIN-001", "SS-JOIN-002", "SS-JOIN-011"]),
-            CheckPlan::new("second-version", "The join is submitted to the v2 form of send_join.")
+            CheckPlan::new("second-version", "The joining server submits the join to send_join v2.")
                 .of(&["SS-JOIN-048"]),
             CheckPlan::new(
                 "auth-chain",
-                "State and auth chain hold every auth event of the join and of what they hold.",
+                "state and auth_chain hold every auth event of the join and of the events in them.",
             )
             .of(&["SS-JOIN-029"]),
             CheckPlan::new(
                 "members",
-                "No member is left out of the state unless that was asked for and is said.",
+                "state lists every member, unless omitting members was requested and the response says so.",
             )
             .of(&["SS-JOIN-038", "SS-JOIN-039"]),
         ],
@@ -53,12 +53,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Alice, Carol and Erik are in a room of their own server's.
+/// Alice, Carol and Erik are in a room of the host.
 async fn three_at_the_host(scene: &Scene) -> Result<([User; 3], Room), Failure> {
     let [host, _] = scene.servers()?;
     let [alice, carol, erik] =
         [host.register("alice").await?, host.register("carol").await?, host.register("erik").await?];
-    // A named room: of an unnamed one, an answer to a join that leaves members out still has to list some.
+    // The room has a name: without one, a response that omits members still has to list some (heroes).
     let room = alice.create_room(Private.named("Stab")).await?;
     for user in [&carol, &erik] {
         invite_and_join(&alice, user, &room).await?;
@@ -66,7 +66,7 @@ async fn three_at_the_host(scene: &Scene) -> Result<([User; 3], Room), Failure> 
     Ok(([alice, carol, erik], room))
 }
 
-/// Bob joins three who are there already; then Dave of Bob's server does.
+/// Bob joins a room with three members; then Dave of Bob's server joins it.
 async fn joiner_sees_all(scene: &Scene) -> Result<(), Failure> {
     let [_, guest] = scene.servers()?;
     let bob = guest.register("bob").await?;
@@ -82,7 +82,7 @@ async fn joiner_sees_all(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What goes over the wire while Bob joins three who are there already.
+/// Bob joins a room with three members, and the recorded requests and responses are looked at.
 async fn join_handshake(scene: &Scene) -> Result<(), Failure> {
     let [_, guest] = scene.servers()?;
     let bob = guest.register("bob").await?;
@@ -90,14 +90,14 @@ async fn join_handshake(scene: &Scene) -> Result<(), Failure> {
     invite_and_join(&alice, &bob, &room).await?;
 
     let wire = scene.wire()?;
-    let template = answered(&wire, "/make_join/", bob.role())?;
-    let join = answered(&wire, "/send_join/", bob.role())?;
+    let template = successful_request(&wire, "/make_join/", bob.role())?;
+    let join = successful_request(&wire, "/send_join/", bob.role())?;
     let shown = merge_observations(
         Observation { by: alice.role(), exchange: join.id },
         Observation { by: bob.role(), exchange: join.id },
     );
 
-    scene.check("template", template_is_whole(scene, &template, &alice, &bob));
+    scene.check("template", check_template(scene, &template, &alice, &bob));
     let second_version = if join.path_only().starts_with("/_matrix/federation/v2/send_join/") {
         Ok(shown.clone())
     } else {
@@ -105,27 +105,27 @@ async fn join_handshake(scene: &Scene) -> Result<(), Failure> {
         Err(bob.wrong("join.not_v2", text, shown.all()))
     };
     scene.check("second-version", second_version);
-    let chain = chain_is_whole(scene.room_version(), &join, &alice);
+    let chain = check_auth_chain(scene.room_version(), &join, &alice);
     scene.check("auth-chain", chain.map(|()| shown.clone()));
-    let members = members_are_whole(&join, &alice, &[&alice, &carol, &erik]);
+    let members = check_members(&join, &alice, &[&alice, &carol, &erik]);
     scene.check("members", members.map(|()| shown));
     Ok(())
 }
 
-/// Request and answer of `make_join` hold what they have to.
-fn template_is_whole(
+/// Passes if the request of `make_join` names the room version and the template is a join of Bob.
+fn check_template(
     scene: &Scene,
     exchange: &Exchange,
     alice: &User,
     bob: &User,
 ) -> Result<Observations, Failure> {
-    let asked = [Observation { by: bob.role(), exchange: exchange.id }];
-    let gave = [Observation { by: alice.role(), exchange: exchange.id }];
+    let by_guest = [Observation { by: bob.role(), exchange: exchange.id }];
+    let by_host = [Observation { by: alice.role(), exchange: exchange.id }];
     let version = scene.room_version();
     let query = exchange.path.split_once('?').map_or("", |(_, query)| query);
     if !query.split('&').any(|pair| pair.strip_prefix("ver=") == Some(version)) {
         let text = message!("fail.version-not-named", version = version);
-        return Err(bob.wrong("join.versions_not_named", text, &asked));
+        return Err(bob.wrong("join.versions_not_named", text, &by_guest));
     }
     let answer = exchange.response_body.json().unwrap_or_default();
     let event = &answer["event"];
@@ -137,21 +137,21 @@ fn template_is_whole(
         ("membership", event["content"]["membership"] == "join"),
     ];
     match right.iter().find(|(_, right)| !right) {
-        None => Ok(Observations::new(asked[0].clone(), gave)),
+        None => Ok(Observations::new(by_guest[0].clone(), by_host)),
         Some((missing, _)) => {
-            Err(alice.wrong("join.bad_template", message!("fail.no-template", missing = missing), &gave))
+            Err(alice.wrong("join.bad_template", message!("fail.no-template", missing = missing), &by_host))
         }
     }
 }
 
-/// Nothing that is in the answer to `send_join`, nor the join itself, rests on an event that the answer does not hold.
-fn chain_is_whole(version: &str, exchange: &Exchange, alice: &User) -> Result<(), Failure> {
+/// Passes if the response to `send_join` holds every auth event of the join and of the events in it.
+fn check_auth_chain(version: &str, exchange: &Exchange, alice: &User) -> Result<(), Failure> {
     let seen = [Observation { by: alice.role(), exchange: exchange.id }];
     let not_events = |error: &dyn std::fmt::Display| {
         alice.wrong("join.not_events", message!("fail.not-events", error = error), &seen)
     };
     let mut answer = exchange.response_body.json().unwrap_or_default();
-    // The join counts as part of the answer: its own auth events have to be there as well.
+    // The join counts as part of the response: its auth events have to be there as well.
     let join = exchange.request_body.json().unwrap_or_default();
     match answer.get_mut("state").and_then(Value::as_array_mut) {
         Some(state) => state.push(join.clone()),
@@ -160,7 +160,7 @@ fn chain_is_whole(version: &str, exchange: &Exchange, alice: &User) -> Result<()
     let named = Event::parse(&join, version).map_err(|error| not_events(&error))?.auth_events();
     let gaps = auth_gaps(&answer, version).map_err(|error| not_events(&error))?;
     match gaps.first() {
-        // A join that names no auth event at all would leave nothing to follow.
+        // Without auth events in the join there is no chain to look at.
         None if !named.is_empty() => Ok(()),
         None => Err(not_events(&"the join names no auth events")),
         Some(gap) => {
@@ -170,9 +170,9 @@ fn chain_is_whole(version: &str, exchange: &Exchange, alice: &User) -> Result<()
     }
 }
 
-/// The state in the answer to `send_join` lists all of `users`, unless it was asked for and says that members are left
-/// out; it then names the servers whose users these are.
-fn members_are_whole(exchange: &Exchange, alice: &User, users: &[&User]) -> Result<(), Failure> {
+/// Passes if the state in the response to `send_join` lists all of `users`, or the request allowed to omit members and the
+/// response has `members_omitted` and names Alice's server in `servers_in_room`.
+fn check_members(exchange: &Exchange, alice: &User, users: &[&User]) -> Result<(), Failure> {
     let seen = [Observation { by: alice.role(), exchange: exchange.id }];
     let answer = exchange.response_body.json().unwrap_or_default();
     let listed = |user: &User| {

@@ -1,4 +1,4 @@
-//! What servers say to each other.
+//! Requests between servers, and the lies that peers tell in them.
 
 mod acl_letter_case;
 mod acls;
@@ -38,27 +38,32 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     traps::SCENARIOS,
 ];
 
-/// The last request of `by` whose path holds `step`, and that was answered with success.
-fn answered(wire: &WireView, step: &str, by: Role) -> Result<Arc<Exchange>, Failure> {
-    asked(wire, step, by, |exchange| exchange.status == Some(200))
+/// The last request of `by` whose path holds `step` and that was answered with 200.
+fn successful_request(wire: &WireView, step: &str, by: Role) -> Result<Arc<Exchange>, Failure> {
+    find_request(wire, step, by, |exchange| exchange.status == Some(200))
 }
 
 /// The last request of `by` whose path holds `step` and for which `wanted` holds.
-fn asked(
+fn find_request(
     wire: &WireView,
     step: &str,
     by: Role,
     wanted: impl Fn(&Exchange) -> bool,
 ) -> Result<Arc<Exchange>, Failure> {
     let steps = wire.federation().filter(|exchange| exchange.path_only().contains(step));
-    let mut asked = steps.filter(|exchange| role_of(&exchange.from) == Some(by) && wanted(exchange));
+    let mut found = steps.filter(|exchange| role_of(&exchange.from) == Some(by) && wanted(exchange));
     let none = || Failure::Inconclusive(message!("judging.not-recorded", what = step));
-    asked.next_back().cloned().ok_or_else(none)
+    found.next_back().cloned().ok_or_else(none)
 }
 
-/// The last request of `by` whose path holds `step` and names `room`, and that was answered with success: a lie that was
-/// not asked for was not told.
-fn answered_about(wire: &WireView, step: &str, room: &Room, by: Role) -> Result<Observation, Failure> {
+/// The last request of `by` whose path holds `step` and names `room`, and that was answered with 200. Without it the peer
+/// has not told its lie.
+fn successful_request_about(
+    wire: &WireView,
+    step: &str,
+    room: &Room,
+    by: Role,
+) -> Result<Observation, Failure> {
     let is_it = |exchange: &Arc<Exchange>| {
         let path = decoded(exchange.path_only());
         let names_room = path.split('/').any(|part| part == room.id);

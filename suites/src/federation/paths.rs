@@ -1,7 +1,7 @@
-//! Paths that say something else than the event below them (server-server API, joining rooms, leaving rooms, knocking
-//! upon a room, inviting to a room).
+//! Requests whose path names another room or event than their body (server-server API, joining rooms, leaving rooms,
+//! knocking upon a room, inviting to a room).
 //!
-//! An event that is looked for by its path and taken by its content is judged as one thing and takes effect as another.
+//! A server that checks the path and accepts the body checks one thing and applies another.
 
 use samklang_matrix::Event;
 use samklang_reference::send_target;
@@ -16,15 +16,15 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.other-room-in-path",
-        title: "An event that is submitted to another room than its own has no effect.",
+        title: "A member event that is submitted to another room's path has no effect.",
         weight: Weight::Should,
         catalogue: &["SH-15"],
         checks: &[
-            CheckPlan::new("join", "A join that is submitted to another room has no effect.")
+            CheckPlan::new("join", "A join that is submitted to another room's path has no effect.")
                 .of(&["SS-JOIN-036"]),
-            CheckPlan::new("leave", "A leave that is submitted to another room has no effect."),
-            CheckPlan::new("knock", "A knock that is submitted to another room has no effect."),
-            CheckPlan::new("invite", "An invite that is submitted to another room is not signed.")
+            CheckPlan::new("leave", "A leave that is submitted to another room's path has no effect."),
+            CheckPlan::new("knock", "A knock that is submitted to another room's path has no effect."),
+            CheckPlan::new("invite", "An invite that is submitted to another room's path is not signed.")
                 .of(&["SS-INVITE-022"]),
         ],
         play: play!(other_room),
@@ -32,13 +32,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.other-id-in-path",
-        title: "An event that is submitted under another id than its own has no effect.",
+        title: "A member event that is submitted to another event ID's path has no effect.",
         weight: Weight::Should,
         catalogue: &["SH-15"],
         checks: &[
-            CheckPlan::new("join", "A join that is submitted under another id has no effect.")
+            CheckPlan::new("join", "A join that is submitted to another event ID's path has no effect.")
                 .of(&["SS-JOIN-036"]),
-            CheckPlan::new("invite", "An invite that is submitted under another id is not signed.")
+            CheckPlan::new("invite", "An invite that is submitted to another event ID's path is not signed.")
                 .of(&["SS-INVITE-022"]),
         ],
         play: play!(other_id),
@@ -46,15 +46,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// What the path says otherwise than the event.
+/// The part of the path that does not match the event.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wrong {
+enum PathMismatch {
     Room,
-    Id,
+    EventId,
 }
 
-/// A member event, and what the path says of it.
-struct Submission<'a> {
+/// A member event of `room` that is submitted to a path that does not match it. `other` is the room in a mismatching path.
+struct MismatchedSubmission<'a> {
     membership: &'static str,
     user: &'a str,
     room: &'a Room,
@@ -62,15 +62,16 @@ struct Submission<'a> {
 }
 
 async fn other_room(scene: &Scene) -> Result<(), Failure> {
-    submit_wrongly(scene, Wrong::Room).await
+    submit_mismatched(scene, PathMismatch::Room).await
 }
 
 async fn other_id(scene: &Scene) -> Result<(), Failure> {
-    submit_wrongly(scene, Wrong::Id).await
+    submit_mismatched(scene, PathMismatch::EventId).await
 }
 
-/// Carol, Dave and Eve of Mallory's server join, leave and knock under a wrong path; then others do so honestly.
-async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
+/// Carol, Dave and Eve of Mallory's server join, leave and knock with a path that does not match; then other users do so
+/// honestly.
+async fn submit_mismatched(scene: &Scene, mismatch: PathMismatch) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let (alice, mallory) = (&setup.alice, &setup.mallory);
     let open = alice.create_room(Public).await?;
@@ -82,13 +83,16 @@ async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
     invite_if_required(alice, &setup.host, &setup.room, &carol).await?;
 
     let submissions = [
-        ("join", Submission { membership: "join", user: &carol, room: &setup.room, other: &open }),
-        ("leave", Submission { membership: "leave", user: &dave, room: &setup.room, other: &open }),
-        ("knock", Submission { membership: "knock", user: &eve, room: &knocked[0], other: &knocked[1] }),
+        ("join", MismatchedSubmission { membership: "join", user: &carol, room: &setup.room, other: &open }),
+        ("leave", MismatchedSubmission { membership: "leave", user: &dave, room: &setup.room, other: &open }),
+        (
+            "knock",
+            MismatchedSubmission { membership: "knock", user: &eve, room: &knocked[0], other: &knocked[1] },
+        ),
     ];
     let mut replies = Vec::new();
-    // Of the id in the path the specification speaks for joins and invites alone.
-    let tried = if wrong == Wrong::Id { &submissions[..1] } else { &submissions[..] };
+    // The specification gives the event ID in the path a meaning for joins and invites only.
+    let tried = if mismatch == PathMismatch::EventId { &submissions[..1] } else { &submissions[..] };
     for (check, submission) in tried {
         if *check == "knock" && !knocks {
             let vendor = &setup.host.server.cast.vendor.title;
@@ -96,15 +100,15 @@ async fn submit_wrongly(scene: &Scene, wrong: Wrong) -> Result<(), Failure> {
             scene.check(check, Err::<Observations, _>(Failure::NotApplicable(text)));
             continue;
         }
-        replies.push((check, submission, submission.submit(&setup, wrong).await?));
+        replies.push((check, submission, submission.submit(&setup, mismatch).await?));
     }
     setup.send_sentinel("an honest word").await?;
     for (check, submission, reply) in replies {
-        scene.check(check, submission.without_effect(&setup, &reply).await);
+        scene.check(check, submission.check_no_effect(&setup, &reply).await);
     }
-    scene.check("invite", invite_wrongly(&setup, wrong).await);
+    scene.check("invite", mismatched_invite(&setup, mismatch).await);
 
-    // The twins are others, for whom nothing has been tried.
+    // The twins are users whose events have not been submitted before.
     let frida = peer_joins(alice, &setup.host, &setup.room, mallory, "frida").await?.user;
     sees_membership(alice, &setup.room, &frida, "join").await?;
     if knocks {
@@ -120,26 +124,26 @@ async fn knockable(alice: &User) -> Result<Room, Failure> {
     alice.create_room(RoomPlan::with(JoinRule::Knock)).await
 }
 
-impl Submission<'_> {
-    /// Submits the honest event under the wrong path.
-    async fn submit(&self, setup: &PeerSetup<'_>, wrong: Wrong) -> Result<Reply, Failure> {
+impl MismatchedSubmission<'_> {
+    /// Submits the honest event to a path that does not match it.
+    async fn submit(&self, setup: &PeerSetup<'_>, mismatch: PathMismatch) -> Result<Reply, Failure> {
         let (host, peer) = (&setup.host, setup.mallory.peer());
         let template = peer.template_for(self.membership, host.name(), &self.room.id, self.user).await;
         let (version, template) =
             template.map_err(|obstacle| setup.mallory.failure(host, "make", obstacle))?;
         let event = peer.finished(&template, &version);
         let id = Event::read(&event, &version).map(|event| event.id().to_owned()).unwrap_or_default();
-        let target = match wrong {
-            Wrong::Room => send_target(self.membership, &self.other.id, &id),
-            Wrong::Id => send_target(self.membership, &self.room.id, &odd_id(&id)),
+        let target = match mismatch {
+            PathMismatch::Room => send_target(self.membership, &self.other.id, &id),
+            PathMismatch::EventId => send_target(self.membership, &self.room.id, &unknown_event_id(&id)),
         };
         let reply = setup.mallory.ask(host, "PUT", &target, Some(&event)).await?;
         peer.admit(&reply.observation.exchange.to_string());
         Ok(reply)
     }
 
-    /// In neither room is the user what the event says.
-    async fn without_effect(&self, setup: &PeerSetup<'_>, reply: &Reply) -> Result<Observations, Failure> {
+    /// Passes if the user has the event's membership in neither room.
+    async fn check_no_effect(&self, setup: &PeerSetup<'_>, reply: &Reply) -> Result<Observations, Failure> {
         let mut seen = Observations::from(reply.clone());
         for room in [self.room, self.other] {
             let members = setup.alice.members(room).await?;
@@ -155,30 +159,30 @@ impl Submission<'_> {
     }
 }
 
-/// An id of the same form that is no event's.
-fn odd_id(id: &str) -> String {
+/// An event ID of the same form that no event has.
+fn unknown_event_id(id: &str) -> String {
     let swapped =
         |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
     id.chars().map(swapped).collect()
 }
 
-/// An invite to one room of Mallory's comes under the path of another; an honest one comes with it.
-async fn invite_wrongly(setup: &PeerSetup<'_>, wrong: Wrong) -> Result<Observations, Failure> {
+/// Mallory's server sends an invite to a path that does not match it; then it sends the same invite honestly.
+async fn mismatched_invite(setup: &PeerSetup<'_>, mismatch: PathMismatch) -> Result<Observations, Failure> {
     let (alice, mallory) = (&setup.alice, &setup.mallory);
     let (_, other) = mallory.found(&setup.host, "mallory").await?;
     let (room, copy) = mallory.found(&setup.host, "mallory").await?;
     let event = copy.member("invite of Alice", alice.id(), "invite")?;
     let honest = copy.invitation(&event);
-    let mut bent = honest.clone();
-    match wrong {
-        Wrong::Room => bent.room = other.room,
-        Wrong::Id => bent.event_id = odd_id(&honest.event_id),
+    let mut mismatched = honest.clone();
+    match mismatch {
+        PathMismatch::Room => mismatched.room = other.room,
+        PathMismatch::EventId => mismatched.event_id = unknown_event_id(&honest.event_id),
     }
-    let reply = mallory.bring(&setup.host, &bent).await?;
-    // Who has signed it so may know it by now, and need not sign it again.
-    let refused = check_not_signed(alice, "an invite under a path that does not fit it", &reply)?;
-    let taken = mallory.bring(&setup.host, &honest).await?;
-    check_signed(alice, "an honest invite", &taken)?;
+    let reply = mallory.bring(&setup.host, &mismatched).await?;
+    // The honest request comes last: a server that has signed the invite may know it and not sign it again.
+    let not_signed = check_not_signed(alice, "an invite whose path does not match it", &reply)?;
+    let accepted = mallory.bring(&setup.host, &honest).await?;
+    check_signed(alice, "an honest invite", &accepted)?;
     alice.sees(invite(&room, alice)).await?;
-    Ok(refused)
+    Ok(not_signed)
 }

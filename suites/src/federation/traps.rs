@@ -12,7 +12,7 @@
 use samklang_reference::decoded;
 use samklang_runner::wire::role_of;
 
-use super::answered_about;
+use super::successful_request_about;
 use crate::{peer_setup::alice_in_mallorys_room, prelude::*};
 
 /// The check of each trap, in one sentence.
@@ -178,7 +178,12 @@ impl<'a> Ground<'a> {
         talk: Observations,
     ) -> Result<Observations, Failure> {
         // Else nothing was tried.
-        answered_about(&self.scene.wire()?, &format!("/make_{}/", self.membership), room, self.host.role())?;
+        successful_request_about(
+            &self.scene.wire()?,
+            &format!("/make_{}/", self.membership),
+            room,
+            self.host.role(),
+        )?;
         let signed = self.signed_about(trap, room)?;
         let honest = |(event, _): &&(Value, Observation)| self.is_honest(room, event) && trap != VERSION.0;
         if let Some((event, seen)) = signed.iter().find(|one| !honest(one)) {

@@ -1,17 +1,17 @@
-//! Making rooms (client-server API, creation; room versions).
+//! Creating rooms (client-server API, creation; room versions).
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "rooms.version-as-asked",
-    title: "A room is of the version that was asked for, and says so on both servers.",
+    title: "A server creates a room of the version that was asked for, and the other server shows the same version.",
     catalogue: &["FC-10"],
     checks: &[
-        CheckPlan::new("create-event", "Both servers hold a create event of the version asked for.")
+        CheckPlan::new("create-event", "Both servers hold a create event of the requested version that names the creator as that version does.")
             .of(&["SS-ROOMV-005", "SS-ROOMV-006"]),
         CheckPlan::new(
             "named-after-its-creation",
-            "From version 12 on, and only then, the room is called by its create event's id.",
+            "From version 12 on the room ID is the create event's ID with ! in place of $; before version 12 it is not.",
         )
         .of(&["SS-ROOMV-015"]),
     ],
@@ -19,7 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     ..Scenario::PAIR
 }];
 
-/// Alice asks for a room of the version that is played; Bob joins it.
+/// Alice creates a room of the version that is played, and Bob joins it.
 async fn version_as_asked(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let of_alice = alice.state_of(&room, "m.room.create", "").await?;
@@ -49,7 +49,7 @@ async fn version_as_asked(scene: &Scene) -> Result<(), Failure> {
     };
     scene.check("named-after-its-creation", outcome);
 
-    // `creator` until version 10, none from 11 on: the sender is the creator then.
+    // Up to version 10 the content has `creator`. From version 11 on it has none, and the sender is the creator.
     let facts = |create: Observed| {
         create.map(|event| {
             let content = &event["content"];

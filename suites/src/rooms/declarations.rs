@@ -1,5 +1,5 @@
-//! What is declared of a product, held against its running server: what is declared and not so makes fails of what never
-//! applied, and what is so and not declared is never played.
+//! Compares the room versions in a product's descriptor with its running server. A version that is declared and not
+//! supported makes scenarios fail that do not apply; a version that is supported and not declared is never played.
 
 use std::collections::BTreeSet;
 
@@ -17,45 +17,49 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "made",
-                "A room can be made in each version in which it is declared to make rooms.",
+                "The server creates a room in each version in which its descriptor says that it creates rooms.",
             ),
-            CheckPlan::new("offered", "The server's capabilities name each declared version."),
+            CheckPlan::new("offered", "The server's m.room_versions capability lists each declared version."),
         ],
         play: play!(versions_as_declared),
         ..Scenario::PEER
     },
     Scenario {
         id: "rooms.versions-beyond-declared",
-        title: "What the suite plays and a server supports is declared.",
+        title: "The descriptor declares every room version that the suite plays and the server supports.",
         catalogue: &["FC-10"],
         weight: Weight::May,
         versions: Versions::Only(&["11"]),
         needs: &[],
-        checks: &[CheckPlan::new("declared", "No version that the suite plays is offered and not declared.")],
+        checks: &[CheckPlan::new(
+            "declared",
+            "The m.room_versions capability lists no version that the suite plays and the descriptor does not declare.",
+        )],
         play: play!(versions_beyond_declared),
         ..Scenario::PEER
     },
 ];
 
-/// The room versions that the suite plays somewhere.
+/// The room versions that some scenario of the suite plays.
 const PLAYED: [&str; 3] = ["10", "11", "12"];
 
-/// Alice asks for a room of each version that is declared, and her server what it supports.
+/// Alice creates a room of each declared version, and asks her server which versions it supports.
 async fn versions_as_declared(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     let alice = host.register("alice").await?;
     let offered = match offered(&host, &alice).await {
-        Err(failure) if !says_nothing(&failure) => return Err(failure),
+        Err(failure) if !is_not_offered(&failure) => return Err(failure),
         offered => offered,
     };
-    // The list is of the default version; of another one, what it announces itself counts (docker/CONTRACT.md).
+    // The descriptor's list is for the default version. Of another one only those versions count that the server also
+    // lists in its capabilities (docker/CONTRACT.md).
     let counts = |version: &&String| match &offered {
         Ok((offered, _)) => is_as_described(&host) || offered.contains(*version),
         Err(_) => true,
     };
     let vendor = &host.server.cast.vendor;
-    let to_make: Vec<_> = vendor.creates_room_versions.iter().filter(counts).collect();
-    scene.check("made", make_all(&host, &alice, &to_make).await?.judged(&host, &alice));
+    let to_create: Vec<_> = vendor.creates_room_versions.iter().filter(counts).collect();
+    scene.check("made", create_each(&host, &alice, &to_create).await?.judged(&host, &alice));
     let to_offer: Vec<_> = vendor.room_versions.iter().filter(counts).collect();
     let all_offered = offered.and_then(|(offered, said)| {
         let missing: Vec<_> = to_offer.iter().filter(|version| !offered.contains(**version)).collect();
@@ -70,18 +74,18 @@ async fn versions_as_declared(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What came of rooms that were asked for.
+/// The outcome of creating a room of each version.
 #[derive(Default)]
-struct Rooms {
+struct CreatedRooms {
     seen: Vec<Observation>,
-    /// Versions of which there is no room, with what there is in its place.
-    unmade: Vec<String>,
+    /// The versions in which no room was created, with what the server did instead.
+    missing: Vec<String>,
     wrong: Vec<Observation>,
 }
 
-/// Asks for a room of each version.
-async fn make_all(host: &Host, alice: &User, versions: &[&String]) -> Result<Rooms, Failure> {
-    let mut rooms = Rooms::default();
+/// Creates a room of each version.
+async fn create_each(host: &Host, alice: &User, versions: &[&String]) -> Result<CreatedRooms, Failure> {
+    let mut rooms = CreatedRooms::default();
     for version in versions {
         match alice.create_room_of(version, Private).await {
             Ok(room) => {
@@ -89,13 +93,13 @@ async fn make_all(host: &Host, alice: &User, versions: &[&String]) -> Result<Roo
                 // A create event without a version makes a room of version 1 (SS-ROOMV-004).
                 let is = create.value["content"]["room_version"].as_str().unwrap_or("1");
                 if is != version.as_str() {
-                    rooms.unmade.push(format!("{version} (the room is of version {is})"));
+                    rooms.missing.push(format!("{version} (the room is of version {is})"));
                     rooms.wrong.extend(create.observations.all().iter().cloned());
                 }
                 rooms.seen.extend(create.observations.all().iter().cloned());
             }
             Err(Failure::Call { error: CallError::Refused(refusal), .. }) => {
-                rooms.unmade.push(format!("{version} ({} {})", refusal.status, refusal.errcode));
+                rooms.missing.push(format!("{version} ({} {})", refusal.status, refusal.errcode));
                 rooms.wrong.push(Observation { by: host.role(), exchange: refusal.exchange });
             }
             Err(other) => return Err(other),
@@ -104,12 +108,13 @@ async fn make_all(host: &Host, alice: &User, versions: &[&String]) -> Result<Roo
     Ok(rooms)
 }
 
-impl Rooms {
-    /// Passes where there is one of each version.
+impl CreatedRooms {
+    /// Passes if a room of each version was created.
     fn judged(self, host: &Host, alice: &User) -> Result<Observations, Failure> {
         let vendor = &host.server.cast.vendor.title;
-        if !self.unmade.is_empty() {
-            let text = message!("fail.declared-not-made", vendor = vendor, versions = self.unmade.join(", "));
+        if !self.missing.is_empty() {
+            let text =
+                message!("fail.declared-not-made", vendor = vendor, versions = self.missing.join(", "));
             return Err(alice.wrong("rooms.declared_not_made", text, &self.wrong));
         }
         let nothing = || Failure::NotApplicable(message!("judging.nothing-claimed", vendor = vendor));
@@ -117,7 +122,7 @@ impl Rooms {
     }
 }
 
-/// Alice asks her server what it supports.
+/// Alice asks her server which room versions it supports.
 async fn versions_beyond_declared(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -141,7 +146,7 @@ async fn versions_beyond_declared(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The room versions that the server says it supports (client-server API, m.room_versions capability).
+/// The room versions that the server lists (client-server API, m.room_versions capability).
 async fn offered(host: &Host, alice: &User) -> Result<(BTreeSet<String>, Observed), Failure> {
     let said = alice.capabilities().await?;
     let available = said.value["capabilities"]["m.room_versions"]["available"].as_object();
@@ -154,18 +159,18 @@ async fn offered(host: &Host, alice: &User) -> Result<(BTreeSet<String>, Observe
     }
 }
 
-/// Whether the server was asked in vain, and nothing is wrong with that: the capability is optional.
-fn says_nothing(failure: &Failure) -> bool {
+/// Whether the failure only says that the server does not offer the capability, which is optional.
+fn is_not_offered(failure: &Failure) -> bool {
     matches!(failure, Failure::NotApplicable(_) | Failure::Call { error: CallError::NotOffered { .. }, .. })
 }
 
-/// Whether the server is what the descriptor describes: the vendor's own image, of the default version.
+/// Whether the server is the one that the descriptor describes: the vendor's own image, of the default version.
 pub(super) fn is_as_described(host: &Host) -> bool {
     let cast = &host.server.cast;
     cast.version == cast.vendor.default_version && cast.image.is_none()
 }
 
-/// Versions in the order of their numbers.
+/// The versions in one line, in the order of their numbers.
 fn listed<T: std::fmt::Display>(versions: impl IntoIterator<Item = T>) -> String {
     let mut versions: Vec<_> = versions.into_iter().map(|version| version.to_string()).collect();
     versions.sort_by_key(|version| (version.len(), version.clone()));
@@ -177,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_versions_that_are_played_are_the_profiles() {
+    fn the_played_versions_are_those_of_the_profile() {
         let suite = crate::suite(std::path::Path::new(crate::BUILT_FROM)).unwrap();
         assert_eq!(suite.profile.room_versions, PLAYED);
     }

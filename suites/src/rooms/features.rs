@@ -1,5 +1,5 @@
-//! Features that are declared of a product, held against its running server: what is declared and not there would make
-//! fails of what never applied, and what is there and not declared is never played.
+//! Compares the features in a product's descriptor with its running server. A feature that is declared and missing makes
+//! scenarios fail that do not apply; a feature that the server has and does not declare is never played.
 
 use samklang_reference::make_target;
 use samklang_stage::{driver::CallError, vendor::FEATURES};
@@ -19,40 +19,40 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "authenticated-media",
-                "A server that asks in due form is handed out a user's file.",
+                "The server answers another server's signed media download with success.",
             )
             .of(&["SS-MEDIA-001"]),
-            CheckPlan::new("device-lists", "A server that shares a room with a user is told of her devices.")
+            CheckPlan::new("device-lists", "The server answers another server's request for a local user's devices with a list `devices`.")
                 .of(&["SS-DEVLIST-008"]),
-            CheckPlan::new("knock", "Who may knock gets a template for it.").of(&["SS-KNOCK-001"]),
+            CheckPlan::new("knock", "The server gives another server a knock template for a room with the join rule knock.").of(&["SS-KNOCK-001"]),
             CheckPlan::new(
                 "knock-restricted",
-                "A room with the join rule knock_restricted takes knocks of those whom no other room admits.",
+                "The server gives a knock template for a knock_restricted room to a user who is in no allowed room.",
             )
             .of(&["SS-RESTR-016"]),
-            CheckPlan::new("presence", "The presence of another server's user is shown.")
+            CheckPlan::new("presence", "A local user is shown the presence of another server's user.")
                 .of(&["SS-PRESENCE-005"]),
-            CheckPlan::new("public-rooms", "The room directory is read by another server.")
+            CheckPlan::new("public-rooms", "The server answers another server's request for its room directory with a list `chunk`.")
                 .of(&["SS-DIR-001"]),
-            CheckPlan::new("receipts", "The receipt of another server's user is shown.")
+            CheckPlan::new("receipts", "A local user is shown the receipt of another server's user.")
                 .of(&["SS-RECEIPT-007"]),
             CheckPlan::new(
                 "restricted-join",
-                "Who is in a room that admits to another gets a template for a join.",
+                "The server gives a join template for a restricted room to a user who is in an allowed room.",
             )
             .of(&["SS-RESTR-001"]),
-            CheckPlan::new("room-summary", "A user who is not in a public room is told what it is."),
-            CheckPlan::new("spaces", "Another server is told what a room is and what is below it.")
+            CheckPlan::new("room-summary", "The server answers a local user's request for the summary of a public room that the user is not in."),
+            CheckPlan::new("spaces", "The server answers another server's request for a space hierarchy with an object `room`.")
                 .of(&["SS-SPACE-001"]),
-            CheckPlan::new("threads", "A room's threads are listed."),
-            CheckPlan::new("timestamp-to-event", "Another server is told the event nearest to a moment.")
+            CheckPlan::new("threads", "The server lists a room's threads to a local user."),
+            CheckPlan::new("timestamp-to-event", "The server answers another server's timestamp_to_event request with an event ID.")
                 .of(&["SS-TIMESTAMP-001"]),
-            CheckPlan::new("to-device", "A message of another server's user to a device is delivered.")
+            CheckPlan::new("to-device", "A local user is shown a to-device message of another server's user.")
                 .of(&["SS-TODEV-005"]),
-            CheckPlan::new("typing", "The typing of another server's user is shown.").of(&["SS-TYPING-005"]),
+            CheckPlan::new("typing", "A local user is shown that another server's user is typing.").of(&["SS-TYPING-005"]),
             CheckPlan::new(
                 "uninvited-joins",
-                "Who was not invited gets a template for a join of a public room.",
+                "The server gives a join template for a public room to another server's user who was not invited.",
             )
             .of(&["SS-JOIN-001"]),
         ],
@@ -61,32 +61,32 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.features-beyond-declared",
-        title: "What a server has of the features that the suite knows is declared.",
+        title: "The descriptor declares every feature that the server has, of those that the suite knows.",
         catalogue: &["FC-10"],
         weight: Weight::May,
         versions: Versions::Only(&["11"]),
-        checks: &[CheckPlan::new("declared", "No feature is there and not declared.")],
+        checks: &[CheckPlan::new("declared", "The server has no feature that its descriptor does not declare.")],
         play: play!(features_beyond_declared),
         ..Scenario::PEER
     },
 ];
 
-/// The words of which a few questions tell whether a server has them: all but the one about how an image was set up.
+/// The features that a request can find: all but `admin-registration`, which tells how an image was set up.
 fn features() -> impl Iterator<Item = &'static str> {
     FEATURES.into_iter().filter(|feature| *feature != "admin-registration")
 }
 
-/// What a server makes of a question that only one with the feature answers.
-struct Shown {
-    /// Whether it has the feature.
+/// The response to a request that only a server with the feature answers.
+struct FeatureProbe {
+    /// Whether the server has the feature.
     is_there: bool,
-    /// What it answered, in short.
+    /// The response, in short.
     answer: String,
     observation: Observation,
 }
 
-/// Mallory is in Alice's public room, by invite: whether he would have come in without one is what is asked.
-async fn invited_visit(scene: &Scene) -> Result<PeerSetup<'_>, Failure> {
+/// Mallory joins Alice's public room by invite, since the feature `uninvited-joins` is one of those that are looked for.
+async fn mallory_invited(scene: &Scene) -> Result<PeerSetup<'_>, Failure> {
     let [host] = scene.servers()?;
     let alice = host.register("alice").await?;
     let room = alice.create_room(Public).await?;
@@ -97,9 +97,9 @@ async fn invited_visit(scene: &Scene) -> Result<PeerSetup<'_>, Failure> {
     Ok(PeerSetup { scene, host, alice, room, mallory, copy })
 }
 
-/// Each feature that is declared is asked for.
+/// Looks for each declared feature.
 async fn features_as_declared(scene: &Scene) -> Result<(), Failure> {
-    let setup = invited_visit(scene).await?;
+    let setup = mallory_invited(scene).await?;
     let vendor = &setup.host.server.cast.vendor;
     for feature in features() {
         let outcome = if !setup.host.declares(feature) {
@@ -110,14 +110,14 @@ async fn features_as_declared(scene: &Scene) -> Result<(), Failure> {
             let text = message!("judging.described-otherwise", vendor = vendor.title, described = described);
             Err(Failure::NotApplicable(text))
         } else {
-            shown(&setup, feature).await.and_then(|shown| {
-                if shown.is_there {
-                    return Ok(Observations::new(shown.observation, []));
+            probe_feature(&setup, feature).await.and_then(|probe| {
+                if probe.is_there {
+                    return Ok(Observations::new(probe.observation, []));
                 }
-                let (title, answer) = (&vendor.title, &shown.answer);
+                let (title, answer) = (&vendor.title, &probe.answer);
                 let text =
                     message!("fail.feature-not-served", vendor = title, feature = feature, answer = answer);
-                Err(setup.alice.wrong("rooms.feature_not_served", text, &[shown.observation]))
+                Err(setup.alice.wrong("rooms.feature_not_served", text, &[probe.observation]))
             })
         };
         scene.check(feature, outcome);
@@ -125,20 +125,20 @@ async fn features_as_declared(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each feature that is not declared is asked for.
+/// Looks for each feature that is not declared.
 async fn features_beyond_declared(scene: &Scene) -> Result<(), Failure> {
-    let setup = invited_visit(scene).await?;
+    let setup = mallory_invited(scene).await?;
     let vendor = &setup.host.server.cast.vendor;
     let (mut beyond, mut seen) = (Vec::new(), Vec::new());
     for feature in features().filter(|feature| !setup.host.declares(feature)) {
-        match shown(&setup, feature).await {
-            Ok(shown) => {
-                if shown.is_there {
+        match probe_feature(&setup, feature).await {
+            Ok(probe) => {
+                if probe.is_there {
                     beyond.push(feature);
                 }
-                seen.push(shown.observation);
+                seen.push(probe.observation);
             }
-            // It cannot so much as be asked for.
+            // The client API does not even take the request.
             Err(
                 Failure::NotApplicable(_)
                 | Failure::Call { error: CallError::Refused(_) | CallError::NotOffered { .. }, .. },
@@ -159,8 +159,8 @@ async fn features_beyond_declared(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks what only a server with the feature answers.
-async fn shown(setup: &PeerSetup<'_>, feature: &str) -> Result<Shown, Failure> {
+/// Makes a request that only a server with the feature answers.
+async fn probe_feature(setup: &PeerSetup<'_>, feature: &str) -> Result<FeatureProbe, Failure> {
     let PeerSetup { alice, room, copy, .. } = setup;
     let here = segment(&room.id);
     match feature {
@@ -168,77 +168,82 @@ async fn shown(setup: &PeerSetup<'_>, feature: &str) -> Result<Shown, Failure> {
             let media = alice.upload(&picture()).await?;
             let id = segment(media.address.rsplit('/').next().unwrap_or_default());
             let target = format!("/_matrix/federation/v1/media/download/{id}");
-            // The answer is in parts and no JSON.
-            asked(setup, &target, |_| true).await
+            // The response is multipart and not JSON.
+            request(setup, &target, |_| true).await
         }
         "device-lists" => {
             let target = format!("/_matrix/federation/v1/user/devices/{}", segment(alice.id()));
-            asked(setup, &target, |body| body["devices"].is_array()).await
+            request(setup, &target, |body| body["devices"].is_array()).await
         }
         "knock" => {
             let room = alice.create_room(RoomPlan::with(JoinRule::Knock)).await?;
             template(setup, "knock", &room, &copy.user).await
         }
         "knock-restricted" => {
-            let room = admitting(setup, "knock_restricted").await?;
+            let room = room_allowing_setup(setup, "knock_restricted").await?;
             template(setup, "knock", &room, &setup.mallory.user("eve")).await
         }
         "public-rooms" => {
-            // A public room of somebody else's, without a name, is none to stumble over.
+            // A public room of another server, without a name, must not break the listing.
             let (elsewhere, _) = setup.mallory.found(&setup.host, "mallory").await?;
             alice.join(&elsewhere).await?;
             alice.sees(join(&elsewhere, alice)).await?;
-            asked(setup, "/_matrix/federation/v1/publicRooms?limit=10", |body| body["chunk"].is_array()).await
+            request(setup, "/_matrix/federation/v1/publicRooms?limit=10", |body| body["chunk"].is_array())
+                .await
         }
         "restricted-join" => {
-            let room = admitting(setup, "restricted").await?;
+            let room = room_allowing_setup(setup, "restricted").await?;
             template(setup, "join", &room, &copy.user).await
         }
         "room-summary" => {
             let bob = setup.host.register("bob").await?;
-            looked_up(&bob, &format!("/v1/room_summary/{here}"), "room_id").await
+            client_request(&bob, &format!("/v1/room_summary/{here}"), "room_id").await
         }
         "spaces" => {
             let target = format!("/_matrix/federation/v1/hierarchy/{here}?suggested_only=false");
-            asked(setup, &target, |body| body["room"].is_object()).await
+            request(setup, &target, |body| body["room"].is_object()).await
         }
-        "threads" => looked_up(alice, &format!("/v1/rooms/{here}/threads"), "chunk").await,
+        "threads" => client_request(alice, &format!("/v1/rooms/{here}/threads"), "chunk").await,
         "timestamp-to-event" => {
             let target = format!("/_matrix/federation/v1/timestamp_to_event/{here}?ts={}&dir=b", now_ms());
-            asked(setup, &target, |body| body["event_id"].is_string()).await
+            request(setup, &target, |body| body["event_id"].is_string()).await
         }
-        "presence" => told(setup, edu::present(&copy.user)).await,
+        "presence" => edu_shown(setup, edu::present(&copy.user)).await,
         "receipts" => {
             let hello = alice.send(room, "hello").await?;
             setup.scene.event_on_wire(&hello).await?;
-            told(setup, edu::read(room, &copy.user, &hello)).await
+            edu_shown(setup, edu::read(room, &copy.user, &hello)).await
         }
-        "to-device" => told(setup, edu::to_device(&copy.user, alice, "probe", "probing")).await,
-        "typing" => told(setup, edu::types(room, &copy.user)).await,
+        "to-device" => edu_shown(setup, edu::to_device(&copy.user, alice, "probe", "probing")).await,
+        "typing" => edu_shown(setup, edu::types(room, &copy.user)).await,
         "uninvited-joins" => template(setup, "join", room, &setup.mallory.user("eve")).await,
         _ => Err(Failure::Problem(Problem::harness(message!("judging.nothing-gathered")))),
     }
 }
 
-/// A peer asks, and an answer with success has what `is_right` looks for.
-async fn asked(setup: &PeerSetup<'_>, target: &str, is_right: fn(&Value) -> bool) -> Result<Shown, Failure> {
+/// A peer's request: the feature is there if the response is a success and `is_right` holds for its body.
+async fn request(
+    setup: &PeerSetup<'_>,
+    target: &str,
+    is_right: fn(&Value) -> bool,
+) -> Result<FeatureProbe, Failure> {
     let reply = setup.mallory.ask(&setup.host, "GET", target, None).await?;
     let is_there = reply.is_success() && is_right(&reply.body);
-    Ok(Shown { is_there, answer: reply.in_words(), observation: reply.observation })
+    Ok(FeatureProbe { is_there, answer: reply.in_words(), observation: reply.observation })
 }
 
-/// A peer asks for a template for the member event of its user.
+/// A peer requests a template for the member event of its user.
 async fn template(
     setup: &PeerSetup<'_>,
     membership: &str,
     room: &Room,
     user: &str,
-) -> Result<Shown, Failure> {
-    asked(setup, &make_target(membership, &room.id, user), |body| body["event"].is_object()).await
+) -> Result<FeatureProbe, Failure> {
+    request(setup, &make_target(membership, &room.id, user), |body| body["event"].is_object()).await
 }
 
-/// A room of Alice's with this join rule, to which the room of the visit admits.
-async fn admitting(setup: &PeerSetup<'_>, join_rule: &str) -> Result<Room, Failure> {
+/// Alice creates a room with this join rule that allows the members of the setup's room.
+async fn room_allowing_setup(setup: &PeerSetup<'_>, join_rule: &str) -> Result<Room, Failure> {
     let room = setup.alice.create_room(Private).await?;
     let allow = json!([{"type": "m.room_membership", "room_id": setup.room.id}]);
     let content = json!({"join_rule": join_rule, "allow": allow});
@@ -246,15 +251,15 @@ async fn admitting(setup: &PeerSetup<'_>, join_rule: &str) -> Result<Room, Failu
     Ok(room)
 }
 
-/// A user asks, and the answer has `key`.
-async fn looked_up(user: &User, path: &str, key: &str) -> Result<Shown, Failure> {
+/// A user's request: the feature is there if the response has `key`.
+async fn client_request(user: &User, path: &str, key: &str) -> Result<FeatureProbe, Failure> {
     match user.asks("GET", path, &Value::Null).await {
         Ok(said) => {
             let is_there = !said.value[key].is_null();
             let observation = said.observations.all()[0].clone();
-            Ok(Shown { is_there, answer: format!("200 without {key}"), observation })
+            Ok(FeatureProbe { is_there, answer: format!("200 without {key}"), observation })
         }
-        Err(Failure::Call { error: CallError::Refused(refusal), .. }) => Ok(Shown {
+        Err(Failure::Call { error: CallError::Refused(refusal), .. }) => Ok(FeatureProbe {
             is_there: false,
             answer: format!("{} {}", refusal.status, refusal.errcode).trim_end().to_owned(),
             observation: Observation { by: user.role(), exchange: refusal.exchange },
@@ -263,15 +268,19 @@ async fn looked_up(user: &User, path: &str, key: &str) -> Result<Shown, Failure>
     }
 }
 
-/// A peer sends a signal, and Alice is shown it within the bound.
-async fn told(setup: &PeerSetup<'_>, signal: Signal) -> Result<Shown, Failure> {
+/// A peer sends an EDU: the feature is there if Alice is shown it within the bound.
+async fn edu_shown(setup: &PeerSetup<'_>, signal: Signal) -> Result<FeatureProbe, Failure> {
     let sent = setup.tell(&setup.mallory, signal).await?;
     match setup.alice.sees(sent).await {
         Ok(sighting) => {
             let seen = Observations::from(&sighting);
-            Ok(Shown { is_there: true, answer: "shown".to_owned(), observation: seen.all()[0].clone() })
+            Ok(FeatureProbe {
+                is_there: true,
+                answer: "shown".to_owned(),
+                observation: seen.all()[0].clone(),
+            })
         }
-        Err(Failure::NotSeen { who, last: Some(exchange), bound, .. }) => Ok(Shown {
+        Err(Failure::NotSeen { who, last: Some(exchange), bound, .. }) => Ok(FeatureProbe {
             is_there: false,
             answer: format!("its user was not shown it within {} s", bound.as_secs()),
             observation: Observation { by: who.role, exchange },
@@ -285,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_feature_that_is_asked_for_is_a_check_of_its_own() {
+    fn each_feature_has_a_check_of_its_own() {
         let checks: Vec<_> = SCENARIOS[0].checks.iter().map(|check| check.name).collect();
         assert_eq!(checks, features().collect::<Vec<_>>());
     }

@@ -5,18 +5,18 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.first-contact",
-        title: "A user never seen before appears on the other server with id, display name and picture, each to the other.",
+        title: "Two users whose servers meet for the first time see each other's user ID, display name and avatar.",
         catalogue: &["RM-03"],
         requirements: &["SS-JOIN-001"],
         checks: &[
             CheckPlan::new(
                 "shown-to-each-other",
-                "Each is shown the other's id, display name and picture, and nobody else.",
+                "Both servers list the same two members, each with user ID, display name and avatar.",
             )
             .of(&["SS-PROFILE-011"]),
             CheckPlan::new(
                 "looked-up",
-                "Asked for the other's profile, each server shows what the other's user set.",
+                "Each server answers a request for the other user's profile with the display name and avatar that were set.",
             )
             .of(&["SS-PROFILE-001", "SS-PROFILE-009"]),
         ],
@@ -25,18 +25,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.second-contact",
-        title: "A second room shows the user under the same id with the new name and picture, and the first room follows.",
+        title: "After a user changes display name and avatar, the old room and a new one show them under the same user ID.",
         catalogue: &["RM-03", "MS-22"],
         requirements: &["SS-JOIN-001"],
         checks: &[
             CheckPlan::new(
                 "old-room-follows",
-                "The other server shows the new name and picture in the old room, under the same id.",
+                "Both servers show the new display name and avatar in the old room, under the same user ID.",
             )
             .of(&["SS-PROFILE-010"]),
             CheckPlan::new(
                 "new-room-shows",
-                "The new room lists the same two users, the changed one as changed.",
+                "Both servers list the two users in the new room, with the new display name and avatar.",
             )
             .of(&["SS-PROFILE-011"]),
         ],
@@ -45,7 +45,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Alice and Bob with names and pictures, before their servers have heard of the other.
+/// Registers Alice and Bob with display names and avatars, before their users have met.
 async fn strangers(scene: &Scene) -> Result<(User, User), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -58,8 +58,8 @@ async fn strangers(scene: &Scene) -> Result<(User, User), Failure> {
     Ok((alice, bob))
 }
 
-/// Everybody in the room as its state shows them: id to display name, picture and membership.
-async fn people(user: &User, room: &Room) -> Result<Observed, Failure> {
+/// The members in the room's state: user ID to display name, avatar and membership.
+async fn member_profiles(user: &User, room: &Room) -> Result<Observed, Failure> {
     Ok(user.state(room).await?.map(|events| {
         let members =
             events.as_array().into_iter().flatten().filter(|event| event["type"] == "m.room.member");
@@ -76,14 +76,14 @@ async fn people(user: &User, room: &Room) -> Result<Observed, Failure> {
     }))
 }
 
-/// Alice's server and Bob's meet for the first time in Alice's room.
+/// Bob joins Alice's room, in which their users meet for the first time.
 async fn first_contact(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob) = strangers(scene).await?;
     let room = alice.create_room(Private).await?;
     invite_and_join(&alice, &bob, &room).await?;
     scene.record(
         "shown-to-each-other",
-        host_and_guest(people(&alice, &room).await?, people(&bob, &room).await?),
+        host_and_guest(member_profiles(&alice, &room).await?, member_profiles(&bob, &room).await?),
     );
 
     let profile = |profile: Observed| {
@@ -96,7 +96,7 @@ async fn first_contact(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Alice changes her name and picture, and meets Bob again in another room.
+/// Alice changes her display name and avatar, and Bob joins another room of hers.
 async fn second_contact(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob) = strangers(scene).await?;
     let first = alice.create_room(Private).await?;
@@ -114,14 +114,14 @@ async fn second_contact(scene: &Scene) -> Result<(), Failure> {
     bob.sees(changed).await?;
     scene.record(
         "old-room-follows",
-        host_and_guest(people(&alice, &first).await?, people(&bob, &first).await?),
+        host_and_guest(member_profiles(&alice, &first).await?, member_profiles(&bob, &first).await?),
     );
 
     let second = alice.create_room(Private).await?;
     invite_and_join(&alice, &bob, &second).await?;
     scene.record(
         "new-room-shows",
-        host_and_guest(people(&alice, &second).await?, people(&bob, &second).await?),
+        host_and_guest(member_profiles(&alice, &second).await?, member_profiles(&bob, &second).await?),
     );
     Ok(())
 }

@@ -5,13 +5,13 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.invite-accepted",
-        title: "A private room's invite reaches another server, is accepted there, and both sides agree who is in the room.",
+        title: "A user of another server sees an invite to a private room, accepts it, and both servers list the same members.",
         catalogue: &["FC-12", "RM-01"],
         requirements: &["SS-INVITE-013", "SS-JOIN-001", "SS-JOIN-027"],
         checks: &[
             CheckPlan::new(
                 "invite-shown",
-                "The invited user is shown who invites, the room's name and its version.",
+                "The invited user is shown the inviting user, the room's name and the room version.",
             )
             .of(&["SS-INVITE-036"]),
             CheckPlan::new(
@@ -27,14 +27,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.invite-rejected",
-        title: "A rejected invite leaves nobody behind: the inviter sees it, and the room is closed to who rejected it.",
+        title: "The inviter sees that an invite was rejected, and the invited user needs a new invite to join.",
         catalogue: &["FC-12", "RM-04"],
         requirements: &["SS-LEAVE-001", "SS-LEAVE-011"],
         checks: &[
-            CheckPlan::new("rejection-shown", "Inviter and invited user are shown the same rejection."),
+            CheckPlan::new(
+                "rejection-shown",
+                "The inviter and the invited user are shown the same leave event.",
+            ),
             CheckPlan::new(
                 "closed-afterwards",
-                "Who rejected an invite cannot use it any more, and can use the next one.",
+                "A user who rejected an invite cannot join without a new one.",
             )
             .of(&["SS-EAUTH-034"]),
         ],
@@ -43,14 +46,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.invite-revoked",
-        title: "An invite that is taken back before it is accepted vanishes at the invited user.",
-        // The specification does not say how an invite is taken back at a server that has nobody in the room.
+        title: "An invited user sees that the invite was revoked, and needs a new invite to join.",
+        // The specification does not say how a server that has no member in the room learns that an invite was revoked.
         weight: Weight::Should,
         catalogue: &["RM-05"],
         checks: &[
-            CheckPlan::new("vanished", "The invited user is shown that the invite is gone."),
-            CheckPlan::new("closed-afterwards", "A revoked invite admits nobody, and the next one does.")
-                .of(&["SS-EAUTH-034"]),
+            CheckPlan::new(
+                "vanished",
+                "The inviter and the invited user are shown the same leave event by the inviter.",
+            ),
+            CheckPlan::new(
+                "closed-afterwards",
+                "A user whose invite was revoked cannot join without a new one.",
+            )
+            .of(&["SS-EAUTH-034"]),
         ],
         play: play!(invite_revoked),
         ..Scenario::PAIR
@@ -64,7 +73,7 @@ async fn invite_accepted(scene: &Scene) -> Result<(), Failure> {
     let bob = guest.register("bob").await?;
 
     let room = alice.create_room(Private.named("Lägesbild Öst")).await?;
-    let asked = alice.invite(&room, &bob).await?;
+    let invited = alice.invite(&room, &bob).await?;
     let shown: Observed = bob.sees(invite(&room, &bob)).await?.into();
     let name = bob.sees(stripped(&room, "m.room.name")).await?;
     let create = bob.sees(stripped(&room, "m.room.create")).await?;
@@ -76,7 +85,7 @@ async fn invite_accepted(scene: &Scene) -> Result<(), Failure> {
             "room_version": create.event["content"]["room_version"],
         })
     });
-    scene.record_by_version("invite-shown", invite.with(asked));
+    scene.record_by_version("invite-shown", invite.with(invited));
 
     bob.join(&room).await?;
     alice.sees(join(&room, &bob)).await?;
@@ -96,7 +105,7 @@ async fn invite_accepted(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Alice invites Bob, who rejects. A second invite is another matter.
+/// Alice invites Bob, who rejects the invite. A second invite lets him join.
 async fn invite_rejected(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -114,11 +123,11 @@ async fn invite_rejected(scene: &Scene) -> Result<(), Failure> {
         host_and_guest(membership_details(&at_host), membership_details(&at_guest)),
     );
 
-    scene.check("closed-afterwards", only_by_another_invite(&alice, &bob, &room, &at_guest).await);
+    scene.check("closed-afterwards", joins_only_by_new_invite(&alice, &bob, &room, &at_guest).await);
     Ok(())
 }
 
-/// Alice invites the wrong Bob and takes it back.
+/// Alice invites Bob and revokes the invite.
 async fn invite_revoked(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -132,12 +141,12 @@ async fn invite_revoked(scene: &Scene) -> Result<(), Failure> {
     let at_guest = bob.sees(leave(&room, &bob)).await?;
     scene.record("vanished", host_and_guest(membership_details(&at_host), membership_details(&at_guest)));
 
-    scene.check("closed-afterwards", only_by_another_invite(&alice, &bob, &room, &at_guest).await);
+    scene.check("closed-afterwards", joins_only_by_new_invite(&alice, &bob, &room, &at_guest).await);
     Ok(())
 }
 
-/// Whose invite ended cannot join; the twin is that another invite admits the same user.
-async fn only_by_another_invite(
+/// A user whose invite ended cannot join; the twin is that the same user joins by a new invite.
+async fn joins_only_by_new_invite(
     alice: &User,
     bob: &User,
     room: &Room,

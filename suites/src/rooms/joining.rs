@@ -1,11 +1,11 @@
-//! Who may join (server-server API, joining rooms; room versions, authorisation rules for `m.room.member`).
+//! Joining rooms (server-server API, joining rooms; room versions, authorisation rules for `m.room.member`).
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.public-join",
-        title: "Anybody from another server joins a public room without an invite, and they talk.",
+        title: "A user of another server can join a public room without an invite, and messages arrive in both directions.",
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-001", "SS-EAUTH-036"],
         checks: &[
@@ -16,47 +16,57 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.uninvited-join",
-        title: "Nobody from another server joins a private room uninvited; whoever is invited does.",
+        title: "A user of another server cannot join a private room without an invite.",
         catalogue: &["FC-10", "RM-01"],
         requirements: &["SS-JOIN-001"],
         checks: &[
             CheckPlan::new(
                 "uninvited-refused",
-                "The uninvited user is refused, and the invited one of the same server admitted.",
+                "The uninvited user's join is refused; an invited user of the same server can join.",
             )
             .of(&["SS-JOIN-009", "SS-EAUTH-034"]),
-            CheckPlan::new("members-agree", "Neither server lists the user who was refused."),
+            CheckPlan::new(
+                "members-agree",
+                "Both servers list the same members, without the user whose join was refused.",
+            ),
         ],
         play: play!(uninvited_join),
         ..Scenario::PAIR
     },
     Scenario {
         id: "rooms.restricted-join",
-        title: "A room that members of another one may join lets these in from every server, and nobody else.",
+        title: "A restricted room can be joined by members of the allowed room, from every server, and by no other user.",
         catalogue: &["RM-10"],
         requirements: &["SS-RESTR-001"],
         needs: &[Need::Feature("restricted-join")],
         checks: &[
-            CheckPlan::new("let-in", "Members of the other room are let in, here and from elsewhere.")
-                .of(&["SS-RESTR-001", "SS-RESTR-009"]),
-            CheckPlan::new("kept-out", "Who is not in the other room is refused.").of(&["SS-RESTR-002"]),
+            CheckPlan::new(
+                "let-in",
+                "A member of the allowed room can join, from the room's own server and from another.",
+            )
+            .of(&["SS-RESTR-001", "SS-RESTR-009"]),
+            CheckPlan::new("kept-out", "The join of a user who is not in the allowed room is refused.")
+                .of(&["SS-RESTR-002"]),
         ],
         play: play!(restricted_join),
         ..Scenario::PAIR
     },
     Scenario {
         id: "rooms.found-by-alias",
-        title: "An alias of a room on another server leads to the room.",
+        title: "A server resolves the alias of another server's room to that room.",
         catalogue: &["FC-17"],
         requirements: &["SS-DIR-011"],
         versions: Versions::Newest,
-        checks: &[CheckPlan::new("found", "Asked by a user of another server, the alias leads to the room.")],
+        checks: &[CheckPlan::new(
+            "found",
+            "The guest answers its user's request for the host's alias with the room's ID.",
+        )],
         play: play!(found_by_alias),
         ..Scenario::PAIR
     },
 ];
 
-/// Bob walks into Alice's public room.
+/// Bob joins Alice's public room.
 async fn public_join(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -73,7 +83,8 @@ async fn public_join(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Mallory tries to join before and after Bob, who is invited: first the host is asked, then Mallory's own server.
+/// Mallory tries to join before and after Bob, who is invited. The first try needs the host; at the second Mallory's own
+/// server is in the room.
 async fn uninvited_join(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -90,25 +101,25 @@ async fn uninvited_join(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Bob, Carol and Alice are in a circle, to whose members a room of Alice's is open; Mallory is not.
+/// Alice, Bob and Carol are in a room whose members may join another room of Alice's; Mallory is not.
 async fn restricted_join(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let [alice, carol] = [host.register("alice").await?, host.register("carol").await?];
     let [bob, mallory] = [guest.register("bob").await?, guest.register("mallory").await?];
-    let circle = alice.create_room(Private.named("Kretsen")).await?;
+    let allowed_room = alice.create_room(Private.named("Kretsen")).await?;
     for user in [&bob, &carol] {
-        invite_and_join(&alice, user, &circle).await?;
+        invite_and_join(&alice, user, &allowed_room).await?;
     }
     let room = alice.create_room(Private.named("Rummet")).await?;
-    let allowed = json!([{"type": "m.room_membership", "room_id": circle.id}]);
-    let rules = json!({"join_rule": "restricted", "allow": allowed});
+    let allow = json!([{"type": "m.room_membership", "room_id": allowed_room.id}]);
+    let rules = json!({"join_rule": "restricted", "allow": allow});
     alice.set_state(&room, "m.room.join_rules", "", rules).await?;
     let refused = mallory.join(&room).await.refused();
     let joins = async {
         bob.join(&room).await?;
-        let from_elsewhere = alice.sees(join(&room, &bob)).await?;
+        let by_guest = alice.sees(join(&room, &bob)).await?;
         carol.join(&room).await?;
-        Ok(merge_observations(bob.sees(join(&room, &carol)).await?, from_elsewhere))
+        Ok(merge_observations(bob.sees(join(&room, &carol)).await?, by_guest))
     };
     let joins = joins.await;
     let twin = joins.clone();
@@ -117,7 +128,7 @@ async fn restricted_join(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Alice gives her room an alias; Bob asks his server for it, and joins.
+/// Alice gives her room an alias; Bob has his server resolve it, and joins.
 async fn found_by_alias(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;

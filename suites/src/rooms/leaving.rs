@@ -1,20 +1,20 @@
-//! Leaving and coming back (server-server API, leaving rooms; client-server API, leaving rooms).
+//! Leaving and rejoining (server-server API, leaving rooms; client-server API, leaving rooms).
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.left-and-back",
-        title: "Who left is invited again, joins again, and from then on misses nothing.",
+        title: "A user who left can be invited again, rejoins, and misses no message after that.",
         catalogue: &["RM-06"],
         requirements: &["SS-LEAVE-010", "SS-JOIN-001", "SS-TXN-019"],
         checks: &[
-            CheckPlan::new("members-while-away", "The host lists who left as having left."),
+            CheckPlan::new("members-while-away", "The host lists the user who left with membership leave."),
             CheckPlan::new(
                 "no-gap",
-                "Host and guest hold the same messages in the same order since the return.",
+                "Host and guest hold the messages sent after the rejoin, in the same order.",
             ),
-            CheckPlan::new("members-agree", "Host and guest list the same members after the return.")
+            CheckPlan::new("members-agree", "Host and guest list the same members after the rejoin.")
                 .of(&["SS-STATE-004"]),
         ],
         play: play!(left_and_back),
@@ -22,13 +22,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.silence-after-leaving",
-        title: "What is said after a server's last member left is not sent to that server.",
+        title: "A server does not send a room's events to a server whose last member has left.",
         catalogue: &["RM-06"],
         requirements: &["SS-LEAVE-010", "SS-TXN-019"],
         needs: &[Need::Wire],
         checks: &[CheckPlan::new(
             "not-sent",
-            "No transaction holds the message, and one holds what is said after the return.",
+            "The host does not send the guest the message from the time when the guest had no member in the room.",
         )
         .of(&["SS-TXN-021"])],
         play: play!(silence_after_leaving),
@@ -36,7 +36,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Bob leaves Alice's room and comes back by a second invite.
+/// Bob leaves Alice's room and rejoins by a second invite.
 async fn left_and_back(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     bob.leave(&room).await?;
@@ -50,24 +50,24 @@ async fn left_and_back(scene: &Scene) -> Result<(), Failure> {
     bob.join(&room).await?;
     alice.sees(join(&room, &bob).later_than(&left)).await?;
 
-    let mut since = Vec::new();
+    let mut after_rejoin = Vec::new();
     for (host_says, guest_says) in [("one", "two"), ("three", "four"), ("five", "six")] {
         let said = alice.send(&room, host_says).await?;
         bob.sees(&said).await?;
         let answer = bob.send(&room, guest_says).await?;
         alice.sees(&answer).await?;
-        since.extend([said.id, answer.id]);
+        after_rejoin.extend([said.id, answer.id]);
     }
-    let kept = |history: Observed| history.map(|events| wanted_ids_in_order(&events, &since));
+    let messages = |history: Observed| history.map(|events| wanted_ids_in_order(&events, &after_rejoin));
     scene.record(
         "no-gap",
-        host_and_guest(kept(alice.history(&room, 200).await?), kept(bob.history(&room, 200).await?)),
+        host_and_guest(messages(alice.history(&room, 200).await?), messages(bob.history(&room, 200).await?)),
     );
     scene.record("members-agree", host_and_guest(alice.members(&room).await?, bob.members(&room).await?));
     Ok(())
 }
 
-/// Bob, alone at the guest, leaves; Alice speaks; Bob comes back, and Alice speaks again.
+/// Bob, the guest's only member, leaves; Alice sends a message; Bob rejoins, and Alice sends another.
 async fn silence_after_leaving(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     bob.leave(&room).await?;
@@ -80,11 +80,11 @@ async fn silence_after_leaving(scene: &Scene) -> Result<(), Failure> {
     bob.join(&room).await?;
     alice.sees(join(&room, &bob).later_than(&left)).await?;
     let hello = alice.send(&room, "hello again").await?;
-    let heard = bob.sees(&hello).await?;
+    let seen = bob.sees(&hello).await?;
 
     let wire = scene.wire()?;
     let outcome = match wire.event_passage(&secret.id, alice.role(), bob.role()) {
-        Passage::NotSent => Ok(merge_observations(heard, secret.done.clone())),
+        Passage::NotSent => Ok(merge_observations(seen, secret.done.clone())),
         Passage::Refused { exchange, .. } | Passage::Delivered { exchange } => Err(alice.wrong(
             "delivery.sent_after_leaving",
             message!("fail.sent-after-leaving", event = secret.what),

@@ -1,4 +1,4 @@
-//! Rooms and who is in them.
+//! Rooms, their members and their state.
 
 mod creation;
 mod declarations;

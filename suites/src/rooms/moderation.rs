@@ -7,40 +7,55 @@ const REASON: &str = "Fel person, åtgärdat";
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.kick-by-host",
-        title: "A user kicked by the host is out on both servers, is told why, and cannot speak any more.",
+        title: "A user of the guest whom the host's user kicks sees the kick and its reason, and can no longer send messages.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[
-            CheckPlan::new("kick-shown", "Both servers show who was kicked by whom and why."),
-            CheckPlan::new("silenced", "The kicked user cannot speak; another one of the same server can.")
-                .of(&["SS-EAUTH-062"]),
+            CheckPlan::new(
+                "kick-shown",
+                "Both servers show the same kick: its sender, the kicked user and the reason.",
+            ),
+            CheckPlan::new(
+                "silenced",
+                "The kicked user cannot send a message; another member of the same server can.",
+            )
+            .of(&["SS-EAUTH-062"]),
         ],
         play: play!(kick_by_host),
         ..Scenario::PAIR
     },
     Scenario {
         id: "rooms.kick-by-guest",
-        title: "A moderator at the guest kicks a user of the host, who is out on both servers and is told why.",
+        title: "A user of the host whom a moderator at the guest kicks sees the kick and its reason, and can no longer send messages.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[
-            CheckPlan::new("kick-shown", "Both servers show who was kicked by whom and why."),
-            CheckPlan::new("silenced", "The kicked user cannot speak; another one of the same server can.")
-                .of(&["SS-EAUTH-062"]),
+            CheckPlan::new(
+                "kick-shown",
+                "Both servers show the same kick: its sender, the kicked user and the reason.",
+            ),
+            CheckPlan::new(
+                "silenced",
+                "The kicked user cannot send a message; another member of the same server can.",
+            )
+            .of(&["SS-EAUTH-062"]),
         ],
         play: play!(kick_by_guest),
         ..Scenario::PAIR
     },
     Scenario {
         id: "rooms.ban-by-host",
-        title: "A user banned by the host cannot rejoin even a public room, until the ban is lifted.",
+        title: "A user of the guest whom the host's user bans from a public room cannot rejoin until the ban is lifted.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019"],
         checks: &[
-            CheckPlan::new("ban-shown", "Both servers show who was banned by whom and why."),
+            CheckPlan::new(
+                "ban-shown",
+                "Both servers show the same ban: its sender, the banned user and the reason.",
+            ),
             CheckPlan::new(
                 "kept-out",
-                "The banned user cannot rejoin; once the ban is lifted, the same user can.",
+                "The banned user's join is refused; after the ban is lifted, the same user can join.",
             )
             .of(&["SS-EAUTH-033", "SS-JOIN-009"]),
         ],
@@ -49,14 +64,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.ban-by-guest",
-        title: "A user of the host banned by a moderator at the guest cannot rejoin, until the ban is lifted.",
+        title: "A user of the host whom a moderator at the guest bans cannot rejoin until the ban is lifted.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019"],
         checks: &[
-            CheckPlan::new("ban-shown", "Both servers show who was banned by whom and why."),
+            CheckPlan::new(
+                "ban-shown",
+                "Both servers show the same ban: its sender, the banned user and the reason.",
+            ),
             CheckPlan::new(
                 "kept-out",
-                "The banned user cannot rejoin; once the ban is lifted, the same user can.",
+                "The banned user's join is refused; after the ban is lifted, the same user can join.",
             )
             .of(&["SS-EAUTH-033"]),
         ],
@@ -65,12 +83,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.kick-needs-power",
-        title: "Who has no power over others can neither kick nor ban across servers.",
+        title: "A user without the power level for it cannot kick or ban a user of another server.",
         catalogue: &["RM-07", "RM-08"],
         requirements: &["SS-STATE-004"],
         checks: &[CheckPlan::new(
             "powerless",
-            "An ordinary user's kick and ban are refused, a moderator's kick of the same user is not.",
+            "An ordinary user's kick and ban are refused; a moderator's kick of the same user is not.",
         )
         .of(&["SS-EAUTH-055", "SS-EAUTH-057"])],
         play: play!(kick_needs_power),
@@ -78,8 +96,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Alice, who made the room, and Bob, who may kick and ban from the guest. The levels are the specification's own.
-async fn with_a_moderator(scene: &Scene, plan: RoomPlan) -> Result<(User, User, Room, [Host; 2]), Failure> {
+/// Alice creates a room, and Bob at the guest gets the level to kick and ban. The levels are the specification's defaults.
+async fn room_with_guest_moderator(
+    scene: &Scene,
+    plan: RoomPlan,
+) -> Result<(User, User, Room, [Host; 2]), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
@@ -90,9 +111,9 @@ async fn with_a_moderator(scene: &Scene, plan: RoomPlan) -> Result<(User, User, 
     Ok((alice, bob, room, [host, guest]))
 }
 
-/// Alice kicks Dave, Bob stays.
+/// Alice kicks Dave of the guest; Bob of the guest stays.
 async fn kick_by_host(scene: &Scene) -> Result<(), Failure> {
-    let (alice, bob, room, [_, guest]) = with_a_moderator(scene, Private).await?;
+    let (alice, bob, room, [_, guest]) = room_with_guest_moderator(scene, Private).await?;
     let dave = guest.register("dave").await?;
     invite_and_join(&alice, &dave, &room).await?;
 
@@ -103,14 +124,14 @@ async fn kick_by_host(scene: &Scene) -> Result<(), Failure> {
 
     let refused = dave.send(&room, "still here").await.refused();
     let twin = bob.send(&room, "I stay").await?;
-    let heard = alice.sees(&twin).await?;
-    scene.check("silenced", refused.map(|refused| merge_observations(refused, heard)));
+    let seen = alice.sees(&twin).await?;
+    scene.check("silenced", refused.map(|refused| merge_observations(refused, seen)));
     Ok(())
 }
 
-/// Bob kicks Carol, Alice stays.
+/// Bob kicks Carol of the host; Alice of the host stays.
 async fn kick_by_guest(scene: &Scene) -> Result<(), Failure> {
-    let (alice, bob, room, [host, _]) = with_a_moderator(scene, Private).await?;
+    let (alice, bob, room, [host, _]) = room_with_guest_moderator(scene, Private).await?;
     let carol = host.register("carol").await?;
     invite_and_join(&alice, &carol, &room).await?;
     bob.sees(join(&room, &carol)).await?;
@@ -122,12 +143,12 @@ async fn kick_by_guest(scene: &Scene) -> Result<(), Failure> {
 
     let refused = carol.send(&room, "still here").await.refused();
     let twin = alice.send(&room, "I stay").await?;
-    let heard = bob.sees(&twin).await?;
-    scene.check("silenced", refused.map(|refused| merge_observations(refused, heard)));
+    let seen = bob.sees(&twin).await?;
+    scene.check("silenced", refused.map(|refused| merge_observations(refused, seen)));
     Ok(())
 }
 
-/// Alice bans Bob, the only one at the guest, so that the host is asked when Bob tries to come back.
+/// Alice bans Bob, the guest's only member, so that the guest needs the host when Bob tries to rejoin.
 async fn ban_by_host(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -142,13 +163,13 @@ async fn ban_by_host(scene: &Scene) -> Result<(), Failure> {
     let at_guest = bob.sees(ban(&room, &bob)).await?;
     scene.record("ban-shown", host_and_guest(membership_details(&at_host), membership_details(&at_guest)));
 
-    scene.check("kept-out", out_until_unbanned(&alice, &alice, &bob, &room).await);
+    scene.check("kept-out", joins_only_when_unbanned(&alice, &alice, &bob, &room).await);
     Ok(())
 }
 
-/// The banned user cannot join; the twin is that the same user can once `moderator` has lifted the ban. `host` is a
-/// user at the server by way of which the join goes: the ban has to be lifted there first.
-async fn out_until_unbanned(
+/// The banned user cannot join; the twin is that the same user can after `moderator` has lifted the ban. `host` is a user
+/// at the server that handles the join: the unban has to arrive there first.
+async fn joins_only_when_unbanned(
     moderator: &User,
     host: &User,
     banned: &User,
@@ -162,9 +183,9 @@ async fn out_until_unbanned(
     Ok(merge_observations(refused, back))
 }
 
-/// Bob bans Carol from the guest; Carol's own server has to keep her out.
+/// Bob at the guest bans Carol of the host; her own server has to refuse her join.
 async fn ban_by_guest(scene: &Scene) -> Result<(), Failure> {
-    let (alice, bob, room, [host, _]) = with_a_moderator(scene, Public).await?;
+    let (alice, bob, room, [host, _]) = room_with_guest_moderator(scene, Public).await?;
     let carol = host.register("carol").await?;
     carol.join(&room).await?;
     bob.sees(join(&room, &carol)).await?;
@@ -175,25 +196,25 @@ async fn ban_by_guest(scene: &Scene) -> Result<(), Failure> {
     let at_guest = bob.sees(ban(&room, &carol)).await?;
     scene.record("ban-shown", host_and_guest(membership_details(&at_host), membership_details(&at_guest)));
 
-    scene.check("kept-out", out_until_unbanned(&bob, &alice, &carol, &room).await);
+    scene.check("kept-out", joins_only_when_unbanned(&bob, &alice, &carol, &room).await);
     Ok(())
 }
 
-/// Dave, an ordinary user at the guest, tries to remove Carol; Bob, a moderator there, does.
+/// Dave, an ordinary user at the guest, tries to kick and ban Carol; Bob, a moderator there, kicks her.
 async fn kick_needs_power(scene: &Scene) -> Result<(), Failure> {
-    let (alice, bob, room, [host, guest]) = with_a_moderator(scene, Private).await?;
+    let (alice, bob, room, [host, guest]) = room_with_guest_moderator(scene, Private).await?;
     let carol = host.register("carol").await?;
     let dave = guest.register("dave").await?;
     invite_and_join(&alice, &carol, &room).await?;
     invite_and_join(&alice, &dave, &room).await?;
     dave.sees(join(&room, &carol)).await?;
 
-    scene.check("powerless", only_with_power(&dave, &bob, &carol, &room, &alice).await);
+    scene.check("powerless", removes_only_with_power(&dave, &bob, &carol, &room, &alice).await);
     Ok(())
 }
 
-/// `ordinary` can remove nobody; the twin is that `moderator`, of the same server, can.
-async fn only_with_power(
+/// `ordinary` can neither kick nor ban `target`; the twin is that `moderator`, of the same server, can kick.
+async fn removes_only_with_power(
     ordinary: &User,
     moderator: &User,
     target: &User,

@@ -1,7 +1,7 @@
-//! Who may do what (client-server API, `m.room.power_levels`; room versions, authorisation rules for power levels).
+//! Power levels (client-server API, `m.room.power_levels`; room versions, authorisation rules for power levels).
 //!
-//! Up to version 11 the creator has level 100 in `users`; from version 12 on creators stand above all levels and must
-//! not be listed. What is compared here leaves the creator out, but for the scenario about creators.
+//! Up to version 11 the creator has level 100 in `users`; from version 12 on creators outrank all levels and must not be
+//! listed. The comparisons here leave the creator out, except in the scenario about creators.
 
 use crate::prelude::*;
 
@@ -10,12 +10,12 @@ const LEVELS: &str = "m.room.power_levels";
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.promoted-by-host",
-        title: "A user of the guest whom the host promotes may moderate, and may not any more when demoted.",
+        title: "A user of the guest can set the topic while the host's user grants the power level for it.",
         catalogue: &["RM-08"],
         requirements: &["SS-STATE-004"],
         checks: &[CheckPlan::new(
             "while-promoted",
-            "The guest's user may set the topic while at level 50, neither before nor after.",
+            "The guest's user can set the topic at level 50, and neither before the promotion nor after the demotion.",
         )
         .of(&["SS-EAUTH-064"])],
         play: play!(promoted_by_host),
@@ -23,12 +23,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.promoted-by-guest",
-        title: "A user of the host whom the guest promotes may moderate, and may not any more when demoted.",
+        title: "A user of the host can set the topic while an administrator at the guest grants the power level for it.",
         catalogue: &["RM-08"],
         requirements: &["SS-STATE-004"],
         checks: &[CheckPlan::new(
             "while-promoted",
-            "The host's user may set the topic while at level 50, neither before nor after.",
+            "The host's user can set the topic at level 50, and neither before the promotion nor after the demotion.",
         )
         .of(&["SS-EAUTH-064"])],
         play: play!(promoted_by_guest),
@@ -36,51 +36,51 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.no-self-promotion",
-        title: "A moderator cannot raise anybody, least of all oneself, above the own level.",
+        title: "A moderator cannot grant a power level above their own, neither to themselves nor to another user.",
         catalogue: &["RM-08"],
         requirements: &["SS-STATE-004"],
         checks: &[
             CheckPlan::new(
                 "not-above-own",
-                "Raising oneself or another to 51 is refused at level 50, raising another to 50 is not.",
+                "A user at level 50 cannot grant 51 to themselves or to another user, and can grant 50 to another user.",
             )
             .of(&["SS-EAUTH-077"]),
-            CheckPlan::new("levels-agree", "Both servers hold the levels of the accepted changes alone."),
+            CheckPlan::new("levels-agree", "Both servers hold the power levels of the accepted changes only."),
         ],
         play: play!(no_self_promotion),
         ..Scenario::PAIR
     },
     Scenario {
         id: "rooms.unusual-level-survives",
-        title: "A level that no product has a role for (75) survives when the other side changes somebody else's.",
+        title: "An unusual power level (75) stays when a user of the other server changes a third user's level.",
         catalogue: &["RM-08"],
         requirements: &["SS-STATE-004"],
-        checks: &[CheckPlan::new("levels-agree", "Both servers hold 75 and the other side's change.")],
+        checks: &[CheckPlan::new("levels-agree", "Both servers hold the level 75 and the level that the other server's user set.")],
         play: play!(unusual_level_survives),
         ..Scenario::PAIR
     },
     Scenario {
         id: "rooms.creators-above-levels",
-        title: "In version 12 the creator is in no list of levels and above all of them, seen from the other server, too.",
+        title: "In version 12 both servers leave the creator out of the power levels, and the creator outranks them all.",
         catalogue: &["RM-08", "FC-18"],
         versions: Versions::Only(&["12"]),
         requirements: &["SS-EAUTH-017"],
         checks: &[
-            CheckPlan::new("not-listed", "Neither server lists the creator among the levels.")
+            CheckPlan::new("not-listed", "Neither server lists the creator in the power levels.")
                 .of(&["SS-ROOMV-019"]),
             CheckPlan::new(
                 "never-listed",
-                "Levels that list the creator are refused; without, they are accepted.",
+                "A power levels event that lists the creator is refused; one that does not is accepted.",
             )
             .of(&["SS-EAUTH-021"]),
             CheckPlan::new(
                 "creator-stays",
-                "An administrator can kick an ordinary user, but neither kick nor ban the creator.",
+                "An administrator's kick and ban of the creator are refused; the same administrator can kick an ordinary user.",
             )
             .of(&["SS-EAUTH-018"]),
             CheckPlan::new(
                 "above-all",
-                "The creator acts where the level asked for is higher than anybody has.",
+                "The creator can set the topic when it needs level 1000; an administrator with level 100 cannot.",
             )
             .of(&["SS-EAUTH-017"]),
         ],
@@ -89,7 +89,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// The levels of all but `creator`, as both servers hold them.
+/// The power levels of all users but `creator`, as both servers hold them.
 async fn levels(room: &Room, host: &User, guest: &User, creator: &User) -> Result<Observed, Failure> {
     let held =
         host_and_guest(host.state_of(room, LEVELS, "").await?, guest.state_of(room, LEVELS, "").await?);
@@ -105,14 +105,14 @@ async fn levels(room: &Room, host: &User, guest: &User, creator: &User) -> Resul
     }))
 }
 
-/// `chief` promotes `user`, of another server, and demotes the user again; the topic is what the level is needed for.
-async fn promote_and_demote(chief: &User, user: &User, room: &Room) -> Result<Observations, Failure> {
+/// `admin` promotes `user`, of another server, and demotes the user again; the user tries to set the topic each time.
+async fn promote_and_demote(admin: &User, user: &User, room: &Room) -> Result<Observations, Failure> {
     let before = user.set_topic(room, "too early").await.refused()?;
-    let promoted = chief.set_power_level(room, user, 50).await?;
+    let promoted = admin.set_power_level(room, user, 50).await?;
     user.sees(&promoted).await?;
     let topic = user.set_topic(room, "in time").await?;
-    let twin = chief.sees(&topic).await?;
-    let demoted = chief.set_power_level(room, user, 0).await?;
+    let twin = admin.sees(&topic).await?;
+    let demoted = admin.set_power_level(room, user, 0).await?;
     user.sees(&demoted).await?;
     let after = user.set_topic(room, "too late").await.refused()?;
     Ok(merge_observations(merge_observations(before, after), twin))
@@ -125,7 +125,7 @@ async fn promoted_by_host(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Bob, whom Alice made an administrator, promotes Carol of Alice's server.
+/// Bob, to whom Alice granted level 100, promotes Carol of Alice's server.
 async fn promoted_by_guest(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let [host, _] = scene.servers()?;
@@ -138,7 +138,7 @@ async fn promoted_by_guest(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Bob at level 50 tries to raise himself and Dave.
+/// Bob at level 50 tries to grant 51 to himself and to Dave.
 async fn no_self_promotion(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let [_, guest] = scene.servers()?;
@@ -146,21 +146,21 @@ async fn no_self_promotion(scene: &Scene) -> Result<(), Failure> {
     invite_and_join(&alice, &dave, &room).await?;
     let mut content = alice.state_of(&room, LEVELS, "").await?.value["content"].clone();
     content["users"][bob.id()] = json!(50);
-    // What Bob's level suffices for is not left to products.
+    // Products set different levels for changing power levels; here Bob's level suffices everywhere.
     content["events"]["m.room.power_levels"] = json!(50);
     let promoted = alice.set_state(&room, LEVELS, "", content).await?;
     bob.sees(&promoted).await?;
 
-    let oneself = bob.set_power_level(&room, &bob, 51).await.refused();
-    let another = bob.set_power_level(&room, &dave, 51).await.refused();
+    let to_himself = bob.set_power_level(&room, &bob, 51).await.refused();
+    let to_dave = bob.set_power_level(&room, &dave, 51).await.refused();
     let allowed = bob.set_power_level(&room, &dave, 50).await?;
     let twin = alice.sees(&allowed).await?;
-    scene.check("not-above-own", oneself.and(another).map(|refused| merge_observations(refused, twin)));
+    scene.check("not-above-own", to_himself.and(to_dave).map(|refused| merge_observations(refused, twin)));
     scene.record("levels-agree", levels(&room, &alice, &bob, &alice).await?);
     Ok(())
 }
 
-/// Alice gives Dave 75; Bob changes Carol's level.
+/// Alice grants Dave level 75; Bob changes Carol's level.
 async fn unusual_level_survives(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let [host, guest] = scene.servers()?;
@@ -175,7 +175,7 @@ async fn unusual_level_survives(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Alice, the creator, has no level; Bob has the highest that products give.
+/// Alice, the creator, has no power level; Bob has 100, the highest that products grant.
 async fn creators_above_levels(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let [host, _] = scene.servers()?;
@@ -199,8 +199,8 @@ async fn creators_above_levels(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Levels that list the creator are refused to everybody; the twin is the same without, which asks for more than anybody
-/// has where the topic is concerned.
+/// Power levels that list the creator are refused, whether the administrator or the creator sends them; the twin is the
+/// same event without the creator. It sets a level for the topic that no user has.
 async fn never_listed(
     creator: &User,
     admin: &User,
@@ -217,7 +217,7 @@ async fn never_listed(
     Ok(merge_observations(merge_observations(by_admin, by_creator), twin))
 }
 
-/// The administrator can remove `ordinary`, but not the creator.
+/// The administrator can neither kick nor ban the creator; the twin is that they can kick `ordinary`.
 async fn creator_stays(
     creator: &User,
     admin: &User,
@@ -231,7 +231,7 @@ async fn creator_stays(
     Ok(merge_observations(merge_observations(kick, ban), kicked))
 }
 
-/// The creator sets a topic for which nobody's level suffices, not even the administrator's.
+/// The creator can set a topic for which no user's power level suffices; the administrator cannot.
 async fn above_all(creator: &User, admin: &User, room: &Room) -> Result<Observations, Failure> {
     let refused = admin.set_topic(room, "not at 100").await.refused()?;
     let topic = creator.set_topic(room, "above all levels").await?;

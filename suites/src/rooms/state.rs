@@ -1,16 +1,16 @@
-//! What a room is called (client-server API, `m.room.name`, `m.room.topic`, `m.room.avatar`).
+//! A room's name, topic and avatar (client-server API, `m.room.name`, `m.room.topic`, `m.room.avatar`).
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.names-either-way",
-        title: "Names that either side gives are the same on both: long, with åäö and emoji, and empty.",
+        title: "A room name that a user of either server sets is the same on both: long, with åäö and emoji, or empty.",
         catalogue: &["RM-09"],
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[CheckPlan::new(
             "names-agree",
-            "After each change both servers hold the name as it was given, code point by code point.",
+            "After each change both servers hold the room name exactly as it was set.",
         )],
         play: play!(names_either_way),
         versions: Versions::Newest,
@@ -18,12 +18,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.topics-either-way",
-        title: "Topics that either side sets are the same on both: long, with åäö and emoji, and empty.",
+        title: "A topic that a user of either server sets is the same on both: long, with åäö and emoji, or empty.",
         catalogue: &["RM-09"],
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[CheckPlan::new(
             "topics-agree",
-            "After each change both servers hold the topic as it was given, code point by code point.",
+            "After each change both servers hold the topic exactly as it was set.",
         )],
         play: play!(topics_either_way),
         versions: Versions::Newest,
@@ -31,12 +31,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.avatars-either-way",
-        title: "A room's picture that either side sets is the same on both.",
+        title: "A room avatar that a user of either server sets is the same on both.",
         catalogue: &["RM-09"],
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[CheckPlan::new(
             "avatars-agree",
-            "After each change both servers hold the address of the picture.",
+            "After each change both servers hold the avatar's address.",
         )],
         play: play!(avatars_either_way),
         versions: Versions::Newest,
@@ -44,7 +44,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Alice and Bob, who may both change what the room is called.
+/// Alice and Bob in a room whose name, topic and avatar both may change.
 async fn two_editors(scene: &Scene) -> Result<(User, User, Room), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let promoted = alice.set_power_level(&room, &bob, 50).await?;
@@ -55,7 +55,8 @@ async fn two_editors(scene: &Scene) -> Result<(User, User, Room), Failure> {
 /// Composed and decomposed å, family emoji with joiners, a flag, right-to-left text, a 4-byte letter.
 const VARIED: &str = "Räddningstjänst Öst \u{e5} a\u{30a} 👩‍👩‍👧‍👦 🇸🇪 שלום 𝔖";
 
-/// What `alice` and `bob` hold after each has set `key` of `kind` to some of these in turn.
+/// Alice and Bob set `key` of the state event `kind` in turn to varied, long and empty texts: what both servers hold after
+/// each change.
 async fn in_turn(alice: &User, bob: &User, room: &Room, kind: &str, key: &str) -> Result<Observed, Failure> {
     let long = "Samverkan åäö ".repeat(40);
     let mut steps = Vec::new();
@@ -81,7 +82,7 @@ async fn in_turn(alice: &User, bob: &User, room: &Room, kind: &str, key: &str) -
     Ok(Observed::new(Value::Array(steps), seen.ok_or_else(nothing)?))
 }
 
-/// Alice and Bob rename the room in turn.
+/// Alice and Bob change the room's name in turn.
 async fn names_either_way(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_editors(scene).await?;
     scene.record("names-agree", in_turn(&alice, &bob, &room, "m.room.name", "name").await?);
@@ -95,7 +96,7 @@ async fn topics_either_way(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Alice and Bob each give the room a picture.
+/// Alice and Bob change the room's avatar in turn.
 async fn avatars_either_way(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_editors(scene).await?;
     let mut steps = Vec::new();

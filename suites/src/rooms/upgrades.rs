@@ -1,4 +1,4 @@
-//! Replacing a room by one of another version (client-server API, room upgrades).
+//! Upgrading rooms (client-server API, room upgrades).
 
 use crate::prelude::*;
 
@@ -7,12 +7,12 @@ const TOMBSTONE: &str = "m.room.tombstone";
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.upgraded",
-        title: "A room is replaced by another; the tombstone reaches the other server, whose user follows it.",
+        title: "After a room upgrade the other server's user sees the tombstone and joins the new room.",
         catalogue: &["RM-12"],
         requirements: &["SS-UPGRADE-003"],
         checks: &[CheckPlan::new(
             "point-to-each-other",
-            "On both servers the old room names the new one, and the new one the old.",
+            "On both servers the old room's tombstone names the new room, and the new room's create event the old one.",
         )
         .of(&["SS-UPGRADE-002", "SS-UPGRADE-003"])],
         play: play!(upgraded),
@@ -20,19 +20,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.upgrade-keeps",
-        title: "After an upgrade the new room is as the old one was, and the old one is closed to ordinary users.",
+        title: "A room upgrade copies the old room's settings to the new one, and restricts sending in the old room.",
         weight: Weight::Should,
         catalogue: &["RM-12"],
         requirements: &["SS-UPGRADE-003"],
         checks: &[
             CheckPlan::new(
                 "carried-over",
-                "Name, topic, join rule, history visibility and the guest's level are those of the old room.",
+                "On both servers the new room has the old room's name, topic, join rule, history visibility and moderator's level.",
             )
             .of(&["SS-UPGRADE-004"]),
             CheckPlan::new(
                 "read-only",
-                "The guest's ordinary user cannot speak in the old room any more; who is above can.",
+                "The guest's ordinary user can no longer send messages in the old room; the guest's moderator can.",
             )
             .of(&["SS-UPGRADE-007"]),
         ],
@@ -41,22 +41,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.upgrade-needs-power",
-        title: "An ordinary user of the guest cannot upgrade the room; who made it can.",
+        title: "An ordinary user of the guest cannot upgrade the room; its creator can.",
         catalogue: &["RM-12", "RM-08"],
         requirements: &["SS-UPGRADE-003"],
-        checks: &[CheckPlan::new("powerless", "The guest's upgrade is refused, the host's is not.")
+        checks: &[CheckPlan::new("powerless", "The upgrade by the guest's ordinary user is refused; the creator's is not.")
             .of(&["SS-UPGRADE-001"])],
         play: play!(upgrade_needs_power),
         ..Scenario::PAIR
     },
     Scenario {
         id: "rooms.upgraded-by-guest",
-        title: "An administrator at the guest upgrades the room; the new one lives at the guest, and the host's user follows.",
+        title: "An administrator at the guest can upgrade the host's room, and the host's user joins the new room.",
         catalogue: &["RM-12"],
         requirements: &["SS-UPGRADE-003"],
         checks: &[CheckPlan::new(
             "point-to-each-other",
-            "On both servers the old room names the new one, and the new one the old.",
+            "On both servers the old room's tombstone names the new room, and the new room's create event the old one.",
         )
         .of(&["SS-UPGRADE-002", "SS-UPGRADE-003"])],
         play: play!(upgraded_by_guest),
@@ -64,7 +64,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.upgraded-to-12",
-        title: "A private room of version 10 is replaced by one of version 12, into which its members are invited.",
+        title: "A private room of version 10 can be upgraded to version 12, and the other server's user joins by invite.",
         catalogue: &["FC-18", "RM-12"],
         versions: Versions::Only(&["10"]),
         needs: &[Need::RoomVersion("12")],
@@ -72,12 +72,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "point-to-each-other",
-                "On both servers the old room names the new one, and the new one the old.",
+                "On both servers the old room's tombstone names the new room, and the new room's create event the old one.",
             )
             .of(&["SS-UPGRADE-002", "SS-UPGRADE-003"]),
             CheckPlan::new(
                 "creator-not-listed",
-                "The levels carried over do not list the new room's creator.",
+                "On neither server do the new room's power levels list its creator.",
             )
             .of(&["SS-ROOMV-019"]),
         ],
@@ -86,13 +86,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// The version that every vendor which knows the played one has, too: the next within the common ones, else the same.
+/// A room version that every vendor supports that supports the played one: 11 for version 10, else the same version.
 fn target(scene: &Scene) -> &str {
     if scene.room_version() == "10" { "11" } else { scene.room_version() }
 }
 
-/// What `user` holds of both rooms: where the old one points, and what the new one says it is.
-async fn links(user: &User, old: &Room, new: &Room) -> Result<Observed, Failure> {
+/// What `user`'s server holds of both rooms: the old room's replacement, and the new room's predecessor and version.
+async fn upgrade_links(user: &User, old: &Room, new: &Room) -> Result<Observed, Failure> {
     let tombstone = user.state_of(old, TOMBSTONE, "").await?;
     let create = user.state_of(new, "m.room.create", "").await?;
     Ok(Observed::together(("tombstone", tombstone), [("create", create)]).map(|links| {
@@ -105,7 +105,7 @@ async fn links(user: &User, old: &Room, new: &Room) -> Result<Observed, Failure>
     }))
 }
 
-/// Alice upgrades a public room; Bob follows the tombstone.
+/// Alice upgrades a public room; Bob sees the tombstone and joins the new room.
 async fn upgraded(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -118,16 +118,16 @@ async fn upgraded(scene: &Scene) -> Result<(), Failure> {
     bob.sees(state(&old, TOMBSTONE, "")).await?;
     bob.join(&new).await?;
     alice.sees(join(&new, &bob)).await?;
-    talk(&alice, &bob, &new).await?;
+    exchange_messages(&alice, &bob, &new).await?;
     scene.record_by_version(
         "point-to-each-other",
-        host_and_guest(links(&alice, &old, &new).await?, links(&bob, &old, &new).await?),
+        host_and_guest(upgrade_links(&alice, &old, &new).await?, upgrade_links(&bob, &old, &new).await?),
     );
     Ok(())
 }
 
-/// Both say something in the room, and both see it.
-async fn talk(one: &User, other: &User, room: &Room) -> Result<(), Failure> {
+/// Each sends a message in the room, and the other sees it.
+async fn exchange_messages(one: &User, other: &User, room: &Room) -> Result<(), Failure> {
     let hello = one.send(room, "hello in the new room").await?;
     other.sees(&hello).await?;
     let answer = other.send(room, "so this is where we are").await?;
@@ -152,26 +152,26 @@ async fn upgrade_keeps(scene: &Scene) -> Result<(), Failure> {
 
     let new = alice.upgrade(&old, target(scene)).await?;
     let closed = state(&old, "m.room.power_levels", "")
-        .and("which let nobody speak without a level", |event| {
+        .and("that require a power level to send messages", |event| {
             event["content"]["events_default"].as_i64() > Some(0)
         });
     bob.sees(closed.clone()).await?;
     carol.sees(closed).await?;
     let refused = bob.send(&old, "still here").await.refused();
     let goodbye = carol.send(&old, "please follow").await?;
-    let heard = alice.sees(&goodbye).await?;
-    scene.check("read-only", refused.map(|refused| merge_observations(refused, heard)));
+    let seen = alice.sees(&goodbye).await?;
+    scene.check("read-only", refused.map(|refused| merge_observations(refused, seen)));
 
     bob.join(&new).await?;
     alice.sees(join(&new, &bob)).await?;
-    let of =
-        async |user: &User| Ok::<_, Failure>(user.state(&new).await?.map(|events| carried(&events, &carol)));
-    scene.record("carried-over", host_and_guest(of(&alice).await?, of(&bob).await?));
+    let settings_of =
+        async |user: &User| Ok::<_, Failure>(user.state(&new).await?.map(|events| settings(&events, &carol)));
+    scene.record("carried-over", host_and_guest(settings_of(&alice).await?, settings_of(&bob).await?));
     Ok(())
 }
 
-/// What the room's state says of name, topic, rules and `user`'s level.
-fn carried(events: &Value, user: &User) -> Value {
+/// The settings in the room's state: name, topic, join rule, history visibility and `user`'s level.
+fn settings(events: &Value, user: &User) -> Value {
     let content = |kind: &str| {
         let found = events.as_array().into_iter().flatten().find(|event| event["type"] == *kind);
         found.map(|event| event["content"].clone()).unwrap_or_default()
@@ -185,13 +185,13 @@ fn carried(events: &Value, user: &User) -> Value {
     })
 }
 
-/// Bob tries to upgrade Alice's room before she does.
+/// Bob tries to upgrade Alice's room; then she upgrades it.
 async fn upgrade_needs_power(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let refused = bob.upgrade(&room, target(scene)).await.refused();
     let new = alice.upgrade(&room, target(scene)).await?;
     let tombstone = state(&room, TOMBSTONE, "")
-        .and("which names the host's new room", move |event| event["content"]["replacement_room"] == *new.id);
+        .and("that names the host's new room", move |event| event["content"]["replacement_room"] == *new.id);
     let seen = bob.sees(tombstone).await?;
     scene.check(
         "powerless",
@@ -200,7 +200,7 @@ async fn upgrade_needs_power(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Bob, whom Alice gave the level for it, upgrades the room.
+/// Bob, to whom Alice granted the power level for it, upgrades the room.
 async fn upgraded_by_guest(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -208,7 +208,7 @@ async fn upgraded_by_guest(scene: &Scene) -> Result<(), Failure> {
     let old = alice.create_room(Public).await?;
     join_public_room(&host, &alice, &bob, &old).await?;
     alice.sees(join(&old, &bob)).await?;
-    // From version 12 on a tombstone needs more than the usual 100, which only a creator can give.
+    // From version 12 on a tombstone needs more than the usual 100, and only a creator can grant that.
     let level = if scene.version_is_from(12) { 150 } else { 100 };
     let promoted = alice.set_power_level(&old, &bob, level).await?;
     bob.sees(&promoted).await?;
@@ -217,24 +217,24 @@ async fn upgraded_by_guest(scene: &Scene) -> Result<(), Failure> {
     alice.sees(state(&old, TOMBSTONE, "")).await?;
     alice.join(&new).await?;
     bob.sees(join(&new, &alice)).await?;
-    talk(&alice, &bob, &new).await?;
+    exchange_messages(&alice, &bob, &new).await?;
     scene.record_by_version(
         "point-to-each-other",
-        host_and_guest(links(&alice, &old, &new).await?, links(&bob, &old, &new).await?),
+        host_and_guest(upgrade_links(&alice, &old, &new).await?, upgrade_links(&bob, &old, &new).await?),
     );
     Ok(())
 }
 
-/// Alice upgrades a private room of version 10 to version 12 and leads Bob over by an invite.
+/// Alice upgrades a private room of version 10 to version 12 and invites Bob to the new room.
 async fn upgraded_to_12(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, old) = two_in_a_room(scene).await?;
     let new = alice.upgrade(&old, "12").await?;
     bob.sees(state(&old, TOMBSTONE, "")).await?;
     invite_and_join(&alice, &bob, &new).await?;
-    talk(&alice, &bob, &new).await?;
+    exchange_messages(&alice, &bob, &new).await?;
     scene.record(
         "point-to-each-other",
-        host_and_guest(links(&alice, &old, &new).await?, links(&bob, &old, &new).await?),
+        host_and_guest(upgrade_links(&alice, &old, &new).await?, upgrade_links(&bob, &old, &new).await?),
     );
 
     let kind = "m.room.power_levels";
