@@ -3,6 +3,7 @@
 mod auth;
 mod canonical;
 mod dag;
+pub mod endpoints;
 mod event;
 mod keys;
 mod names;

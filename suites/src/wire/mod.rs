@@ -5,7 +5,6 @@ mod answers;
 mod authority;
 mod endpoints;
 mod events;
-mod forms;
 mod identifiers;
 mod keys;
 mod memberships;
@@ -17,12 +16,17 @@ mod tests;
 mod to_devices;
 mod transactions;
 
-use samklang_matrix::{Event, server_of};
+use samklang_matrix::{
+    Event,
+    endpoints::{Field, unfit},
+    server_of,
+};
 use samklang_runner::{
     passive::{Finding, Said},
     scenario::Scenario,
     traffic::Traffic,
 };
+use samklang_verdict::message;
 use serde_json::Value;
 
 /// The scenarios of this area, by topic.
@@ -80,6 +84,11 @@ fn first_wrong<T>(
         }
     }
     any.then_some(Finding::Keeps)
+}
+
+/// What is wrong with a field of `body`, the first one that is missing or has the wrong type; `of` names the body.
+fn wrong_field(of: &str, body: &Value, fields: &[Field]) -> Option<String> {
+    unfit(body, fields).map(|place| message!("wire.wrong-field", of = of, field = place).to_string())
 }
 
 /// The number of an event's room version; 0 where it is none.

@@ -1,17 +1,16 @@
 //! Signals (EDUs): their form, and whom they speak for (server-server API, EDUs).
 
-use samklang_matrix::server_of;
+use samklang_matrix::{
+    endpoints::{Field, boolean, integer, string},
+    server_of,
+};
 use samklang_runner::{
     passive::{Finding, Said},
     traffic::Traffic,
     wire::role_of,
 };
 
-use super::{
-    first_wrong,
-    forms::{Field, flag, integer, lacking, text},
-    transaction,
-};
+use super::{first_wrong, transaction, wrong_field};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -64,11 +63,11 @@ pub(super) fn contents<'a>(said: &'a Said<'_>, kind: &'a str) -> impl Iterator<I
     edus.filter(move |edu| edu["edu_type"] == *kind).map(|edu| &edu["content"])
 }
 
-const TYPING: &[Field] = &[text("room_id"), text("user_id"), flag("typing")];
-const PRESENCE: &[Field] = &[text("user_id"), text("presence"), integer("last_active_ago")];
+const TYPING: &[Field] = &[string("room_id"), string("user_id"), boolean("typing")];
+const PRESENCE: &[Field] = &[string("user_id"), string("presence"), integer("last_active_ago")];
 
 fn typing_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.typing"), |typing| lacking("m.typing", typing, TYPING))
+    first_wrong(contents(said, "m.typing"), |typing| wrong_field("m.typing", typing, TYPING))
 }
 
 /// The receipts of an `m.receipt`: type, reader and receipt.
@@ -107,7 +106,7 @@ fn presence_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
         pushed.iter().find_map(|push| {
             let known = ["online", "unavailable", "offline"].iter().any(|state| push["presence"] == **state);
             let odd = (!known).then(|| format!("the presence is {}", push["presence"]));
-            lacking("m.presence", push, PRESENCE).or(odd)
+            wrong_field("m.presence", push, PRESENCE).or(odd)
         })
     })
 }

@@ -1,16 +1,13 @@
 //! What concerns devices and their keys (server-server API, send-to-device messaging, device management, end-to-end
 //! encryption).
 
+use samklang_matrix::endpoints::{Field, integer, object, optional, string, strings};
 use samklang_runner::{
     passive::{Finding, Said},
     traffic::Traffic,
 };
 
-use super::{
-    endpoint, first_wrong,
-    forms::{Field, integer, lacking, object, optional, text, texts},
-    signals::contents,
-};
+use super::{endpoint, first_wrong, signals::contents, wrong_field};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -97,17 +94,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 const TO_DEVICE: &[Field] =
-    &[text("sender"), text("type"), text("message_id"), object("messages"), object("messages/*/*")];
+    &[string("sender"), string("type"), string("message_id"), object("messages"), object("messages/*/*")];
 const DEVICES: &[Field] = &[
-    text("user_id"),
-    text("device_id"),
+    string("user_id"),
+    string("device_id"),
     integer("stream_id"),
     optional(object("keys")),
-    optional(texts("keys/algorithms")),
+    optional(strings("keys/algorithms")),
 ];
 
 fn to_device(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.direct_to_device"), |edu| lacking("m.direct_to_device", edu, TO_DEVICE))
+    first_wrong(contents(said, "m.direct_to_device"), |edu| wrong_field("m.direct_to_device", edu, TO_DEVICE))
 }
 
 fn id_length(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
@@ -118,7 +115,7 @@ fn id_length(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
 }
 
 fn devices(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(updates(said), |update| lacking("m.device_list_update", update, DEVICES))
+    first_wrong(updates(said), |update| wrong_field("m.device_list_update", update, DEVICES))
 }
 
 fn updates<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a Value> {
@@ -177,12 +174,12 @@ fn chained(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
 
 fn signing_keys(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     const FORM: &[Field] =
-        &[text("user_id"), optional(object("master_key")), optional(object("self_signing_key"))];
+        &[string("user_id"), optional(object("master_key")), optional(object("self_signing_key"))];
     first_wrong(contents(said, "m.signing_key_update"), |update| {
         let known = |name: &str| FORM.iter().any(|field| field.place == name);
         let stray = update.as_object().into_iter().flat_map(|map| map.keys()).find(|name| !known(name));
         let stray = stray.map(|name| format!("m.signing_key_update holds {name}"));
-        stray.or_else(|| lacking("m.signing_key_update", update, FORM))
+        stray.or_else(|| wrong_field("m.signing_key_update", update, FORM))
     })
 }
 

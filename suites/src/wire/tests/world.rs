@@ -4,16 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use samklang_matrix::{
     Draft, Founding, KeyPublication, RequestSignature, Room, RoomVersion, SigningKey, add_content_hash,
+    endpoints::{Endpoint, Field, FieldType, SERVER_KEYS, paths},
     sign_event, sign_request,
 };
-use samklang_reference::{now_ms, segment};
+use samklang_reference::now_ms;
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Role, Wire};
 use serde_json::{Value, json};
-
-use crate::wire::{
-    endpoints::Endpoint,
-    forms::{Field, Form},
-};
 
 pub(super) const ALICE: &str = "@alice:a.test";
 pub(super) const BOB: &str = "@bob:a.test";
@@ -39,7 +35,7 @@ impl World {
     }
 
     pub(super) fn key_documents(&self) -> Vec<Arc<Exchange>> {
-        vec![Arc::new(self.answers("GET", "/_matrix/key/v2/server", 200, &self.key_document()))]
+        vec![Arc::new(self.answers("GET", SERVER_KEYS.template, 200, &self.key_document()))]
     }
 
     pub(super) fn key_document(&self) -> Value {
@@ -101,7 +97,7 @@ impl World {
     }
 
     pub(super) fn transaction(&self, body: &Value) -> Exchange {
-        self.asks("PUT", "/_matrix/federation/v1/send/1", body)
+        self.asks("PUT", &paths::send("1"), body)
     }
 
     /// a.test answers with everything of a room.
@@ -110,8 +106,7 @@ impl World {
     }
 
     pub(super) fn tells_events(&self, room: &str, pdus: &[Value]) -> Exchange {
-        let path = format!("/_matrix/federation/v1/state/{}?event_id=%24x", segment(room));
-        self.answers("GET", &path, 200, &json!({"pdus": pdus, "auth_chain": []}))
+        self.answers("GET", &paths::state(room, "$x"), 200, &json!({"pdus": pdus, "auth_chain": []}))
     }
 
     /// A public room of Alice's.
@@ -148,8 +143,9 @@ impl World {
 
     /// What keeps to an endpoint's form, and what does not, by what is wrong with it.
     pub(super) fn forms(&self, endpoint: &Endpoint, asks: bool) -> (Exchange, Vec<(String, Exchange)>) {
-        let fields = if asks { endpoint.request } else { endpoint.answer };
-        let path = endpoint.path.replace("{}", "x");
+        let fields = if asks { endpoint.request } else { endpoint.response };
+        let values: Vec<_> = endpoint.parameters().map(|_| "x").collect();
+        let path = endpoint.path(&values);
         let query: Vec<_> = endpoint.query.iter().map(|name| format!("{name}=1")).collect();
         let full = format!("{path}?{}", query.join("&"));
         let exchange = |path: &str, body: &Value| match (asks, endpoint.method) {
@@ -166,7 +162,7 @@ impl World {
         for field in fields {
             let mut without = right.clone();
             remove(&mut without, field.place);
-            if field.needed && !field.place.ends_with('*') {
+            if field.required && !field.place.ends_with('*') {
                 wrong.push((format!("no {}", field.place), exchange(&full, &without)));
             }
             let mut other = right.clone();
@@ -188,13 +184,13 @@ pub(super) fn pdus(room: &Room) -> Vec<Value> {
 fn sample(fields: &[Field]) -> Value {
     let mut body = json!({});
     for field in fields {
-        let value = match field.form {
-            Form::Text => json!("text"),
-            Form::Integer => json!(1),
-            Form::Flag => json!(true),
-            Form::Object => json!({}),
-            Form::Texts => json!(["text"]),
-            Form::Objects => json!([{}]),
+        let value = match field.kind {
+            FieldType::String => json!("text"),
+            FieldType::Integer => json!(1),
+            FieldType::Boolean => json!(true),
+            FieldType::Object => json!({}),
+            FieldType::Strings => json!(["text"]),
+            FieldType::Objects => json!([{}]),
         };
         set(&mut body, field.place, value);
     }
