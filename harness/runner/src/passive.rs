@@ -5,7 +5,8 @@ use std::{ops::Deref, sync::Arc};
 use samklang_matrix::Event;
 use samklang_stage::user::Failure;
 use samklang_verdict::{
-    Blame, Class, Exchange, ExchangeId, Observation, Observations, Party, Problem, Role, Verdict, message,
+    Blame, Class, Exchange, ExchangeId, Message, Observation, Observations, Party, Problem, Role, Verdict,
+    message,
 };
 use serde_json::Value;
 
@@ -20,8 +21,8 @@ use crate::{
 pub enum Finding {
     /// The exchange keeps to the rule.
     Keeps,
-    /// It breaks the rule, in so many words.
-    Breaks(String),
+    /// It breaks the rule, as the message says.
+    Breaks(Message),
 }
 
 /// A rule about what one side says in an exchange; none where it does not concern that.
@@ -99,7 +100,7 @@ const SHOWN: usize = 5;
 
 impl Finding {
     /// Keeps, where nothing is wrong.
-    pub fn of(wrong: Option<String>) -> Self {
+    pub fn of(wrong: Option<Message>) -> Self {
         wrong.map_or(Self::Keeps, Self::Breaks)
     }
 }
@@ -173,7 +174,7 @@ impl Scene {
     }
 }
 
-fn breach(reason: &str, role: Role, what: &str, broken: &[(Role, ExchangeId, String)]) -> Verdict {
+fn breach(reason: &str, role: Role, what: &Message, broken: &[(Role, ExchangeId, Message)]) -> Verdict {
     let blame = Blame::Server { role, because: message!("blame.sent-itself", role = role) };
     let text = message!("fail.wire", what = what, count = broken.len());
     let evidence = broken.iter().map(|(_, exchange, _)| *exchange).take(SHOWN).collect();
@@ -186,7 +187,7 @@ fn is_our_own(traffic: &Traffic, by: &Party, exchange: &Exchange) -> bool {
     !traffic.is_admitted(name) && !traffic.is_admitted(&exchange.id.to_string())
 }
 
-fn own_breach(exchange: &Exchange, what: &str) -> Verdict {
+fn own_breach(exchange: &Exchange, what: &Message) -> Verdict {
     let message = message!("judging.own-breach", exchange = exchange.id, what = what);
     Verdict::Error { class: Class::Harness, message }
 }

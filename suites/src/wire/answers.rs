@@ -1,9 +1,10 @@
-//! Answers and refusals (server-server API, API standards).
+//! Responses and errors (server-server API, API standards).
 
 use samklang_runner::{
     passive::{Finding, Said},
     traffic::Traffic,
 };
+use samklang_verdict::Message;
 
 use super::{endpoint, header};
 use crate::prelude::*;
@@ -55,20 +56,27 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Whether the answer is one in JSON: media come in parts.
+/// Whether the response should be JSON: only media come as multipart.
 fn is_json(said: &Said<'_>) -> bool {
     let media = endpoint(said).is_some_and(|(_, path)| path.first() == Some(&"media"));
     said.path_only().starts_with("/_matrix/") && !media
+}
+
+/// The wrong in a media type that should be `application/json`.
+pub(super) fn not_json(kind: &str, path: &str, media_type: Option<&str>) -> Option<Message> {
+    let Some(media_type) = media_type else {
+        return Some(message!("wire.no-media-type", kind = kind, path = path));
+    };
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let wrong = !essence.eq_ignore_ascii_case("application/json");
+    wrong.then(|| message!("wire.media-type", kind = kind, path = path, media_type = media_type))
 }
 
 fn media_type(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     if !is_json(said) || said.status != Some(200) {
         return None;
     }
-    let kind = header(&said.response_headers, "content-type").unwrap_or("nothing");
-    let right =
-        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-    Some(Finding::of((!right).then(|| format!("{} is answered as {kind}", said.path_only()))))
+    Some(Finding::of(not_json("response", said.path_only(), header(&said.response_headers, "content-type"))))
 }
 
 fn object(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
@@ -76,11 +84,11 @@ fn object(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
         return None;
     }
     let right = match &said.response_body {
-        // Too long to be kept whole.
+        // The recorder keeps a long body only in part.
         samklang_verdict::Body::Bytes { .. } => return None,
         _ => said.answer.is_object(),
     };
-    Some(Finding::of((!right).then(|| format!("{} is not answered with a JSON object", said.path_only()))))
+    Some(Finding::of((!right).then(|| message!("wire.response-not-object", path = said.path_only()))))
 }
 
 fn standard(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
@@ -90,8 +98,10 @@ fn standard(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     }
     let body = &said.answer;
     let right = body["errcode"].is_string() && body["error"].is_string();
-    let what = || format!("{} {} is refused with {status} and {body}", said.method, said.path_only());
-    Some(Finding::of((!right).then(what)))
+    let (method, path) = (&said.method, said.path_only());
+    let wrong =
+        || message!("wire.no-standard-error", method = method, path = path, status = status, body = body);
+    Some(Finding::of((!right).then(wrong)))
 }
 
 fn namespace(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
@@ -100,14 +110,14 @@ fn namespace(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let capitals = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
     };
-    // Namespaces of one's own look like a Java package's name in capitals (client-server API, standard error response).
+    // A namespace of a vendor looks like a Java package name in capitals (client-server API, standard error response).
     let right = errcode.split_once('_').is_some_and(|(space, rest)| {
         space.split('.').all(capitals) && !rest.is_empty() && *rest == rest.to_ascii_uppercase()
     });
-    Some(Finding::of((!right).then(|| format!("the errcode is {errcode}"))))
+    Some(Finding::of((!right).then(|| message!("wire.errcode", errcode = errcode))))
 }
 
 fn retry_after(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let told = header(&said.response_headers, "retry-after").is_some();
-    (said.status == Some(429)).then(|| Finding::of((!told).then(|| "429 without Retry-After".into())))
+    let has_header = header(&said.response_headers, "retry-after").is_some();
+    (said.status == Some(429)).then(|| Finding::of((!has_header).then(|| message!("wire.no-retry-after"))))
 }

@@ -1,4 +1,4 @@
-//! What the events that a server makes cite as their authority (server-server API, auth events selection).
+//! The auth events of the events that a server makes (server-server API, auth events selection).
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use samklang_runner::{
     passive::{Finding, Said},
     traffic::Traffic,
 };
+use samklang_verdict::Message;
 
 use super::{first_wrong, own_events, version_of};
 use crate::prelude::*;
@@ -51,24 +52,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     ..Scenario::PASSIVE
 }];
 
-/// How many events the selection for this one comes to at most: one for each type and state key.
+/// The selection has at most one event for each type and state key.
 fn nothing_else(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let events = own_events(traffic, said).filter(|event| event.kind() != "m.room.create");
     first_wrong(events, |event| {
-        let cited = event.auth_events();
-        let known: Vec<_> = cited.iter().filter_map(|id| traffic.event(id)).collect();
+        let ids = event.auth_events();
         let selected = auth_types(event);
-        let stray = known.iter().find(|cited| !selected.iter().any(|(kind, key)| cited.is_state(kind, key)));
-        let stray = stray.map(|cited| format!("{} cites {}", event.kind(), cited.kind()));
-        let many = || cited.len() > selected.len();
-        stray.or_else(|| many().then(|| format!("{} cites {} events", event.kind(), cited.len())))
+        let is_selected = |found: &&Event| selected.iter().any(|(kind, key)| found.is_state(kind, key));
+        let stray = ids.iter().filter_map(|id| traffic.event(id)).find(|found| !is_selected(found));
+        let stray = stray.map(|stray| {
+            message!("wire.auth-event-not-selected", event = event.kind(), auth_event = stray.kind())
+        });
+        let too_many = || message!("wire.too-many-auth-events", event = event.kind(), count = ids.len());
+        stray.or_else(|| (ids.len() > selected.len()).then(too_many))
     })
 }
 
 fn create(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let creates = own_events(traffic, said).filter(|event| event.kind() == "m.room.create");
     first_wrong(creates, |event| {
-        (!event.auth_events().is_empty()).then(|| "a create event cites something".to_owned())
+        (!event.auth_events().is_empty()).then(|| message!("wire.create-auth-events"))
     })
 }
 
@@ -76,28 +79,38 @@ fn no_create(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let events = own_events(traffic, said).filter(|event| version_of(event) >= 12);
     first_wrong(events, |event| {
         let create = format!("${}", event.room_id()?.strip_prefix('!')?);
-        event.auth_events().contains(&create).then(|| format!("{} cites the create event", event.kind()))
+        let has_create = event.auth_events().contains(&create);
+        has_create.then(|| message!("wire.create-as-auth-event", event = event.kind()))
     })
 }
 
-/// What an event would have to cite, of the types and state keys that `wanted` picks out of its selection, and does not.
+/// An auth event that is missing, among the types and state keys that `wanted` picks from the event's selection.
 ///
-/// A place in the state that any known ancestor has filled is filled for good, whatever state resolution makes of it. What
-/// did not go over the wire is not known, and of lies nobody knows what became of them.
-fn uncited(traffic: &Traffic, event: &Event, wanted: impl Fn(&str, &str) -> bool) -> Option<String> {
+/// The state has an event for a type and state key once any known ancestor set one, whatever state resolution makes of
+/// it. Events that did not go over the wire are not known, and a lie may have been accepted or not: neither counts.
+fn missing_auth_event(
+    traffic: &Traffic,
+    event: &Event,
+    wanted: impl Fn(&str, &str) -> bool,
+) -> Option<Message> {
     let selected: Vec<_> = auth_types(event).into_iter().filter(|(kind, key)| wanted(kind, key)).collect();
-    let cited = event.auth_events();
-    let known: Option<Vec<_>> = cited.iter().map(|id| traffic.event(id)).collect();
-    let known = known?;
+    let auth_events = known_auth_events(traffic, event)?;
     let ancestors = ancestors(traffic, event);
     let has = |events: &[&Event], (kind, key): &(String, String)| {
         events.iter().any(|event| event.is_state(kind, key))
     };
-    let missing = selected.iter().find(|place| has(&ancestors, place) && !has(&known, place));
-    missing.map(|(kind, key)| format!("{} does not cite {kind} of {key:?}", event.kind()))
+    let missing = selected.iter().find(|entry| has(&ancestors, entry) && !has(&auth_events, entry));
+    missing.map(|(kind, key)| {
+        message!("wire.auth-event-missing", event = event.kind(), auth_event = kind, state_key = key)
+    })
 }
 
-/// The events before this one in the graph, as far as they are known and honest.
+/// The auth events of an event; none where one of them did not go over the wire.
+fn known_auth_events<'a>(traffic: &'a Traffic, event: &Event) -> Option<Vec<&'a Event>> {
+    event.auth_events().iter().map(|id| traffic.event(id)).collect()
+}
+
+/// The events before this one in the graph that are known and honest.
 fn ancestors<'a>(traffic: &'a Traffic, event: &Event) -> Vec<&'a Event> {
     let mut seen = BTreeSet::new();
     let mut left = event.prev_events();
@@ -116,67 +129,66 @@ fn ancestors<'a>(traffic: &'a Traffic, event: &Event) -> Vec<&'a Event> {
 fn complete(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let events = own_events(traffic, said).filter(|event| event.kind() != "m.room.create");
     first_wrong(events, |event| {
-        let basis = |kind: &str, key: &str| {
+        let always_selected = |kind: &str, key: &str| {
             matches!(kind, "m.room.create" | "m.room.power_levels") || key == event.sender()
         };
-        uncited(traffic, event, basis)
+        missing_auth_event(traffic, event, always_selected)
     })
 }
 
-/// Member events of a side.
+/// The member events that a server made.
 fn members<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
     own_events(traffic, said).filter(|event| event.kind() == "m.room.member")
 }
 
 fn of_target(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(members(traffic, said), |event| {
-        uncited(traffic, event, |kind, key| kind == "m.room.member" && event.state_key() == Some(key))
+        missing_auth_event(traffic, event, |kind, key| {
+            kind == "m.room.member" && event.state_key() == Some(key)
+        })
     })
 }
 
 fn join_rules(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let entering = |event: &&Event| matches!(event.membership(), Some("join" | "invite" | "knock"));
     first_wrong(members(traffic, said).filter(entering), |event| {
-        uncited(traffic, event, |kind, _| kind == "m.room.join_rules")
+        missing_auth_event(traffic, event, |kind, _| kind == "m.room.join_rules")
     })
 }
 
 fn authoriser(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let named = members(traffic, said).filter_map(|event| {
         let user = event.content().get("join_authorised_via_users_server")?.as_str()?;
-        let known: Option<Vec<_>> = event.auth_events().iter().map(|id| traffic.event(id)).collect();
-        Some((user, known?))
+        Some((user, known_auth_events(traffic, event)?))
     });
-    first_wrong(named, |(user, cited)| {
-        let is_cited = cited.iter().any(|event| event.is_state("m.room.member", user));
-        (!is_cited).then(|| format!("a join authorised by {user} does not cite their membership"))
+    first_wrong(named, |(user, auth_events)| {
+        let has_member = auth_events.iter().any(|event| event.is_state("m.room.member", user));
+        (!has_member).then(|| message!("wire.authoriser-missing", user = user))
     })
 }
 
-/// Events that rest on something unknown say nothing, and neither do those that rest on lies: their maker was taken in.
+/// Events with unknown auth events are left out, and so are those with a lie among them, which has deceived their server.
 fn allowed(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let mut judged = own_events(traffic, said).filter_map(|event| Some((event, authorised(traffic, event)?)));
-    let first = judged.next()?;
-    let refused = std::iter::once(first).chain(judged).find(|(_, verdict)| verdict.is_err());
-    Some(Finding::of(refused.and_then(|(event, verdict)| {
-        verdict.err().map(|rule| format!("{} is not allowed by what it cites: {rule}", event.kind()))
-    })))
+    let judged = own_events(traffic, said).filter_map(|event| Some((event, authorised(traffic, event)?)));
+    first_wrong(judged, |(event, verdict)| {
+        verdict.err().map(|rule| message!("wire.not-allowed", event = event.kind(), rule = rule))
+    })
 }
 
-/// Whether an event passes the rules against what it cites; none where that is not known, or a lie.
+/// Whether the auth events of an event allow it; none where one of them is not known or is a lie.
 fn authorised(traffic: &Traffic, event: &Event) -> Option<Result<(), Refusal>> {
-    let cited = |id: &str| traffic.event(id).map(|event| Cited { event, rejected: false });
-    match check_auth_events(event, cited) {
+    let auth_event = |id: &str| traffic.event(id).map(|event| Cited { event, rejected: false });
+    match check_auth_events(event, auth_event) {
         Err(Refusal::Unknown(_)) => return None,
         Err(refusal) => return Some(Err(refusal)),
         Ok(()) => {}
     }
-    let named = event.room_id().and_then(|id| id.strip_prefix('!'));
-    let create = named.filter(|_| event.version().is_named_by_create()).map(|id| format!("${id}"));
-    let basis: Vec<_> = event.auth_events().into_iter().chain(create).collect();
-    if basis.iter().any(|id| traffic.is_admitted(id)) {
+    let room = event.room_id().and_then(|id| id.strip_prefix('!'));
+    let create = room.filter(|_| event.version().is_named_by_create()).map(|id| format!("${id}"));
+    let ids: Vec<_> = event.auth_events().into_iter().chain(create).collect();
+    if ids.iter().any(|id| traffic.is_admitted(id)) {
         return None;
     }
-    let state = Snapshot::of(basis.iter().filter_map(|id| traffic.event(id)));
+    let state = Snapshot::of(ids.iter().filter_map(|id| traffic.event(id)));
     Some(check_state(event, &state).map_err(Refusal::from))
 }

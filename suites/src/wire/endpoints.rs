@@ -16,8 +16,7 @@ fn judge_request(endpoint: &Endpoint, said: &Said<'_>) -> Option<Finding> {
     }
     let has = |wanted: &str| endpoints::query(&said.path).any(|(name, _)| name == wanted);
     let missing = endpoint.query.iter().find(|name| !has(name));
-    let missing =
-        missing.map(|name| message!("wire.no-parameter", of = endpoint.template, name = name).to_string());
+    let missing = missing.map(|name| message!("wire.no-parameter", of = endpoint.template, name = name));
     Some(Finding::of(missing.or_else(|| wrong_field(endpoint.template, &said.request, endpoint.request))))
 }
 

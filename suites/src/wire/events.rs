@@ -1,4 +1,4 @@
-//! The form of events that a server makes (server-server API, PDUs; rooms).
+//! The form of the events that a server makes (server-server API, PDUs; rooms).
 
 use samklang_matrix::{Event, Signer, Verified, format_breaches, verify_event};
 use samklang_runner::{
@@ -77,33 +77,34 @@ fn format(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(own_events(traffic, said), |event| {
         let json = Value::Object(event.json().clone());
         let breach = format_breaches(&json, event.version()).into_iter().next()?;
-        Some(format!("{}: {breach}", event.kind()))
+        Some(message!("wire.event-format", event = event.kind(), breach = breach))
     })
 }
 
 fn no_event_id(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let events = own_events(traffic, said).filter(|event| version_of(event) >= 3);
     first_wrong(events, |event| {
-        event.json().contains_key("event_id").then(|| format!("{} carries an event_id", event.kind()))
+        event.json().contains_key("event_id").then(|| message!("wire.event-id", event = event.kind()))
     })
 }
 
 fn signature(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(own_events(traffic, said), |event| {
-        let fault = verify_event(event, &traffic.keys).err()?;
-        // Who authorises a join signs it only once it has been brought there (rooms/v8, authorisation rules).
-        (fault.role() != Signer::Authoriser).then(|| format!("{}: {fault}", event.kind()))
+        let error = verify_event(event, &traffic.keys).err()?;
+        // The authorising user's server signs a join only after it has received it (rooms/v8, authorisation rules).
+        let concerns = error.role() != Signer::Authoriser;
+        concerns.then(|| message!("wire.event-signature", event = event.kind(), error = error))
     })
 }
 
 fn content_hash(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(own_events(traffic, said), |event| {
         let mismatch = verify_event(event, &traffic.keys) == Ok(Verified::ContentHashMismatch);
-        mismatch.then(|| format!("{}: the content hash is not that of the content", event.kind()))
+        mismatch.then(|| message!("wire.content-hash", event = event.kind()))
     })
 }
 
-/// The signatures on an event: server, key id, signature.
+/// The signatures on an event, each with its server and its key ID.
 fn signatures(event: &Event) -> impl Iterator<Item = (&str, &str, &Value)> {
     let servers = event.json().get("signatures").and_then(Value::as_object).into_iter().flatten();
     servers.flat_map(|(server, keys)| {
@@ -117,7 +118,7 @@ fn unpadded(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
         let hash = event.json().get("hashes").map(|hashes| &hashes["sha256"]);
         let mut encoded = hash.into_iter().chain(signatures(event).map(|(.., signature)| signature));
         let padded = encoded.any(|text| text.as_str().is_some_and(|text| text.ends_with('=')));
-        padded.then(|| format!("{}: base64 ends with padding", event.kind()))
+        padded.then(|| message!("wire.event-padding", event = event.kind()))
     })
 }
 
@@ -125,12 +126,14 @@ fn key_ids(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(own_events(traffic, said), |event| {
         let odd = signatures(event)
             .find(|(server, id, _)| !samklang_matrix::is_server_name(server) || !super::keys::is_key_id(id));
-        odd.map(|(server, id, _)| format!("{}: a signature of {server} by {id}", event.kind()))
+        odd.map(|(server, id, _)| {
+            message!("wire.event-key-id", event = event.kind(), server = server, key_id = id)
+        })
     })
 }
 
 fn depth(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    // Those whose predecessors did not all go over the wire say nothing.
+    // Events with a prev event that did not go over the wire are left out.
     let events = own_events(traffic, said).filter_map(|event| {
         let prev: Option<Vec<_>> = event.prev_events().iter().map(|id| traffic.event(id)).collect();
         let deepest = prev?.iter().map(|event| event.depth()).max()?;
@@ -138,11 +141,12 @@ fn depth(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     });
     first_wrong(events, |(event, deepest)| {
         let right = event.depth() == deepest + 1 || deepest >= samklang_matrix::MAX_INTEGER;
-        (!right).then(|| format!("{} has depth {} after {deepest}", event.kind(), event.depth()))
+        let (kind, depth) = (event.kind(), event.depth());
+        (!right).then(|| message!("wire.event-depth", event = kind, depth = depth, greatest = deepest))
     })
 }
 
-/// The event that `GET /event` is answered with, and the id that was asked for.
+/// The event in the response to `GET /event`, and the ID in the request.
 fn given<'a>(said: &'a Said<'_>) -> Option<(&'a Event, String)> {
     let (_, path) = endpoint(said)?;
     let ["event", id] = path.as_slice() else { return None };
@@ -152,21 +156,23 @@ fn given<'a>(said: &'a Said<'_>) -> Option<(&'a Event, String)> {
 
 fn asked_for(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let (event, id) = given(said)?;
-    Some(Finding::of((event.id() != id).then(|| format!("{id} is answered with {}", event.id()))))
+    let wrong = || message!("wire.other-event", asked = id, given = event.id());
+    Some(Finding::of((event.id() != id).then(wrong)))
 }
 
 fn verifiable(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let (event, _) = given(said).filter(|(event, _)| !traffic.is_admitted(event.id()))?;
-    let fault = verify_event(event, &traffic.keys).err();
-    Some(Finding::of(fault.map(|fault| format!("{}: {fault}", event.kind()))))
+    let error = verify_event(event, &traffic.keys).err();
+    Some(Finding::of(
+        error.map(|error| message!("wire.event-signature", event = event.kind(), error = error)),
+    ))
 }
 
 fn target(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let redactions = own_events(traffic, said).filter(|event| event.kind() == "m.room.redaction");
     first_wrong(redactions, |event| {
         let in_content = version_of(event) >= 11;
-        let place = if in_content { event.content().get("redacts") } else { event.json().get("redacts") };
-        (!place.is_some_and(Value::is_string))
-            .then(|| "a redaction names no target where its room version looks for it".to_owned())
+        let target = if in_content { event.content().get("redacts") } else { event.json().get("redacts") };
+        (!target.is_some_and(Value::is_string)).then(|| message!("wire.redaction-target"))
     })
 }

@@ -32,29 +32,30 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 }];
 
 fn users(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let sign = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte);
+    let is_allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte);
     first_wrong(own_events(traffic, said), |event| {
         let localpart = event.sender().strip_prefix('@').and_then(|rest| rest.split(':').next());
-        let right = localpart.is_some_and(|part| !part.is_empty() && part.bytes().all(sign));
-        (!right).then(|| format!("a user is called {}", event.sender()))
+        let right = localpart.is_some_and(|part| !part.is_empty() && part.bytes().all(is_allowed));
+        (!right).then(|| message!("wire.user-id", user = event.sender()))
     })
 }
 
-/// From version 12 on the create event names the room, not its server.
+/// From version 12 on a room ID is made from the create event's ID, without a server name.
 fn rooms(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let creates =
         own_events(traffic, said).filter(|event| event.kind() == "m.room.create" && version_of(event) < 12);
     first_wrong(creates, |event| {
         let id = event.room_id().unwrap_or_default();
         let right = server_of(id) == traffic.name(said.by) && id.len() <= 255;
-        (!right).then(|| format!("a room is called {id}"))
+        (!right).then(|| message!("wire.room-id", room = id))
     })
 }
 
 fn media(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let (_, path) = endpoint(said)?;
     let ["media", _, id] = path.as_slice() else { return None };
-    let sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    let right = !id.is_empty() && id.bytes().all(sign);
-    (said.status == Some(200)).then(|| Finding::of((!right).then(|| format!("a file is called {id}"))))
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let right = !id.is_empty() && id.bytes().all(is_allowed);
+    (said.status == Some(200)).then(|| Finding::of((!right).then(|| message!("wire.media-id", media = id))))
 }

@@ -29,7 +29,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     ..Scenario::PASSIVE
 }];
 
-/// Whether a text is algorithm, colon and version (server-server API, publishing keys).
+/// Whether a text has the form algorithm:version (server-server API, publishing keys).
 pub(super) fn is_key_id(id: &str) -> bool {
     let word = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -37,13 +37,13 @@ pub(super) fn is_key_id(id: &str) -> bool {
     id.split_once(':').is_some_and(|(algorithm, version)| word(algorithm) && word(version))
 }
 
-/// The key document of the answering server.
+/// The key document in the response.
 fn document<'a>(said: &'a Said<'_>) -> Option<&'a Value> {
     let is_one = said.status == Some(200) && said.path_only().starts_with("/_matrix/key/v2/server");
     is_one.then_some(said.body)
 }
 
-/// The keys in a document: id and key.
+/// The keys in a key document, each with its ID.
 fn listed<'a>(said: &'a Said<'_>) -> impl Iterator<Item = (&'a str, &'a Value)> {
     let document = document(said);
     let lists = ["verify_keys", "old_verify_keys"].map(|list| document.map(|document| &document[list]));
@@ -52,14 +52,14 @@ fn listed<'a>(said: &'a Said<'_>) -> impl Iterator<Item = (&'a str, &'a Value)> 
 }
 
 fn ids(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(listed(said), |(id, _)| (!is_key_id(id)).then(|| format!("a key has the id {id:?}")))
+    first_wrong(listed(said), |(id, _)| (!is_key_id(id)).then(|| message!("wire.key-id", key_id = id)))
 }
 
 fn keys(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let ed25519 = listed(said).filter(|(id, _)| id.starts_with("ed25519:"));
     first_wrong(ed25519, |(id, key)| {
         let bytes = key.as_str().and_then(|key| STANDARD_NO_PAD.decode(key).ok());
-        bytes.is_none_or(|bytes| bytes.len() != 32).then(|| format!("{id} is {key}"))
+        bytes.is_none_or(|bytes| bytes.len() != 32).then(|| message!("wire.key", key_id = id, key = key))
     })
 }
 
@@ -67,6 +67,6 @@ fn unpadded(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let servers = document(said)?["signatures"].as_object().into_iter().flat_map(serde_json::Map::values);
     let signatures = servers.filter_map(Value::as_object).flat_map(serde_json::Map::values);
     first_wrong(signatures.filter_map(Value::as_str), |signature| {
-        signature.ends_with('=').then(|| "a signature ends with padding".to_owned())
+        signature.ends_with('=').then(|| message!("wire.key-document-padding"))
     })
 }

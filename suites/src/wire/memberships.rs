@@ -1,4 +1,4 @@
-//! Joins, knocks and invites that a server brings to another (server-server API, joining, knocking, inviting).
+//! Joins, leaves, knocks and invites that one server sends another (server-server API, joining, knocking, inviting).
 
 use samklang_matrix::{Event, format_breaches, server_of};
 use samklang_runner::{
@@ -36,10 +36,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("create", "The invite_room_state of an invite has the create event.")
                 .of(&["SS-INVITE-005"])
-                .asking("invite.no_create", shows_create),
+                .asking("invite.no_create", has_create),
             CheckPlan::new("complete", "The invite_room_state of an invite holds complete events.")
                 .of(&["SS-INVITE-006"])
-                .asking("invite.stripped", shows_complete),
+                .asking("invite.stripped", holds_complete_events),
             CheckPlan::new(
                 "both-sign",
                 "An invite that is sent to the room has a signature of the invited user's server.",
@@ -62,8 +62,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// The events by name that have a path of their own, and the id in it.
-fn submitted(said: &Said<'_>) -> Option<String> {
+/// The event ID in the path of a request that sends a membership event.
+fn id_in_path(said: &Said<'_>) -> Option<String> {
     let (_, path) = endpoint(said)?;
     match path.as_slice() {
         ["send_join" | "send_leave" | "send_knock" | "invite", _, id] => {
@@ -74,35 +74,37 @@ fn submitted(said: &Said<'_>) -> Option<String> {
 }
 
 fn path(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let id = submitted(said)?;
+    let id = id_in_path(said)?;
     let event = if said.request["event"].is_object() { &said.request["event"] } else { &said.request };
     let event = traffic.read(event).filter(|event| !traffic.is_admitted(event.id()))?;
-    Some(Finding::of((event.id() != id).then(|| format!("{} is sent as {id}", event.id()))))
+    let wrong = || message!("wire.other-event-id", event = event.id(), path_id = id);
+    Some(Finding::of((event.id() != id).then(wrong)))
 }
 
 fn version_2(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let (version, path) = endpoint(said)?;
     let concerns = matches!(path.first(), Some(&("send_join" | "send_leave" | "invite")));
-    concerns.then(|| Finding::of((version != "v2").then(|| format!("{} is sent to {version}", path[0]))))
+    let wrong = || message!("wire.old-endpoint", endpoint = path[0], version = version);
+    concerns.then(|| Finding::of((version != "v2").then(wrong)))
 }
 
-/// The entries of `invite_room_state` of an invite.
-fn shown<'a>(said: &'a Said<'_>) -> Option<&'a Vec<Value>> {
+/// The entries of the `invite_room_state` of an invite.
+fn invite_room_state<'a>(said: &'a Said<'_>) -> Option<&'a Vec<Value>> {
     let (_, path) = endpoint(said)?;
     let is_invite = path.first() == Some(&"invite");
     is_invite.then(|| said.request["invite_room_state"].as_array())?
 }
 
-fn shows_create(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let found = shown(said)?.iter().any(|entry| entry["type"] == "m.room.create");
-    Some(Finding::of((!found).then(|| "an invite shows no create event".to_owned())))
+fn has_create(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    let found = invite_room_state(said)?.iter().any(|entry| entry["type"] == "m.room.create");
+    Some(Finding::of((!found).then(|| message!("wire.invite-without-create"))))
 }
 
-fn shows_complete(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(shown(said)?, |entry| {
+fn holds_complete_events(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+    first_wrong(invite_room_state(said)?, |entry| {
         let complete = |event: Event| format_breaches(entry, event.version()).is_empty();
         let right = entry["hashes"].is_object() && traffic.read(entry).is_some_and(complete);
-        (!right).then(|| format!("an invite shows a {} that is no complete event", entry["type"]))
+        (!right).then(|| message!("wire.invite-with-stripped-event", event = entry["type"]))
     })
 }
 
@@ -111,14 +113,14 @@ fn both_sign(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let invites = own_events(traffic, said).filter(|event| event.membership() == Some("invite"));
     let foreign = invites.filter_map(|event| {
         let invited = server_of(event.state_key()?)?;
-        // Redeemed third-party invites are signed by others.
+        // An invite from a third-party invite need not be signed by the invited user's server.
         let concerns =
             Some(invited) != server_of(event.sender()) && !event.content().contains_key("third_party_invite");
         concerns.then_some((event, invited))
     });
     first_wrong(foreign, |(event, invited)| {
         let signed = event.json().get("signatures").is_some_and(|by| by[invited].is_object());
-        (!signed).then(|| format!("an invite goes out without the signature of {invited}"))
+        (!signed).then(|| message!("wire.invite-not-signed", server = invited))
     })
 }
 
@@ -126,13 +128,12 @@ fn no_authoriser(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let is_join = |event: &Event| event.kind() == "m.room.member" && event.membership() == Some("join");
     let changes = own_events(traffic, said).filter(|event| {
         let user = event.state_key().unwrap_or_default();
-        let cited = event.auth_events();
-        let cited = cited.iter().filter_map(|id| traffic.event(id));
-        is_join(event)
-            && cited.into_iter().any(|cited| cited.is_state("m.room.member", user) && is_join(cited))
+        let auth_events = event.auth_events();
+        let mut auth_events = auth_events.iter().filter_map(|id| traffic.event(id));
+        is_join(event) && auth_events.any(|event| event.is_state("m.room.member", user) && is_join(event))
     });
     first_wrong(changes, |event| {
         let copied = event.content().contains_key("join_authorised_via_users_server");
-        copied.then(|| "a member event after a join names who authorised it".to_owned())
+        copied.then(|| message!("wire.authoriser-repeated"))
     })
 }

@@ -1,5 +1,5 @@
-//! What every exchange between servers has to keep to, whichever scenario it belongs to. Nothing is asked of the servers
-//! here: what they sent in the plays before is judged, each check by its rule.
+//! Rules for every exchange between servers, whichever scenario it belongs to. These scenarios send nothing: each check
+//! holds its rule against the traffic that the plays before have left.
 
 mod answers;
 mod authority;
@@ -26,7 +26,7 @@ use samklang_runner::{
     scenario::Scenario,
     traffic::Traffic,
 };
-use samklang_verdict::message;
+use samklang_verdict::{Message, message};
 use serde_json::Value;
 
 /// The scenarios of this area, by topic.
@@ -45,14 +45,14 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     transactions::SCENARIOS,
 ];
 
-/// The path's segments below `/_matrix/federation`, without the version, and that version; none for other paths.
+/// The version of a federation endpoint and the path's segments after it; none for paths outside `/_matrix/federation`.
 fn endpoint<'a>(said: &'a Said<'_>) -> Option<(&'a str, Vec<&'a str>)> {
     let rest = said.path_only().strip_prefix("/_matrix/federation/")?;
     let (version, rest) = rest.split_once('/')?;
     Some((version, rest.split('/').collect()))
 }
 
-/// The value of a header; names are in lower case.
+/// The value of a header, whose name is given in lower case.
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
@@ -64,17 +64,17 @@ fn transaction<'a>(said: &'a Said<'_>) -> Option<&'a Value> {
     is_transaction.then_some(&said.request)
 }
 
-/// The events that a side itself made and says here: those of its own users, but for admitted lies.
+/// The events in this half of an exchange that its server made itself: those of its own users, without admitted lies.
 fn own_events<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
-    let maker = traffic.name(said.by);
+    let server = traffic.name(said.by);
     let events = said.events.iter().map(AsRef::as_ref);
-    events.filter(move |event| server_of(event.sender()) == maker && !traffic.is_admitted(event.id()))
+    events.filter(move |event| server_of(event.sender()) == server && !traffic.is_admitted(event.id()))
 }
 
-/// The first of several findings that is wrong; none where there are none to look at.
+/// The finding about the first item that is wrong, or that all keep to the rule; none where there are no items.
 fn first_wrong<T>(
     items: impl IntoIterator<Item = T>,
-    wrong: impl Fn(T) -> Option<String>,
+    wrong: impl Fn(T) -> Option<Message>,
 ) -> Option<Finding> {
     let mut any = false;
     for item in items {
@@ -86,12 +86,12 @@ fn first_wrong<T>(
     any.then_some(Finding::Keeps)
 }
 
-/// What is wrong with a field of `body`, the first one that is missing or has the wrong type; `of` names the body.
-fn wrong_field(of: &str, body: &Value, fields: &[Field]) -> Option<String> {
-    unfit(body, fields).map(|place| message!("wire.wrong-field", of = of, field = place).to_string())
+/// The finding about the body of `of`, where a field is missing or has the wrong type.
+fn wrong_field(of: &str, body: &Value, fields: &[Field]) -> Option<Message> {
+    unfit(body, fields).map(|place| message!("wire.wrong-field", of = of, field = place))
 }
 
-/// The number of an event's room version; 0 where it is none.
+/// The number of an event's room version; 0 where the version is not a number.
 fn version_of(event: &Event) -> u32 {
     event.version().id().parse().unwrap_or_default()
 }

@@ -1,12 +1,13 @@
-//! Requests: who signs them, for whom, and what they carry (server-server API, request authentication, API standards).
+//! Requests: their signatures, destinations and bodies (server-server API, request authentication, API standards).
 
 use samklang_matrix::{Credentials, verify_request};
 use samklang_runner::{
     passive::{Finding, Said},
     traffic::Traffic,
 };
+use samklang_verdict::Party;
 
-use super::header;
+use super::{answers::not_json, header};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -84,29 +85,32 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Whether a request takes credentials (server-server API: all but keys, version, OpenID and well-known).
-fn takes_credentials(said: &Said<'_>) -> bool {
+/// Whether a request needs credentials (server-server API: all but keys, version, OpenID and well-known).
+fn needs_credentials(said: &Said<'_>) -> bool {
     let path = said.path_only();
     let open = ["/_matrix/federation/v1/version", "/_matrix/federation/v1/openid/"];
     path.starts_with("/_matrix/federation/") && !open.iter().any(|open| path.starts_with(open))
 }
 
-/// The credentials of a request that takes some.
+/// The `Authorization` header of a request that needs credentials.
 fn authorization<'a>(said: &'a Said<'_>) -> Option<&'a str> {
-    takes_credentials(said).then(|| header(&said.request_headers, "authorization")).flatten()
+    needs_credentials(said).then(|| header(&said.request_headers, "authorization")).flatten()
 }
 
 fn credentials(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    takes_credentials(said).then(|| match authorization(said) {
-        Some(value) => Finding::of(Credentials::parse(value).err().map(|error| error.to_string())),
-        None => Finding::Breaks("a request has no Authorization header".into()),
+    needs_credentials(said).then(|| match authorization(said) {
+        Some(value) => {
+            let error = Credentials::parse(value).err();
+            Finding::of(error.map(|error| message!("wire.credentials", error = error)))
+        }
+        None => Finding::Breaks(message!("wire.no-credentials")),
     })
 }
 
 fn destination(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let credentials = Credentials::parse(authorization(said)?).ok()?;
     let missing = credentials.destination.is_none();
-    Some(Finding::of(missing.then(|| "the credentials name no destination".into())))
+    Some(Finding::of(missing.then(|| message!("wire.no-destination"))))
 }
 
 fn signature(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
@@ -114,7 +118,7 @@ fn signature(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let to = traffic.name(said.to)?;
     let body = match &said.request_body {
         samklang_verdict::Body::Empty => None,
-        // What was not kept whole cannot be verified here.
+        // The recorder keeps a long body only in part, and then the signature cannot be verified.
         _ if said.request.is_null() => return None,
         _ => Some(&said.request),
     };
@@ -123,12 +127,12 @@ fn signature(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let verified = verify_request(value, method, path, body, to, &traffic.keys, now);
     Some(match (verified, traffic.name(said.by)) {
         (Ok(claims), Some(from)) if claims.origin == from => Finding::Keeps,
-        (Ok(claims), _) => Finding::Breaks(format!("a request is signed in the name of {}", claims.origin)),
-        (Err(error), _) => Finding::Breaks(error.to_string()),
+        (Ok(claims), _) => Finding::Breaks(message!("wire.other-origin", origin = claims.origin)),
+        (Err(error), _) => Finding::Breaks(message!("wire.request-signature", error = error)),
     })
 }
 
-/// The parameters of a header, each with its value as written.
+/// The parameters of a header, each with its value as it is written.
 fn parameters(value: &str) -> impl Iterator<Item = (&str, &str)> {
     let rest = value.split_once(' ').map_or("", |(_, rest)| rest);
     rest.split(',').filter_map(|parameter| parameter.split_once('='))
@@ -141,43 +145,48 @@ fn quotes(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     };
     let bare =
         parameters(value).find(|(_, written)| !written.trim().starts_with('"') && !is_token(written.trim()));
-    Some(Finding::of(bare.map(|(name, _)| format!("the value of {} stands without quotes", name.trim()))))
+    Some(Finding::of(bare.map(|(name, _)| message!("wire.no-quotes", parameter = name.trim()))))
 }
 
 fn names(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let value = authorization(said)?;
     let odd = parameters(value).find(|(name, _)| name.trim().chars().any(char::is_uppercase));
-    let wrong = odd.map(|(name, _)| format!("the parameter {name} is not in lower case"));
+    let wrong = odd.map(|(name, _)| message!("wire.upper-case", parameter = name));
     let spaced = !value.starts_with("X-Matrix ") || value.starts_with("X-Matrix  ");
-    Some(Finding::of(wrong.or_else(|| spaced.then(|| "not exactly one space follows X-Matrix".into()))))
+    Some(Finding::of(wrong.or_else(|| spaced.then(|| message!("wire.scheme-space")))))
 }
 
 fn plain(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let value = authorization(said)?;
     let rest = value.split_once(' ').map_or("", |(_, rest)| rest);
     let odd = rest.contains([' ', '\t', '\\']);
-    Some(Finding::of(odd.then(|| "white space or a backslash stands in the credentials".into())))
+    Some(Finding::of(odd.then(|| message!("wire.white-space"))))
 }
 
 fn media_type(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     if said.request.is_null() {
         return None;
     }
-    let kind = header(&said.request_headers, "content-type").unwrap_or("nothing");
-    let is_json =
-        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-    Some(Finding::of((!is_json).then(|| format!("the content type of a JSON body is {kind}"))))
+    Some(Finding::of(not_json("request", said.path_only(), header(&said.request_headers, "content-type"))))
 }
 
 fn object(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    // What is too long to be kept whole cannot be judged here.
+    // The recorder keeps a long body only in part.
     let is_kept = !matches!(said.request_body, samklang_verdict::Body::Bytes { .. });
-    let carries = matches!(said.method.as_str(), "PUT" | "POST") && takes_credentials(said) && is_kept;
+    let carries = matches!(said.method.as_str(), "PUT" | "POST") && needs_credentials(said) && is_kept;
     let is_object = || said.request.is_object();
-    carries.then(|| Finding::of((!is_object()).then(|| "the body is no JSON object".into())))
+    let (method, path) = (&said.method, said.path_only());
+    let wrong = || message!("wire.request-not-object", method = method, path = path);
+    carries.then(|| Finding::of((!is_object()).then(wrong)))
 }
 
 fn of_the_run(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let known = traffic.name(said.to).is_some();
-    Some(Finding::of((!known).then(|| format!("{} {} goes to {:?}", said.method, said.path_only(), said.to))))
+    let (method, path) = (&said.method, said.path_only());
+    let server = match said.to {
+        Party::Stranger { name } => name.clone(),
+        other => format!("{other:?}"),
+    };
+    let wrong = || message!("wire.to-stranger", method = method, path = path, server = server);
+    Some(Finding::of((!known).then(wrong)))
 }

@@ -1,4 +1,4 @@
-//! How the rooms that a server makes begin (rooms; client-server API, creation and upgrades).
+//! The first events of the rooms that a server creates (rooms; client-server API, creation and upgrades).
 
 use samklang_matrix::Event;
 use samklang_runner::{
@@ -76,7 +76,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// The create events that a side made.
+/// The create events that a server made.
 fn creates<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
     own_events(traffic, said).filter(|event| event.kind() == "m.room.create")
 }
@@ -84,49 +84,55 @@ fn creates<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item =
 fn creator(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(creates(traffic, said).filter(|event| version_of(event) < 11), |event| {
         let named = event.content().get("creator").and_then(Value::as_str);
-        (named != Some(event.sender())).then(|| format!("{} is named as creator", named.unwrap_or("nobody")))
+        let other = |named| message!("wire.create-other-creator", sender = event.sender(), creator = named);
+        let wrong = || named.map_or_else(|| message!("wire.create-without-creator"), other);
+        (named != Some(event.sender())).then(wrong)
     })
 }
 
 fn no_creator(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(creates(traffic, said).filter(|event| version_of(event) >= 11), |event| {
-        event.content().contains_key("creator").then(|| "a create event names a creator".to_owned())
+        event.content().contains_key("creator").then(|| message!("wire.create-with-creator"))
     })
 }
 
 fn no_room_id(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(creates(traffic, said).filter(|event| version_of(event) >= 12), |event| {
-        event.json().contains_key("room_id").then(|| "a create event names a room".to_owned())
+        event.json().contains_key("room_id").then(|| message!("wire.create-with-room-id"))
     })
 }
 
-/// What a room's path and a create event that is said there make of each other.
+/// Compares a create event with the room ID in the path of the exchange that holds it.
 fn names_the_room(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let (_, path) = endpoint(said)?;
     let ["send_join" | "invite" | "state" | "event_auth", room, ..] = path.as_slice() else { return None };
     let room = samklang_reference::decoded(room);
     first_wrong(creates(traffic, said).filter(|event| version_of(event) >= 12), |event| {
-        (event.room_id() != Some(&room)).then(|| format!("{} is the create event of {room}", event.id()))
+        let wrong = || message!("wire.create-of-other-room", event = event.id(), room = room);
+        (event.room_id() != Some(&room)).then(wrong)
     })
 }
 
 fn predecessor(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let upgraded = own_events(traffic, said).filter_map(|end| {
-        let new = end.content().get("replacement_room").filter(|_| end.is_state("m.room.tombstone", ""))?;
-        let is_made_for_it = |event: &&Event| {
+    let upgraded = own_events(traffic, said).filter_map(|event| {
+        let tombstone = Some(event).filter(|event| event.is_state("m.room.tombstone", ""))?;
+        let new = tombstone.content().get("replacement_room")?;
+        let is_its_create_event = |event: &&Event| {
             event.kind() == "m.room.create"
                 && event.room_id() == new.as_str()
-                && event.sender() == end.sender()
+                && event.sender() == tombstone.sender()
         };
-        Some((end, traffic.events().find(is_made_for_it)?))
+        Some((tombstone, traffic.events().find(is_its_create_event)?))
     });
-    first_wrong(upgraded, |(end, create)| {
+    first_wrong(upgraded, |(tombstone, create)| {
         let named = create.content().get("predecessor").and_then(|old| old["room_id"].as_str());
-        (named != end.room_id()).then(|| format!("{} is named as the old room", named.unwrap_or("nothing")))
+        let other = |named| message!("wire.other-predecessor", named = named);
+        let wrong = || named.map_or_else(|| message!("wire.no-predecessor"), other);
+        (named != tombstone.room_id()).then(wrong)
     })
 }
 
-/// The power levels that a side made.
+/// The power levels events that a server made.
 fn levels<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
     own_events(traffic, said).filter(|event| event.is_state("m.room.power_levels", ""))
 }
@@ -137,7 +143,7 @@ fn integers(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
         let all =
             values.flat_map(|value| value.as_object().map_or(vec![value], |map| map.values().collect()));
         let odd = all.into_iter().find(|level| !level.is_i64());
-        odd.map(|level| format!("a level is {level}"))
+        odd.map(|level| message!("wire.level-not-integer", level = level))
     })
 }
 
@@ -151,18 +157,18 @@ fn no_creators(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
         .filter(|event| version_of(event) >= 12)
         .filter_map(|event| Some((event, create_of(traffic, event)?)));
     first_wrong(known, |(event, create)| {
-        let further = create.content().get("additional_creators").and_then(Value::as_array);
-        let further = further.into_iter().flatten().filter_map(Value::as_str);
+        let additional = create.content().get("additional_creators").and_then(Value::as_array);
+        let additional = additional.into_iter().flatten().filter_map(Value::as_str);
         let users = event.content().get("users")?;
-        let listed = further.chain([create.sender()]).find(|user| users.get(user).is_some());
-        listed.map(|user| format!("the power levels list {user}, who is a creator"))
+        let listed = additional.chain([create.sender()]).find(|user| users.get(user).is_some());
+        listed.map(|user| message!("wire.creator-listed", user = user))
     })
 }
 
-/// Whether these are the first power levels of their room.
+/// Whether this is the first power levels event of its room: no other one is among its auth events.
 fn is_first(traffic: &Traffic, event: &Event) -> bool {
-    let cited: Option<Vec<_>> = event.auth_events().iter().map(|id| traffic.event(id)).collect();
-    cited.is_some_and(|cited| !cited.iter().any(|event| event.kind() == "m.room.power_levels"))
+    let known: Option<Vec<_>> = event.auth_events().iter().map(|id| traffic.event(id)).collect();
+    known.is_some_and(|events| !events.iter().any(|event| event.kind() == "m.room.power_levels"))
 }
 
 fn tombstone(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
@@ -171,12 +177,14 @@ fn tombstone(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
         let content = event.content();
         let state = content.get("state_default").map_or(Some(50), Value::as_i64);
         let tombstone = content.get("events").and_then(|events| events["m.room.tombstone"].as_i64());
-        (tombstone <= state).then(|| format!("a tombstone takes {tombstone:?}, any change {state:?}"))
+        let (tombstone_level, other) = (json!(tombstone), json!(state));
+        let wrong = || message!("wire.tombstone-level", tombstone = tombstone_level, other = other);
+        (tombstone <= state).then(wrong)
     })
 }
 
 fn order(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let only = |event: &Event| match event.prev_events().as_slice() {
+    let only_prev_event = |event: &Event| match event.prev_events().as_slice() {
         [id] => traffic.event(id),
         _ => None,
     };
@@ -184,8 +192,8 @@ fn order(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
         Some((event, event.prev_events().iter().map(|id| traffic.event(id)).collect::<Option<Vec<_>>>()?))
     });
     first_wrong(first, |(event, _)| {
-        let join = only(event).filter(|join| join.is_state("m.room.member", event.sender()));
-        let create = join.and_then(only).filter(|create| create.kind() == "m.room.create");
-        create.is_none().then(|| "the first power levels do not follow the creator's join".to_owned())
+        let join = only_prev_event(event).filter(|join| join.is_state("m.room.member", event.sender()));
+        let create = join.and_then(only_prev_event).filter(|create| create.kind() == "m.room.create");
+        create.is_none().then(|| message!("wire.first-events"))
     })
 }

@@ -1,4 +1,4 @@
-//! Signals (EDUs): their form, and whom they speak for (server-server API, EDUs).
+//! EDUs: their form, and the users whom they concern (server-server API, EDUs).
 
 use samklang_matrix::{
     endpoints::{Field, boolean, integer, string},
@@ -57,8 +57,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 /// The contents of the EDUs of a type in a transaction.
 pub(super) fn contents<'a>(said: &'a Said<'_>, kind: &'a str) -> impl Iterator<Item = &'a Value> {
-    let asking = std::ptr::eq(said.body, &raw const said.request);
-    let body = transaction(said).filter(|_| asking);
+    let is_request = std::ptr::eq(said.body, &raw const said.request);
+    let body = transaction(said).filter(|_| is_request);
     let edus = body.and_then(|body| body["edus"].as_array()).into_iter().flatten();
     edus.filter(move |edu| edu["edu_type"] == *kind).map(|edu| &edu["content"])
 }
@@ -70,8 +70,8 @@ fn typing_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(contents(said, "m.typing"), |typing| wrong_field("m.typing", typing, TYPING))
 }
 
-/// The receipts of an `m.receipt`: type, reader and receipt.
-fn told(receipts: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+/// The receipts of an `m.receipt`, each with its type and its user.
+fn entries(receipts: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let rooms = receipts.as_object().into_iter().flat_map(serde_json::Map::values);
     let kinds = rooms.filter_map(Value::as_object).flatten();
     kinds.flat_map(|(kind, users)| {
@@ -81,16 +81,16 @@ fn told(receipts: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
 }
 
 fn receipts(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.receipt").flat_map(told), |(.., receipt)| {
+    first_wrong(contents(said, "m.receipt").flat_map(entries), |(.., receipt)| {
         let one = receipt["event_ids"].as_array().is_some_and(|ids| ids.len() == 1 && ids[0].is_string());
         let timed = receipt["data"]["ts"].is_i64();
-        (!one || !timed).then(|| format!("a receipt is {receipt}"))
+        (!one || !timed).then(|| message!("wire.receipt", receipt = receipt))
     })
 }
 
 fn only_read(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.receipt").flat_map(told), |(kind, ..)| {
-        (kind != "m.read").then(|| format!("a receipt is of the type {kind}"))
+    first_wrong(contents(said, "m.receipt").flat_map(entries), |(kind, ..)| {
+        (kind != "m.read").then(|| message!("wire.receipt-type", kind = kind))
     })
 }
 
@@ -101,39 +101,39 @@ fn pushed<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a Value> {
 fn presence_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(contents(said, "m.presence"), |presence| {
         let Some(pushed) = presence["push"].as_array() else {
-            return Some("m.presence has no list \"push\"".to_owned());
+            return Some(message!("wire.wrong-field", of = "m.presence", field = "push"));
         };
         pushed.iter().find_map(|push| {
             let known = ["online", "unavailable", "offline"].iter().any(|state| push["presence"] == **state);
-            let odd = (!known).then(|| format!("the presence is {}", push["presence"]));
+            let odd = (!known).then(|| message!("wire.presence", presence = push["presence"]));
             wrong_field("m.presence", push, PRESENCE).or(odd)
         })
     })
 }
 
-/// Everybody whom the EDUs of a transaction speak for.
-fn spoken_for<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a str> {
+/// The users whom the EDUs of a transaction concern.
+fn users_concerned<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a str> {
     let named = |kind: &'static str, key: &'static str| {
         contents(said, kind).filter_map(move |content| content[key].as_str())
     };
     let users = named("m.typing", "user_id").chain(named("m.device_list_update", "user_id"));
     let senders = named("m.direct_to_device", "sender").chain(named("m.signing_key_update", "user_id"));
     let present = pushed(said).filter_map(|push| push["user_id"].as_str());
-    let readers = contents(said, "m.receipt").flat_map(told).map(|(_, user, _)| user);
+    let readers = contents(said, "m.receipt").flat_map(entries).map(|(_, user, _)| user);
     users.chain(senders).chain(present).chain(readers)
 }
 
 fn own_users(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    // What peers were told to say of others is admitted by the scenarios that have them say it.
+    // Only the servers under test are bound: scenarios have peers send such EDUs on purpose.
     let own = traffic.name(said.by).filter(|_| role_of(said.by).is_some())?;
-    first_wrong(spoken_for(said), |user| {
-        (server_of(user) != Some(own)).then(|| format!("a signal speaks for {user}"))
+    first_wrong(users_concerned(said), |user| {
+        (server_of(user) != Some(own)).then(|| message!("wire.other-servers-user", user = user))
     })
 }
 
 fn no_user_signing_key(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(contents(said, "m.signing_key_update"), |update| {
         let held = update.get("user_signing_key").is_some();
-        held.then(|| "m.signing_key_update holds a user-signing key".to_owned())
+        held.then(|| message!("wire.user-signing-key", what = "m.signing_key_update"))
     })
 }

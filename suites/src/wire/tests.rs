@@ -1,4 +1,4 @@
-//! Each rule is shown traffic that keeps to it and traffic, one step away, that breaks it.
+//! Each rule is held against traffic that keeps to it and against traffic, one step away, that breaks it.
 
 mod bodies;
 mod graphs;
@@ -16,10 +16,10 @@ use samklang_verdict::{Exchange, Party, Role};
 
 use self::world::World;
 
-/// A check, the room version of its traffic, and that traffic: right, or wrong in one thing.
+/// A check, the room version of its traffic, and what makes that traffic: right, or wrong in one point.
 type Case = (&'static str, &'static str, fn(&World, bool) -> Vec<Exchange>);
 
-/// Every check of this area, by its full name.
+/// Every check of this area with its full name.
 fn checks() -> impl Iterator<Item = (String, &'static CheckPlan)> {
     let scenarios = super::SCENARIOS.iter().flat_map(|topic| topic.iter());
     scenarios.flat_map(|scenario| {
@@ -32,7 +32,7 @@ fn rule(check: &str) -> Rule {
     plan.rule.expect(check)
 }
 
-/// What a rule says of what a.test said: how often it kept to it, and how it broke it.
+/// A rule's findings about what a.test sent: how often it keeps to the rule, and how it breaks it.
 fn judged(rule: Rule, world: &World, exchanges: Vec<Exchange>) -> (usize, Vec<String>) {
     let exchanges = world.numbered(exchanges);
     let company = Company { names: world.names(), played: world.version.clone(), ..Company::default() };
@@ -44,7 +44,7 @@ fn judged(rule: Rule, world: &World, exchanges: Vec<Exchange>) -> (usize, Vec<St
             match finding {
                 _ if *by != (Party::Server { role: Role::A }) => {}
                 Finding::Keeps => kept += 1,
-                Finding::Breaks(what) => broken.push(what),
+                Finding::Breaks(what) => broken.push(what.to_string()),
             }
         }
     }
@@ -52,19 +52,19 @@ fn judged(rule: Rule, world: &World, exchanges: Vec<Exchange>) -> (usize, Vec<St
 }
 
 #[test]
-fn every_rule_tells_right_from_wrong() {
+fn every_rule_passes_right_traffic_and_fails_wrong_traffic() {
     for (check, version, traffic) in bodies::CASES.iter().chain(graphs::CASES) {
         let world = World::new(version);
         let (kept, broken) = judged(rule(check), &world, traffic(&world, true));
-        assert!(kept > 0 && broken.is_empty(), "{check}: what is right: kept {kept}, broken {broken:?}");
+        assert!(kept > 0 && broken.is_empty(), "{check}: right traffic: kept {kept}, broken {broken:?}");
         let (_, broken) = judged(rule(check), &world, traffic(&world, false));
-        assert!(!broken.is_empty(), "{check}: what is wrong is not found");
+        assert!(!broken.is_empty(), "{check}: wrong traffic is not found");
     }
 }
 
-/// The forms of endpoints are data, and so are their cases: each field is left out and given another type in turn.
+/// The cases of endpoints come from their table: each field in turn is left out and given another type.
 #[test]
-fn every_field_of_every_endpoint_is_missed() {
+fn every_field_of_every_endpoint_is_checked() {
     let world = World::new("11");
     for (scenario, is_request) in [("wire.request-forms", true), ("wire.answer-forms", false)] {
         for endpoint in endpoints::ALL {

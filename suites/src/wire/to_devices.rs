@@ -1,5 +1,5 @@
-//! What concerns devices and their keys (server-server API, send-to-device messaging, device management, end-to-end
-//! encryption).
+//! To-device messages, device lists and cross-signing keys (server-server API, send-to-device messaging, device
+//! management, end-to-end encryption).
 
 use samklang_matrix::endpoints::{Field, integer, object, optional, string, strings};
 use samklang_runner::{
@@ -110,7 +110,7 @@ fn to_device(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
 fn id_length(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(contents(said, "m.direct_to_device"), |edu| {
         let length = edu["message_id"].as_str().map_or(0, |id| id.chars().count());
-        (length > 32).then(|| format!("a message_id has {length} characters"))
+        (length > 32).then(|| message!("wire.message-id-length", length = length))
     })
 }
 
@@ -122,8 +122,8 @@ fn updates<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a Value> {
     contents(said, "m.device_list_update")
 }
 
-/// What a side told of a user's devices before the update at `place` of a transaction, to whomever.
-fn told_before<'a>(
+/// The device list updates that a server sent to any server before the update at `place` of this transaction.
+fn earlier_updates<'a>(
     traffic: &'a Traffic,
     said: &'a Said<'_>,
     place: usize,
@@ -139,36 +139,37 @@ fn told_before<'a>(
     earlier.chain(beside)
 }
 
-/// The same update goes to many servers, and again to one that did not take it.
+/// A server may send the same update to many servers, and again to one that has not accepted it.
 fn unique(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let stream = |update: &Value| (update["user_id"].clone(), update["stream_id"].clone());
     first_wrong(updates(said).enumerate(), |(place, update)| {
-        let mut same = told_before(traffic, said, place).filter(|(_, other)| stream(other) == stream(update));
-        let other = same.any(|(_, other)| other["device_id"] != update["device_id"]);
-        other.then(|| format!("two updates have the stream id {}", update["stream_id"]))
+        let mut same =
+            earlier_updates(traffic, said, place).filter(|(_, other)| stream(other) == stream(update));
+        let is_used = same.any(|(_, other)| other["device_id"] != update["device_id"]);
+        is_used.then(|| message!("wire.stream-id", stream_id = update["stream_id"]))
     })
 }
 
 fn unnamed(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(updates(said), |update| {
         let name = update.get("device_display_name");
-        (name == Some(&Value::Null)).then(|| "an update has null for a name".to_owned())
+        (name == Some(&Value::Null)).then(|| message!("wire.null-device-name"))
     })
 }
 
 fn chained(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let further = updates(said).enumerate().filter(|(place, update)| {
+    let later = updates(said).enumerate().filter(|(place, update)| {
         let user = &update["user_id"];
         let earlier = |(to, other): (&samklang_verdict::Party, &Value)| {
             to == said.to
                 && other["user_id"] == *user
                 && other["stream_id"].as_i64() < update["stream_id"].as_i64()
         };
-        told_before(traffic, said, *place).any(earlier)
+        earlier_updates(traffic, said, *place).any(earlier)
     });
-    first_wrong(further, |(_, update)| {
+    first_wrong(later, |(_, update)| {
         let named = update["prev_id"].as_array().is_some_and(|ids| !ids.is_empty());
-        (!named).then(|| format!("the update {} names none before it", update["stream_id"]))
+        (!named).then(|| message!("wire.no-prev-id", stream_id = update["stream_id"]))
     })
 }
 
@@ -178,19 +179,19 @@ fn signing_keys(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     first_wrong(contents(said, "m.signing_key_update"), |update| {
         let known = |name: &str| FORM.iter().any(|field| field.place == name);
         let stray = update.as_object().into_iter().flat_map(|map| map.keys()).find(|name| !known(name));
-        let stray = stray.map(|name| format!("m.signing_key_update holds {name}"));
+        let stray = stray.map(|name| message!("wire.signing-key-update", field = name));
         stray.or_else(|| wrong_field("m.signing_key_update", update, FORM))
     })
 }
 
-/// The cross-signing keys in a body, wherever it has them.
+/// The cross-signing keys in a body: of one user, of several, or in EDUs.
 fn cross_signing_keys<'a>(said: &'a Said<'_>) -> Vec<&'a Value> {
     let of_user = ["master_key", "self_signing_key"].map(|name| &said.body[name]);
     let listed = ["master_keys", "self_signing_keys"].map(|name| &said.body[name]);
     let listed = listed.into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::values);
-    let told = contents(said, "m.signing_key_update");
-    let told = told.flat_map(|update| [&update["master_key"], &update["self_signing_key"]]);
-    of_user.into_iter().chain(listed).chain(told).filter(|key| key.is_object()).collect()
+    let updates = contents(said, "m.signing_key_update");
+    let updated = updates.flat_map(|update| [&update["master_key"], &update["self_signing_key"]]);
+    of_user.into_iter().chain(listed).chain(updated).filter(|key| key.is_object()).collect()
 }
 
 fn cross_signing(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
@@ -202,7 +203,7 @@ fn cross_signing(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
             }
             _ => false,
         };
-        (!right).then(|| format!("a cross-signing key has the keys {}", key["keys"]))
+        (!right).then(|| message!("wire.cross-signing-key", keys = key["keys"]))
     })
 }
 
@@ -211,5 +212,5 @@ fn no_user_signing_key(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let concerns = path.first() == Some(&"user") && said.status == Some(200);
     let holds = |name: &&&str| said.answer[**name].as_object().is_some_and(|keys| !keys.is_empty());
     let held = ["user_signing_key", "user_signing_keys"].iter().find(holds);
-    concerns.then(|| Finding::of(held.map(|name| format!("the answer holds {name}"))))
+    concerns.then(|| Finding::of(held.map(|_| message!("wire.user-signing-key", what = said.path_only()))))
 }

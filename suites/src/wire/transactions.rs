@@ -41,7 +41,7 @@ fn whole(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
         ("pdus", body["pdus"].is_array()),
     ];
     let wrong = right.into_iter().find(|(_, right)| !right);
-    Some(Finding::of(wrong.map(|(name, _)| format!("a transaction has no right {name}"))))
+    Some(Finding::of(wrong.map(|(name, _)| message!("wire.wrong-field", of = "a transaction", field = name))))
 }
 
 fn limits(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
@@ -49,7 +49,7 @@ fn limits(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let over = [("pdus", 50), ("edus", 100)]
         .into_iter()
         .find(|(list, most)| body[list].as_array().is_some_and(|list| list.len() > *most));
-    Some(Finding::of(over.map(|(list, most)| format!("a transaction holds more than {most} {list}"))))
+    Some(Finding::of(over.map(|(list, most)| message!("wire.too-many", most = most, list = list))))
 }
 
 fn edus(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
@@ -57,22 +57,22 @@ fn edus(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let edus = body["edus"].as_array().cloned().unwrap_or_default();
     first_wrong(edus, |edu| {
         let right = edu["edu_type"].is_string() && edu["content"].is_object();
-        (!right).then(|| "an EDU lacks its type or its content".to_owned())
+        (!right).then(|| message!("wire.edu"))
     })
 }
 
 fn results(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    // A transaction under an id that was used before may get the first one's answer.
+    // A transaction under a used transaction ID may get the response to the first one.
     if traffic.is_admitted(&said.id.to_string()) {
         return None;
     }
     let body = transaction(said)?;
     let results = said.answer["pdus"].as_object().filter(|_| said.status == Some(200))?;
-    // The ids of what cannot be read are not known here either.
+    // An event that cannot be read has no known ID, and then the results cannot be compared.
     let all_read = body["pdus"].as_array().is_some_and(|pdus| pdus.len() == said.asked_with.len());
     let is_sent = |id: &str| said.asked_with.iter().any(|event| event.id() == id);
     (all_read && !results.is_empty()).then(|| {
         let stray = results.keys().find(|id| !is_sent(id));
-        Finding::of(stray.map(|id| format!("there is a result for {id}, which was not sent")))
+        Finding::of(stray.map(|id| message!("wire.other-result", event = id)))
     })
 }
