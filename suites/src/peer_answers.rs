@@ -1,11 +1,13 @@
 //! Checks of the server's response to a peer's request.
 
+use std::fmt::Display;
+
 use samklang_runner::peer::Reply;
 
 use crate::prelude::*;
 
 /// Passes if the server refused `what`; the specification leaves status and `errcode` open.
-pub(crate) fn check_refused(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+pub(crate) fn check_refused(user: &User, what: impl Display, reply: &Reply) -> Result<Observations, Failure> {
     match reply.status {
         400..500 => Ok(reply.clone().into()),
         200..300 => Err(not_refused(user, what, reply)),
@@ -17,7 +19,7 @@ pub(crate) fn check_refused(user: &User, what: &str, reply: &Reply) -> Result<Ob
 /// Passes if the server refused `what` with the status and `errcode` that the specification names.
 pub(crate) fn check_refused_with(
     user: &User,
-    what: &str,
+    what: impl Display,
     reply: &Reply,
     (status, errcode): (u16, &str),
 ) -> Result<Observations, Failure> {
@@ -32,14 +34,14 @@ pub(crate) fn check_refused_with(
     Err(failure.showing(format!("{status} {errcode}"), reply.in_words()))
 }
 
-fn not_refused(user: &User, what: &str, reply: &Reply) -> Failure {
+fn not_refused(user: &User, what: impl Display, reply: &Reply) -> Failure {
     let text = message!("fail.not-refused", what = what);
     let failure = user.wrong("peer.not_refused", text, std::slice::from_ref(&reply.observation));
-    failure.showing("a refusal", format!("{} {}", reply.status, reply.body))
+    failure.showing(message!("scenario.expected.refusal"), format!("{} {}", reply.status, reply.body))
 }
 
 /// Passes if the server answered `what` with success.
-pub(crate) fn check_success(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+pub(crate) fn check_success(user: &User, what: impl Display, reply: &Reply) -> Result<Observations, Failure> {
     if reply.is_success() {
         return Ok(reply.clone().into());
     }
@@ -48,18 +50,22 @@ pub(crate) fn check_success(user: &User, what: &str, reply: &Reply) -> Result<Ob
 }
 
 /// Passes if the response bears no signature of the user's server: a signature would vouch for the submitted event.
-pub(crate) fn check_not_signed(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+pub(crate) fn check_not_signed(
+    user: &User,
+    what: impl Display,
+    reply: &Reply,
+) -> Result<Observations, Failure> {
     if !bears_signature(&reply.body, user.server_name()) {
         return Ok(reply.clone().into());
     }
     let text = message!("fail.signed", what = what);
     let failure = user.wrong("invite.signed", text, std::slice::from_ref(&reply.observation));
-    Err(failure.showing("no signature of the server", &reply.body))
+    Err(failure.showing(message!("scenario.expected.no-signature"), &reply.body))
 }
 
 /// Passes if the response is a success and bears a signature of the user's server.
-pub(crate) fn check_signed(user: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
-    check_success(user, what, reply)?;
+pub(crate) fn check_signed(user: &User, what: impl Display, reply: &Reply) -> Result<Observations, Failure> {
+    check_success(user, &what, reply)?;
     if bears_signature(&reply.body, user.server_name()) {
         return Ok(reply.clone().into());
     }

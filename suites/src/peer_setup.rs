@@ -117,7 +117,7 @@ impl PeerSetup<'_> {
                 Ok(merge_observations(unseen, Observations::new(observation, [])))
             }
             (held, observation) => {
-                Err(self.wrongly_held("pdu.not_dropped", bad, "nothing", held, observation))
+                Err(self.wrongly_held("pdu.not_dropped", bad, Held::Nothing, held, observation))
             }
         }
     }
@@ -136,14 +136,14 @@ impl PeerSetup<'_> {
                 Ok(merge_observations(shown, Observations::new(observation, [])))
             }
             (held, observation) => {
-                Err(self.wrongly_held("pdu.not_redacted", bad, "the redacted event", held, observation))
+                Err(self.wrongly_held("pdu.not_redacted", bad, Held::Redacted, held, observation))
             }
         }
     }
 
     /// Mallory sends an honest message, which Alice sees; then Alice sends the server's next event.
     pub(crate) async fn observe_after_lie(&self) -> Result<AfterLie, Failure> {
-        let sentinel = self.send_sentinel("an honest word").await?;
+        let sentinel = self.send_sentinel("an honest message").await?;
         let (next, state) = self.next_event_and_state().await?;
         Ok(AfterLie { sentinel, next, state })
     }
@@ -214,17 +214,17 @@ impl PeerSetup<'_> {
         &self,
         reason: &str,
         bad: &Planted,
-        wanted: &str,
+        wanted: Held,
         held: Held,
         seen: Observation,
     ) -> Failure {
         let text = message!("fail.kept", event = bad.what);
-        let held = match held {
-            Held::Nothing => "nothing",
-            Held::Redacted => "the redacted event",
-            Held::Whole => "the whole event",
+        let in_words = |held| match held {
+            Held::Nothing => message!("scenario.expected.nothing"),
+            Held::Redacted => message!("scenario.expected.event-redacted"),
+            Held::Whole => message!("scenario.expected.event-whole"),
         };
-        self.alice.wrong(reason, text, &[seen]).showing(wanted, held)
+        self.alice.wrong(reason, text, &[seen]).showing(in_words(wanted), in_words(held))
     }
 
     /// A message of Mallory's that is forged, and not sent yet.

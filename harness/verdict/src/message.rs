@@ -87,6 +87,7 @@ impl Catalogue {
                 include_str!("../messages/en/cli.toml"),
                 include_str!("../messages/en/matrix.toml"),
                 include_str!("../messages/en/probe.toml"),
+                include_str!("../messages/en/scenarios.toml"),
                 include_str!("../messages/en/wire.toml"),
             ];
             let mut texts = BTreeMap::new();
@@ -202,6 +203,7 @@ mod tests {
             include_str!("../messages/en/cli.toml"),
             include_str!("../messages/en/matrix.toml"),
             include_str!("../messages/en/probe.toml"),
+            include_str!("../messages/en/scenarios.toml"),
             include_str!("../messages/en/wire.toml"),
         ] {
             assert!(table.parse::<toml::Table>().is_ok_and(|table| !table.is_empty()));

@@ -195,7 +195,7 @@ async fn given_redacted(setup: &PeerSetup<'_>, message: &Planted) -> Result<Obse
     match setup.mallory.held(&setup.host, message).await? {
         (Held::Redacted, observation) => Ok(observation.into()),
         (held, observation) => {
-            Err(setup.wrongly_held("redaction.given_whole", message, "the redacted event", held, observation))
+            Err(setup.wrongly_held("redaction.given_whole", message, Held::Redacted, held, observation))
         }
     }
 }

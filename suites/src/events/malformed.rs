@@ -210,7 +210,7 @@ fn kept_out(setup: &PeerSetup<'_>, bad: &Planted, after: &AfterLie) -> Result<Ob
 
 /// Alice sees an honest message, and what she says then goes out to Mallory's server. Judges `still-sends`.
 pub(super) async fn still_sends(setup: &PeerSetup<'_>) -> Result<AfterLie, Failure> {
-    setup.send_sentinel("an honest word").await?;
+    setup.send_sentinel("an honest message").await?;
     let outcome = match setup.send_next_event().await {
         Err(Failure::Inconclusive(_)) => {
             Err(setup.alice.wrong("delivery.stopped", message!("fail.stopped-sending"), &[]))

@@ -145,7 +145,7 @@ async fn too_large(scene: &Scene) -> Result<(), Failure> {
         // What the server does not hold by now it will not show.
         match setup.mallory.held(&setup.host, &exact).await? {
             (Held::Nothing, seen) => {
-                Err(setup.wrongly_held("pdu.largest_refused", &exact, "the whole event", Held::Nothing, seen))
+                Err(setup.wrongly_held("pdu.largest_refused", &exact, Held::Whole, Held::Nothing, seen))
             }
             _ => setup.alice.sees(&exact).await,
         }

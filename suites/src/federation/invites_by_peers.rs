@@ -19,21 +19,36 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["FC-12", "FC-13", "SH-01"],
         requirements: &["SS-INVITE-013"],
         checks: &[
-            CheckPlan::new("stranger-key", "The server neither signs nor shows an invite whose signature does not verify.")
-                .of(&["SS-INVITE-016"]),
-            CheckPlan::new("altered", "The server neither signs nor shows an invite that was changed after signing.")
-                .of(&["SS-INVITE-016"]),
-            CheckPlan::new("not-member", "The server neither signs nor shows an event that is not m.room.member.")
-                .of(&["SS-INVITE-017"]),
-            CheckPlan::new("membership", "The server neither signs nor shows a member event that is not an invite.")
-                .of(&["SS-INVITE-018"]),
+            CheckPlan::new(
+                "stranger-key",
+                "The server neither signs nor shows an invite whose signature does not verify.",
+            )
+            .of(&["SS-INVITE-016"]),
+            CheckPlan::new(
+                "altered",
+                "The server neither signs nor shows an invite that was changed after signing.",
+            )
+            .of(&["SS-INVITE-016"]),
+            CheckPlan::new(
+                "not-member",
+                "The server neither signs nor shows an event that is not m.room.member.",
+            )
+            .of(&["SS-INVITE-017"]),
+            CheckPlan::new(
+                "membership",
+                "The server neither signs nor shows a member event that is not an invite.",
+            )
+            .of(&["SS-INVITE-018"]),
             CheckPlan::new(
                 "foreign-sender",
                 "The server neither signs nor shows an invite whose sender is not of the inviting server.",
             )
             .of(&["SS-INVITE-019"]),
-            CheckPlan::new("foreign-user", "The server neither signs nor shows an invite of another server's user.")
-                .of(&["SS-INVITE-020"]),
+            CheckPlan::new(
+                "foreign-user",
+                "The server neither signs nor shows an invite of another server's user.",
+            )
+            .of(&["SS-INVITE-020"]),
             CheckPlan::new(
                 "version",
                 "The server neither signs nor shows an invite for an unknown room version.",
@@ -49,16 +64,31 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         weight: Weight::Should,
         catalogue: &["FC-13"],
         checks: &[
-            CheckPlan::new("stranger-key", "An invite with a bad signature is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.")
-                .of(&["SS-INVITE-021"]),
-            CheckPlan::new("not-member", "An event of another type is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.")
-                .of(&["SS-INVITE-021"]),
-            CheckPlan::new("membership", "A member event that is not an invite is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.")
-                .of(&["SS-INVITE-021"]),
-            CheckPlan::new("foreign-sender", "An invite by another server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.")
-                .of(&["SS-INVITE-021"]),
-            CheckPlan::new("foreign-user", "An invite of another server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.")
-                .of(&["SS-INVITE-021"]),
+            CheckPlan::new(
+                "stranger-key",
+                "An invite with a bad signature is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+            )
+            .of(&["SS-INVITE-021"]),
+            CheckPlan::new(
+                "not-member",
+                "An event of another type is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+            )
+            .of(&["SS-INVITE-021"]),
+            CheckPlan::new(
+                "membership",
+                "A member event that is no invite is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+            )
+            .of(&["SS-INVITE-021"]),
+            CheckPlan::new(
+                "foreign-sender",
+                "An invite by another server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+            )
+            .of(&["SS-INVITE-021"]),
+            CheckPlan::new(
+                "foreign-user",
+                "An invite of another server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+            )
+            .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "version",
                 "An unknown room version is refused with 400 M_INCOMPATIBLE_ROOM_VERSION and that version.",
@@ -75,15 +105,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["FC-18"],
         versions: Versions::Only(&["12"]),
         checks: &[
-            CheckPlan::new("no-create", "The server does not sign an invite without the create event in invite_room_state.")
+            CheckPlan::new(
+                "no-create",
+                "The server does not sign an invite without the create event in invite_room_state.",
+            )
+            .of(&["SS-INVITE-023"]),
+            CheckPlan::new("no-state", "The server does not sign an invite without invite_room_state.")
                 .of(&["SS-INVITE-023"]),
-            CheckPlan::new("no-state", "The server does not sign an invite without invite_room_state.").of(&["SS-INVITE-023"]),
-            CheckPlan::new("other-room", "The server does not sign an invite with the create event of another room.")
-                .of(&["SS-INVITE-024"]),
-            CheckPlan::new("stripped", "The server does not sign an invite whose state has stripped events only.")
-                .of(&["SS-INVITE-025"]),
-            CheckPlan::new("badly-signed", "The server does not sign an invite whose create event is badly signed.")
-                .of(&["SS-INVITE-026"]),
+            CheckPlan::new(
+                "other-room",
+                "The server does not sign an invite with the create event of another room.",
+            )
+            .of(&["SS-INVITE-024"]),
+            CheckPlan::new(
+                "stripped",
+                "The server does not sign an invite whose state has stripped events only.",
+            )
+            .of(&["SS-INVITE-025"]),
+            CheckPlan::new(
+                "badly-signed",
+                "The server does not sign an invite whose create event is badly signed.",
+            )
+            .of(&["SS-INVITE-026"]),
         ],
         play: play!(invite_state_checked),
         ..Scenario::PEER
@@ -94,10 +137,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["SH-16"],
         requirements: &["SS-INVITE-013"],
         checks: &[
-            CheckPlan::new("wrong-types", "After an invite whose state has fields of wrong types, the user still sees and sends messages."),
-            CheckPlan::new("not-events", "After an invite whose state entries are not events, the user still sees and sends messages."),
-            CheckPlan::new("no-list", "After an invite whose state is not a list, the user still sees and sends messages."),
-            CheckPlan::new("huge", "After an invite with about three megabytes of state, the user still sees and sends messages."),
+            CheckPlan::new(
+                "wrong-types",
+                "After an invite with state of wrong types, the user still sees and sends messages.",
+            ),
+            CheckPlan::new(
+                "not-events",
+                "After an invite whose state is no list of events, the user still sees and sends messages.",
+            ),
+            CheckPlan::new(
+                "no-list",
+                "After an invite whose state is not a list, the user still sees and sends messages.",
+            ),
+            CheckPlan::new(
+                "huge",
+                "After an invite with 3 MB of state, the user still sees and sends messages.",
+            ),
         ],
         play: play!(odd_invites),
         ..Scenario::PEER
@@ -137,7 +192,7 @@ impl<'a> InvitingPeer<'a> {
     async fn twin(&self) -> Result<Sighting, Failure> {
         let (room, invitation) = self.honest_invite().await?;
         let reply = self.mallory.bring(&self.host, &invitation).await?;
-        check_signed(&self.alice, "an honest invite", &reply)?;
+        check_signed(&self.alice, message!("scenario.request.honest-invite"), &reply)?;
         self.alice.sees(invite(&room, &self.alice)).await
     }
 
@@ -239,10 +294,13 @@ async fn invite_refusals(scene: &Scene) -> Result<(), Failure> {
             let named = reply.body["room_version"] == "org.example.nosuch";
             (
                 reply.errcode() == "M_INCOMPATIBLE_ROOM_VERSION" && named,
-                "400 M_INCOMPATIBLE_ROOM_VERSION with room_version",
+                message!("scenario.expected.incompatible-version"),
             )
         } else {
-            (["M_INVALID_PARAM", "M_MISSING_PARAM"].contains(&reply.errcode()), "400 M_INVALID_PARAM")
+            (
+                ["M_INVALID_PARAM", "M_MISSING_PARAM"].contains(&reply.errcode()),
+                message!("scenario.expected.invalid-param"),
+            )
         };
         let outcome = if right && reply.status == 400 {
             Ok(Observations::from(reply.clone()))

@@ -3,6 +3,8 @@
 use super::find_request;
 use crate::prelude::*;
 
+use samklang_verdict::Message;
+
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "federation.invite-handshake",
     title: "The inviting server sends an invite with the room version and state, and the invited user's server signs it.",
@@ -62,7 +64,8 @@ async fn invite_handshake(scene: &Scene) -> Result<(), Failure> {
     };
     let missing_in_request = right.iter().find(|(_, right)| !right).map(|(missing, _)| (*missing).to_owned());
     let partial = request["invite_room_state"].as_array().into_iter().flatten().find_map(missing_field);
-    let partial = partial.map(|missing| format!("{missing} in an event of invite_room_state"));
+    let partial =
+        partial.map(|missing| message!("scenario.answer.state-event-lacks", field = missing).to_string());
     let requests = [
         ("request", "invite.incomplete_request", missing_in_request),
         ("state-in-full", "invite.partial_state_event", partial),
@@ -105,10 +108,10 @@ fn missing_field(event: &Value) -> Option<&'static str> {
 }
 
 /// What is wrong with the event in the response, if anything is.
-fn flaw_in(submitted: &Value, answered: &Value, invited_server: &str) -> Option<&'static str> {
+fn flaw_in(submitted: &Value, answered: &Value, invited_server: &str) -> Option<Message> {
     let is_signed = answered["signatures"][invited_server].as_object().is_some_and(|keys| !keys.is_empty());
     if !is_signed {
-        return Some("bears no signature of the invited server");
+        return Some(message!("scenario.answer.invite-unsigned"));
     }
     let without_signatures = |event: &Value| {
         let mut event = event.clone();
@@ -120,5 +123,5 @@ fn flaw_in(submitted: &Value, answered: &Value, invited_server: &str) -> Option<
         event
     };
     (without_signatures(submitted) != without_signatures(answered))
-        .then_some("is another event than the one that was submitted")
+        .then(|| message!("scenario.answer.invite-other-event"))
 }

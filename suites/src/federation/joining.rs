@@ -12,8 +12,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-001", "SS-JOIN-027"],
         checks: &[
-            CheckPlan::new("first-joiner", "Host and guest list the same members after the guest's first user joined.")
-                .of(&["SS-JOIN-028", "SS-STATE-004"]),
+            CheckPlan::new(
+                "first-joiner",
+                "Host and guest list the same members after the guest's first user joined.",
+            )
+            .of(&["SS-JOIN-028", "SS-STATE-004"]),
             CheckPlan::new(
                 "second-joiner",
                 "Host and guest list the same members after the guest's second user joined.",
@@ -32,7 +35,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "template",
-                "make_join names the room version in ver, and the template is a join of the user with that version.",
+                "make_join names the room version in ver, and the template is a join of the user.",
             )
             .of(&["SS-JOIN-001", "SS-JOIN-002", "SS-JOIN-011"]),
             CheckPlan::new("second-version", "The joining server submits the join to send_join v2.")
@@ -155,14 +158,14 @@ fn check_auth_chain(version: &str, exchange: &Exchange, alice: &User) -> Result<
     let join = exchange.request_body.json().unwrap_or_default();
     match answer.get_mut("state").and_then(Value::as_array_mut) {
         Some(state) => state.push(join.clone()),
-        None => return Err(not_events(&"the answer has no list \"state\"")),
+        None => return Err(not_events(&message!("scenario.answer.no-state-list"))),
     }
     let named = Event::parse(&join, version).map_err(|error| not_events(&error))?.auth_events();
     let gaps = auth_gaps(&answer, version).map_err(|error| not_events(&error))?;
     match gaps.first() {
         // Without auth events in the join there is no chain to look at.
         None if !named.is_empty() => Ok(()),
-        None => Err(not_events(&"the join names no auth events")),
+        None => Err(not_events(&message!("scenario.answer.no-auth-events"))),
         Some(gap) => {
             let text = message!("fail.auth-gap", event = gap.event, missing = gap.missing);
             Err(alice.wrong("join.auth_gap", text, &seen))

@@ -2,17 +2,17 @@
 
 mod acl_letter_case;
 mod acls;
+mod false_templates;
 pub(crate) mod gaps;
-mod ill_founded_rooms;
+mod invalid_rooms;
 mod invites_by_peers;
 mod inviting;
 mod joining;
-mod paths;
+mod mismatched_paths;
 mod poisoned_joins;
-mod questions;
+mod queries;
 mod server_upgrades;
 mod templates;
-mod traps;
 
 use std::sync::Arc;
 
@@ -26,16 +26,16 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     acl_letter_case::SCENARIOS,
     acls::SCENARIOS,
     gaps::SCENARIOS,
-    ill_founded_rooms::SCENARIOS,
+    invalid_rooms::SCENARIOS,
     invites_by_peers::SCENARIOS,
     inviting::SCENARIOS,
     joining::SCENARIOS,
-    paths::SCENARIOS,
+    mismatched_paths::SCENARIOS,
     poisoned_joins::SCENARIOS,
-    questions::SCENARIOS,
+    queries::SCENARIOS,
     server_upgrades::SCENARIOS,
     templates::SCENARIOS,
-    traps::SCENARIOS,
+    false_templates::SCENARIOS,
 ];
 
 /// The last request of `by` whose path holds `step` and that was answered with 200.

@@ -178,7 +178,7 @@ impl<'a> JoiningUser<'a> {
         if let Some(shown) = state.value.as_array().and_then(|state| state.iter().find(is_it)) {
             let text = message!("fail.in-state", event = lie.what);
             let failure = self.alice.wrong("state.holds_forged", text, state.observations.all());
-            return Err(failure.showing("", shown));
+            return Err(failure.showing(message!("scenario.expected.not-in-state"), shown));
         }
         Ok(state.observations)
     }
@@ -277,7 +277,7 @@ async fn without_power(joiner: &JoiningUser<'_>) -> Result<[PoisonedJoin; 2], Fa
     let eve = joiner.mallory.user("eve");
     let (room, copy) = joiner.room().await?;
     copy.as_user(&eve).member("join of Eve", &eve, "join")?;
-    let lie = copy.defy("topic of Eve's", Rule::EventLevel, |room, _| {
+    let lie = copy.defy("topic of Eve", Rule::EventLevel, |room, _| {
         room.draft("m.room.topic", &eve).state_key("").content(json!({"topic": "Eve's"}))
     })?;
     let plain = joiner.join_with_lie("no-power", (room, copy), lie, None).await?;
@@ -285,16 +285,16 @@ async fn without_power(joiner: &JoiningUser<'_>) -> Result<[PoisonedJoin; 2], Fa
     let (room, copy) = joiner.room().await?;
     let join = copy.as_user(&eve).member("join of Eve", &eve, "join")?;
     let stranger = unpublished_key()?;
-    let levels = copy.forge("forged levels", Tamper::Key(&stranger), |room, user| {
+    let levels = copy.forge("forged power levels", Tamper::Key(&stranger), |room, user| {
         room.draft("m.room.power_levels", user).state_key("").content(json!({"users": {eve.as_str(): 100}}))
     })?;
     // The topic itself is well formed, so nothing in it is tampered with; only its auth events are wrong.
-    let lie = copy.forge("topic on forged levels", Tamper::before_hash(|_| {}), |room, _| {
+    let lie = copy.forge("topic with a forged auth event", Tamper::before_hash(|_| {}), |room, _| {
         // From version 12 on the create event is not listed in auth_events.
         let create = room.state_event("m.room.create", "").filter(|_| !room.version().is_named_by_create());
         let create = create.map(|event| event.id().to_owned());
-        let cited = [levels.id.clone(), join.id.clone()].into_iter().chain(create);
-        room.draft("m.room.topic", &eve).state_key("").content(json!({"topic": "Eve's"})).citing(cited)
+        let auth_events = [levels.id.clone(), join.id.clone()].into_iter().chain(create);
+        room.draft("m.room.topic", &eve).state_key("").content(json!({"topic": "Eve's"})).citing(auth_events)
     })?;
     Ok([plain, joiner.join_with_lie("forged-authority", (room, copy), lie, Some(levels)).await?])
 }

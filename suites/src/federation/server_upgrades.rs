@@ -1,8 +1,8 @@
-//! A server that goes on in a newer version. Administrators call that an upgrade; the upgrade of a room is another matter.
+//! A server that is upgraded to a newer version (not the upgrade of a room).
 //!
 //!   older version                     stopped               newer version, same storage
 //!
-//!   before ──┬── last words ·················· brought ──┬── next        arrows are prev_events
+//!   before ──┬── last words ················ delivered ──┬── next        lines are prev events
 //!            └─────────────── while you were away ───────┘
 
 use std::collections::BTreeMap;
@@ -18,28 +18,41 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "federation.upgraded-in-mid-room",
-    title: "A server goes on in a newer version where it stopped: logged-in users, rooms and what others sent meanwhile.",
+    title: "After an upgrade to a newer version the server still has its users' logins, rooms and undelivered events.",
     kind: Kind::Fault,
     catalogue: &["FC-16", "RS-03", "RS-10"],
     versions: Versions::Newest,
     needs: &[Need::Wire, Need::NewerVersion],
     checks: &[
-        CheckPlan::new("version-changed", "The server says that it is another version than before.")
+        CheckPlan::new("version-changed", "The server's version is another than before the upgrade.")
             .of(&["SS-VERSION-001"]),
-        CheckPlan::new("same-key", "The server publishes the same signing keys as before.")
+        CheckPlan::new("same-key", "The server publishes the same signing keys as before the upgrade.")
             .of(&["SS-KEYS-001"]),
-        CheckPlan::new("still-logged-in", "Who was logged in before still is."),
-        CheckPlan::new("caught-up", "What the other server sent meanwhile is shown.").of(&["SS-TXN-008"]),
-        CheckPlan::new("queue-kept", "What the older version had not delivered yet is delivered.")
-            .of(&["SS-TXN-019"]),
-        CheckPlan::new("state-kept", "Users of both servers are shown the state of before."),
+        CheckPlan::new("still-logged-in", "A user who was logged in before the upgrade still is."),
+        CheckPlan::new(
+            "caught-up",
+            "A user is shown the messages that the other server sent during the upgrade.",
+        )
+        .of(&["SS-TXN-008"]),
+        CheckPlan::new(
+            "queue-kept",
+            "The server delivers the message that the older version had not delivered.",
+        )
+        .of(&["SS-TXN-019"]),
+        CheckPlan::new(
+            "state-kept",
+            "Users of both servers are shown the same room state as before the upgrade.",
+        ),
         CheckPlan::new(
             "history-kept",
-            "Users of both servers are shown the messages of before, in the same order.",
+            "Users of both servers are shown the messages from before the upgrade, in the same order.",
         ),
-        CheckPlan::new("fork-joined", "The server's next event follows all that it knows to be last.")
-            .of(&["SS-PDU-032"]),
-        CheckPlan::new("nothing-sent-twice", "No message is sent again as another event."),
+        CheckPlan::new(
+            "fork-joined",
+            "The server's next event has all forward extremities that it knows as prev events.",
+        )
+        .of(&["SS-PDU-032"]),
+        CheckPlan::new("nothing-sent-twice", "The server does not send an old message again as a new event."),
     ],
     play: play!(upgraded_in_mid_room),
     ..Scenario::PAIR
@@ -48,8 +61,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 const VERSION: &str = "/_matrix/federation/v1/version";
 const KEYS: &str = "/_matrix/key/v2/server";
 
-/// Alice's server is the one that is upgraded. She has a room of her own, and is in one of Bob's.
-struct Cast<'a> {
+/// Alice's server is the one that is upgraded. Alice and Bob are in a room of hers and in one of his.
+struct ServerUpgrade<'a> {
     scene: &'a Scene,
     host: Host,
     alice: User,
@@ -58,61 +71,64 @@ struct Cast<'a> {
     his: Room,
 }
 
-/// What was there before the server was stopped.
-struct Before {
-    told: Observed,
+/// What was observed before the server was stopped.
+struct BeforeUpgrade {
+    version: Observed,
     keys: Observed,
-    /// What Alice and Bob were shown.
-    shown: [Shown; 2],
+    /// What Alice and Bob were shown of the rooms.
+    views: [RoomViews; 2],
     /// Alice's message that her server had stored and not delivered.
     last_words: Sent,
-    /// What Alice has sent so far, by id.
+    /// The IDs of the messages that Alice has sent so far.
     sent: Vec<String>,
 }
 
 /// What a user is shown of the two rooms.
-struct Shown {
-    /// Of each place of the state, the event.
+struct RoomViews {
+    /// The state events by type and state key.
     state: Observed,
-    /// The ids of the messages, in their order.
+    /// The IDs of the messages, in their order.
     messages: Observed,
 }
 
 async fn upgraded_in_mid_room(scene: &Scene) -> Result<(), Failure> {
-    let cast = Cast::meet(scene).await?;
-    let (before, cut) = cast.before().await?;
-    scene.take_down(&cast.host).await?;
+    let upgrade = ServerUpgrade::prepare(scene).await?;
+    let (before, cut) = upgrade.observe_before().await?;
+    scene.take_down(&upgrade.host).await?;
     drop(cut);
-    let meanwhile = cast.speak_to_nobody().await?;
-    let renewed = scene.bring_up_newer(&cast.host).await?;
+    let meanwhile = upgrade.send_while_down().await?;
+    let renewed = scene.bring_up_newer(&upgrade.host).await?;
 
-    scene.check("version-changed", cast.version_changed(&before, &renewed).await);
-    scene.check("same-key", cast.same_key(&before).await);
-    scene.check("still-logged-in", cast.alice.state(&cast.hers).await);
-    let caught_up = cast.caught_up(&meanwhile).await;
+    scene.check("version-changed", upgrade.check_version_changed(&before, &renewed).await);
+    scene.check("same-key", upgrade.check_same_key(&before).await);
+    scene.check("still-logged-in", upgrade.alice.state(&upgrade.hers).await);
+    let caught_up = upgrade.check_caught_up(&meanwhile).await;
     let has_caught_up = caught_up.is_ok();
     scene.check("caught-up", caught_up);
-    // Before Alice says anything else, which would bring it along.
-    scene.check("queue-kept", cast.bob.sees(&before.last_words).await);
+    // This comes before Alice sends another message, with which her server might deliver this one, too.
+    scene.check("queue-kept", upgrade.bob.sees(&before.last_words).await);
 
-    let after = [cast.shown_to(&cast.alice).await?, cast.shown_to(&cast.bob).await?];
-    scene.check("state-kept", cast.kept(&before, &after, "state", |shown| &shown.state, same));
-    scene.check("history-kept", cast.kept(&before, &after, "messages", |shown| &shown.messages, begins_with));
+    let after = [upgrade.room_views(&upgrade.alice).await?, upgrade.room_views(&upgrade.bob).await?];
+    scene.check("state-kept", upgrade.check_kept(&before, &after, "state", |views| &views.state, is_same));
+    scene.check(
+        "history-kept",
+        upgrade.check_kept(&before, &after, "messages", |views| &views.messages, has_all_in_order),
+    );
 
-    let next = cast.alice.send(&cast.hers, "and on").await?;
+    let next = upgrade.alice.send(&upgrade.hers, "and on").await?;
     let joined = match has_caught_up {
-        true => cast.fork_joined(&before, &meanwhile, &next).await,
-        false => Err(Failure::Inconclusive(message!("judging.no-fork", room = cast.hers.name))),
+        true => upgrade.check_fork_joined(&before, &meanwhile, &next).await,
+        false => Err(Failure::Inconclusive(message!("judging.no-fork", room = upgrade.hers.name))),
     };
     scene.check("fork-joined", joined);
-    cast.go_on(&next).await?;
-    scene.check("nothing-sent-twice", cast.nothing_sent_twice(&before, &next).await);
+    upgrade.messages_arrive(&next).await?;
+    scene.check("nothing-sent-twice", upgrade.check_nothing_sent_twice(&before, &next).await);
     Ok(())
 }
 
-impl<'a> Cast<'a> {
-    /// Alice and Bob in two rooms, one of each server's.
-    async fn meet(scene: &'a Scene) -> Result<Self, Failure> {
+impl<'a> ServerUpgrade<'a> {
+    /// Alice and Bob join two rooms, one of each server.
+    async fn prepare(scene: &'a Scene) -> Result<Self, Failure> {
         let [host, _] = scene.servers()?;
         let (alice, bob, hers) = two_in_a_room(scene).await?;
         alice.set_topic(&hers, "what stays").await?;
@@ -123,24 +139,29 @@ impl<'a> Cast<'a> {
         Ok(Self { scene, host, alice, bob, hers, his })
     }
 
-    /// They talk; then nothing of Alice's gets through any more, and she says one thing more.
-    async fn before(&self) -> Result<(Before, samklang_stage::switchboard::FaultGuard), Failure> {
+    /// Alice and Bob exchange messages; then a network fault cuts Alice's transactions, and she sends one message more.
+    async fn observe_before(
+        &self,
+    ) -> Result<(BeforeUpgrade, samklang_stage::switchboard::FaultGuard), Failure> {
         let Self { scene, host, alice, bob, hers, his } = self;
-        let mut sent = vec![self.talk(hers, "hello").await?, self.talk(his, "hello here").await?];
-        let told = scene.ask_openly(host, VERSION).await?;
+        let mut sent = vec![
+            self.exchange_messages(hers, "hello").await?,
+            self.exchange_messages(his, "hello here").await?,
+        ];
+        let version = scene.ask_openly(host, VERSION).await?;
         let keys = scene.ask_openly(host, KEYS).await?.map(|document| document["verify_keys"].clone());
-        let shown = [self.shown_to(alice).await?, self.shown_to(bob).await?];
+        let views = [self.room_views(alice).await?, self.room_views(bob).await?];
 
         let cut = Fault::on_all(Effect::Cut).from(party(alice.role())).to(party(bob.role()));
         let cut = scene.fault(cut.when(is_transaction))?;
         let last_words = alice.send(hers, "last words").await?;
         scene.event_on_wire(&last_words).await?;
         sent.push(last_words.id.clone());
-        Ok((Before { told, keys, shown, last_words, sent }, cut))
+        Ok((BeforeUpgrade { version, keys, views, last_words, sent }, cut))
     }
 
-    /// Alice says something in a room, and Bob answers; the id of what she said.
-    async fn talk(&self, room: &Room, hello: &str) -> Result<String, Failure> {
+    /// Alice sends a message in a room, and Bob answers; the ID of her message.
+    async fn exchange_messages(&self, room: &Room, hello: &str) -> Result<String, Failure> {
         let hello = self.alice.send(room, hello).await?;
         self.bob.sees(&hello).await?;
         let answer = self.bob.send(room, "and to you").await?;
@@ -148,32 +169,37 @@ impl<'a> Cast<'a> {
         Ok(hello.id)
     }
 
-    /// Bob says something in each room; his server finds nobody to give it to.
-    async fn speak_to_nobody(&self) -> Result<[Sent; 2], Failure> {
+    /// Bob sends a message in each room while Alice's server is down.
+    async fn send_while_down(&self) -> Result<[Sent; 2], Failure> {
         let here = self.bob.send(&self.hers, "while you were away").await?;
         let there = self.bob.send(&self.his, "and here, while you were away").await?;
         self.scene.event_on_wire(&here).await?;
         Ok([here, there])
     }
 
-    async fn version_changed(&self, before: &Before, renewed: &Renewed) -> Result<Observations, Failure> {
-        let told = self.scene.ask_openly(&self.host, VERSION).await?;
-        let [older, newer] = [&before.told, &told].map(|told| told.value["server"]["version"].clone());
+    async fn check_version_changed(
+        &self,
+        before: &BeforeUpgrade,
+        renewed: &Renewed,
+    ) -> Result<Observations, Failure> {
+        let version = self.scene.ask_openly(&self.host, VERSION).await?;
+        let [older, newer] =
+            [&before.version, &version].map(|version| version.value["server"]["version"].clone());
         if !older.is_string() || !newer.is_string() {
             return Err(Failure::Inconclusive(message!("judging.no-version-told", role = self.host.role())));
         }
         if older != newer {
-            return Ok(told.with(before.told.clone()).into());
+            return Ok(version.with(before.version.clone()).into());
         }
         let (role, from, to) = (self.host.role(), &self.host.server.cast.version, &renewed.version);
         let text = message!("fail.version-unchanged", role = role, from = from, to = to);
         Err(self
             .alice
-            .wrong("upgrade.version_unchanged", text, told.observations.all())
-            .showing("another version", newer))
+            .wrong("upgrade.version_unchanged", text, version.observations.all())
+            .showing(message!("scenario.expected.another-version"), newer))
     }
 
-    async fn same_key(&self, before: &Before) -> Result<Observations, Failure> {
+    async fn check_same_key(&self, before: &BeforeUpgrade) -> Result<Observations, Failure> {
         let keys = self.scene.ask_openly(&self.host, KEYS).await?;
         let keys = keys.map(|document| document["verify_keys"].clone());
         if keys.value == before.keys.value && keys.value.is_object() {
@@ -184,33 +210,33 @@ impl<'a> Cast<'a> {
         Err(failure.showing(&before.keys.value, &keys.value))
     }
 
-    async fn caught_up(&self, meanwhile: &[Sent; 2]) -> Result<Observations, Failure> {
+    async fn check_caught_up(&self, meanwhile: &[Sent; 2]) -> Result<Observations, Failure> {
         let [here, there] = meanwhile;
         let seen = self.alice.sees(here).await?;
         Ok(merge_observations(seen, self.alice.sees(there).await?))
     }
 
-    /// What a user is shown of both rooms.
-    async fn shown_to(&self, user: &User) -> Result<Shown, Failure> {
+    /// What `user` is shown of both rooms.
+    async fn room_views(&self, user: &User) -> Result<RoomViews, Failure> {
         let (hers, his) = (user.state(&self.hers).await?, user.state(&self.his).await?);
-        let [hers, his] = [hers, his].map(|state| state.map(|events| by_place(&events)));
+        let [hers, his] = [hers, his].map(|state| state.map(|events| by_type_and_key(&events)));
         let state = Observed::together(("Alice's", hers), [("Bob's", his)]);
         let (hers, his) = (user.history(&self.hers, 200).await?, user.history(&self.his, 200).await?);
         let [hers, his] = [hers, his].map(|history| history.map(|events| ids_of_messages(&events)));
-        Ok(Shown { state, messages: Observed::together(("Alice's", hers), [("Bob's", his)]) })
+        Ok(RoomViews { state, messages: Observed::together(("Alice's", hers), [("Bob's", his)]) })
     }
 
-    /// A part of what was shown before is shown to each user after.
-    fn kept(
+    /// Passes if each user is still shown `part` of the rooms as before the upgrade.
+    fn check_kept(
         &self,
-        before: &Before,
-        after: &[Shown; 2],
+        before: &BeforeUpgrade,
+        after: &[RoomViews; 2],
         what: &str,
-        part: impl Fn(&Shown) -> &Observed,
+        part: impl Fn(&RoomViews) -> &Observed,
         is_kept: impl Fn(&Value, &Value) -> bool,
     ) -> Result<Observations, Failure> {
         let users = [&self.alice, &self.bob];
-        for (user, (before, after)) in users.into_iter().zip(before.shown.iter().zip(after)) {
+        for (user, (before, after)) in users.into_iter().zip(before.views.iter().zip(after)) {
             let (old, new) = (part(before), part(after));
             if !is_kept(&old.value, &new.value) {
                 let text = message!("fail.not-kept", user = user.name(), what = what);
@@ -222,27 +248,28 @@ impl<'a> Cast<'a> {
         Ok(merge_observations(part(alices).clone(), part(bobs).clone()))
     }
 
-    /// Alice's next event follows what she said last and what Bob said meanwhile, for neither follows the other.
-    async fn fork_joined(
+    /// Passes if Alice's next event has as prev events both her last message before the upgrade and Bob's message during it:
+    /// neither of these has the other as a prev event.
+    async fn check_fork_joined(
         &self,
-        before: &Before,
+        before: &BeforeUpgrade,
         meanwhile: &[Sent; 2],
         next: &Sent,
     ) -> Result<Observations, Failure> {
         let sent = self.scene.event_on_wire(next).await?;
         let event = Event::parse(&sent.value, self.scene.room_version());
-        let follows = event.map(|event| event.prev_events()).unwrap_or_default();
-        let ends = [&before.last_words.id, &meanwhile[0].id];
-        if ends.iter().all(|id| follows.contains(id)) {
+        let prev_events = event.map(|event| event.prev_events()).unwrap_or_default();
+        let extremities = [&before.last_words.id, &meanwhile[0].id];
+        if extremities.iter().all(|id| prev_events.contains(id)) {
             return Ok(sent.into());
         }
         let text = message!("fail.fork-left", event = next.what);
         let failure = self.alice.wrong("upgrade.fork_left", text, sent.observations.all());
-        Err(failure.showing(json!(ends), json!(follows)))
+        Err(failure.showing(json!(extremities), json!(prev_events)))
     }
 
-    /// Messages go both ways, in both rooms.
-    async fn go_on(&self, next: &Sent) -> Result<(), Failure> {
+    /// Messages arrive in both directions and both rooms.
+    async fn messages_arrive(&self, next: &Sent) -> Result<(), Failure> {
         let Self { alice, bob, hers, his, .. } = self;
         bob.sees(next).await?;
         alice.sees(&bob.send(hers, "there you are").await?).await?;
@@ -250,23 +277,27 @@ impl<'a> Cast<'a> {
         Ok(())
     }
 
-    /// What Bob's server holds of Alice's messages is what she sent, once each. He has seen the last one.
-    async fn nothing_sent_twice(&self, before: &Before, next: &Sent) -> Result<Observations, Failure> {
-        // Alice's own server is what this is about, and that it sent the last one is what the rest rests on.
+    /// Passes if Bob's server holds no message of Alice's that she has not sent. Bob has seen her last one.
+    async fn check_nothing_sent_twice(
+        &self,
+        before: &BeforeUpgrade,
+        next: &Sent,
+    ) -> Result<Observations, Failure> {
+        // The check is about Alice's server, so one of its observations has to be of that server.
         let sent = self.scene.event_on_wire(next).await?;
         let known = [before.sent.as_slice(), std::slice::from_ref(&next.id)].concat();
-        let here = self.only_these(&known, self.bob.history(&self.hers, 200).await?)?;
-        let there = self.only_these(&known, self.bob.history(&self.his, 200).await?)?;
+        let here = self.check_only_known(&known, self.bob.history(&self.hers, 200).await?)?;
+        let there = self.check_only_known(&known, self.bob.history(&self.his, 200).await?)?;
         Ok(merge_observations(sent, merge_observations(here, there)))
     }
 
-    /// Of Alice's messages a history holds none but these.
-    fn only_these(&self, known: &[String], history: Observed) -> Result<Observed, Failure> {
+    /// Passes if the history holds no message of Alice's that is not `known`.
+    fn check_only_known(&self, known: &[String], history: Observed) -> Result<Observed, Failure> {
         let all = history.value.as_array().into_iter().flatten();
         let hers =
             all.filter(|event| event["sender"] == *self.alice.id() && event["type"] == "m.room.message");
-        let mut strange = hers.filter(|event| !known.iter().any(|id| event["event_id"] == **id));
-        let Some(again) = strange.next() else { return Ok(history) };
+        let mut unknown = hers.filter(|event| !known.iter().any(|id| event["event_id"] == **id));
+        let Some(again) = unknown.next() else { return Ok(history) };
         let body: String = again["content"]["body"].as_str().unwrap_or_default().chars().take(40).collect();
         let text = message!("fail.sent-again", user = self.alice.name(), body = body);
         let failure = self.alice.wrong("upgrade.sent_again", text, history.observations.all());
@@ -274,12 +305,12 @@ impl<'a> Cast<'a> {
     }
 }
 
-fn same(before: &Value, after: &Value) -> bool {
+fn is_same(before: &Value, after: &Value) -> bool {
     before == after
 }
 
-/// In each room there is what was there, in its order, and perhaps more.
-fn begins_with(before: &Value, after: &Value) -> bool {
+/// Whether each room still has all its messages, in their order; it may have more.
+fn has_all_in_order(before: &Value, after: &Value) -> bool {
     let of = |rooms: &Value, room: &str| rooms[room].as_array().cloned().unwrap_or_default();
     let rooms = before.as_object().into_iter().flat_map(serde_json::Map::keys);
     rooms.into_iter().all(|room| {
@@ -289,14 +320,14 @@ fn begins_with(before: &Value, after: &Value) -> bool {
     })
 }
 
-/// The events of a state by type and state key: id and content.
-fn by_place(events: &Value) -> Value {
+/// The state events by type and state key: ID and content.
+fn by_type_and_key(events: &Value) -> Value {
     let text = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
-    let place = |event: &Value| format!("{} {}", text(event, "type"), text(event, "state_key"));
+    let key_of = |event: &Value| format!("{} {}", text(event, "type"), text(event, "state_key"));
     let all = events.as_array().into_iter().flatten();
-    let by_place: BTreeMap<_, _> =
-        all.map(|event| (place(event), json!([event["event_id"], event["content"]]))).collect();
-    json!(by_place)
+    let by_key: BTreeMap<_, _> =
+        all.map(|event| (key_of(event), json!([event["event_id"], event["content"]]))).collect();
+    json!(by_key)
 }
 
 fn ids_of_messages(events: &Value) -> Value {

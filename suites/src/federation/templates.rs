@@ -1,7 +1,7 @@
-//! Templates for member events, as a server in the room gives them to other servers (server-server API, joining rooms,
-//! leaving rooms, knocking upon a room).
+//! Templates for member events that a resident server gives to other servers (server-server API, joining rooms, leaving
+//! rooms, knocking upon a room).
 //!
-//! What a server gives, it has to stand for: the honest request beside the refused ones ends in the room.
+//! The twin of the refused requests is an honest one whose template is used: the member event takes effect in the room.
 
 use samklang_runner::peer::Reply;
 
@@ -14,63 +14,101 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.join-templates",
-        title: "A template for a join is given to the server of a user who may join, and to nobody else.",
+        title: "The resident server gives a join template for a user who may join, and refuses all others.",
         catalogue: &["FC-10", "FC-13"],
         requirements: &["SS-JOIN-001"],
         checks: &[
             CheckPlan::new(
                 "several-versions",
-                "A list of versions that has the room's among them gets a template.",
+                "The server gives a join template if the room's version is one of several in ver.",
             )
             .of(&["SS-JOIN-007", "SS-JOIN-002"]),
-            CheckPlan::new("other-version", "A list of versions without the room's is refused as such.")
-                .of(&["SS-JOIN-004"]),
-            CheckPlan::new("version-named", "That refusal names the room's version.").of(&["SS-JOIN-005"]),
-            CheckPlan::new("no-version", "No list of versions stands for version 1 alone.")
-                .of(&["SS-JOIN-006"]),
-            CheckPlan::new("foreign-user", "No server gets a template for another server's user.")
-                .of(&["SS-JOIN-008"]),
-            CheckPlan::new("uninvited", "Who was not invited to an invite-only room gets no template.")
+            CheckPlan::new(
+                "other-version",
+                "make_join without the room's version is refused with 400 M_INCOMPATIBLE_ROOM_VERSION.",
+            )
+            .of(&["SS-JOIN-004"]),
+            CheckPlan::new(
+                "version-named",
+                "The refusal of an incompatible room version names the room's version in room_version.",
+            )
+            .of(&["SS-JOIN-005"]),
+            CheckPlan::new(
+                "no-version",
+                "The server reads a make_join without ver as support for version 1 only, and refuses it.",
+            )
+            .of(&["SS-JOIN-006"]),
+            CheckPlan::new(
+                "foreign-user",
+                "The server refuses make_join for a user of another server than the requesting one.",
+            )
+            .of(&["SS-JOIN-008"]),
+            CheckPlan::new(
+                "uninvited",
+                "The server answers make_join for a user who was not invited with 403 M_FORBIDDEN.",
+            )
+            .of(&["SS-JOIN-009"]),
+            CheckPlan::new("banned", "The server answers make_join for a banned user with 403 M_FORBIDDEN.")
                 .of(&["SS-JOIN-009"]),
-            CheckPlan::new("banned", "Who is banned gets no template.").of(&["SS-JOIN-009"]),
-            CheckPlan::new("unknown-room", "A room that the server does not know is not found.")
-                .of(&["SS-JOIN-010"]),
+            CheckPlan::new(
+                "unknown-room",
+                "The server answers make_join for an unknown room with 404 M_NOT_FOUND.",
+            )
+            .of(&["SS-JOIN-010"]),
         ],
         play: play!(join_templates),
         ..Scenario::PEER
     },
     Scenario {
         id: "federation.leave-templates",
-        title: "A template for a leave is given to the server of a user who has something to leave.",
+        title: "The resident server gives a leave template for an invited user, and refuses it for a user who was never in the room.",
         catalogue: &["FC-12"],
         requirements: &["SS-LEAVE-001", "SS-LEAVE-011"],
         checks: &[
-            CheckPlan::new("invited", "Who was invited gets a template.").of(&["SS-LEAVE-001"]),
-            CheckPlan::new("nothing-to-leave", "Who never was in the room gets none.").of(&["SS-LEAVE-003"]),
-            CheckPlan::new("foreign-user", "No server gets a template for another server's user.")
-                .of(&["SS-LEAVE-004"]),
+            CheckPlan::new("invited", "The server gives a leave template for an invited user.")
+                .of(&["SS-LEAVE-001"]),
+            CheckPlan::new(
+                "nothing-to-leave",
+                "The server answers make_leave for a user who was never in the room with 403 M_FORBIDDEN.",
+            )
+            .of(&["SS-LEAVE-003"]),
+            CheckPlan::new(
+                "foreign-user",
+                "The server refuses make_leave for a user of another server than the requesting one.",
+            )
+            .of(&["SS-LEAVE-004"]),
         ],
         play: play!(leave_templates),
         ..Scenario::PEER
     },
     Scenario {
         id: "federation.knock-templates",
-        title: "A template for a knock is given to the server of a user who may knock, and to nobody else.",
+        title: "The resident server gives a knock template for a user who may knock, and refuses all others.",
         catalogue: &["FC-13"],
         requirements: &["SS-KNOCK-001", "SS-KNOCK-010"],
         checks: &[
-            CheckPlan::new("template", "Who may knock gets a template.").of(&["SS-KNOCK-001"]),
+            CheckPlan::new("template", "The server gives a knock template for a user who may knock.")
+                .of(&["SS-KNOCK-001"]),
             CheckPlan::new(
                 "other-version",
-                "A list of versions without the room's is refused as such, and the room's is named.",
+                "make_knock without the room's version is refused with 400, naming the room's version.",
             )
             .of(&["SS-KNOCK-002"]),
-            CheckPlan::new("not-offered", "Where the join rule does not offer it nobody gets a template.")
-                .of(&["SS-KNOCK-003"]),
-            CheckPlan::new("unknown-room", "A room that the server does not know is not found.")
-                .of(&["SS-KNOCK-005"]),
-            CheckPlan::new("foreign-user", "No server gets a template for another server's user.")
-                .of(&["SS-KNOCK-006"]),
+            CheckPlan::new(
+                "not-offered",
+                "The server answers make_knock for an invite-only room with 403 M_FORBIDDEN.",
+            )
+            .of(&["SS-KNOCK-003"]),
+            CheckPlan::new(
+                "unknown-room",
+                "The server answers make_knock for an unknown room with 404 M_NOT_FOUND.",
+            )
+            .of(&["SS-KNOCK-005"]),
+            CheckPlan::new(
+                "foreign-user",
+                "The server refuses make_knock for a user of another server than the requesting one.",
+            )
+            .of(&["SS-KNOCK-006"]),
         ],
         needs: &[Need::Wire, Need::Feature("knock")],
         play: play!(knock_templates),
@@ -82,8 +120,8 @@ const INCOMPATIBLE: (u16, &str) = (400, "M_INCOMPATIBLE_ROOM_VERSION");
 const FORBIDDEN: (u16, &str) = (403, "M_FORBIDDEN");
 const NOT_FOUND: (u16, &str) = (404, "M_NOT_FOUND");
 
-/// Alice's server, and a peer that asks it for templates.
-struct Desk {
+/// Mallory's server, which requests templates from Alice's server.
+struct TemplateRequester {
     host: Host,
     alice: User,
     mallory: ScriptedPeer,
@@ -91,16 +129,16 @@ struct Desk {
     version: String,
 }
 
-impl Desk {
-    async fn open(scene: &Scene, membership: &'static str) -> Result<Self, Failure> {
+impl TemplateRequester {
+    async fn prepare(scene: &Scene, membership: &'static str) -> Result<Self, Failure> {
         let [host] = scene.servers()?;
         let alice = host.register("alice").await?;
         let mallory = scene.peer("mallory").await?;
         Ok(Self { host, alice, mallory, membership, version: scene.room_version().to_owned() })
     }
 
-    /// Asks for a template, and says that the peer knows these room versions.
-    async fn ask(&self, room: &str, user: &str, versions: &[&str]) -> Result<Reply, Failure> {
+    /// Requests a template, with these room versions in `ver`.
+    async fn request_with(&self, room: &str, user: &str, versions: &[&str]) -> Result<Reply, Failure> {
         let (room, user) = (segment(room), segment(user));
         let query: Vec<_> = versions.iter().map(|version| format!("ver={version}")).collect();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
@@ -108,18 +146,22 @@ impl Desk {
         self.mallory.ask(&self.host, "GET", &target, None).await
     }
 
-    /// As [`Self::ask`], naming the version that is played.
-    async fn ask_well(&self, room: &str, user: &str) -> Result<Reply, Failure> {
+    /// Requests a template, with the version that is played in `ver`.
+    async fn request(&self, room: &str, user: &str) -> Result<Reply, Failure> {
         let versions: &[&str] = if self.membership == "leave" { &[] } else { &[&self.version] };
-        self.ask(room, user, versions).await
+        self.request_with(room, user, versions).await
     }
 
-    /// The answer is a template for `user`'s member event.
-    fn template(&self, reply: &Reply, user: &str) -> Result<Observations, Failure> {
-        check_success(&self.alice, &format!("a template for a {}", self.membership), reply)?;
+    /// Passes if the response is a template for `user`'s member event.
+    fn check_template(&self, reply: &Reply, user: &str) -> Result<Observations, Failure> {
+        check_success(
+            &self.alice,
+            message!("scenario.request.template", membership = self.membership),
+            reply,
+        )?;
         let event = &reply.body["event"];
         let right = [
-            // A leave need not say it (SS-LEAVE-002 is a SHOULD).
+            // The response to make_leave may lack it (SS-LEAVE-002 is a SHOULD).
             ("room_version", self.membership == "leave" || reply.body["room_version"] == *self.version),
             ("type", event["type"] == "m.room.member"),
             ("sender", event["sender"] == *user),
@@ -131,27 +173,30 @@ impl Desk {
             Some((missing, _)) => {
                 let text = message!("fail.template", missing = missing);
                 let seen = std::slice::from_ref(&reply.observation);
-                Err(self.alice.wrong("join.bad_template", text, seen).showing("a template", &reply.body))
+                Err(self
+                    .alice
+                    .wrong("join.bad_template", text, seen)
+                    .showing(message!("scenario.expected.template"), &reply.body))
             }
         }
     }
 
-    /// The id of a room that exists, and that Alice's server has never heard of.
+    /// The ID of a room of the peer's, which Alice's server does not know.
     async fn unknown_room(&self) -> Result<String, Failure> {
         Ok(self.mallory.found(&self.host, "mallory").await?.0.id)
     }
 
-    /// A user of a server that is not the one that asks.
+    /// A user of another server than the requesting one.
     async fn foreign_user(&self, scene: &Scene) -> Result<String, Failure> {
         Ok(scene.peer("trent").await?.user("trent"))
     }
 
-    /// The refusal of a version names the room's.
-    fn names_version(&self, reply: &Reply) -> Result<Observations, Failure> {
+    /// Passes if the refusal has the room's version in `room_version`.
+    fn check_names_version(&self, reply: &Reply) -> Result<Observations, Failure> {
         if reply.body["room_version"] == *self.version {
             return Ok(reply.clone().into());
         }
-        let text = message!("fail.other-refusal", what = "the refusal does not name the room's version");
+        let text = message!("fail.other-refusal", what = message!("scenario.answer.no-room-version"));
         let failure =
             self.alice.wrong("join.version_not_named", text, std::slice::from_ref(&reply.observation));
         Err(failure.showing(&self.version, &reply.body))
@@ -159,88 +204,107 @@ impl Desk {
 }
 
 async fn join_templates(scene: &Scene) -> Result<(), Failure> {
-    let desk = Desk::open(scene, "join").await?;
-    let alice = &desk.alice;
+    let requester = TemplateRequester::prepare(scene, "join").await?;
+    let alice = &requester.alice;
     let open = alice.create_room(Public).await?;
     let closed = alice.create_room(Private).await?;
-    let [carol, eve] = ["carol", "eve"].map(|name| desk.mallory.user(name));
+    let [carol, eve] = ["carol", "eve"].map(|name| requester.mallory.user(name));
     alice.set_state(&open, "m.room.member", &eve, json!({"membership": "ban"})).await?;
-    let trent = desk.foreign_user(scene).await?;
+    let trent = requester.foreign_user(scene).await?;
     for user in [&carol, &trent] {
-        invite_if_required(alice, &desk.host, &open, user).await?;
+        invite_if_required(alice, &requester.host, &open, user).await?;
     }
 
-    let several = desk.ask(&open.id, &carol, &["1", &desk.version]).await?;
-    scene.check("several-versions", desk.template(&several, &carol));
+    let several = requester.request_with(&open.id, &carol, &["1", &requester.version]).await?;
+    scene.check("several-versions", requester.check_template(&several, &carol));
 
-    let other = desk.ask(&open.id, &carol, &["1"]).await?;
+    let other = requester.request_with(&open.id, &carol, &["1"]).await?;
     scene.check(
         "other-version",
-        check_refused_with(alice, "a join without the room's version", &other, INCOMPATIBLE),
+        check_refused_with(alice, message!("scenario.request.join-other-version"), &other, INCOMPATIBLE),
     );
-    scene.check("version-named", desk.names_version(&other));
-    let none = desk.ask(&open.id, &carol, &[]).await?;
-    scene.check("no-version", check_refused_with(alice, "a join without any version", &none, INCOMPATIBLE));
+    scene.check("version-named", requester.check_names_version(&other));
+    let none = requester.request_with(&open.id, &carol, &[]).await?;
+    scene.check(
+        "no-version",
+        check_refused_with(alice, message!("scenario.request.join-no-version"), &none, INCOMPATIBLE),
+    );
 
-    let foreign = desk.ask_well(&open.id, &trent).await?;
-    scene.check("foreign-user", check_refused(alice, "a template for a user of another server", &foreign));
-    let uninvited = desk.ask_well(&closed.id, &carol).await?;
-    scene.check("uninvited", check_refused_with(alice, "a join without an invite", &uninvited, FORBIDDEN));
-    let banned = desk.ask_well(&open.id, &eve).await?;
-    scene.check("banned", check_refused_with(alice, "a join in spite of a ban", &banned, FORBIDDEN));
-    let unknown = desk.ask_well(&desk.unknown_room().await?, &carol).await?;
-    scene.check("unknown-room", check_refused_with(alice, "a join of an unknown room", &unknown, NOT_FOUND));
+    let foreign = requester.request(&open.id, &trent).await?;
+    scene
+        .check("foreign-user", check_refused(alice, message!("scenario.request.foreign-template"), &foreign));
+    let uninvited = requester.request(&closed.id, &carol).await?;
+    scene.check(
+        "uninvited",
+        check_refused_with(alice, message!("scenario.request.join-uninvited"), &uninvited, FORBIDDEN),
+    );
+    let banned = requester.request(&open.id, &eve).await?;
+    scene.check(
+        "banned",
+        check_refused_with(alice, message!("scenario.request.join-banned"), &banned, FORBIDDEN),
+    );
+    let unknown = requester.request(&requester.unknown_room().await?, &carol).await?;
+    scene.check(
+        "unknown-room",
+        check_refused_with(alice, message!("scenario.request.join-unknown-room"), &unknown, NOT_FOUND),
+    );
 
-    let copy = peer_joins(alice, &desk.host, &open, &desk.mallory, "mallory").await?;
+    let copy = peer_joins(alice, &requester.host, &open, &requester.mallory, "mallory").await?;
     alice.sees(state(&open, "m.room.member", &copy.user)).await?;
     Ok(())
 }
 
 async fn leave_templates(scene: &Scene) -> Result<(), Failure> {
-    let desk = Desk::open(scene, "leave").await?;
-    let (alice, mallory) = (&desk.alice, &desk.mallory);
+    let requester = TemplateRequester::prepare(scene, "leave").await?;
+    let (alice, mallory) = (&requester.alice, &requester.mallory);
     let room = alice.create_room(Public).await?;
-    let copy = peer_joins(alice, &desk.host, &room, mallory, "mallory").await?;
+    let copy = peer_joins(alice, &requester.host, &room, mallory, "mallory").await?;
     alice.sees(state(&room, "m.room.member", &copy.user)).await?;
     let [carol, eve] = ["carol", "eve"].map(|name| mallory.user(name));
     alice.set_state(&room, "m.room.member", &carol, json!({"membership": "invite"})).await?;
 
-    scene.check("invited", desk.template(&desk.ask_well(&room.id, &carol).await?, &carol));
-    let stranger = desk.ask_well(&room.id, &eve).await?;
+    scene.check("invited", requester.check_template(&requester.request(&room.id, &carol).await?, &carol));
+    let stranger = requester.request(&room.id, &eve).await?;
     scene.check(
         "nothing-to-leave",
-        check_refused_with(alice, "a leave of who never was there", &stranger, FORBIDDEN),
+        check_refused_with(alice, message!("scenario.request.leave-nothing"), &stranger, FORBIDDEN),
     );
-    // Alice has something to leave; it is not for another server to ask.
-    let foreign = desk.ask_well(&room.id, alice.id()).await?;
-    scene.check("foreign-user", check_refused(alice, "a template for a user of another server", &foreign));
+    // Alice could leave, but another server cannot request her template.
+    let foreign = requester.request(&room.id, alice.id()).await?;
+    scene
+        .check("foreign-user", check_refused(alice, message!("scenario.request.foreign-template"), &foreign));
 
-    desk.template(&desk.ask_well(&room.id, &copy.user).await?, &copy.user)?;
-    mallory.leave(&desk.host, &room, &copy.user).await?;
+    requester.check_template(&requester.request(&room.id, &copy.user).await?, &copy.user)?;
+    mallory.leave(&requester.host, &room, &copy.user).await?;
     sees_membership(alice, &room, &copy.user, "leave").await
 }
 
 async fn knock_templates(scene: &Scene) -> Result<(), Failure> {
-    let desk = Desk::open(scene, "knock").await?;
-    let alice = &desk.alice;
+    let requester = TemplateRequester::prepare(scene, "knock").await?;
+    let alice = &requester.alice;
     let room = alice.create_room(RoomPlan::with(JoinRule::Knock)).await?;
     let closed = alice.create_room(Private).await?;
-    let carol = desk.mallory.user("carol");
+    let carol = requester.mallory.user("carol");
 
-    scene.check("template", desk.template(&desk.ask_well(&room.id, &carol).await?, &carol));
-    let other = desk.ask(&room.id, &carol, &["1"]).await?;
-    let incompatible = check_refused_with(alice, "a knock without the room's version", &other, INCOMPATIBLE);
-    scene.check("other-version", incompatible.and_then(|_| desk.names_version(&other)));
-    let unwanted = desk.ask_well(&closed.id, &carol).await?;
+    scene.check("template", requester.check_template(&requester.request(&room.id, &carol).await?, &carol));
+    let other = requester.request_with(&room.id, &carol, &["1"]).await?;
+    let incompatible =
+        check_refused_with(alice, message!("scenario.request.knock-other-version"), &other, INCOMPATIBLE);
+    scene.check("other-version", incompatible.and_then(|_| requester.check_names_version(&other)));
+    let unwanted = requester.request(&closed.id, &carol).await?;
     scene.check(
         "not-offered",
-        check_refused_with(alice, "a knock on an invite-only room", &unwanted, FORBIDDEN),
+        check_refused_with(alice, message!("scenario.request.knock-not-allowed"), &unwanted, FORBIDDEN),
     );
-    let unknown = desk.ask_well(&desk.unknown_room().await?, &carol).await?;
-    scene.check("unknown-room", check_refused_with(alice, "a knock on an unknown room", &unknown, NOT_FOUND));
-    let foreign = desk.ask_well(&room.id, &desk.foreign_user(scene).await?).await?;
-    scene.check("foreign-user", check_refused(alice, "a template for a user of another server", &foreign));
+    let unknown = requester.request(&requester.unknown_room().await?, &carol).await?;
+    scene.check(
+        "unknown-room",
+        check_refused_with(alice, message!("scenario.request.knock-unknown-room"), &unknown, NOT_FOUND),
+    );
+    let foreign = requester.request(&room.id, &requester.foreign_user(scene).await?).await?;
+    scene
+        .check("foreign-user", check_refused(alice, message!("scenario.request.foreign-template"), &foreign));
 
-    desk.mallory.knock(&desk.host, &room, &carol).await?;
+    requester.mallory.knock(&requester.host, &room, &carol).await?;
     sees_membership(alice, &room, &carol, "knock").await
 }

@@ -1,25 +1,25 @@
 //! Authenticated media between servers (server-server API, content repository).
 
 use samklang_runner::peer::Reply;
-use samklang_verdict::{Exchange, Observation, Observations, Party, Problem};
+use samklang_verdict::{Message, Party};
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "media.download-on-wire",
-        title: "A user's download of another server's file is a signed request to that server, answered in two parts.",
+        title: "A server fetches another server's file by a signed request to that server, which answers in two parts.",
         catalogue: &["MD-02"],
         needs: &[Need::Wire, Need::Feature("authenticated-media")],
         checks: &[
             CheckPlan::new(
                 "asked-signed",
-                "The guest asks the host for the file, by its id alone, and signs the request.",
+                "The guest requests the file from the host by its media ID and signs the request.",
             )
             .of(&["SS-MEDIA-016"]),
             CheckPlan::new(
                 "answered-in-parts",
-                "The host answers with a JSON object and the file, as two parts.",
+                "The host answers multipart/mixed with a JSON object and the file, or its location.",
             )
             .of(&["SS-MEDIA-001", "SS-MEDIA-002", "SS-MEDIA-003"]),
         ],
@@ -29,16 +29,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "media.only-signed",
-        title: "A file is handed to a server that signs its request, and to nobody else.",
+        title: "A server gives a file only to a server whose request has a valid signature.",
         catalogue: &["MD-02"],
         requirements: &["SS-MEDIA-006"],
         needs: &[Need::Wire, Need::Feature("authenticated-media")],
         checks: &[
-            CheckPlan::new("signed", "A request with a good signature gets the file.").of(&["SS-MEDIA-001"]),
-            CheckPlan::new("unsigned", "A request without a signature does not get the file."),
+            CheckPlan::new("signed", "The server answers a validly signed request with the file.")
+                .of(&["SS-MEDIA-001"]),
+            CheckPlan::new("unsigned", "The server refuses a request without a signature."),
             CheckPlan::new(
                 "badly-signed",
-                "A request with a signature made for another file does not get the file.",
+                "The server refuses a request whose signature was made for another file.",
             )
             .of(&["SS-MEDIA-006", "SS-AUTH-009"]),
         ],
@@ -48,10 +49,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// ASCII, so that the answer on the wire is text as a whole.
+/// The file's content. It is ASCII, so that the whole response is text.
 const SECRET: &str = "The password is hunter2, and the meeting point is the old mill.";
 
-async fn store(user: &User) -> Result<(samklang_stage::user::Media, String), Failure> {
+async fn upload_secret(user: &User) -> Result<(samklang_stage::user::Media, String), Failure> {
     let bytes = SECRET.as_bytes().to_vec();
     let file = File { bytes, content_type: Some("text/plain".into()), name: Some("secret.txt".into()) };
     let media = user.upload(&file).await?;
@@ -64,7 +65,7 @@ async fn download_on_wire(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
-    let (media, path) = store(&alice).await?;
+    let (media, path) = upload_secret(&alice).await?;
     let (fetched, _) = bob.download(&media).await?;
     if fetched.bytes != SECRET.as_bytes() {
         let text = message!("fail.media-differs", file = "secret.txt", user = bob.name());
@@ -80,14 +81,19 @@ async fn download_on_wire(scene: &Scene) -> Result<(), Failure> {
 
     let seen = |by| Observation { by, exchange: exchange.id };
     let signer = header(&exchange.request_headers, "authorization").and_then(samklang_matrix::claimed_origin);
-    let rightly = exchange.method == "GET" && exchange.path_only() == path;
+    let is_right = exchange.method == "GET" && exchange.path_only() == path;
     scene.check(
         "asked-signed",
-        if rightly && signer.as_deref() == Some(guest.name()) {
+        if is_right && signer.as_deref() == Some(guest.name()) {
             Ok(Observations::new(seen(guest.role()), []))
         } else {
-            let signer = signer.unwrap_or_else(|| "nobody".to_owned());
-            let what = format!("{} {}, signed by {signer}", exchange.method, exchange.path);
+            let (method, path) = (&exchange.method, &exchange.path);
+            let what = match signer {
+                Some(signer) => {
+                    message!("scenario.answer.media-request", method = method, path = path, signer = signer)
+                }
+                None => message!("scenario.answer.media-request-unsigned", method = method, path = path),
+            };
             let text = message!("fail.media-not-asked", what = what);
             Err(bob.wrong("media.request_unsigned", text, &[seen(guest.role())]))
         },
@@ -95,11 +101,13 @@ async fn download_on_wire(scene: &Scene) -> Result<(), Failure> {
     let body = exchange.response_body.text().unwrap_or_default();
     scene.check(
         "answered-in-parts",
-        match two_parts(&exchange.response_headers, body) {
+        match check_two_parts(&exchange.response_headers, body) {
             Ok(()) => Ok(Observations::new(seen(host.role()), [])),
             Err(what) => {
                 let text = message!("fail.media-shape", what = what);
-                Err(alice.wrong("media.not_two_parts", text, &[seen(host.role())]).showing("two parts", body))
+                Err(alice
+                    .wrong("media.not_two_parts", text, &[seen(host.role())])
+                    .showing(message!("scenario.expected.two-parts"), body))
             }
         },
     );
@@ -110,33 +118,36 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
-/// Whether an answer is `multipart/mixed` (RFC 2046) of a JSON object and the file, or what it is instead.
-fn two_parts(headers: &[(String, String)], body: &str) -> Result<(), String> {
+/// Whether the response is `multipart/mixed` (RFC 2046) of a JSON object and the file; the error says what is wrong.
+fn check_two_parts(headers: &[(String, String)], body: &str) -> Result<(), Message> {
     let content_type = header(headers, "content-type").unwrap_or_default();
-    let boundary = boundary(content_type).ok_or_else(|| format!("the content type is {content_type:?}"))?;
+    let boundary = boundary(content_type)
+        .ok_or_else(|| message!("scenario.answer.media-content-type", kind = content_type))?;
     let body = format!("\r\n{body}");
     let delimiter = format!("\r\n--{boundary}");
     let mut pieces: Vec<_> = body.split(&delimiter).skip(1).collect();
     // The last delimiter ends with two more hyphens.
     match pieces.pop() {
         Some(end) if end.starts_with("--") => {}
-        _ => return Err("it has no end".to_owned()),
+        _ => return Err(message!("scenario.answer.media-no-end")),
     }
-    let [first, second] = pieces[..] else { return Err(format!("it has {} parts", pieces.len())) };
+    let [first, second] = pieces[..] else {
+        return Err(message!("scenario.answer.media-parts", count = pieces.len()));
+    };
     let (headers, json) = part(first)?;
     let is_json = header(&headers, "content-type").is_some_and(|kind| kind.starts_with("application/json"));
     if !is_json || !serde_json::from_str::<Value>(json).is_ok_and(|value| value.is_object()) {
-        return Err("its first part is no JSON object".to_owned());
+        return Err(message!("scenario.answer.media-not-json"));
     }
     let (headers, content) = part(second)?;
     let is_text = header(&headers, "content-type").is_some_and(|kind| kind.starts_with("text/plain"));
     let is_named = header(&headers, "content-disposition").is_some_and(|value| value.contains("secret.txt"));
-    // The other way is a Location, where the file then is.
+    // Instead of the file the part may have a Location header, from where the file can be fetched.
     let is_elsewhere = header(&headers, "location").is_some();
     if is_elsewhere || (is_text && is_named && content == SECRET) {
         Ok(())
     } else {
-        Err("its second part is not the file with its type and name, nor says where that is".to_owned())
+        Err(message!("scenario.answer.media-not-file"))
     }
 }
 
@@ -151,34 +162,36 @@ fn boundary(content_type: &str) -> Option<&str> {
     Some(boundary.trim_matches('"')).filter(|boundary| !boundary.is_empty())
 }
 
-type Headers = Vec<(String, String)>;
+type PartHeaders = Vec<(String, String)>;
 
 /// The headers and the content of one part.
-fn part(text: &str) -> Result<(Headers, &str), String> {
+fn part(text: &str) -> Result<(PartHeaders, &str), Message> {
     let after_delimiter = text.trim_start_matches([' ', '\t']);
     let (head, content) = match after_delimiter.strip_prefix("\r\n\r\n") {
         Some(content) => ("", content),
-        None => after_delimiter.split_once("\r\n\r\n").ok_or("a part has no end of its headers")?,
+        None => after_delimiter
+            .split_once("\r\n\r\n")
+            .ok_or_else(|| message!("scenario.answer.media-no-headers"))?,
     };
     let lines = head.lines().filter_map(|line| line.split_once(':'));
     Ok((lines.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect(), content))
 }
 
-/// A peer of the harness's asks each server for a file: with its signature, with none, and with one for another file.
+/// A peer requests a file from each server: with a valid signature, with none, and with one for another file.
 async fn only_signed(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let peer = scene.peer("asker").await?;
     let (mut signed, mut unsigned, mut badly_signed) = (Vec::new(), Vec::new(), Vec::new());
     for (server, name) in [(&host, "alice"), (&guest, "bob")] {
         let owner = server.register(name).await?;
-        let (_, path) = store(&owner).await?;
-        let (_, other_path) = store(&owner).await?;
-        signed.push(handed_out(&owner, &peer.ask(server, "GET", &path, None).await?));
+        let (_, path) = upload_secret(&owner).await?;
+        let (_, other_path) = upload_secret(&owner).await?;
+        signed.push(check_given(&owner, &peer.ask(server, "GET", &path, None).await?));
 
         let ask = async |headers: &[String]| peer.ask_with(server, "GET", &path, None, headers).await;
-        unsigned.push(kept_back(&owner, &ask(&[]).await?, "not signed"));
+        unsigned.push(check_withheld(&owner, &ask(&[]).await?, "not signed"));
         let of_other_file = peer.peer().header("GET", server.name(), &other_path, None).build();
-        badly_signed.push(kept_back(&owner, &ask(&[of_other_file]).await?, "signed for another file"));
+        badly_signed.push(check_withheld(&owner, &ask(&[of_other_file]).await?, "signed for another file"));
     }
     for (check, outcomes) in [("signed", signed), ("unsigned", unsigned), ("badly-signed", badly_signed)] {
         scene.check(check, all(outcomes));
@@ -192,25 +205,29 @@ fn all(outcomes: Vec<Result<Observation, Failure>>) -> Result<Observations, Fail
         .ok_or_else(|| Failure::Problem(Problem::harness(message!("judging.nothing-gathered"))))
 }
 
-fn handed_out(owner: &User, reply: &Reply) -> Result<Observation, Failure> {
-    if hands_out(reply) {
+fn check_given(owner: &User, reply: &Reply) -> Result<Observation, Failure> {
+    if has_file(reply) {
         return Ok(reply.observation.clone());
     }
-    let text = message!("fail.media-shape", what = format!("the status is {}", reply.status));
+    let text =
+        message!("fail.media-shape", what = message!("scenario.answer.media-status", status = reply.status));
     Err(owner.wrong("media.signed_refused", text, std::slice::from_ref(&reply.observation)))
 }
 
-fn kept_back(owner: &User, reply: &Reply, how: &str) -> Result<Observation, Failure> {
-    if (400..500).contains(&reply.status) && !hands_out(reply) {
+fn check_withheld(owner: &User, reply: &Reply, how: &str) -> Result<Observation, Failure> {
+    if (400..500).contains(&reply.status) && !has_file(reply) {
         return Ok(reply.observation.clone());
     }
     let text = message!("fail.media-unsigned", how = how);
     let failure = owner.wrong("media.unsigned_accepted", text, std::slice::from_ref(&reply.observation));
-    Err(failure.showing("a refusal (4xx)", format!("status {}", reply.status)))
+    Err(failure.showing(
+        message!("scenario.expected.refusal-4xx"),
+        message!("scenario.answer.media-status", status = reply.status),
+    ))
 }
 
-/// Whether an answer holds the file, or says where it is.
-fn hands_out(reply: &Reply) -> bool {
+/// Whether the response holds the file, or its location.
+fn has_file(reply: &Reply) -> bool {
     let body = String::from_utf8_lossy(&reply.bytes);
     reply.status < 400 && (body.contains(SECRET) || body.to_ascii_lowercase().contains("\r\nlocation:"))
 }
@@ -220,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_parts_are_two_and_in_their_order() {
+    fn only_a_json_object_and_the_file_are_two_parts() {
         let json = "\r\nContent-Type: application/json\r\n\r\n{}";
         let file = format!(
             "\r\nContent-Type: text/plain\r\nContent-Disposition: inline; filename=secret.txt\r\n\r\n{SECRET}"
@@ -228,12 +245,12 @@ mod tests {
         let headers = |kind: &str| vec![("content-type".to_owned(), kind.to_owned())];
         let kind = headers("multipart/mixed; boundary=\"b\"");
         let right = format!("--b{json}\r\n--b{file}\r\n--b--\r\n");
-        assert_eq!(two_parts(&kind, &right), Ok(()));
-        assert_eq!(two_parts(&headers("Multipart/Mixed;boundary=b"), &format!("\r\n{right}")), Ok(()));
+        assert_eq!(check_two_parts(&kind, &right), Ok(()));
+        assert_eq!(check_two_parts(&headers("Multipart/Mixed;boundary=b"), &format!("\r\n{right}")), Ok(()));
         let elsewhere = format!("--b{json}\r\n--b\r\nLocation: https://cdn.test/1\r\n\r\n\r\n--b--");
-        assert_eq!(two_parts(&kind, &elsewhere), Ok(()));
+        assert_eq!(check_two_parts(&kind, &elsewhere), Ok(()));
 
-        assert!(two_parts(&headers("multipart/form-data; boundary=b"), &right).is_err());
+        assert!(check_two_parts(&headers("multipart/form-data; boundary=b"), &right).is_err());
         for wrong in [
             format!("--b{file}\r\n--b{json}\r\n--b--"),
             format!("--b{json}\r\n--b{file}"),
@@ -242,7 +259,7 @@ mod tests {
             format!("--b{}\r\n--b{file}\r\n--b--", json.replace("{}", "[]")),
             SECRET.to_owned(),
         ] {
-            assert!(two_parts(&kind, &wrong).is_err(), "{wrong}");
+            assert!(check_two_parts(&kind, &wrong).is_err(), "{wrong}");
         }
     }
 }

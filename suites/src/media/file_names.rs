@@ -1,26 +1,25 @@
-//! Names of files as the other side is told them (client-server API, content repository: `Content-Disposition`).
+//! File names as the other server gives them to clients (client-server API, content repository: `Content-Disposition`).
 //!
-//! The specification has servers give the name that a file was stored under, and a remote server's name for it as that
-//! server gave it. How it is written in the header is RFC 6266's business: compared is the name, decoded.
+//! A server gives the name under which a file was uploaded, and for remote files the name that the remote server gave. The
+//! header may encode the name in the ways of RFC 6266; the checks compare the decoded name.
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "media.file-names",
-        title: "File names with Swedish letters, spaces, quotes and two hundred characters name the same file on the \
-                other side, in both directions.",
+        title: "File names with Swedish letters, spaces, quotes or two hundred characters arrive unchanged.",
         catalogue: &["MD-08"],
         requirements: &["SS-MEDIA-024"],
         needs: &[Need::Feature("authenticated-media")],
         checks: &[
             CheckPlan::new(
                 "to-guest",
-                "The guest's user is given the names under which the host's files were stored.",
+                "The guest gives its user the names under which the host's files were uploaded.",
             ),
             CheckPlan::new(
                 "to-host",
-                "The host's user is given the names under which the guest's files were stored.",
+                "The host gives its user the names under which the guest's files were uploaded.",
             ),
         ],
         play: play!(names),
@@ -29,15 +28,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "media.file-name-direction",
-        title: "A file name that turns its reading direction names the same file on the other side, or loses the turn: \
-                nothing else of it changes.",
+        title: "A file name arrives unchanged, except that a server may remove direction control characters.",
         weight: Weight::Should,
         catalogue: &["MD-08"],
         requirements: &["SS-MEDIA-024"],
         needs: &[Need::Feature("authenticated-media")],
         checks: &[CheckPlan::new(
             "name",
-            "But for direction controls, the name is the one it was stored under.",
+            "Apart from direction control characters, the file name is the one that was uploaded.",
         )],
         play: play!(direction),
         versions: Versions::Newest,
@@ -56,7 +54,7 @@ fn awkward_names() -> [(&'static str, String); 6] {
     ]
 }
 
-/// Alice and Bob store files under awkward names; the other one fetches them.
+/// Alice and Bob upload files with awkward names, and the other one downloads them.
 async fn names(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -64,15 +62,15 @@ async fn names(scene: &Scene) -> Result<(), Failure> {
     for (check, from, to) in [("to-guest", &alice, &bob), ("to-host", &bob, &alice)] {
         let mut given = Vec::new();
         for (what, name) in awkward_names() {
-            given.push((what.to_owned(), name_given(from, to, &name).await?));
+            given.push((what.to_owned(), name_received(from, to, &name).await?));
         }
         scene.record(check, Observed::each(given)?);
     }
     Ok(())
 }
 
-/// The name that `to` is given for a file that `from` stored as `name`.
-async fn name_given(from: &User, to: &User, name: &str) -> Result<Observed, Failure> {
+/// The file name that `to` is given for a file that `from` uploaded as `name`.
+async fn name_received(from: &User, to: &User, name: &str) -> Result<Observed, Failure> {
     let file = File {
         bytes: b"Samklang\n".to_vec(),
         content_type: Some("application/octet-stream".into()),
@@ -87,29 +85,33 @@ async fn name_given(from: &User, to: &User, name: &str) -> Result<Observed, Fail
     Ok(Observed::new(fetched.name.into(), done.observations))
 }
 
-/// What makes `gpj.exe` look like `exe.jpg`, and the like of it.
-const TURNS: [char; 12] = [
+/// The direction control characters; such a character makes `gpj.exe` look like `exe.jpg`.
+const DIRECTION_CONTROLS: [char; 12] = [
     '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}',
     '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
 ];
 
-/// Alice stores a program that looks like a picture; Bob fetches it.
+/// Alice uploads a program whose name looks like a picture's; Bob downloads it.
 async fn direction(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
     let name = "semester\u{202e}gpj.exe";
-    let given = name_given(&alice, &bob, name).await?;
-    let plain = |name: &str| name.replace(TURNS, "");
-    let text = given.value.as_str().unwrap_or_default();
+    let received = name_received(&alice, &bob, name).await?;
+    let plain = |name: &str| name.replace(DIRECTION_CONTROLS, "");
+    let text = received.value.as_str().unwrap_or_default();
     let wrong = || {
         let text = message!("fail.file-name", user = bob.name());
-        bob.wrong("media.file_name", text, given.observations.all())
+        bob.wrong("media.file_name", text, received.observations.all())
     };
     let same = plain(text) == plain(name);
     scene.check(
         "name",
-        if same { Ok(given.clone()) } else { Err(wrong().showing(name.escape_debug(), text.escape_debug())) },
+        if same {
+            Ok(received.clone())
+        } else {
+            Err(wrong().showing(name.escape_debug(), text.escape_debug()))
+        },
     );
     Ok(())
 }

@@ -1,36 +1,38 @@
-//! Files of all kinds cross over as they are (client-server API, content repository).
+//! Files of common types arrive unchanged (client-server API, content repository).
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "media.files",
-    title: "Documents, archives, pictures, sound and film are fetched on the other side byte for byte, with their names \
-            and types, in both directions.",
+    title: "Documents, archives, pictures, audio and video arrive byte for byte, with their names and types.",
     catalogue: &["MD-01"],
     needs: &[Need::Feature("authenticated-media")],
     checks: &[
         CheckPlan::new(
             "bytes-to-guest",
-            "The guest's user fetches the very bytes that the host's user stored.",
+            "The guest's user downloads exactly the bytes that the host's user uploaded.",
         ),
         CheckPlan::new(
             "bytes-to-host",
-            "The host's user fetches the very bytes that the guest's user stored.",
+            "The host's user downloads exactly the bytes that the guest's user uploaded.",
         ),
         CheckPlan::new(
             "names-and-types",
-            "Each file has on the other side the name and the type it was stored with.",
+            "The other server gives each file the name and content type with which it was uploaded.",
         )
         .of(&["SS-MEDIA-024"]),
-        CheckPlan::new("announced", "The messages that announce the files arrive as they were sent."),
+        CheckPlan::new(
+            "announced",
+            "The messages that refer to the files arrive with their original content.",
+        ),
     ],
     play: play!(files),
     versions: Versions::Newest,
     ..Scenario::PAIR
 }];
 
-/// Name, type, message type and bytes.
-type Sample = (&'static str, &'static str, &'static str, &'static [u8]);
+/// A file: name, content type, msgtype and bytes.
+type MediaSample = (&'static str, &'static str, &'static str, &'static [u8]);
 
 macro_rules! sample {
     ($name:literal, $content_type:literal, $msgtype:literal) => {
@@ -38,7 +40,7 @@ macro_rules! sample {
     };
 }
 
-const SAMPLES: [Sample; 8] = [
+const SAMPLES: [MediaSample; 8] = [
     sample!("lagesrapport.pdf", "application/pdf", "m.file"),
     sample!("anteckning.txt", "text/plain", "m.file"),
     sample!("bilagor.zip", "application/zip", "m.file"),
@@ -53,11 +55,11 @@ const SAMPLES: [Sample; 8] = [
     sample!("film.mp4", "video/mp4", "m.video"),
 ];
 
-/// Alice sends Bob one file of each kind, and Bob sends her the same.
+/// Alice sends Bob one file of each type, and Bob sends her the same.
 async fn files(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
-    let to_guest = files_arriving(&alice, &bob, &room).await?;
-    let to_host = files_arriving(&bob, &alice, &room).await?;
+    let to_guest = send_files(&alice, &bob, &room).await?;
+    let to_host = send_files(&bob, &alice, &room).await?;
     scene.record("announced", host_and_guest(to_host.announced, to_guest.announced));
     scene.record("names-and-types", host_and_guest(to_host.described, to_guest.described));
     scene.check("bytes-to-guest", to_guest.bytes);
@@ -65,14 +67,14 @@ async fn files(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What came of the samples at their receiver.
-struct Arrived {
+/// The files as their receiver got them.
+struct ReceivedFiles {
     announced: Observed,
     described: Observed,
     bytes: Result<Observed, Failure>,
 }
 
-async fn files_arriving(from: &User, to: &User, room: &Room) -> Result<Arrived, Failure> {
+async fn send_files(from: &User, to: &User, room: &Room) -> Result<ReceivedFiles, Failure> {
     let (mut announced, mut described, mut changed) = (Vec::new(), Vec::new(), Ok(()));
     for (name, content_type, msgtype, bytes) in SAMPLES {
         let file =
@@ -92,15 +94,16 @@ async fn files_arriving(from: &User, to: &User, room: &Room) -> Result<Arrived, 
             let failure = to.wrong("media.bytes_differ", text, done.observations.all());
             changed = changed.and(Err(failure.showing(in_bytes(bytes), in_bytes(&fetched.bytes))));
         }
-        let value = json!({"name": fetched.name, "type": fetched.content_type.as_deref().map(essence)});
+        let value =
+            json!({"name": fetched.name, "type": fetched.content_type.as_deref().map(without_parameters)});
         described.push((name.to_owned(), Observed::new(value, done.observations)));
     }
     let described = Observed::each(described)?;
     let bytes = changed.map(|()| described.clone());
-    Ok(Arrived { announced: Observed::each(announced)?, described, bytes })
+    Ok(ReceivedFiles { announced: Observed::each(announced)?, described, bytes })
 }
 
 /// A media type without its parameters: a server may add the character set.
-fn essence(content_type: &str) -> String {
+fn without_parameters(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

@@ -1,16 +1,16 @@
 //! Reactions (client-server API, event annotations and reactions).
 
-use super::{for_each, kept_by_both, related};
+use super::{for_each, held_by_both, related};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "messages.reactions",
-    title: "Reactions of several people arrive with their exact keys and can be taken back, on both sides.",
+    title: "Both servers hold all users' reactions with their exact keys, and drop redacted ones.",
     catalogue: &["MS-12"],
     checks: &[
-        CheckPlan::new("given", "Both sides hold the same reactions of the same people."),
-        CheckPlan::new("taken-back", "After two were taken back both sides hold the rest."),
-        CheckPlan::new("redacted", "Of a reaction that was taken back neither side keeps any content.")
+        CheckPlan::new("given", "Both servers hold the same reactions by the same users."),
+        CheckPlan::new("taken-back", "After two reactions are redacted, both servers hold the other ones."),
+        CheckPlan::new("redacted", "Neither server keeps any content of a redacted reaction.")
             .of(&["SS-REDACT-014", "SS-REDACT-016"]),
     ],
     play: play!(reactions),
@@ -23,7 +23,7 @@ const THUMB: &str = "\u{1f44d}\u{1f3fd}";
 const HEART: &str = "\u{2764}\u{fe0f}";
 const WORDS: &str = "uppfattat, kör!";
 
-/// Alice and Bob react to Alice's message, with the same emoji and with others, and each takes one reaction back.
+/// Alice and Bob react to Alice's message, with the same emoji and with others, and each redacts one reaction.
 async fn reactions(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let message = alice.send(&room, "Mötet börjar nio").await?;
@@ -37,22 +37,28 @@ async fn reactions(scene: &Scene) -> Result<(), Failure> {
     bob.sees(&heart_of_alice).await?;
     scene.record(
         "given",
-        host_and_guest(held(&alice, &room, &message).await?, held(&bob, &room, &message).await?),
+        host_and_guest(
+            reactions_to(&alice, &room, &message).await?,
+            reactions_to(&bob, &room, &message).await?,
+        ),
     );
 
     alice.sees(bob.redact(&thumb_of_bob, "ångrar mig").await?).await?;
     bob.sees(alice.redact(&heart_of_alice, "ångrar mig").await?).await?;
     scene.record(
         "taken-back",
-        host_and_guest(held(&alice, &room, &message).await?, held(&bob, &room, &message).await?),
+        host_and_guest(
+            reactions_to(&alice, &room, &message).await?,
+            reactions_to(&bob, &room, &message).await?,
+        ),
     );
-    scene.record("redacted", kept_by_both(&alice, &bob, &thumb_of_bob).await?);
+    scene.record("redacted", held_by_both(&alice, &bob, &thumb_of_bob).await?);
     bob.sees(&thumb_of_alice).await?;
     Ok(())
 }
 
-/// The reactions to a message that a user's server holds, in the order of the room; keys as code points.
-async fn held(user: &User, room: &Room, message: &Sent) -> Result<Observed, Failure> {
+/// The reactions to a message in a user's history, oldest first; keys as code points.
+async fn reactions_to(user: &User, room: &Room, message: &Sent) -> Result<Observed, Failure> {
     let reactions = related(user, room, message, "m.annotation").await?;
     Ok(for_each(reactions, |reaction| {
         let key = reaction["content"]["m.relates_to"]["key"].as_str().unwrap_or_default();

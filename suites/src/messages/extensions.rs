@@ -1,51 +1,57 @@
-//! What servers do not know passes through them (client-server API, events: extensibility).
+//! Event types and content that servers do not know (client-server API, events: extensibility).
 
 use samklang_runner::scene::party;
 use samklang_stage::switchboard::{Effect, Fault};
 
-use super::{essence, kept_by_both};
+use super::{essence, held_by_both};
 use crate::{federation::gaps::sends, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.unknown-event",
-        title: "Events and state of types that no server knows pass between servers untouched, and the room works on.",
+        title: "Events and state events of unknown types arrive unchanged at the other server.",
         catalogue: &["MS-18"],
         requirements: &["SS-CJSON-003"],
         checks: &[
             CheckPlan::new(
                 "to-guest",
-                "The guest shows the host's unknown event with the content it was sent with.",
+                "The guest's user is shown the host's event of unknown type with its original content.",
             ),
             CheckPlan::new(
                 "to-host",
-                "The host shows the guest's unknown event with the content it was sent with.",
+                "The host's user is shown the guest's event of unknown type with its original content.",
             ),
-            CheckPlan::new("state", "Host and guest hold the unknown state under its own state key."),
-            CheckPlan::new("redacted", "Of a redacted event of unknown type neither side keeps any content.")
-                .of(&["SS-REDACT-014"]),
+            CheckPlan::new(
+                "state",
+                "Host and guest hold the state event of unknown type under its state key.",
+            ),
+            CheckPlan::new(
+                "redacted",
+                "Neither server keeps any content of a redacted event of unknown type.",
+            )
+            .of(&["SS-REDACT-014"]),
         ],
         play: play!(unknown_event),
         ..Scenario::PAIR
     },
     Scenario {
         id: "messages.content-hash",
-        title: "Content that canonical JSON is particular about crosses the wire with a content hash that fits it.",
+        title: "Events whose content has special cases of canonical JSON have a correct content hash and arrive whole.",
         catalogue: &["MS-01", "MS-18"],
         requirements: &["SS-CJSON-001", "SS-CJSON-002", "SS-CJSON-003", "SS-CJSON-006", "SS-CJSON-007"],
         versions: Versions::Newest,
-        // Who signs such content wrongly signs every transaction that holds it wrongly, and repeats it for ever.
+        // A server that encodes such content wrongly also signs every transaction with it wrongly, and retries for ever.
         needs: &[Need::Wire, Need::LastOfAll],
         checks: &[
-            CheckPlan::new("of-host", "The hash that the host put into its event is that of the event."),
-            CheckPlan::new("of-guest", "The hash that the guest put into its event is that of the event."),
+            CheckPlan::new("of-host", "The content hash in the host's event matches the event."),
+            CheckPlan::new("of-guest", "The content hash in the guest's event matches the event."),
             CheckPlan::new(
                 "whole-at-guest",
-                "The guest finds the hash right, too, and shows the content whole.",
+                "The guest's user is shown the whole content of the host's event.",
             ),
             CheckPlan::new(
                 "whole-at-host",
-                "The host finds the hash right, too, and shows the content whole.",
+                "The host's user is shown the whole content of the guest's event.",
             ),
         ],
         play: play!(content_hash),
@@ -55,16 +61,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 const UNKNOWN: &str = "se.esam.samklang.resurs";
 
-fn plain() -> Value {
+fn ordinary_content() -> Value {
     json!({
         "å": "Åre", "😀": 2, "null": null, "empty": [[], {}], "numbers": [0, -1, 9_007_199_254_740_991_i64],
         "nested": {"b": {"b": false, "a": true}, "a": []},
     })
 }
 
-/// Keys that sort differently by code point, by UTF-16 unit and by locale; characters with and without an escape of
-/// their own; empty things.
-fn particular() -> Value {
+/// Content with special cases of canonical JSON: keys that sort differently by code point, by UTF-16 unit and by locale,
+/// characters with and without a short escape, empty values.
+fn special_content() -> Value {
     json!({
         "\u{ffee}": 1, "\u{1f600}": 2, "å": 3, "z": 4, "Z": 5, "": 6, "a\u{30a}": 7,
         "text": "\u{8}\t\n\u{c}\r\u{1}\u{1f}\u{7f}\u{2028}/\\\"å\u{1f600}",
@@ -72,13 +78,13 @@ fn particular() -> Value {
     })
 }
 
-/// Alice and Bob send each other an event, and Alice sets a state, of types of their own.
+/// Alice and Bob send each other an event of an unknown type, and Alice sends a state event of that type.
 async fn unknown_event(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
 
-    let from_alice = alice.send_content(&room, UNKNOWN, plain()).await?;
+    let from_alice = alice.send_content(&room, UNKNOWN, ordinary_content()).await?;
     scene.record("to-guest", essence(bob.sees(&from_alice).await?));
-    let from_bob = bob.send_content(&room, UNKNOWN, plain()).await?;
+    let from_bob = bob.send_content(&room, UNKNOWN, ordinary_content()).await?;
     scene.record("to-host", essence(alice.sees(&from_bob).await?));
 
     let content = json!({"fordon": ["Ambulans 3", "Brandbil 1"], "klar": true});
@@ -89,46 +95,46 @@ async fn unknown_event(scene: &Scene) -> Result<(), Failure> {
 
     let redaction = bob.redact(&from_bob, "förlegat").await?;
     alice.sees(&redaction).await?;
-    scene.record("redacted", kept_by_both(&alice, &bob, &from_bob).await?);
+    scene.record("redacted", held_by_both(&alice, &bob, &from_bob).await?);
     Ok(())
 }
 
-/// Each side sends the same content, neither waiting for the other's.
+/// Alice and Bob send the same content at the same time.
 async fn content_hash(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
-    let from_host = particular_content(scene, &room, ["of-host", "whole-at-guest"], [&alice, &bob]);
-    let from_guest = particular_content(scene, &room, ["of-guest", "whole-at-host"], [&bob, &alice]);
+    let from_host = send_special_content(scene, &room, ["of-host", "whole-at-guest"], [&alice, &bob]);
+    let from_guest = send_special_content(scene, &room, ["of-guest", "whole-at-host"], [&bob, &alice]);
     let (from_host, from_guest) = tokio::join!(from_host, from_guest);
     from_host.and(from_guest)
 }
 
-/// The hash in the event as it went over the wire is worked out anew. A receiver who works out another hash keeps nothing
-/// of the content, or does not believe the transaction.
-async fn particular_content(
+/// Computes the content hash of the event on the wire and compares it. A receiver that computes another hash redacts the
+/// event, or refuses the transaction.
+async fn send_special_content(
     scene: &Scene,
     room: &Room,
     [check, check_at_receiver]: [&str; 2],
     [from, to]: [&User; 2],
 ) -> Result<(), Failure> {
-    let sent = from.send_content(room, UNKNOWN, particular()).await?;
+    let sent = from.send_content(room, UNKNOWN, special_content()).await?;
     let pdu = scene.event_on_wire(&sent).await?;
     let stated = pdu.value["hashes"]["sha256"].as_str().unwrap_or_default().to_owned();
     let right = samklang_matrix::content_hash(&pdu.value).unwrap_or_default();
-    let wrong = || {
+    let wrong_hash = || {
         let failure = from.wrong("pdu.content_hash", message!("fail.content-hash"), pdu.observations.all());
         failure.showing(&right, &stated)
     };
     let is_right = stated == right;
-    scene.check(check, if is_right { Ok(pdu.observations.clone()) } else { Err(wrong()) });
+    scene.check(check, if is_right { Ok(pdu.observations.clone()) } else { Err(wrong_hash()) });
 
     let shown = shown_or_refused(scene, to, &sent).await;
-    let is_on_its_way = shown.is_err();
+    let is_queued = shown.is_err();
     let outcome = match shown {
-        Ok(shown) if shown.event["content"] == particular() => Ok(shown),
+        Ok(shown) if shown.event["content"] == special_content() => Ok(shown),
         Ok(shown) => {
             let text = message!("fail.content-changed", user = to.name());
             let failure = to.wrong("pdu.content_changed", text, &[]);
-            Err(failure.showing(particular(), &shown.event["content"]))
+            Err(failure.showing(special_content(), &shown.event["content"]))
         }
         Err(Failure::NotSeen { bound, .. }) => {
             let (user, seconds) = (to.name(), bound.as_secs());
@@ -141,15 +147,15 @@ async fn particular_content(
     if is_right || outcome.is_ok() {
         scene.check(check_at_receiver, outcome);
     } else {
-        // Who works out the hash wrongly also signs the transaction wrongly, which nobody has to take; and of an event with
-        // a wrong hash nobody has to keep the content.
+        // A server that computes the hash wrongly also signs the transaction wrongly, and the receiver may refuse it. The
+        // receiver redacts an event with a wrong hash.
         scene.block(check_at_receiver, check);
     }
-    if is_on_its_way { free_the_way(scene, room, from, to).await } else { Ok(()) }
+    if is_queued { unblock_transactions(scene, room, from, to).await } else { Ok(()) }
 }
 
-/// Waits until `to` is shown what was sent, or the server has refused the transaction with it. What is wrong with an event
-/// is no reason to refuse the transaction, and the sender's keys were known before.
+/// Waits until `to` is shown the event, or `to`'s server has refused the transaction that holds it. A wrong event is no
+/// reason to refuse its transaction, and the server already has the sender's keys.
 async fn shown_or_refused(scene: &Scene, to: &User, sent: &Sent) -> Result<Sighting, Failure> {
     let refused = |exchange: &Exchange| {
         let is_refusal = matches!(exchange.status, Some(status @ 400..500) if status != 429);
@@ -166,9 +172,9 @@ async fn shown_or_refused(scene: &Scene, to: &User, sent: &Sent) -> Result<Sight
     }
 }
 
-/// A transaction that is refused is repeated until it is taken, and holds up all others. It is acknowledged in the
-/// receiver's place, if it comes once more; a sender that waits until there is more to send is given that.
-async fn free_the_way(scene: &Scene, room: &Room, from: &User, to: &User) -> Result<(), Failure> {
+/// The sender repeats a refused transaction until it is accepted, and sends no other meanwhile. A network fault acknowledges
+/// it in the receiver's place when it is sent again. One more message makes the sender try again.
+async fn unblock_transactions(scene: &Scene, room: &Room, from: &User, to: &User) -> Result<(), Failure> {
     let sender = party(from.role());
     let loss = Fault::on_all(Effect::Lose).from(sender.clone()).to(party(to.role())).when(is_transaction);
     let _loss = scene.fault(loss)?;

@@ -1,4 +1,4 @@
-//! The order and the times in which servers keep messages (client-server API, getting events for a room).
+//! The order and timestamps of messages in the history (client-server API, getting events for a room).
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,7 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "messages.order",
-    title: "Two hundred messages in turns from both sides: each server keeps them all, once, in the order in which they \
-            were sent and with their original times.",
+    title: "Both servers keep two hundred messages once each, in the order of sending and with the same timestamps.",
     catalogue: &["MS-03"],
     versions: Versions::Newest,
     checks: &[
@@ -18,10 +17,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
             "guest-order",
             "The guest's history holds every message once, in the order of sending.",
         ),
-        CheckPlan::new("same-times", "Both servers keep the same time of origin for each message."),
+        CheckPlan::new("same-times", "Both servers keep the same origin_server_ts for each message."),
         CheckPlan::new(
             "shown-once",
-            "Each user's sync shows the last messages once each, in the order of sending.",
+            "Each user's first sync shows the last messages once each, in the order of sending.",
         ),
     ],
     play: play!(order),
@@ -31,9 +30,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 const TURNS: usize = 20;
 const EACH_TURN: usize = 10;
 
-/// Alice and Bob speak in turns; the other one waits until the turn's last message has arrived. So every message follows
-/// on all before it, and one order is the right one on every server. Nobody syncs before the end: four hundred syncs
-/// would be most of what this costs.
+/// Alice and Bob send messages in turns; the other one waits until the turn's last message has arrived. So the prev events
+/// give all messages one order on every server. The users do not sync before the end, since four hundred syncs would take
+/// most of the scenario's time.
 async fn order(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -42,20 +41,20 @@ async fn order(scene: &Scene) -> Result<(), Failure> {
     join_public_room(&host, &alice, &bob, &room).await?;
     let mut sent = Vec::new();
     for turn in 0..TURNS {
-        let (speaker, listener) = if turn % 2 == 0 { (&alice, &bob) } else { (&bob, &alice) };
+        let (sender, receiver) = if turn % 2 == 0 { (&alice, &bob) } else { (&bob, &alice) };
         for _ in 0..EACH_TURN {
-            sent.push(speaker.send(&room, &format!("Message {}", sent.len() + 1)).await?);
+            sent.push(sender.send(&room, &format!("Message {}", sent.len() + 1)).await?);
         }
         if let Some(last) = sent.last() {
-            arrives(listener, last).await?;
+            arrives(receiver, last).await?;
         }
     }
     let of_alice = messages(&alice, &room).await?;
     let of_bob = messages(&bob, &room).await?;
-    scene.check("host-order", in_order(&alice, &of_alice, &sent));
-    scene.check("guest-order", in_order(&bob, &of_bob, &sent));
-    scene.check("same-times", same_times(&bob, of_alice, of_bob));
-    scene.check("shown-once", shown_once(&[&alice, &bob], &room, &sent).await);
+    scene.check("host-order", check_order(&alice, &of_alice, &sent));
+    scene.check("guest-order", check_order(&bob, &of_bob, &sent));
+    scene.check("same-times", check_same_times(&bob, of_alice, of_bob));
+    scene.check("shown-once", check_shown_once(&[&alice, &bob], &room, &sent).await);
     Ok(())
 }
 
@@ -71,7 +70,7 @@ async fn arrives(user: &User, message: &Sent) -> Result<(), Failure> {
     user.eventually(&message.what, &[&message.room, &message.id], fetched).await
 }
 
-/// An event that has not arrived yet is not found; some servers do not tell that from one that may not be seen.
+/// Whether the event has not arrived yet: 404, or 403 from servers that do not tell an unknown event from a hidden one.
 fn is_unknown(failure: &Failure) -> bool {
     refusal(failure).is_some_and(|refusal| matches!(refusal.status, 403 | 404))
 }
@@ -83,12 +82,13 @@ async fn messages(user: &User, room: &Room) -> Result<Observed, Failure> {
     Ok(history.map(|events| events.as_array().into_iter().flatten().filter(is_message).cloned().collect()))
 }
 
-fn id(event: &Value) -> &str {
+fn event_id(event: &Value) -> &str {
     event["event_id"].as_str().unwrap_or("-")
 }
 
-fn in_order(user: &User, history: &Observed, sent: &[Sent]) -> Result<Observed, Failure> {
-    let kept: Vec<_> = history.value.as_array().into_iter().flatten().map(id).collect();
+/// Passes if the history holds the sent messages and no others, in the order of sending.
+fn check_order(user: &User, history: &Observed, sent: &[Sent]) -> Result<Observed, Failure> {
+    let kept: Vec<_> = history.value.as_array().into_iter().flatten().map(event_id).collect();
     let wanted: Vec<_> = sent.iter().map(|message| message.id.as_str()).collect();
     if kept == wanted {
         return Ok(history.clone());
@@ -100,10 +100,11 @@ fn in_order(user: &User, history: &Observed, sent: &[Sent]) -> Result<Observed, 
     Err(failure.showing(wanted[at..].join("\n"), kept[at..].join("\n")))
 }
 
-fn same_times(user: &User, host: Observed, guest: Observed) -> Result<Observed, Failure> {
+/// Passes if both histories have the same timestamp for each message.
+fn check_same_times(user: &User, host: Observed, guest: Observed) -> Result<Observed, Failure> {
     let of = |history: &Observed| -> BTreeMap<String, Value> {
         let events = history.value.as_array().into_iter().flatten();
-        events.map(|event| (id(event).to_owned(), event["origin_server_ts"].clone())).collect()
+        events.map(|event| (event_id(event).to_owned(), event["origin_server_ts"].clone())).collect()
     };
     let (host_times, guest_times) = (of(&host), of(&guest));
     let all = host_and_guest(host, guest);
@@ -118,14 +119,14 @@ fn same_times(user: &User, host: Observed, guest: Observed) -> Result<Observed, 
     }
 }
 
-/// Whether each user's first sync shows the last messages once each. How many of them, a server may decide.
-async fn shown_once(users: &[&User], room: &Room, sent: &[Sent]) -> Result<Observed, Failure> {
+/// Passes if each user's first sync shows the last messages once each; the server decides how many.
+async fn check_shown_once(users: &[&User], room: &Room, sent: &[Sent]) -> Result<Observed, Failure> {
     let mut all = Vec::new();
     for user in users {
         let Some(last) = sent.last() else { continue };
         let seen = Observed::from(user.sees(last).await?);
         let events = user.seen_so_far(&event(room, "m.room.message"));
-        let shown: Vec<_> = events.iter().map(id).collect();
+        let shown: Vec<_> = events.iter().map(event_id).collect();
         let wanted: Vec<_> = sent.iter().map(|message| message.id.as_str()).collect();
         if shown.is_empty() || !wanted.ends_with(&shown) {
             let text = message!("fail.shown-once", user = user.name());

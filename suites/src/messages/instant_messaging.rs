@@ -1,4 +1,4 @@
-//! Text and its kinds (client-server API, instant messaging).
+//! Text messages and other message types (client-server API, instant messaging).
 
 use super::essence;
 use crate::prelude::*;
@@ -6,17 +6,17 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.code-points",
-        title: "Text arrives code point by code point as it was written, in both directions.",
+        title: "Text arrives exactly as it was written, code point by code point, in both directions.",
         catalogue: &["MS-01"],
         requirements: &["SS-CJSON-002", "SS-CJSON-006", "SS-CJSON-007"],
         checks: &[
             CheckPlan::new(
                 "to-guest",
-                "The guest's user is shown, and can fetch, exactly what the host's user wrote.",
+                "The guest's user is shown, and can fetch, exactly the text that the host's user wrote.",
             ),
             CheckPlan::new(
                 "to-host",
-                "The host's user is shown, and can fetch, exactly what the guest's user wrote.",
+                "The host's user is shown, and can fetch, exactly the text that the guest's user wrote.",
             ),
         ],
         play: play!(code_points),
@@ -25,16 +25,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.msgtypes",
-        title: "Emotes, notices, places and a msgtype that no server knows arrive whole, in both directions.",
+        title: "Emotes, notices, locations and messages of an unknown msgtype arrive unchanged in both directions.",
         catalogue: &["MS-17"],
         checks: &[
             CheckPlan::new(
                 "to-guest",
-                "The guest shows each of the host's messages with the content it was sent with.",
+                "The guest's user is shown each of the host's messages with its original content.",
             ),
             CheckPlan::new(
                 "to-host",
-                "The host shows each of the guest's messages with the content it was sent with.",
+                "The host's user is shown each of the guest's messages with its original content.",
             ),
         ],
         play: play!(msgtypes),
@@ -43,9 +43,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Texts that are easily changed on the way: by normalisation, by trimming, by escaping, by counting in UTF-16. What a
-/// server makes of them shows in the content hash, too: servers that encode them differently do not take each other's
-/// events whole.
+/// Texts that a server easily changes: by normalisation, by trimming, by escaping, by counting in UTF-16. Servers that
+/// encode them differently also compute different content hashes, and redact each other's events.
 const TEXTS: [(&str, &str); 12] = [
     ("swedish letters", "Å ä ö é ü ß: Räksmörgås på Ängö"),
     ("combining marks", "A\u{30a} a\u{308} o\u{308} e\u{323}\u{301} e\u{301}\u{323}"),
@@ -70,26 +69,26 @@ const TEXTS: [(&str, &str); 12] = [
 /// Alice and Bob send each other the same texts.
 async fn code_points(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
-    scene.record("to-guest", texts_arriving(&alice, &bob, &room).await?);
-    scene.record("to-host", texts_arriving(&bob, &alice, &room).await?);
+    scene.record("to-guest", texts_received(&alice, &bob, &room).await?);
+    scene.record("to-host", texts_received(&bob, &alice, &room).await?);
     Ok(())
 }
 
-async fn texts_arriving(from: &User, to: &User, room: &Room) -> Result<Observed, Failure> {
+async fn texts_received(from: &User, to: &User, room: &Room) -> Result<Observed, Failure> {
     let mut sent = Vec::new();
     for (name, text) in TEXTS {
         sent.push((name.to_owned(), from.send(room, text).await?));
     }
-    let mut arrived = Vec::new();
+    let mut received = Vec::new();
     for (name, message) in sent {
         let shown = in_code_points(to.sees(&message).await?.into());
-        let kept = in_code_points(to.fetch(&message).await?);
-        arrived.push((name, Observed::together(("shown", shown), [("fetched", kept)])));
+        let fetched = in_code_points(to.fetch(&message).await?);
+        received.push((name, Observed::together(("shown", shown), [("fetched", fetched)])));
     }
-    Observed::each(arrived)
+    Observed::each(received)
 }
 
-/// The body as a list of code points: two texts that look alike are then seen to differ.
+/// The body as a list of code points, in which texts that look alike differ visibly.
 fn in_code_points(message: Observed) -> Observed {
     message.map(|event| match event["content"]["body"].as_str() {
         Some(body) => {
@@ -102,23 +101,23 @@ fn in_code_points(message: Observed) -> Observed {
 /// Alice and Bob send each other messages that are not plain text.
 async fn msgtypes(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
-    scene.record("to-guest", kinds_arriving(&alice, &bob, &room).await?);
-    scene.record("to-host", kinds_arriving(&bob, &alice, &room).await?);
+    scene.record("to-guest", msgtypes_received(&alice, &bob, &room).await?);
+    scene.record("to-host", msgtypes_received(&bob, &alice, &room).await?);
     Ok(())
 }
 
-async fn kinds_arriving(from: &User, to: &User, room: &Room) -> Result<Observed, Failure> {
+async fn msgtypes_received(from: &User, to: &User, room: &Room) -> Result<Observed, Failure> {
     let kinds = [
         json!({"msgtype": "m.emote", "body": "nickar"}),
         json!({"msgtype": "m.notice", "body": "Brandlarm i hus 7"}),
         json!({"msgtype": "m.location", "body": "Stabsplatsen", "geo_uri": "geo:59.3293,18.0686;u=35"}),
         json!({"msgtype": "se.esam.samklang.lage", "body": "Vägen är stängd", "se.esam.samklang.km": 12}),
     ];
-    let mut arrived = Vec::new();
+    let mut received = Vec::new();
     for content in kinds {
         let kind = content["msgtype"].as_str().unwrap_or_default().to_owned();
         let message = from.send_content(room, "m.room.message", content).await?;
-        arrived.push((kind, essence(to.sees(&message).await?)));
+        received.push((kind, essence(to.sees(&message).await?)));
     }
-    Observed::each(arrived)
+    Observed::each(received)
 }

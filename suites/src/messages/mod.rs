@@ -1,4 +1,4 @@
-//! What people say to each other in rooms. Files follow the modules of the client-server API.
+//! Messages and what belongs to them. Files follow the modules of the client-server API.
 
 mod annotations;
 mod extensions;
@@ -33,7 +33,7 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     typing::SCENARIOS,
 ];
 
-/// Of an event only what its sender determines; every server has to show that alike.
+/// The parts of an event that its sender determines; every server has to show them alike.
 fn essence(event: impl Into<Observed>) -> Observed {
     event.into().map(|event| {
         json!({
@@ -43,8 +43,8 @@ fn essence(event: impl Into<Observed>) -> Observed {
     })
 }
 
-/// An event as each of two users' servers keeps it.
-async fn kept_by_both(alice: &User, bob: &User, event: &Sent) -> Result<Observed, Failure> {
+/// An event as both users' servers hold it.
+async fn held_by_both(alice: &User, bob: &User, event: &Sent) -> Result<Observed, Failure> {
     Ok(host_and_guest(essence(alice.fetch(event).await?), essence(bob.fetch(event).await?)))
 }
 
@@ -62,7 +62,7 @@ async fn related(user: &User, room: &Room, target: &Sent, relation: &str) -> Res
     }))
 }
 
-/// Each item of a list, changed.
+/// Changes each item of a list.
 fn for_each(list: Observed, change: impl Fn(&Value) -> Value) -> Observed {
     list.map(|list| list.as_array().into_iter().flatten().map(change).collect())
 }

@@ -1,10 +1,10 @@
-//! Who is there (client-server API, presence; server-server API, presence).
+//! Presence (client-server API, presence; server-server API, presence).
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "messages.presence",
-    title: "Each side sees when somebody on the other side is busy, with the words for it, and when that person goes.",
+    title: "A user is shown the presence and status message of another server's user, and when that user goes offline.",
     catalogue: &["MS-16"],
     requirements: &["SS-PRESENCE-005"],
     needs: &[Need::Feature("presence")],
@@ -18,14 +18,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
             "The host's user is shown the presence and status message of the guest's user.",
         ),
     ],
-    play: play!(comes_and_goes),
+    play: play!(unavailable_and_offline),
     versions: Versions::Newest,
     ..Scenario::PAIR
 }];
 
-/// Carol on the host and Dave on the guest watch. Alice and Bob only act: a user who syncs is online by doing so, and
-/// what they say of themselves would not last.
-async fn comes_and_goes(scene: &Scene) -> Result<(), Failure> {
+/// Carol on the host and Dave on the guest watch Alice's and Bob's presence. Alice and Bob do not sync: a sync would set
+/// their presence to online.
+async fn unavailable_and_offline(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
     let carol = host.register("carol").await?;
@@ -40,20 +40,20 @@ async fn comes_and_goes(scene: &Scene) -> Result<(), Failure> {
 
     for (check, actor, watcher) in [("of-host", &alice, &dave), ("of-guest", &bob, &carol)] {
         actor.set_presence("unavailable", Some("I möte till tre")).await?;
-        let with_words = presence(actor, "unavailable")
-            .and("with words", |event| event["content"]["status_msg"].is_string());
-        let busy = match watcher.sees(with_words).await {
-            // Without the words it is still somebody's presence, and differs from what is expected.
+        let with_message = presence(actor, "unavailable")
+            .and("with a status message", |event| event["content"]["status_msg"].is_string());
+        let unavailable = match watcher.sees(with_message).await {
+            // Presence without the status message is recorded as well; it then differs from the expectation.
             Err(Failure::NotSeen { .. }) => watcher.sees(presence(actor, "unavailable")).await?,
             seen => seen?,
         };
         actor.set_presence("offline", None).await?;
-        watcher.sees(presence(actor, "offline").following(&busy)).await?;
+        watcher.sees(presence(actor, "offline").following(&unavailable)).await?;
         let essence = |event: Value| {
             let content = &event["content"];
             json!({"of": event["sender"], "presence": content["presence"], "status_msg": content["status_msg"]})
         };
-        scene.record(check, Observed::from(busy).map(essence));
+        scene.record(check, Observed::from(unavailable).map(essence));
     }
     Ok(())
 }

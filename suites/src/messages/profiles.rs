@@ -1,29 +1,37 @@
-//! Names and faces (client-server API, profiles; server-server API, querying for information).
+//! Profiles (client-server API, profiles; server-server API, querying for information).
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.profile",
-        title: "A user's new name and picture become visible on the other side in a room they share.",
+        title: "Both servers show a user's new display name and avatar in a shared room.",
         catalogue: &["MS-22"],
         requirements: &["SS-PROFILE-010"],
-        checks: &[CheckPlan::new("faces", "Both sides hold the new names and pictures of both users.")],
+        checks: &[CheckPlan::new(
+            "faces",
+            "Both servers hold the new display names and avatars of both users.",
+        )],
         play: play!(changed),
         versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
         id: "messages.profile-in-new-room",
-        title: "In a room made after a user took a name and a picture, and when asked for the profile, the other side is \
-                shown them.",
+        title: "Both servers show display names and avatars that were set before the room was created, there and in profiles.",
         weight: Weight::Should,
         catalogue: &["MS-22"],
         checks: &[
-            CheckPlan::new("faces", "Both sides hold the names and pictures that the users took before.")
-                .of(&["SS-PROFILE-011"]),
-            CheckPlan::new("asked-for", "Asked for the other user's profile, each server finds it out.")
-                .of(&["SS-PROFILE-009"]),
+            CheckPlan::new(
+                "faces",
+                "Both servers hold the display names and avatars that the users had set before.",
+            )
+            .of(&["SS-PROFILE-011"]),
+            CheckPlan::new(
+                "asked-for",
+                "Each server answers its user's request for the other server's user's profile.",
+            )
+            .of(&["SS-PROFILE-009"]),
         ],
         play: play!(in_new_room),
         versions: Versions::Newest,
@@ -33,29 +41,32 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 const NAMES: [&str; 2] = ["Åsa Öberg 🚒", "Björn (Räddning Väst)"];
 
-/// Alice takes a name and a picture, and so does Bob.
+/// Alice and Bob each set a display name and an avatar.
 async fn changed(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     for (user, other, name) in [(&alice, &bob, NAMES[0]), (&bob, &alice, NAMES[1])] {
         user.set_display_name(name).await?;
-        let named =
-            join(&room, user).and("under the new name", move |event| event["content"]["displayname"] == name);
+        let named = join(&room, user)
+            .and("with the new display name", move |event| event["content"]["displayname"] == name);
         other.sees(named).await?;
         let picture = user.upload(&picture()).await?;
         user.set_avatar(&picture).await?;
-        let with_it = join(&room, user)
-            .and("with the new picture", move |event| event["content"]["avatar_url"] == *picture.address);
-        other.sees(with_it).await?;
+        let with_avatar = join(&room, user)
+            .and("with the new avatar", move |event| event["content"]["avatar_url"] == *picture.address);
+        other.sees(with_avatar).await?;
     }
     let people = [&alice, &bob];
     scene.record(
         "faces",
-        host_and_guest(faces(&alice, &room, people).await?, faces(&bob, &room, people).await?),
+        host_and_guest(
+            member_profiles(&alice, &room, people).await?,
+            member_profiles(&bob, &room, people).await?,
+        ),
     );
     Ok(())
 }
 
-/// Alice and Bob take names and pictures before they meet.
+/// Alice and Bob set display names and avatars before Alice creates the room.
 async fn in_new_room(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
@@ -72,11 +83,15 @@ async fn in_new_room(scene: &Scene) -> Result<(), Failure> {
     let people = [&alice, &bob];
     scene.record(
         "faces",
-        host_and_guest(faces(&alice, &room, people).await?, faces(&bob, &room, people).await?),
+        host_and_guest(
+            member_profiles(&alice, &room, people).await?,
+            member_profiles(&bob, &room, people).await?,
+        ),
     );
 
-    let asked =
-        async |asker: &User, other: &User| Ok::<_, Failure>(asker.profile_of(other).await?.map(|p| face(&p)));
+    let asked = async |asker: &User, other: &User| {
+        Ok::<_, Failure>(asker.profile_of(other).await?.map(|p| name_and_avatar(&p)))
+    };
     scene.record("asked-for", host_and_guest(asked(&alice, &bob).await?, asked(&bob, &alice).await?));
     Ok(())
 }
@@ -86,16 +101,16 @@ fn picture() -> File {
     File { bytes, content_type: Some("image/png".into()), name: Some("karta.png".into()) }
 }
 
-fn face(profile: &Value) -> Value {
+fn name_and_avatar(profile: &Value) -> Value {
     json!({"name": profile["displayname"], "picture": profile["avatar_url"]})
 }
 
-/// Names and pictures of `people` in the room, as the user's server holds them.
-async fn faces(user: &User, room: &Room, people: [&User; 2]) -> Result<Observed, Failure> {
+/// The display names and avatars of `people` in the room, as the user's server holds them.
+async fn member_profiles(user: &User, room: &Room, people: [&User; 2]) -> Result<Observed, Failure> {
     let mut all = Vec::new();
     for person in people {
         let member = user.state_of(room, "m.room.member", person.id()).await?;
-        all.push((person.id().to_owned(), member.map(|member| face(&member["content"]))));
+        all.push((person.id().to_owned(), member.map(|member| name_and_avatar(&member["content"]))));
     }
     Observed::each(all)
 }

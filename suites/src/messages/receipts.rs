@@ -1,31 +1,31 @@
-//! Who has read what (client-server API, receipts; server-server API, receipts).
+//! Read receipts (client-server API, receipts; server-server API, receipts).
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.receipts",
-        title: "Each side sees how far the other has read.",
+        title: "A user is shown the read receipt of the other server's user.",
         catalogue: &["MS-15"],
         requirements: &["SS-RECEIPT-007"],
         needs: &[Need::Feature("receipts")],
         checks: &[
             CheckPlan::new(
                 "of-guest",
-                "The host's user is shown the guest's receipt, with a time and without a thread.",
+                "The host's user is shown the guest's receipt, with a timestamp and without a thread.",
             ),
             CheckPlan::new(
                 "of-host",
-                "The guest's user is shown the host's receipt, with a time and without a thread.",
+                "The guest's user is shown the host's receipt, with a timestamp and without a thread.",
             ),
         ],
-        play: play!(each_way),
+        play: play!(both_directions),
         versions: Versions::Newest,
         ..Scenario::PAIR
     },
     Scenario {
         id: "messages.receipts-threaded",
-        title: "Receipts for a thread and for the main timeline are kept apart on the other side.",
+        title: "The other server keeps receipts for a thread and for the main timeline apart.",
         catalogue: &["MS-15"],
         requirements: &["SS-RECEIPT-006"],
         needs: &[Need::Feature("receipts"), Need::Feature("threads")],
@@ -45,13 +45,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.receipts-private",
-        title: "A private receipt is the reader's own affair: the other side is never shown it, in no form.",
+        title: "A user is never shown a private read receipt of the other server's user.",
         catalogue: &["MS-15"],
         requirements: &["SS-RECEIPT-008"],
         needs: &[Need::Feature("receipts")],
         checks: &[CheckPlan::new(
             "never-shown",
-            "The other side is shown it neither as a private receipt nor as a public one.",
+            "The other server's user is not shown a private receipt, either as private or as public.",
         )],
         play: play!(private),
         versions: Versions::Newest,
@@ -59,21 +59,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.receipts-private-on-wire",
-        title: "A private receipt never leaves its server.",
+        title: "A server never sends a private read receipt to another server.",
         catalogue: &["MS-15"],
         requirements: &["SS-RECEIPT-008"],
         needs: &[Need::Wire, Need::Feature("receipts")],
         checks: &[
-            CheckPlan::new("of-guest", "Nothing that the guest sent holds its user's private receipt."),
-            CheckPlan::new("of-host", "Nothing that the host sent holds its user's private receipt."),
+            CheckPlan::new("of-guest", "No m.receipt EDU of the guest holds its user's private receipt."),
+            CheckPlan::new("of-host", "No m.receipt EDU of the host holds its user's private receipt."),
             CheckPlan::new(
                 "public-of-guest",
-                "The guest sent its user's public receipt in the specified form.",
+                "The guest sends its user's public receipt in the specified form.",
             )
             .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"]),
             CheckPlan::new(
                 "public-of-host",
-                "The host sent its user's public receipt in the specified form.",
+                "The host sends its user's public receipt in the specified form.",
             )
             .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"]),
         ],
@@ -83,21 +83,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Bob reads what Alice wrote, and Alice what Bob wrote.
-async fn each_way(scene: &Scene) -> Result<(), Failure> {
+/// Bob reads Alice's message, and Alice Bob's.
+async fn both_directions(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     for (check, writer, reader) in [("of-guest", &alice, &bob), ("of-host", &bob, &alice)] {
         let message = writer.send(&room, "Läs detta").await?;
         reader.sees(&message).await?;
         reader.reads(&message, ReceiptKind::Public, None).await?;
-        scene.record(check, shown(scene, writer, reader, &message).await?);
+        scene.record(check, receipt_shown(scene, writer, reader, &message).await?);
     }
     Ok(())
 }
 
-/// The reader's receipt as the writer is shown it, and as it was sent.
-async fn shown(scene: &Scene, writer: &User, reader: &User, message: &Sent) -> Result<Observed, Failure> {
-    let shown = data(writer.sees(receipt(message, reader, "m.read")).await?, message, reader);
+/// The reader's receipt as the writer is shown it, and as the reader's server sent it.
+async fn receipt_shown(
+    scene: &Scene,
+    writer: &User,
+    reader: &User,
+    message: &Sent,
+) -> Result<Observed, Failure> {
+    let shown = receipt_in(writer.sees(receipt(message, reader, "m.read")).await?, message, reader);
     let is_it = |edu: &Value| {
         let ids = edu["content"][&message.room]["m.read"][reader.id()]["event_ids"].as_array();
         ids.is_some_and(|ids| ids.contains(&json!(message.id)))
@@ -111,8 +116,8 @@ async fn shown(scene: &Scene, writer: &User, reader: &User, message: &Sent) -> R
     Ok(shown.as_sent(sent))
 }
 
-/// What a receipt says beside who has read what.
-fn data(shown: impl Into<Observed>, message: &Sent, reader: &User) -> Observed {
+/// The receipt of `reader` for `message` in an m.receipt event.
+fn receipt_in(shown: impl Into<Observed>, message: &Sent, reader: &User) -> Observed {
     shown.into().map(|event| essence(&event["content"][&message.id]["m.read"][reader.id()], message, reader))
 }
 
@@ -120,7 +125,7 @@ fn essence(data: &Value, message: &Sent, reader: &User) -> Value {
     json!({"event": message.id, "reader": reader.id(), "ts": data["ts"], "thread_id": data["thread_id"]})
 }
 
-/// The reader reads a message in a thread, then one outside of all threads.
+/// The reader reads a message in a thread, then one in the main timeline.
 async fn threaded(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     for (check, writer, reader) in [("of-guest", &alice, &bob), ("of-host", &bob, &alice)] {
@@ -130,9 +135,9 @@ async fn threaded(scene: &Scene) -> Result<(), Failure> {
         reader.sees(&outside).await?;
 
         reader.reads(&inside, ReceiptKind::Public, Some(&root.id)).await?;
-        let of_thread = shown(scene, writer, reader, &inside).await?;
+        let of_thread = receipt_shown(scene, writer, reader, &inside).await?;
         reader.reads(&outside, ReceiptKind::Public, Some("main")).await?;
-        let of_main = shown(scene, writer, reader, &outside).await?;
+        let of_main = receipt_shown(scene, writer, reader, &outside).await?;
         scene.record(
             check,
             Observed::together(("in the thread", of_thread), [("in the main timeline", of_main)]),
@@ -141,8 +146,8 @@ async fn threaded(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Bob reads one message privately and the next one publicly. The public receipt, which goes the same way and later,
-/// is the sentinel.
+/// Bob sends a private receipt for one message and a public one for the next. The public receipt, which is sent later and
+/// in the same way, is the sentinel.
 async fn private(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let quiet = alice.send(&room, "Läs i tysthet").await?;
@@ -154,19 +159,20 @@ async fn private(scene: &Scene) -> Result<(), Failure> {
     let twin = bob.reads(&loud, ReceiptKind::Public, None).await?;
     let sentinel = alice.sees(receipt(&loud, &bob, "m.read").after(&twin)).await?;
     let of_quiet = |kind| receipt(&quiet, &bob, kind).after(&done);
-    let in_no_form = alice
+    let never_shown = alice
         .never_saw(of_quiet("m.read.private"), &sentinel)
         .and_then(|_| alice.never_saw(of_quiet("m.read"), &sentinel));
-    scene.check("never-shown", in_no_form);
+    scene.check("never-shown", never_shown);
     Ok(())
 }
 
-/// The same on the wire, for readers on both sides: once the public receipt has gone out, nothing that went out before
-/// or with it may hold the private one.
+/// The same on the wire, for readers on both servers: no EDU that was sent before the public receipt, or with it, may hold
+/// the private one.
 async fn private_on_wire(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
-    let ways = [("of-guest", "public-of-guest", &alice, &bob), ("of-host", "public-of-host", &bob, &alice)];
-    for (check, check_public, writer, reader) in ways {
+    let directions =
+        [("of-guest", "public-of-guest", &alice, &bob), ("of-host", "public-of-host", &bob, &alice)];
+    for (check, check_public, writer, reader) in directions {
         let quiet = writer.send(&room, "Läs i tysthet").await?;
         let loud = writer.send(&room, "Läs öppet").await?;
         reader.sees(&loud).await?;

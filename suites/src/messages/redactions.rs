@@ -1,35 +1,38 @@
-//! Taking things back (client-server API, redactions; room versions 10 and 11, redactions).
+//! Redactions (client-server API, redactions; room versions 10 and 11, redactions).
 
-use super::{for_each, kept_by_both, related};
+use super::{for_each, held_by_both, related};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.redact-own",
-        title: "What a user takes back is gone on both sides, whichever side it came from.",
+        title: "Neither server keeps the content of a message that its sender has redacted.",
         catalogue: &["MS-08"],
         requirements: &["SS-REDACT-014", "SS-REDACT-016"],
         checks: &[
-            CheckPlan::new("of-host", "Neither side keeps any content of the host's redacted message."),
-            CheckPlan::new("of-guest", "Neither side keeps any content of the guest's redacted message."),
+            CheckPlan::new("of-host", "Neither server keeps any content of the host's redacted message."),
+            CheckPlan::new("of-guest", "Neither server keeps any content of the guest's redacted message."),
         ],
         play: play!(redact_own),
         ..Scenario::PAIR
     },
     Scenario {
         id: "messages.redact-as-moderator",
-        title: "A moderator takes another server's message away; the same user without that power cannot.",
+        title: "A user can redact another server's message only with the power level for it.",
         catalogue: &["MS-08"],
         requirements: &["SS-REDACT-015"],
         checks: &[
-            CheckPlan::new("by-host", "The room's creator redacts the guest's message on both sides."),
+            CheckPlan::new(
+                "by-host",
+                "The creator's redaction of the guest's message takes effect on both servers.",
+            ),
             CheckPlan::new(
                 "without-power",
-                "A user without the power to redact leaves the host's message as it is.",
+                "A redaction by a guest's user without the redact level does not change the host's message.",
             ),
             CheckPlan::new(
                 "by-guest",
-                "Given the power, the same user redacts the same message on both sides.",
+                "With the redact level, the same user's redaction takes effect on both servers.",
             ),
         ],
         play: play!(redact_as_moderator),
@@ -37,46 +40,52 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.redact-edits",
-        title: "Every version of an edited message can be taken back, and what is taken back is gone on both sides.",
+        title: "A message and each of its edits can be redacted, and both servers drop the redacted content.",
         catalogue: &["MS-08"],
         requirements: &["SS-REDACT-014", "SS-REDACT-016"],
         checks: &[
             CheckPlan::new(
                 "last-edit",
-                "After the last edit was redacted, both sides hold the one before as the last.",
+                "After the last edit is redacted, both servers hold only the one before it with content.",
             ),
-            CheckPlan::new("original", "After the original was redacted, neither side keeps content of it."),
-            CheckPlan::new("all", "After every version was redacted, neither side keeps content of any."),
+            CheckPlan::new("original", "After the original is redacted, neither server keeps its content."),
+            CheckPlan::new(
+                "all",
+                "After the original and all edits are redacted, neither server keeps content of any.",
+            ),
         ],
         play: play!(redact_edits),
         ..Scenario::PAIR
     },
     Scenario {
         id: "messages.redaction-on-wire",
-        title: "A redaction names its target where the room version says: at the top level up to version 10, in the \
-                content from version 11 on.",
+        title: "A redaction on the wire names its target at the top level up to version 10, and in the content from version \
+                11 on.",
         catalogue: &["MS-09"],
         requirements: &["SS-REDACT-020", "SS-REDACT-023"],
         needs: &[Need::Wire],
         checks: &[
-            CheckPlan::new("by-host", "The host's redaction on the wire is of the version's form."),
-            CheckPlan::new("by-guest", "The guest's redaction on the wire is of the version's form."),
+            CheckPlan::new("by-host", "The host's redaction names its target where the room version says."),
+            CheckPlan::new("by-guest", "The guest's redaction names its target where the room version says."),
         ],
         play: play!(redaction_on_wire),
         ..Scenario::PAIR
     },
     Scenario {
         id: "messages.redaction-for-clients",
-        title: "Clients of any age find a redaction's target, and with a redacted message the redaction.",
+        title: "A server shows clients a redaction's target at the top level and in the content, and the redaction with its target.",
         weight: Weight::Should,
         catalogue: &["MS-09"],
         requirements: &["SS-REDACT-022"],
         checks: &[
-            CheckPlan::new("target", "Both sides show the target at the top level and in the content.")
-                .of(&["SS-REDACT-022"]),
+            CheckPlan::new(
+                "target",
+                "Both servers show the redaction's target at the top level and in the content.",
+            )
+            .of(&["SS-REDACT-022"]),
             CheckPlan::new(
                 "because",
-                "Both sides show with the redacted message which redaction took its content.",
+                "Both servers show the redaction in redacted_because of the redacted message.",
             )
             .of(&["SS-REDACT-026"]),
         ],
@@ -85,7 +94,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Alice takes a message back, and Bob one.
+/// Alice and Bob each redact a message of their own.
 async fn redact_own(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     for (check, author, reader) in [("of-host", &alice, &bob), ("of-guest", &bob, &alice)] {
@@ -93,21 +102,20 @@ async fn redact_own(scene: &Scene) -> Result<(), Failure> {
         reader.sees(&slip).await?;
         let redaction = author.redact(&slip, "fel rum").await?;
         reader.sees(&redaction).await?;
-        scene.record(check, kept_by_both(&alice, &bob, &slip).await?);
+        scene.record(check, held_by_both(&alice, &bob, &slip).await?);
     }
     Ok(())
 }
 
-/// Alice, who made the room, redacts Bob's message. Bob tries to redact Alice's before and after she gives him the
-/// power for it. His server may refuse the first try at once or let it come to nothing: what counts is that the message
-/// stays.
+/// Alice, the creator, redacts Bob's message. Bob tries to redact Alice's before and after she grants him the level for it.
+/// His server may refuse the first try or send a redaction without effect: the check is that the message stays.
 async fn redact_as_moderator(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let of_bob = bob.send(&room, "Dumheter").await?;
     alice.sees(&of_bob).await?;
     let by_alice = alice.redact(&of_bob, "hör inte hit").await?;
     bob.sees(&by_alice).await?;
-    scene.record("by-host", kept_by_both(&alice, &bob, &of_bob).await?);
+    scene.record("by-host", held_by_both(&alice, &bob, &of_bob).await?);
 
     let of_alice = alice.send(&room, "Håll ordning").await?;
     bob.sees(&of_alice).await?;
@@ -117,19 +125,19 @@ async fn redact_as_moderator(scene: &Scene) -> Result<(), Failure> {
     }
     let after = bob.send(&room, "Då så").await?;
     alice.sees(&after).await?;
-    scene.record("without-power", kept_by_both(&alice, &bob, &of_alice).await?);
+    scene.record("without-power", held_by_both(&alice, &bob, &of_alice).await?);
 
     let promoted = alice.set_power_level(&room, &bob, 50).await?;
     bob.sees(&promoted).await?;
     let by_bob = bob.redact(&of_alice, "nu så").await?;
     alice.sees(&by_bob).await?;
-    scene.record("by-guest", kept_by_both(&alice, &bob, &of_alice).await?);
+    scene.record("by-guest", held_by_both(&alice, &bob, &of_alice).await?);
     Ok(())
 }
 
-/// Alice edits twice, and takes back the last edit, then the original, then the first edit. Redacting the original
-/// does not redact its edits (client-server API, event replacements: redactions); a client that wants all of it gone
-/// redacts each.
+/// Alice edits twice, and redacts the last edit, then the original, then the first edit. Redacting the original does not
+/// redact its edits (client-server API, event replacements: redactions); a client that wants all content removed redacts
+/// each.
 async fn redact_edits(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let original = alice.send(&room, "Patienten heter Eva").await?;
@@ -143,16 +151,16 @@ async fn redact_edits(scene: &Scene) -> Result<(), Failure> {
         Ok::<_, Failure>(for_each(edits, |edit| edit["content"]["m.new_content"]["body"].clone()))
     };
     let edits = host_and_guest(texts(&alice).await?, texts(&bob).await?);
-    let redacted = kept_by_both(&alice, &bob, &last).await?;
+    let redacted = held_by_both(&alice, &bob, &last).await?;
     scene.record("last-edit", Observed::together(("edits left", edits), [("redacted", redacted)]));
 
     bob.sees(alice.redact(&original, "sekretess").await?).await?;
-    scene.record("original", kept_by_both(&alice, &bob, &original).await?);
+    scene.record("original", held_by_both(&alice, &bob, &original).await?);
 
     bob.sees(alice.redact(&first, "sekretess").await?).await?;
     let mut all = Vec::new();
     for version in [&original, &first, &last] {
-        let contents = kept_by_both(&alice, &bob, version).await?;
+        let contents = held_by_both(&alice, &bob, version).await?;
         let contents = contents.map(|kept| json!([kept["host"]["content"], kept["guest"]["content"]]));
         all.push((version.id.clone(), contents));
     }
@@ -160,7 +168,7 @@ async fn redact_edits(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Both sides redact a message of their own.
+/// Alice and Bob each redact a message of their own.
 async fn redaction_on_wire(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     for (check, author, reader) in [("by-host", &alice, &bob), ("by-guest", &bob, &alice)] {

@@ -1,24 +1,26 @@
 //! Edits (client-server API, event replacements).
 
-use super::{for_each, kept_by_both, related};
+use super::{for_each, held_by_both, related};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.edit",
-        title: "A message that is edited twice, after others have answered it, has the same edits in the same order on \
-                both sides.",
+        title: "Both servers hold the same edits, in the same order, of a message that was answered and edited twice.",
         catalogue: &["MS-07"],
         checks: &[
             CheckPlan::new(
                 "of-host",
-                "Both sides hold the same edits of the host's message, the last text last.",
+                "Both servers hold the same edits of the host's message, in the order of sending.",
             ),
             CheckPlan::new(
                 "of-guest",
-                "Both sides hold the same edits of the guest's message, the last text last.",
+                "Both servers hold the same edits of the guest's message, in the order of sending.",
             ),
-            CheckPlan::new("original", "Both sides keep the original as it was sent, beside its edits."),
+            CheckPlan::new(
+                "original",
+                "Both servers keep the original message as it was sent, beside its edits.",
+            ),
         ],
         play: play!(edit),
         versions: Versions::Newest,
@@ -26,17 +28,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.edit-bundled",
-        title: "Both servers tell clients which edit of a message is the valid one: the sender's last, never another's.",
+        title: "Both servers bundle the sender's last edit with a message, and never another user's edit.",
         weight: Weight::Should,
         catalogue: &["MS-07"],
         checks: &[
-            CheckPlan::new("by-another", "An edit by somebody else than the sender counts for nothing."),
-            CheckPlan::new("by-sender", "The sender's last edit is bundled with the message."),
-            CheckPlan::new("last-redacted", "Once the last edit is redacted, the one before is bundled."),
             CheckPlan::new(
-                "original-redacted",
-                "Once the message is redacted, no edit is bundled with it any more.",
+                "by-another",
+                "An edit by another user than the sender is not bundled with the message.",
             ),
+            CheckPlan::new("by-sender", "The sender's last edit is bundled with the message."),
+            CheckPlan::new("last-redacted", "After the last edit is redacted, the one before is bundled."),
+            CheckPlan::new("original-redacted", "After the message is redacted, no edit is bundled with it."),
         ],
         play: play!(edit_bundled),
         versions: Versions::Newest,
@@ -44,7 +46,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Alice edits her message twice while Bob answers; then the same with parts exchanged.
+/// Alice edits her message twice while Bob answers; then Bob edits his while Alice answers.
 async fn edit(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let of_alice = edited_twice(&alice, &bob, &room).await?;
@@ -57,11 +59,11 @@ async fn edit(scene: &Scene) -> Result<(), Failure> {
         "of-guest",
         host_and_guest(edits(&alice, &room, &of_bob).await?, edits(&bob, &room, &of_bob).await?),
     );
-    scene.record("original", kept_by_both(&alice, &bob, &of_alice).await?);
+    scene.record("original", held_by_both(&alice, &bob, &of_alice).await?);
     Ok(())
 }
 
-/// Each step is seen by the other one before the next is taken.
+/// Edits a message twice while the other user replies. Each step is seen by the other one before the next.
 async fn edited_twice(editor: &User, other: &User, room: &Room) -> Result<Sent, Failure> {
     let original = editor.send(room, "Samling 08:00").await?;
     other.sees(&original).await?;
@@ -84,7 +86,7 @@ async fn edits(user: &User, room: &Room, of: &Sent) -> Result<Observed, Failure>
     ))
 }
 
-/// Bob tries to replace Alice's words; then Alice does, and takes it back.
+/// Bob tries to edit Alice's message; then Alice edits it twice, and redacts the last edit and the message.
 async fn edit_bundled(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let original = alice.send(&room, "Grind 4 är öppen").await?;

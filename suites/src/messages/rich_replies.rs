@@ -1,27 +1,27 @@
 //! Replies (client-server API, rich replies).
 
-use super::{essence, kept_by_both};
+use super::{essence, held_by_both};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "messages.reply",
-    title: "A reply points at its message by event id on both sides, also where that was edited or deleted meanwhile.",
+    title: "A reply names its message by event ID, even if that message was edited or redacted before.",
     catalogue: &["MS-10"],
     checks: &[
+        CheckPlan::new("to-plain", "The host's user is shown the guest's reply with its original content."),
+        CheckPlan::new("to-edited", "A reply to an edited message names the original message."),
+        CheckPlan::new("to-deleted", "A reply to a redacted message arrives and names the redacted message."),
         CheckPlan::new(
-            "to-plain",
-            "The guest's reply reaches the host with its target and its own words alone.",
+            "deleted-target",
+            "Neither server holds content of the redacted message after the reply.",
         ),
-        CheckPlan::new("to-edited", "A reply to an edited message points at the original."),
-        CheckPlan::new("to-deleted", "A reply to a deleted message arrives and points at what was deleted."),
-        CheckPlan::new("deleted-target", "The reply brings nothing of the deleted message back."),
     ],
     play: play!(reply),
     versions: Versions::Newest,
     ..Scenario::PAIR
 }];
 
-/// Alice writes, edits and deletes; Bob replies each time, and Alice to him.
+/// Alice sends, edits and redacts a message; Bob replies each time, and Alice replies to his last reply.
 async fn reply(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let question = alice.send(&room, "Vem tar natten?").await?;
@@ -41,6 +41,6 @@ async fn reply(scene: &Scene) -> Result<(), Failure> {
     let back = alice.reply(&to_deleted, "En fråga").await?;
     let on_guest = essence(bob.sees(&back).await?);
     scene.record("to-deleted", host_and_guest(on_host, on_guest));
-    scene.record("deleted-target", kept_by_both(&alice, &bob, &question).await?);
+    scene.record("deleted-target", held_by_both(&alice, &bob, &question).await?);
     Ok(())
 }

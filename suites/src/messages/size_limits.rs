@@ -1,4 +1,4 @@
-//! How large an event may be (client-server API, events: size limits).
+//! The size limit of events (client-server API, events: size limits).
 
 use std::collections::BTreeSet;
 
@@ -7,28 +7,33 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.long",
-        title: "A message far longer than most arrives whole; one that cannot fit into an event is refused to its sender \
-                and never arrives, not even cut. Bytes count, not characters.",
+        title: "A message of 60,000 bytes arrives whole; one of 96,000 bytes is refused and does not arrive, even cut.",
         catalogue: &["MS-06"],
         requirements: &["SS-LIMITS-007"],
         checks: &[
-            CheckPlan::new("whole", "The long message reaches the other side byte for byte."),
+            CheckPlan::new("whole", "The long message arrives at the other server whole."),
             CheckPlan::new("refused", "The message that is too long is refused to its sender."),
-            CheckPlan::new("absent", "The other side is shown nothing of the message that is too long."),
+            CheckPlan::new(
+                "absent",
+                "The other server's user is shown no part of the message that is too long.",
+            ),
         ],
         play: play!(long),
         ..Scenario::PAIR
     },
     Scenario {
         id: "messages.longest",
-        title: "An event just below 65536 bytes passes whole, and one just above is refused to its sender.",
+        title: "An event just below 65536 bytes arrives whole, and one just above is refused to its sender.",
         catalogue: &["MS-06"],
         requirements: &["SS-LIMITS-007"],
         needs: &[Need::Wire],
         checks: &[
-            CheckPlan::new("whole", "The longest message reaches the other side byte for byte."),
+            CheckPlan::new("whole", "The message just below the limit arrives at the other server whole."),
             CheckPlan::new("refused", "The message that is too long is refused to its sender."),
-            CheckPlan::new("absent", "The other side is shown nothing of the message that is too long."),
+            CheckPlan::new(
+                "absent",
+                "The other server's user is shown no part of the message that is too long.",
+            ),
         ],
         play: play!(longest),
         ..Scenario::PAIR
@@ -37,9 +42,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 /// No event may be larger, in bytes of canonical JSON in the federation format, signatures included.
 const LIMIT: usize = 65_536;
-/// Half as many bytes again as an event may have, and still fewer characters than that.
+/// 96,000 bytes in UTF-8, half as much again as an event may have, but fewer characters than the limit.
 const TOO_MANY_LETTERS: usize = 48_000;
-/// 60,000 bytes in UTF-8. What an event holds beside its content is far less than what is left.
+/// 60,000 bytes in UTF-8. The rest of the limit is far more than the event's other fields need.
 const MANY_LETTERS: usize = 30_000;
 
 /// `å` takes two bytes.
@@ -47,18 +52,18 @@ fn letters(count: usize) -> String {
     "å".repeat(count)
 }
 
-/// Alice sends a long message, one that is too long, and another word.
+/// Alice sends a long message, one that is too long, and a short one.
 async fn long(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let texts = [letters(MANY_LETTERS), letters(TOO_MANY_LETTERS)];
     long_and_too_long(scene, [&alice, &bob], &room, [&texts[0], &texts[1]], &[]).await
 }
 
-/// How far from the limit to stay. `unsigned`, which counts although it is no part of what is signed, and the digits of
+/// The distance from the limit in bytes. The size of `unsigned`, which counts although it is not signed, and the digits of
 /// `depth` differ from one event to the next.
 const SAFE_DISTANCE: usize = 200;
 
-/// Bob reads off the wire how much an event of his server's holds beside the body, and sends as much as fits.
+/// The size of Bob's first event on the wire tells how many bytes are left for a body; he sends one that just fits.
 async fn longest(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     let probe = "p".repeat(1_000);
@@ -85,25 +90,25 @@ async fn long_and_too_long(
     let whole = from.send(room, fits).await?;
     let shown = to.sees(&whole).await?;
     let arrived = shown.event["content"]["body"].as_str().unwrap_or_default();
-    let wrong = async || {
+    let not_whole = async || {
         let text = message!("fail.not-whole", user = to.name());
         let seen = Observed::from(&shown).observations;
         let in_bytes = |text: &str| format!("{} bytes", text.len());
         let sent = scene.event_on_wire(&whole).await.ok();
-        let sent_so = sent.is_some_and(|sent| sent.value["content"]["body"] == *arrived);
-        let culprit = if sent_so { from } else { to };
+        let sent_cut = sent.is_some_and(|sent| sent.value["content"]["body"] == *arrived);
+        let culprit = if sent_cut { from } else { to };
         culprit.wrong("delivery.not_whole", text, seen.all()).showing(in_bytes(fits), in_bytes(arrived))
     };
-    scene.check("whole", if arrived == fits { Ok(&shown) } else { Err(wrong().await) });
+    scene.check("whole", if arrived == fits { Ok(&shown) } else { Err(not_whole().await) });
 
     let refused = from.send(room, too_long).await.refused();
-    let let_through = refused.is_err();
+    let was_accepted = refused.is_err();
     scene.check("refused", refused);
     let mut after = from.send(room, "that is all").await?;
     let sentinel = match to.sees(&after).await {
-        // What follows a message that was let through need not be taken by others. But the time in which that message
-        // would have been shown has gone by.
-        Err(Failure::NotSeen { .. }) if let_through => {
+        // Other servers may drop an event that has the too large one as a prev event. But the time in which the too large
+        // one would have been shown has passed.
+        Err(Failure::NotSeen { .. }) if was_accepted => {
             after = to.send(room, "I heard no more").await?;
             to.sees(&after).await?
         }

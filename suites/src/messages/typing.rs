@@ -1,11 +1,11 @@
-//! Who is typing (client-server API, typing notifications; server-server API, typing notifications).
+//! Typing notifications (client-server API, typing notifications; server-server API, typing notifications).
 
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.typing",
-        title: "Each side sees the other start to type, and stop.",
+        title: "A user is shown that the other server's user starts and stops typing.",
         catalogue: &["MS-14"],
         requirements: &["SS-TYPING-002", "SS-TYPING-005"],
         needs: &[Need::Feature("typing")],
@@ -15,13 +15,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.typing-on-wire",
-        title: "That somebody types, and stops, is told to the other server in the specified form.",
+        title: "A server sends the start and the end of typing to the other server in the specified form.",
         catalogue: &["MS-14"],
         requirements: &["SS-TYPING-001", "SS-TYPING-002"],
         needs: &[Need::Wire, Need::Feature("typing")],
         checks: &[
-            CheckPlan::new("of-host", "The host tells who types where, and that it has ended."),
-            CheckPlan::new("of-guest", "The guest tells who types where, and that it has ended."),
+            CheckPlan::new(
+                "of-host",
+                "The host sends m.typing with user, room and typing true, and then with typing false.",
+            ),
+            CheckPlan::new(
+                "of-guest",
+                "The guest sends m.typing with user, room and typing true, and then with typing false.",
+            ),
         ],
         play: play!(on_wire),
         versions: Versions::Newest,
@@ -29,7 +35,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Alice types and stops, then Bob. A user who stops says so; nobody waits for the notification to expire.
+/// Alice starts and stops typing, then Bob does. Each sends the stop, so the notification does not have to expire.
 async fn starts_and_stops(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     for (writer, reader) in [(&alice, &bob), (&bob, &alice)] {
@@ -41,20 +47,20 @@ async fn starts_and_stops(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Alice types and stops, then Bob; the other server is told each time.
+/// Alice starts and stops typing, then Bob does; each time an EDU is on the wire.
 async fn on_wire(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob, room) = two_in_a_room(scene).await?;
     for (check, writer) in [("of-host", &alice), ("of-guest", &bob)] {
-        let told = async |on: bool| {
-            // Everybody is in this room alone, so whatever room is named is judged.
+        let edu_sent = async |on: bool| {
+            // The users are in this room only, so an EDU that names another room is judged, too.
             let is_it =
                 |edu: &Value| edu["content"]["user_id"] == *writer.id() && edu["content"]["typing"] == on;
             scene.signal_on_wire("m.typing", writer.role(), is_it).await
         };
         writer.types(&room, true).await?;
-        let started = told(true).await?;
+        let started = edu_sent(true).await?;
         writer.types(&room, false).await?;
-        let stopped = told(false).await?;
+        let stopped = edu_sent(false).await?;
         scene.record(
             check,
             Observed::together(("started", essence(started)), [("stopped", essence(stopped))]),

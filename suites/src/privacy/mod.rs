@@ -1,38 +1,39 @@
-//! What rooms hold is for those who are in them.
+//! Servers get only the events and devices that they may see.
 
 mod devices;
-mod entitled;
-mod visibility;
+mod history_visibility;
+mod outsiders;
 
 use samklang_runner::peer::Reply;
 
 use crate::{peer_answers::check_success, prelude::*};
 
 /// The scenarios of this area, by topic.
-pub const SCENARIOS: &[&[Scenario]] = &[devices::SCENARIOS, entitled::SCENARIOS, visibility::SCENARIOS];
+pub const SCENARIOS: &[&[Scenario]] =
+    &[devices::SCENARIOS, outsiders::SCENARIOS, history_visibility::SCENARIOS];
 
-/// What nobody outside may read: it is in a message, in the topic and in Alice's member event, and redaction takes it out
-/// of each of them. So it tells a disclosure from a redacted copy, which a server may hand out.
+/// A text that only servers in the room may get. It is in a message, in the topic and in Alice's member event, and redaction
+/// removes it from each of them: so it tells a full event from a redacted one, which a server may give out.
 const SECRET: &str = "the old mill at midnight";
 
-/// An event that holds the secret, and one after it.
-struct Told {
+/// An event that holds the secret, and a later one.
+struct SecretEvents {
     secret: Sent,
     later: Sent,
 }
 
-/// Alice says it.
-async fn tell(alice: &User, room: &Room) -> Result<Told, Failure> {
+/// Alice sends the secret, and another message after it.
+async fn send_secret(alice: &User, room: &Room) -> Result<SecretEvents, Failure> {
     let secret = alice.send(room, SECRET).await?;
     let later = alice.send(room, "well then").await?;
-    Ok(Told { secret, later })
+    Ok(SecretEvents { secret, later })
 }
 
-/// The ways in which a server may ask for what a room holds.
-fn question(way: &str, room: &Room, told: &Told) -> (&'static str, String, Option<Value>) {
-    let (secret, later, room) = (segment(&told.secret.id), segment(&told.later.id), segment(&room.id));
+/// A request for what a room holds, by its kind: method, path and body.
+fn room_request(kind: &str, room: &Room, events: &SecretEvents) -> (&'static str, String, Option<Value>) {
+    let (secret, later, room) = (segment(&events.secret.id), segment(&events.later.id), segment(&room.id));
     let get = |rest: String| ("GET", format!("/_matrix/federation/v1/{rest}"), None);
-    match way {
+    match kind {
         "state" => get(format!("state/{room}?event_id={later}")),
         "state-ids" => get(format!("state_ids/{room}?event_id={later}")),
         "event" => get(format!("event/{secret}")),
@@ -40,43 +41,43 @@ fn question(way: &str, room: &Room, told: &Told) -> (&'static str, String, Optio
         "backfill" => get(format!("backfill/{room}?v={later}&limit=10")),
         "hierarchy" => get(format!("hierarchy/{room}")),
         _ => {
-            let latest = json!({"earliest_events": [], "latest_events": [told.later.id], "limit": 10});
+            let latest = json!({"earliest_events": [], "latest_events": [events.later.id], "limit": 10});
             ("POST", format!("/_matrix/federation/v1/get_missing_events/{room}"), Some(latest))
         }
     }
 }
 
-async fn ask(
+async fn request(
     peer: &ScriptedPeer,
     host: &Host,
-    way: &str,
+    kind: &str,
     room: &Room,
-    told: &Told,
+    events: &SecretEvents,
 ) -> Result<Reply, Failure> {
-    let (method, target, body) = question(way, room, told);
+    let (method, target, body) = room_request(kind, room, events);
     peer.ask(host, method, &target, body.as_ref()).await
 }
 
-/// The answer does not hold the secret.
-fn kept(alice: &User, way: &str, reply: &Reply) -> Result<Observations, Failure> {
+/// Passes if the response does not hold the secret.
+fn check_secret_withheld(alice: &User, kind: &str, reply: &Reply) -> Result<Observations, Failure> {
     if (500..600).contains(&reply.status) {
         return Err(Failure::Inconclusive(message!("judging.no-answer", what = reply.in_words())));
     }
-    // Not the raw text: JSON has many ways to write the same words.
+    // The parsed body is searched, since JSON can escape the same text in many ways.
     if !reply.body.to_string().contains(SECRET) {
         return Ok(reply.clone().into());
     }
-    let text = message!("fail.disclosed", what = way);
+    let text = message!("fail.disclosed", what = kind);
     let failure = alice.wrong("privacy.disclosed", text, std::slice::from_ref(&reply.observation));
-    Err(failure.showing("a refusal, or redacted events", &reply.body))
+    Err(failure.showing(message!("scenario.expected.refusal-or-redacted"), &reply.body))
 }
 
-/// The answer holds the secret, as it has to for a server that is entitled to it.
-fn given(alice: &User, way: &str, reply: &Reply) -> Result<(), Failure> {
-    check_success(alice, way, reply)?;
-    if way == "state-ids" || reply.body.to_string().contains(SECRET) {
+/// Passes if the response holds the secret, which a server in the room has to get.
+fn check_secret_given(alice: &User, kind: &str, reply: &Reply) -> Result<(), Failure> {
+    check_success(alice, kind, reply)?;
+    if kind == "state-ids" || reply.body.to_string().contains(SECRET) {
         return Ok(());
     }
-    let text = message!("fail.not-granted", what = way, answer = "an answer without what the room holds");
+    let text = message!("fail.not-granted", what = kind, answer = message!("scenario.answer.without-secret"));
     Err(alice.wrong("privacy.withheld", text, std::slice::from_ref(&reply.observation)))
 }

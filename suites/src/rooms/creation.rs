@@ -7,11 +7,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     title: "A server creates a room of the version that was asked for, and the other server shows the same version.",
     catalogue: &["FC-10"],
     checks: &[
-        CheckPlan::new("create-event", "Both servers hold a create event of the requested version that names the creator as that version does.")
-            .of(&["SS-ROOMV-005", "SS-ROOMV-006"]),
+        CheckPlan::new(
+            "create-event",
+            "Both servers hold a create event with the requested version and its creator.",
+        )
+        .of(&["SS-ROOMV-005", "SS-ROOMV-006"]),
         CheckPlan::new(
             "named-after-its-creation",
-            "From version 12 on the room ID is the create event's ID with ! in place of $; before version 12 it is not.",
+            "The room ID is made from the create event's ID from version 12 on, and not before.",
         )
         .of(&["SS-ROOMV-015"]),
     ],

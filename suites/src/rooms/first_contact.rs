@@ -16,7 +16,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-PROFILE-011"]),
             CheckPlan::new(
                 "looked-up",
-                "Each server answers a request for the other user's profile with the display name and avatar that were set.",
+                "Each server answers its user's request for the other server's user's profile.",
             )
             .of(&["SS-PROFILE-001", "SS-PROFILE-009"]),
         ],

@@ -15,7 +15,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "knock-shown",
-                "The host's user and the knocking user are shown the same knock, and the knocking user the room version.",
+                "Both users are shown the same knock, and the knocking user also the room version.",
             )
             .of(&["SS-KNOCK-021"]),
             CheckPlan::new(
@@ -35,7 +35,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: KNOCK,
         checks: &[CheckPlan::new(
             "refused-by-rule",
-            "The knock on an invite-only room is refused; the same user's knock on a room with the join rule knock is not.",
+            "A knock on an invite-only room is refused; one on a room with the rule knock is not.",
         )
         .of(&["SS-KNOCK-003", "SS-EAUTH-058"])],
         play: play!(knock_not_offered),

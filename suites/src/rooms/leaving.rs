@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Wire],
         checks: &[CheckPlan::new(
             "not-sent",
-            "The host does not send the guest the message from the time when the guest had no member in the room.",
+            "The host sends no message to a guest that had no member in the room at that time.",
         )
         .of(&["SS-TXN-021"])],
         play: play!(silence_after_leaving),

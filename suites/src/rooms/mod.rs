@@ -1,8 +1,8 @@
 //! Rooms, their members and their state.
 
 mod creation;
-mod declarations;
-mod features;
+mod declared_features;
+mod declared_versions;
 mod first_contact;
 mod invites;
 mod joining;
@@ -18,8 +18,8 @@ use samklang_runner::scenario::Scenario;
 /// The scenarios of this area, by topic.
 pub const SCENARIOS: &[&[Scenario]] = &[
     creation::SCENARIOS,
-    declarations::SCENARIOS,
-    features::SCENARIOS,
+    declared_versions::SCENARIOS,
+    declared_features::SCENARIOS,
     first_contact::SCENARIOS,
     invites::SCENARIOS,
     joining::SCENARIOS,

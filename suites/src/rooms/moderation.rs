@@ -7,7 +7,7 @@ const REASON: &str = "Fel person, åtgärdat";
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.kick-by-host",
-        title: "A user of the guest whom the host's user kicks sees the kick and its reason, and can no longer send messages.",
+        title: "A user of the guest whom the host's user kicks sees the reason, and can no longer send messages.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[
@@ -26,7 +26,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.kick-by-guest",
-        title: "A user of the host whom a moderator at the guest kicks sees the kick and its reason, and can no longer send messages.",
+        title: "A user of the host whom a moderator at the guest kicks sees the reason, and can no longer send messages.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[

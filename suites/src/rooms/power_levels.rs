@@ -15,7 +15,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-STATE-004"],
         checks: &[CheckPlan::new(
             "while-promoted",
-            "The guest's user can set the topic at level 50, and neither before the promotion nor after the demotion.",
+            "The guest's user can set the topic while at level 50, and not before or after.",
         )
         .of(&["SS-EAUTH-064"])],
         play: play!(promoted_by_host),
@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-STATE-004"],
         checks: &[CheckPlan::new(
             "while-promoted",
-            "The host's user can set the topic at level 50, and neither before the promotion nor after the demotion.",
+            "The host's user can set the topic while at level 50, and not before or after.",
         )
         .of(&["SS-EAUTH-064"])],
         play: play!(promoted_by_guest),
@@ -42,10 +42,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "not-above-own",
-                "A user at level 50 cannot grant 51 to themselves or to another user, and can grant 50 to another user.",
+                "At level 50 a user cannot grant anyone 51, and can grant another user 50.",
             )
             .of(&["SS-EAUTH-077"]),
-            CheckPlan::new("levels-agree", "Both servers hold the power levels of the accepted changes only."),
+            CheckPlan::new(
+                "levels-agree",
+                "Both servers hold the power levels of the accepted changes only.",
+            ),
         ],
         play: play!(no_self_promotion),
         ..Scenario::PAIR
@@ -55,7 +58,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "An unusual power level (75) stays when a user of the other server changes a third user's level.",
         catalogue: &["RM-08"],
         requirements: &["SS-STATE-004"],
-        checks: &[CheckPlan::new("levels-agree", "Both servers hold the level 75 and the level that the other server's user set.")],
+        checks: &[CheckPlan::new(
+            "levels-agree",
+            "Both servers hold the level 75 and the level that the other server's user set.",
+        )],
         play: play!(unusual_level_survives),
         ..Scenario::PAIR
     },
@@ -75,12 +81,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-EAUTH-021"]),
             CheckPlan::new(
                 "creator-stays",
-                "An administrator's kick and ban of the creator are refused; the same administrator can kick an ordinary user.",
+                "An administrator cannot kick or ban the creator, and can kick an ordinary user.",
             )
             .of(&["SS-EAUTH-018"]),
             CheckPlan::new(
                 "above-all",
-                "The creator can set the topic when it needs level 1000; an administrator with level 100 cannot.",
+                "The creator can set a topic that needs level 1000; an administrator cannot.",
             )
             .of(&["SS-EAUTH-017"]),
         ],

@@ -12,7 +12,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-UPGRADE-003"],
         checks: &[CheckPlan::new(
             "point-to-each-other",
-            "On both servers the old room's tombstone names the new room, and the new room's create event the old one.",
+            "On both servers the tombstone names the new room, and its create event the old one.",
         )
         .of(&["SS-UPGRADE-002", "SS-UPGRADE-003"])],
         play: play!(upgraded),
@@ -27,12 +27,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "carried-over",
-                "On both servers the new room has the old room's name, topic, join rule, history visibility and moderator's level.",
+                "The new room has the old one's name, topic, join rule, history visibility and level.",
             )
             .of(&["SS-UPGRADE-004"]),
             CheckPlan::new(
                 "read-only",
-                "The guest's ordinary user can no longer send messages in the old room; the guest's moderator can.",
+                "An ordinary user can no longer send messages in the old room; a moderator can.",
             )
             .of(&["SS-UPGRADE-007"]),
         ],
@@ -44,8 +44,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "An ordinary user of the guest cannot upgrade the room; its creator can.",
         catalogue: &["RM-12", "RM-08"],
         requirements: &["SS-UPGRADE-003"],
-        checks: &[CheckPlan::new("powerless", "The upgrade by the guest's ordinary user is refused; the creator's is not.")
-            .of(&["SS-UPGRADE-001"])],
+        checks: &[CheckPlan::new(
+            "powerless",
+            "The upgrade by the guest's ordinary user is refused; the creator's is not.",
+        )
+        .of(&["SS-UPGRADE-001"])],
         play: play!(upgrade_needs_power),
         ..Scenario::PAIR
     },
@@ -56,7 +59,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-UPGRADE-003"],
         checks: &[CheckPlan::new(
             "point-to-each-other",
-            "On both servers the old room's tombstone names the new room, and the new room's create event the old one.",
+            "On both servers the tombstone names the new room, and its create event the old one.",
         )
         .of(&["SS-UPGRADE-002", "SS-UPGRADE-003"])],
         play: play!(upgraded_by_guest),
@@ -72,7 +75,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "point-to-each-other",
-                "On both servers the old room's tombstone names the new room, and the new room's create event the old one.",
+                "On both servers the tombstone names the new room, and its create event the old one.",
             )
             .of(&["SS-UPGRADE-002", "SS-UPGRADE-003"]),
             CheckPlan::new(

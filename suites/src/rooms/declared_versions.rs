@@ -17,7 +17,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "made",
-                "The server creates a room in each version in which its descriptor says that it creates rooms.",
+                "The server creates a room in each version that its descriptor declares for creating.",
             ),
             CheckPlan::new("offered", "The server's m.room_versions capability lists each declared version."),
         ],
@@ -33,7 +33,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[],
         checks: &[CheckPlan::new(
             "declared",
-            "The m.room_versions capability lists no version that the suite plays and the descriptor does not declare.",
+            "The server's capabilities list no undeclared room version that the suite plays.",
         )],
         play: play!(versions_beyond_declared),
         ..Scenario::PEER

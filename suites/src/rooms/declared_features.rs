@@ -4,7 +4,7 @@
 use samklang_reference::make_target;
 use samklang_stage::{driver::CallError, vendor::FEATURES};
 
-use super::declarations::is_as_described;
+use super::declared_versions::is_as_described;
 use crate::{
     prelude::*,
     signals::edu::{self, Signal},
@@ -22,37 +22,60 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 "The server answers another server's signed media download with success.",
             )
             .of(&["SS-MEDIA-001"]),
-            CheckPlan::new("device-lists", "The server answers another server's request for a local user's devices with a list `devices`.")
-                .of(&["SS-DEVLIST-008"]),
-            CheckPlan::new("knock", "The server gives another server a knock template for a room with the join rule knock.").of(&["SS-KNOCK-001"]),
+            CheckPlan::new(
+                "device-lists",
+                "The server answers another server's request for a local user's devices.",
+            )
+            .of(&["SS-DEVLIST-008"]),
+            CheckPlan::new(
+                "knock",
+                "The server gives another server a knock template for a room with the join rule knock.",
+            )
+            .of(&["SS-KNOCK-001"]),
             CheckPlan::new(
                 "knock-restricted",
-                "The server gives a knock template for a knock_restricted room to a user who is in no allowed room.",
+                "The server gives a knock template for a knock_restricted room to a user it does not admit.",
             )
             .of(&["SS-RESTR-016"]),
             CheckPlan::new("presence", "A local user is shown the presence of another server's user.")
                 .of(&["SS-PRESENCE-005"]),
-            CheckPlan::new("public-rooms", "The server answers another server's request for its room directory with a list `chunk`.")
-                .of(&["SS-DIR-001"]),
+            CheckPlan::new(
+                "public-rooms",
+                "The server answers another server's request for its room directory.",
+            )
+            .of(&["SS-DIR-001"]),
             CheckPlan::new("receipts", "A local user is shown the receipt of another server's user.")
                 .of(&["SS-RECEIPT-007"]),
             CheckPlan::new(
                 "restricted-join",
-                "The server gives a join template for a restricted room to a user who is in an allowed room.",
+                "The server gives a join template for a restricted room to an allowed room's member.",
             )
             .of(&["SS-RESTR-001"]),
-            CheckPlan::new("room-summary", "The server answers a local user's request for the summary of a public room that the user is not in."),
-            CheckPlan::new("spaces", "The server answers another server's request for a space hierarchy with an object `room`.")
-                .of(&["SS-SPACE-001"]),
+            CheckPlan::new(
+                "room-summary",
+                "The server answers a local user's request for the summary of a public room.",
+            ),
+            CheckPlan::new(
+                "spaces",
+                "The server answers another server's request for a space hierarchy with an object `room`.",
+            )
+            .of(&["SS-SPACE-001"]),
             CheckPlan::new("threads", "The server lists a room's threads to a local user."),
-            CheckPlan::new("timestamp-to-event", "The server answers another server's timestamp_to_event request with an event ID.")
-                .of(&["SS-TIMESTAMP-001"]),
-            CheckPlan::new("to-device", "A local user is shown a to-device message of another server's user.")
-                .of(&["SS-TODEV-005"]),
-            CheckPlan::new("typing", "A local user is shown that another server's user is typing.").of(&["SS-TYPING-005"]),
+            CheckPlan::new(
+                "timestamp-to-event",
+                "The server answers another server's timestamp_to_event request with an event ID.",
+            )
+            .of(&["SS-TIMESTAMP-001"]),
+            CheckPlan::new(
+                "to-device",
+                "A local user is shown a to-device message of another server's user.",
+            )
+            .of(&["SS-TODEV-005"]),
+            CheckPlan::new("typing", "A local user is shown that another server's user is typing.")
+                .of(&["SS-TYPING-005"]),
             CheckPlan::new(
                 "uninvited-joins",
-                "The server gives a join template for a public room to another server's user who was not invited.",
+                "The server gives a join template for a public room to a user who was not invited.",
             )
             .of(&["SS-JOIN-001"]),
         ],
@@ -65,7 +88,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["FC-10"],
         weight: Weight::May,
         versions: Versions::Only(&["11"]),
-        checks: &[CheckPlan::new("declared", "The server has no feature that its descriptor does not declare.")],
+        checks: &[CheckPlan::new(
+            "declared",
+            "The server has no feature that its descriptor does not declare.",
+        )],
         play: play!(features_beyond_declared),
         ..Scenario::PEER
     },

@@ -102,7 +102,7 @@ async fn submit_mismatched(scene: &Scene, mismatch: PathMismatch) -> Result<(), 
         }
         replies.push((check, submission, submission.submit(&setup, mismatch).await?));
     }
-    setup.send_sentinel("an honest word").await?;
+    setup.send_sentinel("an honest message").await?;
     for (check, submission, reply) in replies {
         scene.check(check, submission.check_no_effect(&setup, &reply).await);
     }
@@ -151,7 +151,7 @@ impl MismatchedSubmission<'_> {
                 let text = message!("fail.took-effect", what = self.membership);
                 let evidence = [seen.all(), members.observations.all()].concat();
                 let failure = setup.alice.wrong("path.not_compared", text, &evidence);
-                return Err(failure.showing("a refusal", reply.in_words()));
+                return Err(failure.showing(message!("scenario.expected.refusal"), reply.in_words()));
             }
             seen = merge_observations(seen, members);
         }
@@ -180,9 +180,9 @@ async fn mismatched_invite(setup: &PeerSetup<'_>, mismatch: PathMismatch) -> Res
     }
     let reply = mallory.bring(&setup.host, &mismatched).await?;
     // The honest request comes last: a server that has signed the invite may know it and not sign it again.
-    let not_signed = check_not_signed(alice, "an invite whose path does not match it", &reply)?;
+    let not_signed = check_not_signed(alice, message!("scenario.request.invite-other-path"), &reply)?;
     let accepted = mallory.bring(&setup.host, &honest).await?;
-    check_signed(alice, "an honest invite", &accepted)?;
+    check_signed(alice, message!("scenario.request.honest-invite"), &accepted)?;
     alice.sees(invite(&room, alice)).await?;
     Ok(not_signed)
 }
