@@ -140,12 +140,12 @@ pub(super) async fn sentinel_in_closed_room(
     setup: &PeerSetup<'_>,
     members: &AllowedMembers,
 ) -> Result<Sighting, Failure> {
-    let said = members.carol.send(&setup.room, "only we are here").await?;
-    let seen = setup.alice.sees(&said).await?;
+    let message = members.carol.send(&setup.room, "only we are here").await?;
+    let seen = setup.alice.sees(&message).await?;
     let Some(trent) = &members.trent else { return Ok(seen) };
-    let said = trent.message("and so am I")?;
-    trent.peer.transmit(&setup.host, &[&said]).await?;
-    setup.alice.sees(&said).await
+    let message = trent.message("and so am I")?;
+    trent.peer.transmit(&setup.host, &[&message]).await?;
+    setup.alice.sees(&message).await
 }
 
 async fn denied_server(scene: &Scene) -> Result<(), Failure> {

@@ -85,10 +85,10 @@ async fn cut_healed(scene: &Scene) -> Result<(), Failure> {
     let cut = scene.fault(cut)?;
     let (mut of_host, mut of_guest) = (vec![before.id], Vec::new());
     for (host_says, guest_says) in [("host one", "guest one"), ("host two", "guest two")] {
-        let said = alice.send(&room, host_says).await?;
+        let sent = alice.send(&room, host_says).await?;
         let answer = bob.send(&room, guest_says).await?;
         alice.sees(&answer).await?;
-        of_host.push(said.id);
+        of_host.push(sent.id);
         of_guest.push(answer.id);
     }
     scene.wire_shows("a transaction that was cut", |exchange| exchange.fault.is_some()).await?;

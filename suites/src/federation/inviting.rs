@@ -1,9 +1,9 @@
 //! Invites on the wire (server-server API, inviting to a room).
 
+use samklang_verdict::Message;
+
 use super::find_request;
 use crate::prelude::*;
-
-use samklang_verdict::Message;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "federation.invite-handshake",
@@ -66,18 +66,18 @@ async fn invite_handshake(scene: &Scene) -> Result<(), Failure> {
     let partial = request["invite_room_state"].as_array().into_iter().flatten().find_map(missing_field);
     let partial =
         partial.map(|missing| message!("scenario.answer.state-event-lacks", field = missing).to_string());
-    let requests = [
+    let request_checks = [
         ("request", "invite.incomplete_request", missing_in_request),
         ("state-in-full", "invite.partial_state_event", partial),
     ];
-    for (check, reason, missing) in &requests {
+    for (check, reason, missing) in &request_checks {
         if let Some(missing) = missing {
             scene.check(check, Err::<Observations, _>(lacks(reason, missing)));
         }
     }
     invited?;
     bob.sees(invite(&room, &bob)).await?;
-    for (check, ..) in requests.iter().filter(|(.., missing)| missing.is_none()) {
+    for (check, ..) in request_checks.iter().filter(|(.., missing)| missing.is_none()) {
         scene.check(check, Ok(shown.clone()));
     }
     let answer = exchange.response_body.json().unwrap_or_default();

@@ -5,6 +5,7 @@ mod acls;
 mod false_templates;
 pub(crate) mod gaps;
 mod invalid_rooms;
+mod invite_room_state;
 mod invites_by_peers;
 mod inviting;
 mod joining;
@@ -27,6 +28,7 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     acls::SCENARIOS,
     gaps::SCENARIOS,
     invalid_rooms::SCENARIOS,
+    invite_room_state::SCENARIOS,
     invites_by_peers::SCENARIOS,
     inviting::SCENARIOS,
     joining::SCENARIOS,

@@ -89,10 +89,13 @@ async fn in_new_room(scene: &Scene) -> Result<(), Failure> {
         ),
     );
 
-    let asked = async |asker: &User, other: &User| {
-        Ok::<_, Failure>(asker.profile_of(other).await?.map(|p| name_and_avatar(&p)))
+    let profile_seen = async |user: &User, other: &User| {
+        Ok::<_, Failure>(user.profile_of(other).await?.map(|p| name_and_avatar(&p)))
     };
-    scene.record("asked-for", host_and_guest(asked(&alice, &bob).await?, asked(&bob, &alice).await?));
+    scene.record(
+        "asked-for",
+        host_and_guest(profile_seen(&alice, &bob).await?, profile_seen(&bob, &alice).await?),
+    );
     Ok(())
 }
 

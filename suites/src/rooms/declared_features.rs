@@ -280,9 +280,9 @@ async fn room_allowing_setup(setup: &PeerSetup<'_>, join_rule: &str) -> Result<R
 /// A user's request: the feature is there if the response has `key`.
 async fn client_request(user: &User, path: &str, key: &str) -> Result<FeatureProbe, Failure> {
     match user.asks("GET", path, &Value::Null).await {
-        Ok(said) => {
-            let is_there = !said.value[key].is_null();
-            let observation = said.observations.all()[0].clone();
+        Ok(response) => {
+            let is_there = !response.value[key].is_null();
+            let observation = response.observations.all()[0].clone();
             Ok(FeatureProbe { is_there, answer: format!("200 without {key}"), observation })
         }
         Err(Failure::Call { error: CallError::Refused(refusal), .. }) => Ok(FeatureProbe {

@@ -61,13 +61,13 @@ async fn versions_as_declared(scene: &Scene) -> Result<(), Failure> {
     let to_create: Vec<_> = vendor.creates_room_versions.iter().filter(counts).collect();
     scene.check("made", create_each(&host, &alice, &to_create).await?.judged(&host, &alice));
     let to_offer: Vec<_> = vendor.room_versions.iter().filter(counts).collect();
-    let all_offered = offered.and_then(|(offered, said)| {
+    let all_offered = offered.and_then(|(offered, capabilities)| {
         let missing: Vec<_> = to_offer.iter().filter(|version| !offered.contains(**version)).collect();
         if missing.is_empty() {
-            return Ok(said.observations);
+            return Ok(capabilities.observations);
         }
         let text = message!("fail.declared-not-offered", vendor = vendor.title, versions = listed(&missing));
-        let failure = alice.wrong("rooms.declared_not_offered", text, said.observations.all());
+        let failure = alice.wrong("rooms.declared_not_offered", text, capabilities.observations.all());
         Err(failure.showing(listed(&to_offer), listed(&offered)))
     });
     scene.check("offered", all_offered);
@@ -127,7 +127,7 @@ async fn versions_beyond_declared(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     let alice = host.register("alice").await?;
     let vendor = &host.server.cast.vendor;
-    let (offered, said) = offered(&host, &alice).await?;
+    let (offered, capabilities) = offered(&host, &alice).await?;
     let is_beyond = |version: &&&str| {
         offered.contains(**version) && !vendor.room_versions.iter().any(|declared| declared == **version)
     };
@@ -135,11 +135,11 @@ async fn versions_beyond_declared(scene: &Scene) -> Result<(), Failure> {
     scene.check(
         "declared",
         if beyond.is_empty() {
-            Ok(said.observations)
+            Ok(capabilities.observations)
         } else {
             let text =
                 message!("fail.offered-not-declared", vendor = vendor.title, versions = listed(&beyond));
-            let failure = alice.wrong("rooms.offered_not_declared", text, said.observations.all());
+            let failure = alice.wrong("rooms.offered_not_declared", text, capabilities.observations.all());
             Err(failure.showing(listed(&vendor.room_versions), listed(&offered)))
         },
     );
@@ -148,10 +148,10 @@ async fn versions_beyond_declared(scene: &Scene) -> Result<(), Failure> {
 
 /// The room versions that the server lists (client-server API, m.room_versions capability).
 async fn offered(host: &Host, alice: &User) -> Result<(BTreeSet<String>, Observed), Failure> {
-    let said = alice.capabilities().await?;
-    let available = said.value["capabilities"]["m.room_versions"]["available"].as_object();
+    let capabilities = alice.capabilities().await?;
+    let available = capabilities.value["capabilities"]["m.room_versions"]["available"].as_object();
     match available.map(|available| available.keys().cloned().collect()) {
-        Some(offered) => Ok((offered, said)),
+        Some(offered) => Ok((offered, capabilities)),
         None => {
             let vendor = &host.server.cast.vendor.title;
             Err(Failure::NotApplicable(message!("judging.no-room-versions", vendor = vendor)))

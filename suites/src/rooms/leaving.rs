@@ -52,11 +52,11 @@ async fn left_and_back(scene: &Scene) -> Result<(), Failure> {
 
     let mut after_rejoin = Vec::new();
     for (host_says, guest_says) in [("one", "two"), ("three", "four"), ("five", "six")] {
-        let said = alice.send(&room, host_says).await?;
-        bob.sees(&said).await?;
+        let sent = alice.send(&room, host_says).await?;
+        bob.sees(&sent).await?;
         let answer = bob.send(&room, guest_says).await?;
         alice.sees(&answer).await?;
-        after_rejoin.extend([said.id, answer.id]);
+        after_rejoin.extend([sent.id, answer.id]);
     }
     let messages = |history: Observed| history.map(|events| wanted_ids_in_order(&events, &after_rejoin));
     scene.record(
