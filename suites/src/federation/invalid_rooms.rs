@@ -18,7 +18,7 @@ use crate::{peer_setup::alice_in_mallorys_room, prelude::*};
 /// The parts that these scenarios share: the one check is that the join fails.
 const INVALID_ROOM: Scenario = Scenario {
     catalogue: &["SH-02"],
-    checks: &[CheckPlan::new("join", "The join fails, although the resident server accepts it.")],
+    checks: &[CheckPlan::new("join", "The user's join fails, although the resident server accepts it.")],
     ..Scenario::PEER
 };
 

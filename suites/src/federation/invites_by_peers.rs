@@ -71,7 +71,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "not-member",
-                "An event of another type is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+                "An event other than m.room.member is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
             )
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
@@ -81,17 +81,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "foreign-sender",
-                "An invite by another server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+                "An invite by a third server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
             )
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "foreign-user",
-                "An invite of another server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+                "An invite of a third server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
             )
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "version",
-                "An unknown room version is refused with 400 M_INCOMPATIBLE_ROOM_VERSION and that version.",
+                "An unknown version is refused with 400 M_INCOMPATIBLE_ROOM_VERSION and room_version.",
             )
             .of(&["SS-INVITE-015"]),
         ],

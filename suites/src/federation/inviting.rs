@@ -14,7 +14,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new(
             "request",
-            "The request has room_version, the invite, and the create event in invite_room_state.",
+            "The invite request has room_version, the invite, and the create event as state.",
         )
         .of(&["SS-INVITE-004", "SS-INVITE-005"]),
         CheckPlan::new(
@@ -24,7 +24,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
         .of(&["SS-INVITE-006"]),
         CheckPlan::new(
             "answer",
-            "The response is the submitted event with a signature of the invited user's server added.",
+            "The invite response is the submitted event, signed by the invited user's server.",
         )
         .of(&["SS-INVITE-014"]),
     ],

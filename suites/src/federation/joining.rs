@@ -42,12 +42,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 .of(&["SS-JOIN-048"]),
             CheckPlan::new(
                 "auth-chain",
-                "state and auth_chain hold every auth event of the join and of the events in them.",
+                "The send_join response holds every auth event of the join and of its own events.",
             )
             .of(&["SS-JOIN-029"]),
             CheckPlan::new(
                 "members",
-                "state lists every member, unless omitting members was requested and the response says so.",
+                "The send_join response lists every member, unless omission was requested and is stated.",
             )
             .of(&["SS-JOIN-038", "SS-JOIN-039"]),
         ],

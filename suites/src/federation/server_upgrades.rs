@@ -24,11 +24,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     versions: Versions::Newest,
     needs: &[Need::Wire, Need::NewerVersion],
     checks: &[
-        CheckPlan::new("version-changed", "The server's version is another than before the upgrade.")
-            .of(&["SS-VERSION-001"]),
+        CheckPlan::new(
+            "version-changed",
+            "After the upgrade the server reports another version than before.",
+        )
+        .of(&["SS-VERSION-001"]),
         CheckPlan::new("same-key", "The server publishes the same signing keys as before the upgrade.")
             .of(&["SS-KEYS-001"]),
-        CheckPlan::new("still-logged-in", "A user who was logged in before the upgrade still is."),
+        CheckPlan::new(
+            "still-logged-in",
+            "A user who was logged in before the upgrade is still logged in after it.",
+        ),
         CheckPlan::new(
             "caught-up",
             "A user is shown the messages that the other server sent during the upgrade.",

@@ -30,7 +30,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-JOIN-004"]),
             CheckPlan::new(
                 "version-named",
-                "The refusal of an incompatible room version names the room's version in room_version.",
+                "The refusal of make_join for an incompatible version names the room's version.",
             )
             .of(&["SS-JOIN-005"]),
             CheckPlan::new(

@@ -12,7 +12,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-LIMITS-007"],
         checks: &[
             CheckPlan::new("whole", "The long message arrives at the other server whole."),
-            CheckPlan::new("refused", "The message that is too long is refused to its sender."),
+            CheckPlan::new("refused", "The sender's server refuses the message that is too long."),
             CheckPlan::new(
                 "absent",
                 "The other server's user is shown no part of the message that is too long.",
@@ -29,7 +29,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Wire],
         checks: &[
             CheckPlan::new("whole", "The message just below the limit arrives at the other server whole."),
-            CheckPlan::new("refused", "The message that is too long is refused to its sender."),
+            CheckPlan::new("refused", "The sender's server refuses the message that is too long."),
             CheckPlan::new(
                 "absent",
                 "The other server's user is shown no part of the message that is too long.",

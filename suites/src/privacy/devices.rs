@@ -16,12 +16,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new(
             "devices",
-            "The server does not answer user/devices for another server's user with the devices.",
+            "The server does not give a third server the devices of another server's user.",
         )
         .of(&["SS-DEVLIST-019"]),
         CheckPlan::new(
             "keys",
-            "The server does not answer keys/query for another server's user with the keys.",
+            "The server does not give a third server the device keys of another server's user.",
         )
         .of(&["SS-E2EE-004"]),
     ],

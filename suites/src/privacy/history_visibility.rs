@@ -7,14 +7,14 @@ use super::{check_secret_given, check_secret_withheld, request, send_secret};
 use crate::prelude::*;
 
 const CHECKS: &[CheckPlan] = &[
-    CheckPlan::new("event", "The server does not give the earlier event in readable form."),
     CheckPlan::new(
-        "backfill",
-        "The server does not answer backfill with the earlier event in readable form.",
+        "event",
+        "A request for an event returns no readable event that the requesting server may not see.",
     ),
+    CheckPlan::new("backfill", "backfill returns no readable event that the requesting server may not see."),
     CheckPlan::new(
         "missing-events",
-        "The server does not answer get_missing_events with the earlier event in readable form.",
+        "get_missing_events returns no readable event that the requesting server may not see.",
     ),
 ];
 

@@ -27,7 +27,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "carried-over",
-                "The new room has the old one's name, topic, join rule, history visibility and level.",
+                "The new room keeps name, topic, join rule, history visibility and the moderator's level.",
             )
             .of(&["SS-UPGRADE-004"]),
             CheckPlan::new(
