@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use samklang_runner::peer::Reply;
+use samklang_actors::peer::Reply;
 
 use crate::prelude::*;
 

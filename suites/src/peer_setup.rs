@@ -1,7 +1,7 @@
 //! The setup that most scenarios with peers start from, and the checks of what the server did with a peer's event.
 
+use samklang_actors::peer::draft_message;
 use samklang_matrix::Event;
-use samklang_runner::peer::draft_message;
 
 use crate::prelude::*;
 

@@ -1,25 +1,26 @@
 //! The names and helpers that every file of scenarios uses.
 
-pub(crate) use samklang_matrix::{SigningKey, Tamper};
-pub(crate) use samklang_reference::segment;
-pub(crate) use samklang_runner::{
+pub(crate) use samklang_actors::{
+    host::Host,
     peer::{Held, Planted, Reply, RoomCopy, ScriptedPeer, now_ms},
-    play,
-    scenario::{CheckPlan, Kind, Need, Scenario, Versions},
-    scene::{Host, Scene},
-    wire::Passage,
-};
-pub(crate) use samklang_stage::{
-    driver::{File, JoinRule, ReceiptKind},
     user::{
         Failure, MustBeRefused, Observed, Private, Public, Room, RoomPlan, Sent, Sighting, User, ban, event,
         invite, invited, join, knock, leave, presence, receipt, state, stripped, typing,
     },
 };
+pub(crate) use samklang_drivers::{File, JoinRule, ReceiptKind};
+pub(crate) use samklang_matrix::{SigningKey, Tamper};
+pub(crate) use samklang_reference::segment;
+pub(crate) use samklang_runner::{
+    play,
+    scenario::{CheckPlan, Kind, Need, Scenario, Versions},
+    scene::Scene,
+    wire::Passage,
+};
 pub(crate) use samklang_verdict::{Exchange, Observation, Observations, Problem, Role, Weight, message};
 pub(crate) use serde_json::{Value, json};
 
-use samklang_stage::switchboard::Asked;
+use samklang_wire::switchboard::Asked;
 
 pub(crate) use crate::peer_setup::{PeerSetup, mallory_in_public_room};
 

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use samklang_stage::stage::Stage;
+use samklang_stage::Stage;
 use samklang_verdict::{EvidenceFile, Exchange, Problem, Role, Wire, message};
 use sha2::{Digest, Sha256};
 

@@ -1,9 +1,7 @@
 //! Makes verdicts of what happened, and finds out from the wire whose fault a fail is.
 
-use samklang_stage::{
-    driver::CallError,
-    user::{Actor, Failure, Signal},
-};
+use samklang_actors::user::{Actor, Failure, Signal};
+use samklang_drivers::CallError;
 use samklang_verdict::{Blame, Class, ExchangeId, Fail, Message, ReasonCode, Role, Verdict, message};
 
 use crate::wire::{Lacking, Passage, WireView};
@@ -232,7 +230,7 @@ fn leaked(exchange: ExchangeId) -> Blame {
 mod tests {
     use super::*;
     use crate::wire::tests::{exchange, pdu};
-    use samklang_stage::driver::Refusal;
+    use samklang_drivers::Refusal;
     use serde_json::json;
     use std::time::Duration;
 

@@ -8,7 +8,6 @@ pub mod normalise;
 mod on_wire;
 pub mod order;
 pub mod passive;
-pub mod peer;
 pub mod plan;
 mod renewing;
 pub mod run;

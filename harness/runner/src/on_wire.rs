@@ -1,8 +1,8 @@
 //! What a scenario may ask of the wire about things that have just happened. An exchange is on record once its answer is
 //! complete, which may be after users were shown what it carried: these questions wait.
 
+use samklang_actors::user::{Failure, Observed, Sent};
 use samklang_matrix::Event;
-use samklang_stage::user::{Failure, Observed, Sent};
 use samklang_verdict::{Exchange, Observation, Observations, Role};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use samklang_stage::deploy::Cast;
+use samklang_deploy::Cast;
 use samklang_verdict::{Deviation, Role};
 
 use crate::plan::Selection;

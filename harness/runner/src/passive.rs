@@ -2,8 +2,8 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use samklang_actors::user::Failure;
 use samklang_matrix::Event;
-use samklang_stage::user::Failure;
 use samklang_verdict::{
     Blame, Class, Exchange, ExchangeId, Message, Observation, Observations, Party, Problem, Role, Verdict,
     message,

@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use samklang_stage::{
-    deploy::{Cast, Terms},
-    vendor,
-};
+use samklang_deploy::{Cast, Terms, vendor};
 use samklang_verdict::{Message, Play, Problem, Role, message};
 
 use crate::{

@@ -1,14 +1,15 @@
 //! What a scenario does with a server from which a newer version takes over.
 
 use bytes::Bytes;
-use samklang_reference::Transport as _;
-use samklang_stage::{
-    stage::Renewed,
+use samklang_actors::{
+    host::Host,
     user::{Failure, Observed, Wrong},
 };
+use samklang_reference::Transport as _;
+use samklang_stage::Renewed;
 use samklang_verdict::{Class, Observation, Observations, Problem, ReasonCode, message};
 
-use crate::scene::{Host, Scene};
+use crate::scene::Scene;
 
 impl Scene {
     /// What a server answers to whoever asks, without credentials.

@@ -7,10 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use samklang_stage::{
-    deploy::{Cast, Deployer},
-    stage::{Logs, Stage},
-};
+use samklang_deploy::{Cast, Deployer};
+use samklang_stage::{Logs, Stage};
 use samklang_verdict::{
     Counts, Outcome, Participant, Problem, RESULT_SCHEMA, ResultFile, RunInfo, Termination, Upgrade, Verdict,
     message,
@@ -237,7 +235,7 @@ fn cast_only(cast: &Cast, order: &Order) -> Participant {
     }
 }
 
-fn participant(server: &samklang_stage::stage::Server, order: &Order) -> Participant {
+fn participant(server: &samklang_stage::Server, order: &Order) -> Participant {
     Participant {
         server_name: server.name.clone(),
         answered_name: server.identity.name.clone(),
@@ -270,7 +268,7 @@ async fn note_cpu(stage: &Stage, participants: &mut [Participant]) {
 }
 
 fn stage_up(stage: &Stage, took: Duration) -> Event {
-    let line = |server: &Arc<samklang_stage::stage::Server>| {
+    let line = |server: &Arc<samklang_stage::Server>| {
         let answered = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".into());
         let identity = &server.identity;
         format!("{} {} {}", server.role, answered(&identity.name), answered(&identity.version))

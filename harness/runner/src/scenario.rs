@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use samklang_stage::user::Failure;
+use samklang_actors::user::Failure;
 use samklang_verdict::{Problem, Weight, message};
 use serde::Serialize;
 

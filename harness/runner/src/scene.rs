@@ -8,24 +8,25 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use samklang_stage::{
-    driver::CallError,
-    stage::{Server, Stage},
-    switchboard::{Fault, FaultGuard},
-    user::{Bounds, Failure, Ledger, Observed, User, Wrong},
-    vendor::Vendor,
+use samklang_actors::{
+    host::Host,
+    peer::ScriptedPeer,
+    user::{Bounds, Failure, Ledger, Observed, Wrong},
 };
+use samklang_deploy::vendor::Vendor;
+use samklang_drivers::CallError;
+use samklang_stage::Stage;
 use samklang_verdict::{
     Blame, CheckId, Exchange, ExchangeId, Observation, Observations, Party, Play, Problem, ReasonCode, Role,
     ScenarioId, Verdict, message,
 };
+use samklang_wire::switchboard::{Fault, FaultGuard};
 use sha2::{Digest, Sha256};
 
 use crate::{
     expectation::{Comparison, Expectations},
     judge,
     normalise::{Names, as_text, normalise},
-    peer::ScriptedPeer,
     scenario::{FLOW, Kind, Scenario},
     traffic::Traffic,
     wire::WireView,
@@ -57,39 +58,6 @@ pub struct CheckOutcome {
 impl From<Verdict> for CheckOutcome {
     fn from(verdict: Verdict) -> Self {
         Self { verdict, actual_sha256: None }
-    }
-}
-
-/// A server as a scenario sees it.
-#[derive(Clone)]
-pub struct Host {
-    /// The running server.
-    pub server: Arc<Server>,
-    ledger: Arc<Ledger>,
-}
-
-impl Host {
-    /// Makes a user there.
-    ///
-    /// # Errors
-    /// When the server does not register the user.
-    pub async fn register(&self, name: &str) -> Result<User, Failure> {
-        User::register(&self.server, name, Arc::clone(&self.ledger)).await
-    }
-
-    /// Whether the product declares this feature.
-    pub fn declares(&self, feature: &str) -> bool {
-        self.server.cast.vendor.features.iter().any(|declared| declared == feature)
-    }
-
-    /// The server's role in the constellation.
-    pub fn role(&self) -> Role {
-        self.server.role
-    }
-
-    /// The server's name.
-    pub fn name(&self) -> &str {
-        &self.server.name
     }
 }
 
@@ -151,7 +119,7 @@ impl Scene {
         let hosts: Vec<_> = order(&self.stage, self.play.host)
             .into_iter()
             .filter_map(|role| self.stage.server(role))
-            .map(|server| Host { server, ledger: Arc::clone(&self.ledger) })
+            .map(|server| Host::new(server, Arc::clone(&self.ledger)))
             .take(N)
             .collect();
         hosts.try_into().map_err(|_| {
@@ -408,7 +376,7 @@ impl Scene {
     /// Every check's verdict, now that the scenario has ended as `ended`.
     pub fn close(&self, ended: &Result<(), Failure>) -> BTreeMap<String, CheckOutcome> {
         for peer in self.peers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            peer.peer.hang_up();
+            peer.peer().hang_up();
         }
         let ended = &self.unexpected().map_or_else(|| ended.clone(), Err);
         let flow: CheckOutcome = match ended {
@@ -472,7 +440,7 @@ impl Scene {
     fn unexpected(&self) -> Option<Failure> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         let (peer, request) =
-            peers.iter().find_map(|peer| Some((peer, peer.peer.unexpected().into_iter().next()?)))?;
+            peers.iter().find_map(|peer| Some((peer, peer.peer().unexpected().into_iter().next()?)))?;
         let exchange = request.exchange.and_then(|id| self.stage.recorder().by_id(id))?;
         let by = crate::wire::role_of(&exchange.from)?;
         let reason = ReasonCode::new("peer.unexpected_request").ok()?;
@@ -517,7 +485,7 @@ pub fn party(role: Role) -> Party {
 }
 
 /// A call's refusal, where it is one.
-pub fn refusal(failure: &Failure) -> Option<&samklang_stage::driver::Refusal> {
+pub fn refusal(failure: &Failure) -> Option<&samklang_drivers::Refusal> {
     match failure {
         Failure::Call { error: CallError::Refused(refusal), .. } => Some(refusal),
         _ => None,

@@ -12,10 +12,11 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use samklang_stage::{stage::Stage, waiting};
+use samklang_stage::Stage;
 use samklang_verdict::{
     Attempt, Class, Exchange, ExchangeId, Message, Play, Problem, Role, Verdict, message,
 };
+use samklang_wire::waiting;
 use tokio::sync::watch;
 
 use crate::{
@@ -327,7 +328,7 @@ impl Schedule {
                 task.abort();
                 let message = message!("judging.play-too-long", seconds = bound.as_secs());
                 let mut checks =
-                    scene.close(&Err(samklang_stage::user::Failure::Inconclusive(message.clone())));
+                    scene.close(&Err(samklang_actors::user::Failure::Inconclusive(message.clone())));
                 let bound_ms = u64::try_from(bound.as_millis()).ok();
                 checks.insert(
                     FLOW.to_owned(),

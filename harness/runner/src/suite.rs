@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use samklang_stage::user::Bounds;
+use samklang_actors::user::Bounds;
 use samklang_verdict::{CheckId, Problem, ScenarioId, SuiteInfo, Weight, message};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};

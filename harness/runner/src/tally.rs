@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use samklang_stage::deploy::Cast;
+use samklang_deploy::Cast;
 use samklang_verdict::{
     Blame, CheckId, CheckResult, Class, Counts, Deviation, Disposition, Participant, Role, ScenarioId,
     Verdict, Weight, dispose, message,

@@ -9,7 +9,7 @@ use std::{
 
 use samklang_matrix::{Event, KeyDocument, KeyRing, RoomVersion};
 use samklang_reference::now_ms;
-use samklang_stage::stage::Stage;
+use samklang_stage::Stage;
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Role, Wire};
 use serde_json::Value;
 

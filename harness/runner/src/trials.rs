@@ -10,10 +10,8 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial as Offered};
-use samklang_stage::{
-    deploy::Deployer,
-    stage::{Logs, Stage},
-};
+use samklang_deploy::Deployer;
+use samklang_stage::{Logs, Stage};
 use samklang_verdict::{Catalogue, CheckResult, Disposition, Message, Problem, Verdict, message};
 use tokio::{runtime::Runtime, sync::OnceCell, sync::watch};
 

@@ -5,10 +5,11 @@ use std::{
     sync::Arc,
 };
 
+use samklang_actors::user::Signal;
 use samklang_matrix::{Event, server_of};
 use samklang_reference::decoded;
-use samklang_stage::{recorder::Recorder, user::Signal};
 use samklang_verdict::{Exchange, ExchangeId, Party, Role, Wire};
+use samklang_wire::recorder::Recorder;
 use serde_json::Value;
 
 use crate::traffic::LISTS;

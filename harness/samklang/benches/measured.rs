@@ -19,7 +19,7 @@ use bytes::Bytes;
 use samklang::setting::{self, Deploy, Deployment};
 use samklang_reference::Transport as _;
 use samklang_runner::suite::project_root;
-use samklang_stage::stage::{Logs, Stage};
+use samklang_stage::{Logs, Stage};
 use samklang_verdict::ResultFile;
 
 type Measured = Result<(), Box<dyn std::error::Error>>;

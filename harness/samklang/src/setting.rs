@@ -8,21 +8,19 @@ use std::{
 };
 
 use clap::ValueEnum;
-use samklang_runner::suite::Suite;
-use samklang_stage::{
-    deploy::{
-        Cast, Deployer,
-        container::ContainerDeployer,
-        embedded::EmbeddedDeployer,
-        engine::Engine,
-        process::ProcessDeployer,
-        target::{Target, TargetDeployer},
-    },
+use samklang_deploy::{
+    Cast, Deployer,
+    container::ContainerDeployer,
+    embedded::EmbeddedDeployer,
+    engine::Engine,
     housekeeping::{Report, RunFolder, StateRoot, run_id, sweep},
+    process::ProcessDeployer,
+    target::{Target, TargetDeployer},
     vendor::{Vendor, VendorShelf},
-    waiting,
 };
+use samklang_runner::suite::Suite;
 use samklang_verdict::{Catalogue, Deviation, DeviationFile, Problem, Role, message};
+use samklang_wire::waiting;
 
 /// How servers are brought up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -9,6 +9,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use samklang::setting;
+use samklang_actors::user::{Failure, Pattern, Private};
+use samklang_deploy::{
+    Cast, Deployer, Listening, Progress, Start,
+    embedded::{Embedded, EmbeddedDeployer},
+};
 use samklang_reference::Fault;
 use samklang_runner::{
     play,
@@ -16,15 +21,8 @@ use samklang_runner::{
     scene::Scene,
     selftest::{CameTo, Selftest, Showing},
 };
-use samklang_stage::{
-    deploy::{
-        Cast, Deployer, Ground, Listening, Progress, Start,
-        embedded::{Embedded, EmbeddedDeployer},
-    },
-    switchboard::FederationClient,
-    user::{Failure, Pattern, Private},
-};
 use samklang_verdict::{Problem, Role};
+use samklang_wire::switchboard::{FederationClient, Ground};
 use serde_json::{Value, json};
 
 /// What a control does with every request, but for those that every scenario begins with: whether it is up, and the
@@ -189,7 +187,7 @@ async fn canary(scene: &Scene) -> Result<(), Failure> {
     let (alice, bob) = (host.register("alice").await?, guest.register("bob").await?);
     let room = alice.create_room(Private).await?;
     alice.invite(&room, &bob).await?;
-    bob.sees(samklang_stage::user::invite(&room, &bob)).await?;
+    bob.sees(samklang_actors::user::invite(&room, &bob)).await?;
     bob.join(&room).await?;
     let (hello, later) = (alice.send(&room, "hello").await?, alice.send(&room, "later").await?);
     bob.sees(&hello).await?;

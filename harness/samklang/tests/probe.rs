@@ -13,7 +13,7 @@ use std::{
 };
 
 use samklang_matrix::{KeyPublication, SigningKey};
-use samklang_stage::{
+use samklang_wire::{
     certificates::{Authority, AuthorityKey},
     dns::DnsResponder,
     waiting::within,

@@ -9,6 +9,7 @@ mod place;
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use samklang::setting;
+use samklang_deploy::{Deployer, Terms, embedded::EmbeddedDeployer};
 use samklang_runner::{
     event::{Event, Observer},
     order::Order,
@@ -16,12 +17,9 @@ use samklang_runner::{
     run,
     scenario::Need,
 };
-use samklang_stage::{
-    deploy::{Deployer, Terms, embedded::EmbeddedDeployer},
-    waiting::runtime_of_its_own_time,
-};
 use samklang_suites::BUILT_FROM;
 use samklang_verdict::{Role, Verdict, exit};
+use samklang_wire::waiting::runtime_of_its_own_time;
 use serde_json::json;
 use tokio::sync::watch;
 

@@ -7,10 +7,10 @@
 //!
 //! That requests are refused from the moment on at which a key that was fetched in time expires cannot be seen so.
 
+use samklang_actors::peer::draft_message;
 use samklang_matrix::KeyPublication;
-use samklang_runner::peer::draft_message;
-use samklang_stage::switchboard::{Asked, Effect, Fault};
 use samklang_verdict::Party;
+use samklang_wire::switchboard::{Asked, Effect, Fault};
 
 use super::{
     CALLED, disbelieved,

@@ -3,10 +3,10 @@
 //!   join ── by the known key ─┬─ by a new key ─────────┬─ by the known key ── by the new key
 //!           (keys fetched)    └ (keys out of reach) ───┘   (in reach again)
 
+use samklang_actors::peer::draft_message;
 use samklang_matrix::{HeaderForge, KeyPublication, RequestSignature};
-use samklang_runner::peer::draft_message;
-use samklang_stage::switchboard::{Asked, Effect, Fault};
 use samklang_verdict::Party;
+use samklang_wire::switchboard::{Asked, Effect, Fault};
 
 use super::{CALLED, believed, disbelieved, server_keys::HOUR_MS};
 use crate::{peer_setup::PeerSetup, prelude::*};

@@ -1,7 +1,7 @@
 //! Edits and redactions by who may not make them (client-server API, event replacements; rooms/v11, redactions).
 
+use samklang_actors::peer::draft_message;
 use samklang_matrix::{Draft, Room as Copy};
-use samklang_runner::peer::draft_message;
 
 use crate::prelude::*;
 

@@ -2,12 +2,10 @@
 //!
 //! Each is signed and hashed as it stands, so that nothing but its form is wrong.
 
+use samklang_actors::peer::draft_message;
+use samklang_actors::user::{Pattern, shown};
+use samklang_drivers::Place;
 use samklang_matrix::{Breach, BreachReason, RoomVersion, format_breaches};
-use samklang_runner::peer::draft_message;
-use samklang_stage::{
-    driver::Place,
-    user::{Pattern, shown},
-};
 
 use crate::{peer_setup::AfterLie, prelude::*};
 

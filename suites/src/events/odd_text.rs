@@ -1,7 +1,7 @@
 //! Events whose text is odd (appendices, canonical JSON). What becomes of such an event is left open here; that the
 //! server works on is not.
 
-use samklang_runner::peer::draft_message;
+use samklang_actors::peer::draft_message;
 
 use super::malformed::{GOES_ON, still_sends};
 use crate::prelude::*;

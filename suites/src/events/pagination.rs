@@ -1,7 +1,7 @@
 //! History from before a server's time (server-server API, backfilling and retrieving missing events).
 
+use samklang_actors::peer::draft_message;
 use samklang_matrix::Rule;
-use samklang_runner::peer::draft_message;
 
 use crate::{peer_setup::PeerSetup, prelude::*};
 

@@ -1,7 +1,7 @@
 //! What events cite and follow (rooms/v11, authorization rules, 2; server-server API, rejection).
 
+use samklang_actors::peer::draft_message;
 use samklang_matrix::Rule;
-use samklang_runner::peer::draft_message;
 
 use crate::{peer_setup::peer_joins, prelude::*};
 

@@ -1,8 +1,8 @@
 //! How large events and their fields may be (client-server API, size limits; server-server API, PDUs). Limits are in
 //! bytes of UTF-8. Each check has both sides: the greatest that is allowed is taken, and one more is not.
 
+use samklang_actors::peer::draft_message;
 use samklang_matrix::{BreachReason, Draft, Room as Copy, canonical_size};
-use samklang_runner::peer::draft_message;
 
 use super::malformed::{GOES_ON, has_breach, judge_kept_out};
 use crate::{peer_setup::mallory_in_room, prelude::*};

@@ -1,7 +1,7 @@
 //! Soft failure (server-server API, soft failure).
 
+use samklang_actors::peer::draft_message;
 use samklang_matrix::Rule;
-use samklang_runner::peer::draft_message;
 
 use crate::{peer_setup::peer_joins, prelude::*};
 

@@ -10,8 +10,8 @@
 //! Version 2 of the algorithm, of room versions up to 11, then goes back to the older one or to none; version 2.1 does not.
 //! The mark, which no other branch has, is the twin: it has to be part of the state, else nothing was resolved.
 
+use samklang_actors::peer::draft_message;
 use samklang_matrix::Room as Copy;
-use samklang_runner::peer::draft_message;
 
 use crate::{
     peer_setup::{PeerSetup, invite_if_required, mallory_in_room},

@@ -4,9 +4,9 @@
 //! Mallory's server sends and requests the same things in both. An ACL does not look at ports, so in a run where all
 //! servers have one host name the ACL denies that name.
 
+use samklang_actors::peer::Transaction;
 use samklang_matrix::Event;
 use samklang_reference::send_target;
-use samklang_runner::peer::Transaction;
 
 use crate::{
     peer_answers::{check_refused_with, check_success},

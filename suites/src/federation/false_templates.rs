@@ -175,7 +175,7 @@ impl<'a> TemplateLies<'a> {
         &self,
         check: &str,
         room: &Room,
-        outcome: Result<samklang_stage::user::Done, Failure>,
+        outcome: Result<samklang_actors::user::Done, Failure>,
         twin: Observations,
     ) -> Result<Observations, Failure> {
         // Without this request the false template was not received.

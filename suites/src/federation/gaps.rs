@@ -2,7 +2,7 @@
 
 use samklang_matrix::Event;
 use samklang_runner::{scene::party, wire::role_of};
-use samklang_stage::switchboard::{Effect, Fault};
+use samklang_wire::switchboard::{Effect, Fault};
 
 use crate::prelude::*;
 

@@ -5,7 +5,7 @@
 //!
 //! A lie tries to obtain the signature: with it, the invited user's server vouches for the event.
 
-use samklang_runner::peer::{Invitation, Reply};
+use samklang_actors::peer::{Invitation, Reply};
 
 use crate::{
     peer_answers::{check_not_signed, check_signed},

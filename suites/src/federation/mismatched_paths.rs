@@ -3,9 +3,9 @@
 //!
 //! A server that checks the path and accepts the body checks one thing and applies another.
 
+use samklang_actors::peer::Reply;
 use samklang_matrix::Event;
 use samklang_reference::send_target;
-use samklang_runner::peer::Reply;
 
 use crate::{
     peer_answers::{check_not_signed, check_signed},

@@ -6,8 +6,8 @@
 //! The joining server can check the response only by the events themselves. It may drop an invalid event and go on, or give
 //! up the join; it must not accept the invalid event as state of the room.
 
+use samklang_actors::user::Done;
 use samklang_matrix::{RoomVersion, Rule};
-use samklang_stage::user::Done;
 
 use super::successful_request_about;
 use crate::{peer_setup::alice_in_mallorys_room, prelude::*};

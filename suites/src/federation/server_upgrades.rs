@@ -9,10 +9,8 @@ use std::collections::BTreeMap;
 
 use samklang_matrix::Event;
 use samklang_runner::scene::party;
-use samklang_stage::{
-    stage::Renewed,
-    switchboard::{Effect, Fault},
-};
+use samklang_stage::Renewed;
+use samklang_wire::switchboard::{Effect, Fault};
 
 use crate::prelude::*;
 
@@ -148,7 +146,7 @@ impl<'a> ServerUpgrade<'a> {
     /// Alice and Bob exchange messages; then a network fault cuts Alice's transactions, and she sends one message more.
     async fn observe_before(
         &self,
-    ) -> Result<(BeforeUpgrade, samklang_stage::switchboard::FaultGuard), Failure> {
+    ) -> Result<(BeforeUpgrade, samklang_wire::switchboard::FaultGuard), Failure> {
         let Self { scene, host, alice, bob, hers, his } = self;
         let mut sent = vec![
             self.exchange_messages(hers, "hello").await?,

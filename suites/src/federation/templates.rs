@@ -3,7 +3,7 @@
 //!
 //! The twin of the refused requests is an honest one whose template is used: the member event takes effect in the room.
 
-use samklang_runner::peer::Reply;
+use samklang_actors::peer::Reply;
 
 use crate::{
     peer_answers::{check_refused, check_refused_with, check_success},

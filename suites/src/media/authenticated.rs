@@ -1,6 +1,6 @@
 //! Authenticated media between servers (server-server API, content repository).
 
-use samklang_runner::peer::Reply;
+use samklang_actors::peer::Reply;
 use samklang_verdict::{Message, Party};
 
 use crate::prelude::*;
@@ -52,7 +52,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 /// The file's content. It is ASCII, so that the whole response is text.
 const SECRET: &str = "The password is hunter2, and the meeting point is the old mill.";
 
-async fn upload_secret(user: &User) -> Result<(samklang_stage::user::Media, String), Failure> {
+async fn upload_secret(user: &User) -> Result<(samklang_actors::user::Media, String), Failure> {
     let bytes = SECRET.as_bytes().to_vec();
     let file = File { bytes, content_type: Some("text/plain".into()), name: Some("secret.txt".into()) };
     let media = user.upload(&file).await?;

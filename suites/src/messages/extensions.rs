@@ -1,7 +1,7 @@
 //! Event types and content that servers do not know (client-server API, events: extensibility).
 
 use samklang_runner::scene::party;
-use samklang_stage::switchboard::{Effect, Fault};
+use samklang_wire::switchboard::{Effect, Fault};
 
 use super::{essence, held_by_both};
 use crate::{federation::gaps::sends, prelude::*};

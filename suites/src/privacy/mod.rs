@@ -4,7 +4,7 @@ mod devices;
 mod history_visibility;
 mod outsiders;
 
-use samklang_runner::peer::Reply;
+use samklang_actors::peer::Reply;
 
 use crate::{peer_answers::check_success, prelude::*};
 

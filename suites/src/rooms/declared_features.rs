@@ -1,8 +1,9 @@
 //! Compares the features in a product's descriptor with its running server. A feature that is declared and missing makes
 //! scenarios fail that do not apply; a feature that the server has and does not declare is never played.
 
+use samklang_deploy::vendor::FEATURES;
+use samklang_drivers::CallError;
 use samklang_reference::make_target;
-use samklang_stage::{driver::CallError, vendor::FEATURES};
 
 use super::declared_versions::is_as_described;
 use crate::{

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use samklang_stage::driver::CallError;
+use samklang_drivers::CallError;
 
 use crate::prelude::*;
 

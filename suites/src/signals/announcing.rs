@@ -1,7 +1,7 @@
 //! What a server tells others of its own users' devices and keys (server-server API, device management, end-to-end
 //! encryption, send-to-device messaging).
 
-use samklang_stage::user::UserKeys;
+use samklang_actors::user::UserKeys;
 
 use super::edu::{NOTE, to_device};
 use crate::prelude::*;

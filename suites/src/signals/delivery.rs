@@ -1,6 +1,6 @@
 //! Signals that come twice, that nobody knows, or that are broken (server-server API, EDUs, send-to-device messaging).
 
-use samklang_runner::peer::Transaction;
+use samklang_actors::peer::Transaction;
 
 use super::edu::{Signal, to_device};
 use crate::prelude::*;

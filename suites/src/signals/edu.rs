@@ -1,10 +1,8 @@
 //! Signals (EDUs) as peers send them, and as Alice is shown them.
 
-use samklang_runner::peer::Transaction;
-use samklang_stage::{
-    driver::Place,
-    user::{Pattern, shown},
-};
+use samklang_actors::peer::Transaction;
+use samklang_actors::user::{Pattern, shown};
+use samklang_drivers::Place;
 
 use crate::prelude::*;
 

@@ -5,8 +5,8 @@
 //!   the same one    ──▶      it is brought after all
 
 use samklang_matrix::Event;
-use samklang_stage::switchboard::{Effect, Fault, FaultGuard};
 use samklang_verdict::Party;
+use samklang_wire::switchboard::{Effect, Fault, FaultGuard};
 
 use super::limits::EVENTS;
 use crate::{peer_setup::PeerSetup, prelude::*};

@@ -1,6 +1,6 @@
 //! How much a transaction may hold (server-server API, transactions: at most 50 PDUs and 100 EDUs).
 
-use samklang_runner::peer::{Transaction, draft_message};
+use samklang_actors::peer::{Transaction, draft_message};
 
 use crate::{
     prelude::*,

@@ -1,6 +1,6 @@
 //! Who brings a transaction, and whose content it holds (server-server API, transactions; request authentication).
 
-use samklang_runner::peer::Transaction;
+use samklang_actors::peer::Transaction;
 
 use crate::{
     prelude::*,

@@ -1,6 +1,6 @@
 //! Transactions that come twice, and ids that two servers use (server-server API, transactions).
 
-use samklang_runner::peer::{Transaction, draft_message};
+use samklang_actors::peer::{Transaction, draft_message};
 
 use crate::{
     prelude::*,

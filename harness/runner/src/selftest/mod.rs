@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
+use samklang_deploy::{Cast, Deployer};
 use samklang_reference::Fault;
-use samklang_stage::deploy::{Cast, Deployer};
 use samklang_verdict::{CheckId, Play, Problem, ReasonCode};
 
 use self::{

@@ -10,13 +10,11 @@ use std::{
     time::Instant,
 };
 
+use samklang_deploy::{Deployer, embedded::EmbeddedDeployer};
 use samklang_reference::{Fault, reached};
-use samklang_stage::{
-    deploy::{Deployer, embedded::EmbeddedDeployer},
-    stage::{Logs, Stage},
-    waiting,
-};
+use samklang_stage::{Logs, Stage};
 use samklang_verdict::{CheckId, ExchangeId, Problem, Role, ScenarioId, Verdict, message};
+use samklang_wire::waiting;
 use tokio::sync::watch;
 
 use super::{CameTo, Places, Selftest, Showing, Spot, matrix::KillMatrix};

@@ -12,6 +12,8 @@ use std::{
     },
 };
 
+use samklang_actors::user::{Failure, MustBeRefused, Observed, Public, join};
+use samklang_deploy::Cast;
 use samklang_runner::{
     expectation::Expectations,
     order::Order,
@@ -23,10 +25,6 @@ use samklang_runner::{
     selftest::matrix::{Kill, KillMatrix},
     suite::{Profile, Requirements, Suite},
     tally::Tally,
-};
-use samklang_stage::{
-    deploy::Cast,
-    user::{Failure, MustBeRefused, Observed, Public, join},
 };
 use samklang_verdict::{
     Blame, CheckId, CheckResult, Counts, Disposition, Outcome, Play, ReasonCode, Role, Verdict, aggregate,

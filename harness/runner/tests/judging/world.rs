@@ -6,17 +6,17 @@ use std::{
 };
 
 use async_trait::async_trait;
-use samklang_stage::{
-    deploy::{Cast, Running},
-    driver::{
-        Answered, Batch, Call, CallError, Driver, File, Happening, NewRoom, Page, Place, ReceiptKind,
-        Refusal, Session,
-    },
-    recorder::Recorder,
-    stage::{Identity, Server, Stage},
+use samklang_deploy::{
+    Cast, Running,
     vendor::{Vendor, VendorShelf},
 };
+use samklang_drivers::{
+    Answered, Batch, Call, CallError, Driver, File, Happening, NewRoom, Page, Place, ReceiptKind, Refusal,
+    Session,
+};
+use samklang_stage::{Identity, Server, Stage};
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Problem, Role, Wire};
+use samklang_wire::recorder::Recorder;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 

@@ -7,7 +7,7 @@ use std::{
 
 use samklang_matrix::Room;
 use samklang_reference::{Peer, now_ms, segment};
-use samklang_stage::stage::Stage;
+use samklang_stage::Stage;
 use samklang_verdict::Party;
 use serde_json::json;
 

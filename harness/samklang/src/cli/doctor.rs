@@ -7,8 +7,8 @@ use std::{
     time::SystemTime,
 };
 
+use samklang_deploy::{engine::Engine, housekeeping::StateRoot, vendor::VendorShelf};
 use samklang_runner::suite::project_root;
-use samklang_stage::{deploy::engine::Engine, housekeeping::StateRoot, vendor::VendorShelf};
 use samklang_verdict::{Catalogue, Message, Problem, exit, message};
 
 use super::{CommandResult, args::DoctorArgs, print, runtime};

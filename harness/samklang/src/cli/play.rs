@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use samklang_deploy::{Cast, Deployer, target::Target, vendor::VendorShelf};
 use samklang_reports::{Colour, Reports, transcripts_in, write_all};
 use samklang_runner::{
     event::{Event, Observer},
@@ -14,10 +15,6 @@ use samklang_runner::{
     plan::Selection,
     run,
     suite::{Suite, project_root},
-};
-use samklang_stage::{
-    deploy::{Cast, Deployer, target::Target},
-    vendor::VendorShelf,
 };
 use samklang_verdict::{Catalogue, Problem, ResultFile, Role, exit, message};
 use tokio::sync::watch;

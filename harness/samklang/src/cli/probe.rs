@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use samklang_stage::probe::{self, Finding, Mark, Settings};
+use samklang_prober as probe;
+use samklang_prober::{Finding, Mark, Settings};
 use samklang_verdict::{Catalogue, Message, exit, message};
 use serde_json::json;
 

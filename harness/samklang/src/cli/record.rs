@@ -6,8 +6,8 @@ use std::{
     time::SystemTime,
 };
 
+use samklang_deploy::vendor::nearest;
 use samklang_reports::safe_line;
-use samklang_stage::vendor::nearest;
 use samklang_verdict::{
     CheckResult, Disposition, Exchange, ExchangeId, Play, Problem, ResultFile, Role, Verdict, message,
 };

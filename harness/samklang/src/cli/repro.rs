@@ -1,6 +1,6 @@
 //! `samklang repro`.
 
-use samklang_stage::vendor::Vendor;
+use samklang_deploy::vendor::Vendor;
 use samklang_verdict::{Catalogue, Participant, Problem, ResultFile, Role, TARGET, message};
 
 use super::{

@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use samklang_deploy::vendor::nearest;
 use samklang_reference::Fault;
 use samklang_runner::{
     evidence::write_whole,
@@ -23,7 +24,6 @@ use samklang_runner::{
     },
     suite::project_root,
 };
-use samklang_stage::vendor::nearest;
 use samklang_verdict::{Catalogue, Message, Problem, exit, message};
 
 use super::{CommandResult, args::SelftestArgs, play::OUR_OWN, print};

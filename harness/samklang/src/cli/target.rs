@@ -2,14 +2,13 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use samklang_stage::{
-    deploy::{
-        Cast,
-        target::{self, Ask, Target},
-    },
-    probe::{self, Settings},
+use samklang_deploy::{
+    Cast,
+    target::{self, Ask, Target},
     vendor::{ClientApi, Vendor, VendorShelf},
 };
+use samklang_prober as probe;
+use samklang_prober::Settings;
 use samklang_verdict::{Problem, Role, message};
 
 use super::{args::route, play::OUR_OWN, runtime};

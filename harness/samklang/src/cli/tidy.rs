@@ -1,7 +1,7 @@
 //! `samklang sweep`.
 
-use samklang_stage::{
-    deploy::engine::Engine,
+use samklang_deploy::{
+    engine::Engine,
     housekeeping::{StateRoot, sweep},
 };
 use samklang_verdict::{Catalogue, exit, message};

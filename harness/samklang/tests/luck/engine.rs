@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use samklang_stage::deploy::engine::Engine;
+use samklang_deploy::engine::Engine;
 use serde_json::Value;
 
 /// The engine's socket; none where it listens elsewhere.

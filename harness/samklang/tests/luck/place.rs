@@ -11,7 +11,8 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use samklang_stage::{housekeeping::StateRoot, waiting};
+use samklang_deploy::housekeeping::StateRoot;
+use samklang_wire::waiting;
 use serde_json::Value;
 
 use crate::engine;

@@ -13,19 +13,19 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use samklang_stage::{
-    certificates::{Authority, AuthorityKey},
-    deploy::{
-        Cast, Ground,
-        embedded::{Embedded, homeserver},
-    },
-    recorder::Recorder,
-    switchboard::{PeerService, Switchboard, Upstream},
+use samklang_deploy::{
+    Cast,
+    embedded::{Embedded, homeserver},
     vendor::VendorShelf,
-    waiting::within,
 };
 use samklang_suites::BUILT_FROM;
 use samklang_verdict::{Party, Role};
+use samklang_wire::{
+    certificates::{Authority, AuthorityKey},
+    recorder::Recorder,
+    switchboard::{Ground, PeerService, Switchboard, Upstream},
+    waiting::within,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -10,16 +10,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use samklang_deploy::{
+    housekeeping::run_id,
+    vendor::{Vendor, VendorShelf},
+};
 use samklang_reports::MatrixReport;
 use samklang_runner::{
     event::{Event, Observer},
     plan::{Selection, select},
     run::{SAMKLANG, default_output},
     suite::Suite,
-};
-use samklang_stage::{
-    housekeeping::run_id,
-    vendor::{Vendor, VendorShelf},
 };
 use samklang_verdict::{
     Catalogue, MatrixFile, Met, Problem, ResultFile, Role, Termination, Terms, exit, message, pairs,

@@ -1,0 +1,160 @@
+//! What a user sees: one long poll after another, kept in order.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use samklang_verdict::ExchangeId;
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::pattern::Pattern;
+use samklang_drivers::{CallError, Happening, Session};
+use samklang_wire::waiting;
+
+/// How long a server is asked to hold a poll.
+const POLL_MS: u64 = 10_000;
+/// A poll that fails is tried again this often before the view gives up.
+const RETRIES: u32 = 20;
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// The record of one user's syncs, kept by a task of its own.
+pub(super) struct View {
+    shared: Arc<Shared>,
+    changed: watch::Receiver<usize>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    happenings: Vec<Arc<Happening>>,
+    last: Option<ExchangeId>,
+    trouble: Option<CallError>,
+}
+
+impl Shared {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View {
+    /// Starts to look.
+    pub(super) fn open(session: Arc<dyn Session>) -> Self {
+        let shared = Arc::new(Shared::default());
+        let (announce, changed) = watch::channel(0);
+        let task = tokio::spawn(keep_looking(session, Arc::clone(&shared), announce));
+        Self { shared, changed, task }
+    }
+
+    /// The first match of `pattern` and its place in the order of everything, waiting for it for at most `bound`.
+    pub(super) async fn wait_for(
+        &self,
+        pattern: &Pattern,
+        bound: Duration,
+    ) -> Option<(usize, Arc<Happening>)> {
+        let mut changed = self.changed.clone();
+        let found = async {
+            let mut looked = 0;
+            loop {
+                {
+                    let seen = self.shared.seen();
+                    let mut fresh = seen.happenings.iter().enumerate().skip(looked);
+                    if let Some((place, found)) = fresh.find(|(place, seen)| pattern.matches(*place, seen)) {
+                        return Some((place, Arc::clone(found)));
+                    }
+                    looked = seen.happenings.len();
+                }
+                // The task has given up: nothing more will come.
+                if changed.changed().await.is_err() {
+                    return None;
+                }
+            }
+        };
+        waiting::within(bound, found).await.ok().flatten()
+    }
+
+    /// A match among what was seen so far.
+    pub(super) fn has_seen(&self, pattern: &Pattern) -> Option<Arc<Happening>> {
+        self.all(pattern).into_iter().next()
+    }
+
+    /// All matches so far, in the order in which they were seen.
+    pub(super) fn all(&self, pattern: &Pattern) -> Vec<Arc<Happening>> {
+        let seen = self.shared.seen();
+        let places = seen.happenings.iter().enumerate();
+        places
+            .filter(|(place, seen)| pattern.matches(*place, seen))
+            .map(|(_, seen)| Arc::clone(seen))
+            .collect()
+    }
+
+    /// The last few things seen in `room`, in words, and the exchange of the last poll.
+    pub(super) fn lately(&self, room: Option<&str>) -> (Vec<String>, Option<ExchangeId>) {
+        const FEW: usize = 12;
+        let seen = self.shared.seen();
+        let here =
+            seen.happenings.iter().filter(|happening| room.is_none() || happening.room.as_deref() == room);
+        let mut lines: Vec<_> = here
+            .rev()
+            .take(FEW)
+            .map(|happening| {
+                let event = &happening.event;
+                let part =
+                    |key: &str| event[key].as_str().unwrap_or("-").chars().take(120).collect::<String>();
+                format!(
+                    "{} {} {} from {}",
+                    happening.exchange,
+                    part("type"),
+                    part("event_id"),
+                    part("sender")
+                )
+            })
+            .collect();
+        lines.reverse();
+        (lines, seen.last)
+    }
+
+    /// Why the user's last look failed, if it did: then nothing can be said about what the user was not shown.
+    pub(super) fn trouble(&self) -> Option<CallError> {
+        self.shared.seen().trouble.clone()
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn keep_looking(session: Arc<dyn Session>, shared: Arc<Shared>, announce: watch::Sender<usize>) {
+    let mut since: Option<String> = None;
+    let mut failures = 0;
+    while failures < RETRIES {
+        let wait = if since.is_some() { POLL_MS } else { 0 };
+        match session.sync(since.as_deref(), wait).await {
+            Ok(answer) => {
+                failures = 0;
+                since = Some(answer.value.next);
+                let count = {
+                    let mut seen = shared.seen();
+                    seen.last = Some(answer.exchange);
+                    seen.trouble = None;
+                    seen.happenings.extend(answer.value.happenings.into_iter().map(Arc::new));
+                    seen.happenings.len()
+                };
+                announce.send_replace(count);
+            }
+            Err(error) => {
+                failures += 1;
+                shared.seen().trouble = Some(error);
+                waiting::let_pass(RETRY_PAUSE).await;
+            }
+        }
+    }
+}

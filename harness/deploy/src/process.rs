@@ -1,0 +1,408 @@
+//! Servers as processes on loopback, by the `install` and `start` programs of the vendor's folder. Linux only.
+//!
+//! A process is not confined: this deployer is for machines without a container engine, and for vendors one trusts. All
+//! it promises is that nothing is left running: each server leads a process group of its own, and carries marks in its
+//! environment by which a later sweep finds it even when the harness was killed.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::OsString,
+    fs,
+    future::ready,
+    io::Write,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use samklang_verdict::{Problem, Role, message};
+use sha2::{Digest, Sha256};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child, Command},
+    task::JoinHandle,
+};
+
+use super::{
+    Cast, Deployer, Listening, Progress, Running, Start, Storage,
+    log::{self, Log, not_writable},
+    ports::Port,
+    script,
+};
+use crate::housekeeping::{RunMark, processes};
+use samklang_wire::{switchboard::Ground, waiting};
+
+/// How long an installation may take.
+const INSTALL: Duration = Duration::from_secs(600);
+/// How long a server may take to end when it is told to.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a killed process may take to be gone.
+const GONE: Duration = Duration::from_secs(5);
+/// What every program of a vendor is given of the caller's environment.
+const KEPT: [&str; 5] = ["PATH", "HOME", "LANG", "USER", "TZ"];
+/// What an installation is given besides: how to reach packages from this machine.
+const KEPT_TO_INSTALL: [&str; 15] = [
+    "ALL_PROXY",
+    "CURL_CA_BUNDLE",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Brings servers up as processes on loopback.
+#[derive(Debug)]
+pub struct ProcessDeployer {
+    run: RunMark,
+    /// What this deployer made, told from what another of the same run made.
+    ground: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    started: u32,
+    claimed: BTreeMap<u16, Port>,
+    servers: Vec<Arc<Server>>,
+    /// What the servers leave to those that come after them.
+    estates: BTreeMap<Role, Estate>,
+}
+
+/// What a server has in the machine: files and ports.
+#[derive(Debug, Clone)]
+struct Estate {
+    home: PathBuf,
+    log: Arc<Log>,
+    /// Client and federation. Claimed for as long as a server may be started again on them.
+    ports: Arc<[Port; 2]>,
+}
+
+impl ProcessDeployer {
+    /// A deployer for one stage of a run.
+    pub fn new(run: RunMark) -> Self {
+        let ground = run.new_ground();
+        Self { run, ground, state: Mutex::default() }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A folder of the user's cache that is only for this version, installed by this very script.
+    fn cache(&self, cast: &Cast) -> Result<PathBuf, Problem> {
+        let install = &cast.vendor.process()?.install;
+        let script = fs::read(install).map_err(|error| not_writable(install, &error))?;
+        let digest: String =
+            Sha256::digest(&script).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        Ok(self.run.vendors().join(format!("{}-{}-{digest}", cast.vendor.name, cast.version)))
+    }
+
+    /// A program of the vendor's folder with the environment that every one of them gets.
+    fn command(&self, program: &Path, cast: &Cast, kept: impl Fn(&str) -> bool) -> Result<Command, Problem> {
+        let mut command = Command::new(program);
+        let inherited: Vec<(OsString, OsString)> =
+            env::vars_os().filter(|(name, _)| name.to_str().is_some_and(&kept)).collect();
+        command.env_clear().envs(inherited).envs(self.run.marks()).env("SAMKLANG_GROUND", &self.ground);
+        command.env("VERSION", &cast.version).env("SAMKLANG_CACHE", self.cache(cast)?);
+        command.current_dir(&cast.vendor.folder);
+        Ok(command)
+    }
+
+    fn failed(&self, cast: &Cast, program: &Path, reason: &str) -> Problem {
+        let (vendor, program) = (&cast.vendor.title, program.display());
+        Problem::engine(message!("process.not-started", vendor = vendor, program = program, reason = reason))
+    }
+
+    /// A home and ports of its own for a server, or those of the one before it.
+    fn estate(&self, start: &Start) -> Result<Estate, Problem> {
+        let role = start.cast.role;
+        if start.storage == Storage::Found {
+            let estate = self.state().estates.get(&role).cloned();
+            return estate.ok_or_else(|| Problem::harness(message!("stage.no-successor", role = role)));
+        }
+        let number = {
+            let mut state = self.state();
+            state.started += 1;
+            state.started
+        };
+        let home = self.run.folder().join(format!("{}-{}-{number}", self.ground, role.as_str()));
+        let log = Arc::new(Log::create(&home.join("log"), log::BOUND)?);
+        let mut ports = [Port::claim()?, self.federation_port(start)?];
+        ports.iter_mut().for_each(Port::make_way);
+        let estate = Estate { home, log, ports: Arc::new(ports) };
+        self.state().estates.insert(role, estate.clone());
+        Ok(estate)
+    }
+
+    /// The files of one server, readable to nobody else, and the environment that tells it where they are.
+    fn furnish(&self, start: &Start, home: &Path) -> Result<Vec<(&'static str, OsString)>, Problem> {
+        let data = home.join("data");
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&data);
+        made.map_err(|error| not_writable(&data, &error))?;
+        let file = |name: &str, content: &str| {
+            let path = home.join(name);
+            if start.storage == Storage::Found {
+                // Name, certificate and authority are those of the server before it.
+                return Ok(path.into_os_string());
+            }
+            let mut options = fs::OpenOptions::new();
+            let opened = options.write(true).create_new(true).mode(0o600).open(&path);
+            let written = opened.and_then(|mut file| file.write_all(content.as_bytes()));
+            written.map(|()| path.clone().into_os_string()).map_err(|error| not_writable(&path, &error))
+        };
+        Ok(vec![
+            ("SERVER_NAME", start.server_name.clone().into()),
+            ("SAMKLANG_BIND", Ipv4Addr::LOCALHOST.to_string().into()),
+            ("SAMKLANG_TLS_CERT", file("cert.pem", &start.leaf.cert_pem)?),
+            ("SAMKLANG_TLS_KEY", file("key.pem", &start.leaf.key_pem)?),
+            ("SAMKLANG_CA", file("ca.crt", &start.ca_pem)?),
+            ("TMPDIR", data.clone().into()),
+            ("SAMKLANG_DATA", data.into()),
+        ])
+    }
+
+    fn federation_port(&self, start: &Start) -> Result<Port, Problem> {
+        match start.federation_port.map(|number| (number, self.state().claimed.remove(&number))) {
+            Some((_, Some(port))) => Ok(port),
+            Some((number, None)) => Port::this(number),
+            None => Port::claim(),
+        }
+    }
+}
+
+#[async_trait]
+impl Deployer for ProcessDeployer {
+    fn name(&self) -> &'static str {
+        "process"
+    }
+
+    async fn ground(&self) -> Result<Ground, Problem> {
+        Ok(Ground::Loopback)
+    }
+
+    fn claim_port(&self) -> Result<Option<u16>, Problem> {
+        let port = Port::claim()?;
+        let number = port.number();
+        self.state().claimed.insert(number, port);
+        Ok(Some(number))
+    }
+
+    async fn prepare(&self, cast: &Cast, progress: &Progress<'_>) -> Result<(), Problem> {
+        let install = &cast.vendor.process()?.install;
+        let kept = |name: &str| {
+            KEPT.contains(&name)
+                || KEPT_TO_INSTALL.contains(&name)
+                || name.to_ascii_uppercase().starts_with("PIP_")
+        };
+        let mut command = self.command(install, cast, kept)?;
+        let cache = self.cache(cast)?;
+        fs::create_dir_all(&cache).map_err(|error| not_writable(&cache, &error))?;
+        command.env("TMPDIR", env::temp_dir());
+        script::run(command, INSTALL, progress).await.map_err(|failure| {
+            let (vendor, version) = (&cast.vendor.title, &cast.version);
+            let what =
+                message!("process.install-failed", vendor = vendor, version = version, how = failure.how);
+            Problem::engine(what).with_detail(failure.lines)
+        })
+    }
+
+    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
+        let cast = &start.cast;
+        let program = &cast.vendor.process()?.start;
+        let Estate { home, log, ports } = self.estate(&start)?;
+        let environment = self.furnish(&start, &home)?;
+        let mut command = self.command(program, cast, |name| KEPT.contains(&name))?;
+        command
+            .envs(environment)
+            .env("SAMKLANG_CLIENT_PORT", ports[0].number().to_string())
+            .env("SAMKLANG_FEDERATION_PORT", ports[1].number().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| self.failed(cast, program, &error.to_string()))?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let group = group.ok_or_else(|| self.failed(cast, program, "no process id"))?;
+        let copies = [
+            child.stdout.take().map(|output| tokio::spawn(copy(output, Arc::clone(&log)))),
+            child.stderr.take().map(|output| tokio::spawn(copy(output, Arc::clone(&log)))),
+        ];
+        let server = Arc::new(Server {
+            group,
+            title: cast.vendor.title.clone(),
+            addresses: [&ports[0], &ports[1]]
+                .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()))),
+            log: log.path().to_owned(),
+            _ports: ports,
+            child: tokio::sync::Mutex::new(child),
+            copies: Mutex::new(copies.into_iter().flatten().collect()),
+            stopped: AtomicBool::new(false),
+        });
+        self.state().servers.push(Arc::clone(&server));
+        Ok(server)
+    }
+
+    async fn clear(&self) -> Result<(), Problem> {
+        let servers = std::mem::take(&mut self.state().servers);
+        // At the same time: each may take all of its grace.
+        let stopped = futures_util::future::join_all(servers.iter().map(|server| server.stop())).await;
+        let left = stopped.into_iter().find_map(Result::err);
+        // A server may have started something that left its group; the marks tell whose it is.
+        let mark = [("SAMKLANG_RUN", self.run.id()), ("SAMKLANG_GROUND", self.ground.as_str())];
+        let stray = processes::kill_all(|environment| environment.has_all(&mark)).await;
+        self.state().claimed.clear();
+        self.state().estates.clear();
+        match (left, stray.left.as_slice()) {
+            (Some(problem), _) => Err(problem),
+            (None, []) => Ok(()),
+            (None, left) => {
+                Err(Problem::engine(message!("process.not-ended", processes = processes::list(left))))
+            }
+        }
+    }
+
+    async fn clear_at_once(&self) -> Result<(), Problem> {
+        self.state().servers.iter().for_each(|server| server.kill());
+        self.clear().await
+    }
+}
+
+/// A server that runs as a process, or did.
+#[derive(Debug)]
+struct Server {
+    group: Pid,
+    title: String,
+    /// Client and federation.
+    addresses: [SocketAddr; 2],
+    log: PathBuf,
+    _ports: Arc<[Port; 2]>,
+    child: tokio::sync::Mutex<Child>,
+    copies: Mutex<Vec<JoinHandle<()>>>,
+    stopped: AtomicBool,
+}
+
+impl Server {
+    fn signal(&self, signal: Signal) {
+        // A group that is gone is what is wanted.
+        let _ = killpg(self.group, signal);
+    }
+
+    /// Ends it without leave-taking. One that was stopped gets no signal: its number may be another's by now.
+    fn kill(&self) {
+        if !self.stopped.load(Ordering::SeqCst) {
+            self.signal(Signal::SIGKILL);
+        }
+    }
+
+    async fn group_ends(&self, bound: Duration) -> bool {
+        let mut child = self.child.lock().await;
+        let ended = waiting::until_send(bound, || {
+            // The child has to be reaped, else it stays in its group as a zombie.
+            let reaped = matches!(child.try_wait(), Ok(Some(_)) | Err(_));
+            ready((reaped && !processes::group_lives(self.group)).then_some(()))
+        });
+        ended.await.is_ok()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Tokio kills the child alone; what it started is in its group.
+        if self.child.get_mut().try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.signal(Signal::SIGKILL);
+        }
+    }
+}
+
+impl Listening for Server {
+    fn client(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    fn federation(&self) -> SocketAddr {
+        self.addresses[1]
+    }
+
+    fn source(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
+#[async_trait]
+impl Running for Server {
+    fn image(&self) -> Option<String> {
+        None
+    }
+
+    fn log(&self) -> Option<PathBuf> {
+        Some(self.log.clone())
+    }
+
+    async fn ended(&self) -> Result<Option<String>, Problem> {
+        match self.child.lock().await.try_wait() {
+            Ok(status) => Ok(status.map(script::ending)),
+            Err(error) => Ok(Some(error.to_string())),
+        }
+    }
+
+    async fn cpu(&self) -> Option<Duration> {
+        processes::cpu_of(self.group)
+    }
+
+    async fn stop(&self) -> Result<(), Problem> {
+        // A group that has ended gets no signal: its number may be another's by now.
+        if self.stopped.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.signal(Signal::SIGTERM);
+        if !self.group_ends(GRACE).await {
+            self.signal(Signal::SIGKILL);
+            if !self.group_ends(GONE).await {
+                let process = format!("{} ({})", self.group, self.title);
+                return Err(Problem::engine(message!("process.not-ended", processes = process)));
+            }
+        }
+        self.stopped.store(true, Ordering::SeqCst);
+        let copies = std::mem::take(&mut *self.copies.lock().unwrap_or_else(PoisonError::into_inner));
+        for copy in copies {
+            // Whoever still holds the other end has left the group and is swept later.
+            let abort = copy.abort_handle();
+            if waiting::within(Duration::from_secs(1), copy).await.is_err() {
+                abort.abort();
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn copy(mut output: impl AsyncRead + Unpin, log: Arc<Log>) {
+    let mut buffer = vec![0; 16 << 10];
+    while let Ok(length @ 1..) = output.read(&mut buffer).await {
+        log.write(&buffer[..length]);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! The driver for a server that is not the run's own: nobody is registered there. Its users are accounts that exist, each
+//! of which is lent to one play at a time and then taken out of the rooms that it came into.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use samklang_verdict::Party;
+use serde_json::{Value, json};
+
+use super::{
+    Answered, Call, CallError, Driver, Session,
+    http::{ApiClient, CALL_BOUND, Reply},
+    matrix::MatrixSession,
+};
+use samklang_wire::{certificates::Secret, waiting};
+
+/// How long the users of the play before may take to go away.
+const HANDING_BACK: Duration = Duration::from_secs(20);
+/// How long a call may take that tidies up.
+const TIDYING: Duration = Duration::from_secs(10);
+/// The fields of a profile that scenarios change.
+const FIELDS: [&str; 2] = ["displayname", "avatar_url"];
+
+/// A user who exists, and a token that is good for acting as that user.
+#[derive(Debug)]
+pub struct Account {
+    user_id: String,
+    token: Secret,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Which play has it.
+    play: Option<String>,
+    /// The rooms that it came into and has not been taken out of again.
+    rooms: BTreeSet<String>,
+    /// The profile as it was found; none before a play changes it.
+    profile: Option<Value>,
+}
+
+/// An account that is lent. Dropping it hands it back.
+#[derive(Debug)]
+pub(super) struct Lease {
+    account: Arc<Account>,
+    found: Value,
+}
+
+impl Account {
+    /// The account of this user.
+    pub fn new(user_id: String, token: Secret) -> Self {
+        Self { user_id, token, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    pub(super) fn was_in(&self, room: &str) {
+        self.account.state().rooms.insert(room.to_owned());
+    }
+
+    pub(super) fn changes_profile(&self) {
+        self.account.state().profile.get_or_insert_with(|| self.found.clone());
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.account.state().play = None;
+    }
+}
+
+/// Lends accounts out as users.
+pub struct AccountDriver {
+    api: ApiClient,
+    accounts: Vec<Arc<Account>>,
+}
+
+impl AccountDriver {
+    /// A driver of the client API behind `api` that has these accounts.
+    pub fn new(api: ApiClient, accounts: Vec<Account>) -> Self {
+        Self { api, accounts: accounts.into_iter().map(Arc::new).collect() }
+    }
+
+    /// An account that nobody has. None where one may be handed back, an error where this play has all of them.
+    fn free(&self, play: &str) -> Option<Result<Arc<Account>, CallError>> {
+        let mut others = false;
+        for account in &self.accounts {
+            let mut state = account.state();
+            match &state.play {
+                None => {
+                    state.play = Some(play.to_owned());
+                    return Some(Ok(Arc::clone(account)));
+                }
+                Some(holder) => others |= holder != play,
+            }
+        }
+        (!others).then_some(Err(CallError::NoFurtherUser { users: self.accounts.len() }))
+    }
+
+    async fn ask(
+        &self,
+        account: &Account,
+        (method, path): (&str, &str),
+        body: Option<Value>,
+        bound: Duration,
+    ) -> Result<Reply, CallError> {
+        let token = Some(account.token.expose());
+        let request = self.api.json_request(method, &format!("/v3/{path}"), token, body.as_ref())?;
+        self.api.call_well(Party::Harness, request, bound).await
+    }
+
+    /// Takes the account out of the rooms that the play before has left it in. What the server refuses stays as it is.
+    async fn take_out(&self, account: &Account) {
+        let rooms = std::mem::take(&mut account.state().rooms);
+        for room in rooms {
+            let room = utf8_percent_encode(&room, NON_ALPHANUMERIC);
+            for act in ["leave", "forget"] {
+                let path = format!("rooms/{room}/{act}");
+                let _ = self.ask(account, ("POST", &path), Some(json!({})), TIDYING).await;
+            }
+        }
+    }
+
+    async fn restore_profile(&self, account: &Account) {
+        let Some(found) = account.state().profile.take() else { return };
+        let user = utf8_percent_encode(&account.user_id, NON_ALPHANUMERIC);
+        for field in FIELDS {
+            let value = found[field].as_str().unwrap_or_default();
+            let path = format!("profile/{user}/{field}");
+            let _ = self.ask(account, ("PUT", &path), Some(json!({field: value})), TIDYING).await;
+        }
+    }
+
+    async fn profile(&self, account: &Account) -> Value {
+        let path = format!("profile/{}", utf8_percent_encode(&account.user_id, NON_ALPHANUMERIC));
+        // Who has none may be answered with 404.
+        match self.ask(account, ("GET", &path), None, CALL_BOUND).await {
+            Ok(reply) => reply.json().unwrap_or_default(),
+            Err(_) => Value::Null,
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for AccountDriver {
+    async fn register(&self, localpart: &str, name: &str) -> Call<Box<dyn Session>> {
+        // The localpart that would be registered ends with what is unlike in any other play.
+        let play = localpart.rsplit_once('-').map_or(localpart, |(_, nonce)| nonce);
+        let free = waiting::until_send(HANDING_BACK, || std::future::ready(self.free(play))).await;
+        let account = match free {
+            Ok(free) => free?,
+            Err(_) => return Err(CallError::NoFurtherUser { users: self.accounts.len() }),
+        };
+        let mut lease = Lease { account, found: Value::Null };
+        let account = Arc::clone(&lease.account);
+        self.take_out(&account).await;
+        if account.state().profile.is_none() {
+            lease.found = self.profile(&account).await;
+        }
+        let reply = self.ask(&account, ("GET", "account/whoami"), None, CALL_BOUND).await?;
+        if reply.json()?["user_id"] != *account.user_id {
+            let what = "the token is another user's by now".to_owned();
+            return Err(CallError::Malformed { what, exchange: reply.exchange });
+        }
+        let session = MatrixSession {
+            api: self.api.clone(),
+            me: Party::User { name: name.to_owned() },
+            user_id: account.user_id.clone(),
+            token: account.token.expose().to_owned(),
+            lent: Some(lease),
+            password: None,
+        };
+        Ok(Answered { value: Box::new(session), exchange: reply.exchange })
+    }
+
+    async fn tidy(&self) {
+        for account in &self.accounts {
+            self.take_out(account).await;
+            self.restore_profile(account).await;
+        }
+    }
+}

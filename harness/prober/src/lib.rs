@@ -1,0 +1,258 @@
+//! A server seen from outside, as any other server meets it: where it is found, its certificate, its keys, its version
+//! (server-server API, resolving server names; TLS; publishing keys).
+//!
+//! Everything the server says is hostile: it is bounded in size and time here, and made plain before it is told.
+
+mod certificate;
+mod connection;
+mod discovery;
+mod service_records;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use samklang_matrix::{KeyDocument, KeyDocumentError};
+use samklang_verdict::{Message, Problem, message};
+use serde::Serialize;
+use serde_json::Value;
+
+use self::{
+    connection::{Connection, Reply, Trouble},
+    discovery::Place,
+};
+
+/// A key document should be valid for at least this long (SS-KEYS-007), in milliseconds.
+const HOUR_MS: u64 = 60 * 60 * 1000;
+
+/// How a server is looked at.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whom to believe that a certificate is right.
+    pub roots: RootCertStore,
+    /// Where to connect in place of what a host and port (`a.test:8448`) resolve to.
+    pub routes: BTreeMap<String, SocketAddr>,
+    /// Whom to ask for service records; the machine's own name server, when it is none.
+    pub name_server: Option<SocketAddr>,
+    /// The bound on each step: a connection with TLS, an answer, a look-up.
+    pub bound: Duration,
+}
+
+/// What a look at one thing came to, the gravest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// It is as it has to be.
+    Good,
+    /// Nothing is wrong, and it is worth knowing.
+    Note,
+    /// It could not be told: what was asked did not answer, or not within bounds.
+    Untold,
+    /// The server does something wrong.
+    Bad,
+}
+
+/// What one thing was found to be.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// `well-known`, `service-records`, `connection`, `certificate`, `keys` or `version`.
+    pub check: &'static str,
+    /// How it is.
+    pub mark: Mark,
+    /// In words.
+    pub message: Message,
+}
+
+impl Finding {
+    fn new(check: &'static str, mark: Mark, message: Message) -> Self {
+        Self { check, mark, message }
+    }
+}
+
+/// The certificates in a file of PEM, or those that this machine trusts.
+///
+/// # Errors
+/// When the file cannot be read or holds none; when this machine trusts nobody.
+pub fn roots(file: Option<&Path>) -> Result<RootCertStore, Problem> {
+    let mut roots = RootCertStore::empty();
+    let Some(path) = file else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let found = (!roots.is_empty()).then_some(roots);
+        return found.ok_or_else(|| Problem::configuration(message!("probe.no-roots")));
+    };
+    let bad = |error: &dyn fmt::Display| {
+        Problem::configuration(message!("probe.bad-authority", path = path.display(), error = error))
+    };
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(&error))? {
+        let certificate = certificate.map_err(|error| bad(&error))?;
+        roots.add(certificate).map_err(|error| bad(&error))?;
+    }
+    if roots.is_empty() { Err(bad(&"it holds no certificate")) } else { Ok(roots) }
+}
+
+/// Where a server was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it takes connections.
+    pub address: SocketAddr,
+    /// The host that its certificate has to be for.
+    pub certified_for: String,
+    /// The `Host` header by which it is addressed.
+    pub host: String,
+    /// What it answers to be the version of, if it does.
+    pub version: Option<String>,
+}
+
+/// Looks at the server of this name and tells in order what it finds.
+///
+/// # Errors
+/// When it is no server name.
+pub async fn probe(server_name: &str, settings: &Settings) -> Result<Vec<Finding>, Problem> {
+    look(server_name, settings).await.map(|(_, findings)| findings)
+}
+
+/// As [`probe`], and where the server was found, if it was.
+///
+/// # Errors
+/// When it is no server name.
+pub async fn look(server_name: &str, settings: &Settings) -> Result<(Option<Found>, Vec<Finding>), Problem> {
+    if !discovery::is_name_with_port(server_name) {
+        return Err(Problem::configuration(message!("probe.no-name", name = said(server_name))));
+    }
+    let prober = connection::Prober::new(settings)?;
+    let (places, mut findings) = discovery::discover(server_name, &prober).await;
+    let Some((place, connection)) = reach(&places, &prober, &mut findings).await else {
+        return Ok((None, findings));
+    };
+    let mut found = Found {
+        address: connection.address,
+        certified_for: place.certified_for.clone(),
+        host: place.host.clone(),
+        version: None,
+    };
+    findings.push(prober.judge_certificate(&place.certified_for, &connection.chain));
+    let keys = async {
+        let reply = connection.get(&place.host, "/_matrix/key/v2/server").await;
+        judge("keys", reply, |body| judge_keys(body, server_name))
+    };
+    let version = async {
+        let reply = match prober.connect(place).await {
+            Ok(connection) => connection.get(&place.host, "/_matrix/federation/v1/version").await,
+            Err(trouble) => Err(trouble),
+        };
+        let mut said = None;
+        let finding = judge("version", reply, |body| {
+            said = body["server"]["version"].as_str().map(str::to_owned);
+            judge_version(body)
+        });
+        (finding, said)
+    };
+    let (keys, (version, said)) = tokio::join!(keys, version);
+    found.version = said;
+    findings.extend([keys, version]);
+    Ok((Some(found), findings))
+}
+
+/// Connects to the first place that lets itself be connected to.
+async fn reach<'a>(
+    places: &'a [Place],
+    prober: &connection::Prober<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<(&'a Place, Connection)> {
+    for place in places {
+        match prober.connect(place).await {
+            Ok(connection) => {
+                let text = message!("probe.connected", place = said(place), address = connection.address);
+                findings.push(Finding::new("connection", Mark::Good, text));
+                return Some((place, connection));
+            }
+            Err(trouble) => {
+                let text = message!("probe.not-connected", place = said(place), why = said(&trouble.why));
+                findings.push(Finding::new("connection", trouble.mark, text));
+            }
+        }
+    }
+    None
+}
+
+/// What a JSON answer with status 200 came to by `rule`; anything else is wrong.
+fn judge(
+    check: &'static str,
+    reply: Result<Reply, Trouble>,
+    rule: impl FnOnce(&Value) -> (Mark, Message),
+) -> Finding {
+    let (mark, text) = match reply {
+        Err(trouble) => (trouble.mark, message!("probe.no-answer", why = said(&trouble.why))),
+        Ok(reply) if reply.status != 200 => (Mark::Bad, message!("probe.status", status = reply.status)),
+        Ok(reply) => match serde_json::from_slice(&reply.body) {
+            Ok(body) => rule(&body),
+            Err(error) => (Mark::Bad, message!("probe.no-json", error = said(error))),
+        },
+    };
+    Finding::new(check, mark, text)
+}
+
+fn judge_keys(body: &Value, server_name: &str) -> (Mark, Message) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let now = u64::try_from(now).unwrap_or(u64::MAX);
+    match KeyDocument::verify_at(body, server_name, now) {
+        Err(KeyDocumentError::Expired { valid_until_ts }) => {
+            (Mark::Bad, message!("probe.keys-expired", until = moment(valid_until_ts / 1000)))
+        }
+        Err(error) => (Mark::Bad, message!("probe.keys-bad", error = said(error))),
+        Ok(document) => {
+            let ids = document.verify_keys.keys().cloned().collect::<Vec<_>>().join(", ");
+            let (ids, until) = (said(ids), moment(document.valid_until_ts / 1000));
+            if document.valid_until_ts.saturating_sub(now) < HOUR_MS {
+                (Mark::Note, message!("probe.keys-short", ids = ids, until = until))
+            } else {
+                (Mark::Good, message!("probe.keys", ids = ids, until = until))
+            }
+        }
+    }
+}
+
+fn judge_version(body: &Value) -> (Mark, Message) {
+    let server = &body["server"];
+    match (server["name"].as_str(), server["version"].as_str()) {
+        (Some(name), Some(version)) => {
+            (Mark::Good, message!("probe.version", name = said(name), version = said(version)))
+        }
+        _ => (Mark::Note, message!("probe.no-version")),
+    }
+}
+
+/// A moment in seconds since 1970, as people read it.
+fn moment(seconds: u64) -> String {
+    let moment = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    moment.map_or_else(|| format!("{seconds} s after 1970"), |moment| moment.to_string())
+}
+
+/// What a server said, in one short line that steers no terminal: invisible characters and line ends are escaped.
+pub fn said(text: impl fmt::Display) -> String {
+    const MOST: usize = 300;
+    let text = text.to_string();
+    let mut plain = String::new();
+    for (place, c) in text.chars().enumerate() {
+        match c {
+            _ if place == MOST => {
+                plain.push('…');
+                break;
+            }
+            '"' | '\'' | '\\' => plain.push(c),
+            c => plain.extend(c.escape_debug()),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! Connections to one TLS server, kept open between requests.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Method, Request, StatusCode, header, response};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    body::{Body, Incoming},
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use samklang_verdict::{Problem, message};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::tasks::{Tasks, lock};
+use crate::{
+    certificates::host_of,
+    waiting::{let_pass, within},
+};
+
+/// A connection that rested for longer is not used again: servers close theirs from five seconds on, and a request that
+/// crosses such a close on the wire is lost.
+const REST: Duration = Duration::from_secs(4);
+
+/// At most this many connections rest.
+const RESTING: usize = 8;
+
+/// The largest head of an answer, in bytes.
+const LARGEST_HEAD: usize = 128 * 1024;
+
+/// How a pool connects.
+#[derive(Clone)]
+pub(super) struct Road {
+    pub(super) tls: TlsConnector,
+    pub(super) tasks: Arc<Tasks>,
+    /// The bound on connecting, TLS included.
+    pub(super) connecting: Duration,
+    /// The largest body, in bytes.
+    pub(super) body: usize,
+    /// Whether an idempotent request is sent again when a connection that had rested dies under it (RFC 9110, section
+    /// 9.2.2). So the door adds no failure of its own.
+    pub(super) again: bool,
+}
+
+/// Connections to the server of one name.
+pub(super) struct Pool {
+    road: Road,
+    address: SocketAddr,
+    name: ServerName<'static>,
+    host: Option<HeaderValue>,
+    patient: bool,
+    resting: Arc<Mutex<Vec<(Connection, Instant)>>>,
+}
+
+type Connection = SendRequest<Full<Bytes>>;
+
+/// A complete answer.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) parts: response::Parts,
+    pub(super) body: Bytes,
+}
+
+/// No complete answer came.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// In the words of the network.
+    pub(super) why: String,
+    /// What came of it; only if its head came.
+    pub(super) seen: Option<Box<Whole>>,
+}
+
+impl Broken {
+    fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), seen: None }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("address", &self.address)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// Connections to `address`, whose certificate must be good for the host of `server_name`.
+    pub(super) fn new(road: Road, server_name: &str, address: SocketAddr) -> Result<Self, Problem> {
+        let name = ServerName::try_from(host_of(server_name).to_owned())
+            .map_err(|_| Problem::configuration(message!("switchboard.bad-name", name = server_name)))?;
+        Ok(Self::to(road, name, address))
+    }
+
+    /// Connections to `address`, whose certificate must be good for `name`.
+    pub(super) fn to(road: Road, name: ServerName<'static>, address: SocketAddr) -> Self {
+        Self { road, address, name, host: None, patient: false, resting: Arc::default() }
+    }
+
+    /// Has every request say this as its `Host`, whatever it said.
+    pub(super) fn addressed_as(self, host: HeaderValue) -> Self {
+        Self { host: Some(host), ..self }
+    }
+
+    /// Has requests wait where the server wants fewer.
+    pub(super) fn with_patience(self) -> Self {
+        Self { patient: true, ..self }
+    }
+
+    /// Whether requests wait where the server wants fewer.
+    pub(super) fn is_patient(&self) -> bool {
+        self.patient
+    }
+
+    /// Sends `request`, whose URI is the path alone, and takes in the answer.
+    pub(super) async fn send(&self, mut request: Request<Bytes>) -> Result<Whole, Broken> {
+        if let Some(host) = &self.host {
+            request.headers_mut().insert(header::HOST, host.clone());
+        }
+        let mut fresh = false;
+        loop {
+            let rested = if fresh { None } else { self.rested().await };
+            let reused = rested.is_some();
+            let mut connection = match rested {
+                Some(connection) => connection,
+                None => self.connect().await?,
+            };
+            match connection.try_send_request(request.clone().map(Full::new)).await {
+                Ok(answer) => return self.take_in(answer, connection).await,
+                Err(mut error) => {
+                    let unsent = error.take_message().is_some();
+                    let again = unsent || (self.road.again && is_idempotent(request.method()));
+                    if !(reused && again) {
+                        return Err(Broken::new(words(error.error())));
+                    }
+                    fresh = true;
+                }
+            }
+        }
+    }
+
+    async fn take_in(
+        &self,
+        answer: http::Response<Incoming>,
+        connection: Connection,
+    ) -> Result<Whole, Broken> {
+        let (parts, body) = answer.into_parts();
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Broken::new("the server switched protocols, which nobody asked for"));
+        }
+        match gather(body, self.road.body).await {
+            Ok(body) => {
+                let mut resting = lock(&self.resting);
+                if !connection.is_closed() && resting.len() < RESTING {
+                    resting.push((connection, Instant::now()));
+                    self.close_rested();
+                }
+                Ok(Whole { parts, body })
+            }
+            Err(Excess { why, seen }) => {
+                Err(Broken { why, seen: Some(Box::new(Whole { parts, body: seen })) })
+            }
+        }
+    }
+
+    /// Closes what has rested for too long, once it has: it would not be used again, and takes a place at the door.
+    fn close_rested(&self) {
+        let resting = Arc::clone(&self.resting);
+        self.road.tasks.spawn(async move {
+            let_pass(REST).await;
+            lock(&resting).retain(|(_, since)| since.elapsed() < REST);
+        });
+    }
+
+    async fn rested(&self) -> Option<Connection> {
+        loop {
+            // The one that rested for the shortest time is the least likely to be closed.
+            let (mut connection, since) = lock(&self.resting).pop()?;
+            if since.elapsed() < REST
+                && within(REST, connection.ready()).await.is_ok_and(|ready| ready.is_ok())
+            {
+                return Some(connection);
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, Broken> {
+        let address = self.address;
+        let connecting = async {
+            let tcp = TcpStream::connect(address)
+                .await
+                .map_err(|error| Broken::new(format!("no connection to {address}: {error}")))?;
+            // Best effort: without it, small requests are slower and no less right.
+            let _ = tcp.set_nodelay(true);
+            let tls = self.road.tls.connect(self.name.clone(), tcp).await;
+            let tls = tls.map_err(|error| Broken::new(format!("no TLS with {address}: {error}")))?;
+            let (connection, driver) = http1::Builder::new()
+                .preserve_header_case(true)
+                .max_buf_size(LARGEST_HEAD)
+                .handshake(TokioIo::new(tls))
+                .await
+                .map_err(|error| Broken::new(words(&error)))?;
+            self.road.tasks.spawn(async move {
+                // Its errors reach the request that they concern.
+                let _ = driver.await;
+            });
+            Ok(connection)
+        };
+        let bound = self.road.connecting;
+        within(bound, connecting)
+            .await
+            .unwrap_or_else(|_| Err(Broken::new(format!("no connection to {address} within {bound:?}"))))
+    }
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    method.is_idempotent()
+}
+
+/// A body that could not be taken in whole.
+#[derive(Debug)]
+pub struct Excess {
+    /// Why, in words.
+    pub why: String,
+    /// What came of it.
+    pub seen: Bytes,
+}
+
+/// Takes in a body of at most `most` bytes.
+///
+/// # Errors
+/// When it is longer, or does not come to its end.
+pub async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, Excess> {
+    if body.size_hint().lower() > most as u64 {
+        let why = format!(
+            "a body of {} bytes was announced; at most {most} are let through",
+            body.size_hint().lower()
+        );
+        return Err(Excess { why, seen: Bytes::new() });
+    }
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        match frame.map(hyper::body::Frame::into_data) {
+            Ok(Ok(data)) if whole.len() + data.len() > most => {
+                let why = format!("the body was cut off after {most} bytes, the most that is let through");
+                whole.extend_from_slice(&data[..most - whole.len()]);
+                return Err(Excess { why, seen: whole.freeze() });
+            }
+            Ok(Ok(data)) => whole.extend_from_slice(&data),
+            // Trailers: Matrix knows none.
+            Ok(Err(_)) => {}
+            Err(error) => return Err(Excess { why: words(&error), seen: whole.freeze() }),
+        }
+    }
+    Ok(whole.freeze())
+}
+
+/// An error with its causes, in one line.
+pub fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    // rustls ends some of its texts with a link to its manual, which no vendor's engineer is helped by.
+    let plain = |error: &dyn std::error::Error| {
+        error.to_string().split(": https://").next().unwrap_or_default().to_owned()
+    };
+    let mut words: Vec<_> = causes.map(plain).collect();
+    words.dedup();
+    words.join(": ")
+}

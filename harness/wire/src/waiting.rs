@@ -1,0 +1,117 @@
+//! The one module that waits. Every wait has a predicate and a bound.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often a predicate that nothing announces is asked again: at first, and at least.
+const PERIODS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(500)];
+/// Who has waited long can wait a little longer: the time between two questions is this part of the time so far, so that
+/// servers are not kept busy with answering that there is nothing yet.
+const PATIENCE: u32 = 16;
+
+/// The bound passed before the predicate held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoundPassed {
+    /// The bound that was set.
+    pub bound: Duration,
+}
+
+/// Asks `probe` until it answers with something, for at most `bound`. The last question is asked at the bound.
+///
+/// # Errors
+/// [`BoundPassed`] when it never did.
+pub async fn until<T>(bound: Duration, mut probe: impl AsyncFnMut() -> Option<T>) -> Result<T, BoundPassed> {
+    let start = Instant::now();
+    loop {
+        let last = start.elapsed() >= bound;
+        if let Some(answer) = probe().await {
+            return Ok(answer);
+        }
+        if last {
+            return Err(BoundPassed { bound });
+        }
+        pause(start.elapsed(), bound.saturating_sub(start.elapsed())).await;
+    }
+}
+
+/// The time between two questions after waiting for so long, or the little that is left.
+async fn pause(waited: Duration, left: Duration) {
+    let period = (waited / PATIENCE).clamp(PERIODS[0], PERIODS[1]);
+    #[expect(clippy::disallowed_methods, reason = "this is the waiting module")]
+    tokio::time::sleep(period.min(left)).await;
+}
+
+/// As [`until`], where the wait itself has to be [`Send`]: the compiler cannot prove that of a wait over an `async ||`
+/// (rust-lang/rust#100013), but can where the closure makes the future by itself.
+///
+/// # Errors
+/// [`BoundPassed`] when it never did.
+pub async fn until_send<T, F: Future<Output = Option<T>>>(
+    bound: Duration,
+    mut probe: impl FnMut() -> F,
+) -> Result<T, BoundPassed> {
+    let start = Instant::now();
+    loop {
+        let last = start.elapsed() >= bound;
+        if let Some(answer) = probe().await {
+            return Ok(answer);
+        }
+        if last {
+            return Err(BoundPassed { bound });
+        }
+        pause(start.elapsed(), bound.saturating_sub(start.elapsed())).await;
+    }
+}
+
+/// Waits for `future`, for at most `bound`.
+///
+/// # Errors
+/// [`BoundPassed`] when it did not end before.
+pub async fn within<F: Future>(bound: Duration, future: F) -> Result<F::Output, BoundPassed> {
+    tokio::time::timeout(bound, future).await.map_err(|_| BoundPassed { bound })
+}
+
+/// A runtime for work that waits for nothing outside it: on one thread, with a clock that goes on at once to the next bound
+/// or pause whenever everybody waits. A bound of thirty seconds costs no time there.
+///
+/// # Errors
+/// When the system refuses what a runtime needs.
+pub fn runtime_of_its_own_time() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()
+}
+
+/// Keeps the network fault "delay" honest: lets `span` pass. For the switchboard alone.
+pub async fn let_pass(span: Duration) {
+    #[expect(clippy::disallowed_methods, reason = "this is the waiting module")]
+    tokio::time::sleep(span).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nobody_acts_a_bound_passes_at_once() {
+        let begun = std::time::Instant::now();
+        let bound = Duration::from_secs(600);
+        let runtime = runtime_of_its_own_time().unwrap();
+        let passed = runtime.block_on(until(bound, async || None::<()>));
+        assert_eq!(passed, Err(BoundPassed { bound }));
+        assert!(begun.elapsed() < Duration::from_secs(60));
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_when_the_predicate_holds_and_when_the_bound_passes() {
+        let mut asked = 0;
+        let third = until(Duration::from_secs(5), async || {
+            asked += 1;
+            (asked == 3).then_some(asked)
+        });
+        assert_eq!(third.await, Ok(3));
+        let bound = Duration::from_millis(30);
+        assert_eq!(until(bound, async || None::<()>).await, Err(BoundPassed { bound }));
+        assert_eq!(until_send(bound, || async { None::<()> }).await, Err(BoundPassed { bound }));
+        assert_eq!(within(bound, std::future::pending::<()>()).await, Err(BoundPassed { bound }));
+    }
+}
