@@ -51,11 +51,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
             "history-kept",
             "Users of both servers are shown the messages from before the upgrade, in the same order.",
         ),
-        CheckPlan::new(
-            "fork-joined",
-            "The server's next event has all forward extremities that it knows as prev events.",
-        )
-        .of(&["SS-PDU-032"]),
+        CheckPlan::new("fork-joined", "The server's next event has both ends of the fork as prev events.")
+            .of(&["SS-PDU-032"]),
         CheckPlan::new("nothing-sent-twice", "The server does not send an old message again as a new event."),
     ],
     play: play!(upgraded_in_mid_room),
