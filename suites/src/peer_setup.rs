@@ -79,7 +79,7 @@ pub(crate) struct Sentinel {
     pub(crate) sighting: Sighting,
 }
 
-/// What the server does after a peer has sent it lies.
+/// The server's behaviour after a peer has sent it lies.
 pub(crate) struct AfterLie {
     pub(crate) sentinel: Sentinel,
     /// The next event of its own, as it went over the wire.
