@@ -1,4 +1,4 @@
-//! Writes the reports of a made-up run, to look at: `cargo run -p samklang-reports --example specimen -- FOLDER [good|mixed|large|realistic|matrix|hostile]`.
+//! Writes the reports of a hand-made run: `cargo run -p samklang-reports --example specimen -- FOLDER [good|mixed|large|realistic|matrix|hostile]`.
 
 #[path = "../tests/common/mod.rs"]
 #[expect(clippy::unwrap_used, reason = "shared with the tests")]
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A run of a server that says of itself what tries to break the page.
+/// A run of a server whose announced version tries to break the page.
 fn hostile() -> samklang_verdict::ResultFile {
     let mut result = common::mixed();
     let version =
@@ -46,7 +46,7 @@ fn hostile() -> samklang_verdict::ResultFile {
     result
 }
 
-/// Four vendors whose every pair has ten thousand checks that fail in all ways of blame.
+/// Four vendors; each of their pairs has ten thousand fails with every kind of blame.
 fn matrix(folder: &Path) -> Result<(), Box<dyn Error>> {
     let vendors: Vec<_> = ["ash@1", "elm@1", "fir@1", "oak@1"].map(str::to_owned).into();
     let blame = |i: usize| [Some(Role::A), Some(Role::B), None][i % 3];

@@ -1,13 +1,13 @@
-//! What changed from one result or matrix to another, in words.
+//! The changes from one result or vendor matrix to another, as text.
 
 use samklang_verdict::{Catalogue, Change, ChangeKind, Disposition, Stood};
 
-use crate::{closing::Colour, text::shown_line, words::Phrases};
+use crate::{closing::Colour, text::safe_line, words::Phrases};
 
-/// Lines that are shown of each kind.
+/// The maximum number of lines of each kind.
 const SHOWN: usize = 200;
 
-/// All kinds, what asks for attention first.
+/// All kinds, the most urgent ones first.
 pub(crate) const KINDS: [ChangeKind; 8] = [
     ChangeKind::NewFail,
     ChangeKind::ReasonChanged,
@@ -46,7 +46,7 @@ pub(crate) fn heading(phrases: Phrases<'_>, kind: ChangeKind, n: usize) -> Strin
     phrases.count(&format!("changes.kind.{}", key(kind)), n as u64, &[])
 }
 
-/// One change in a line. May hold server text.
+/// One change in a line. It may contain server text.
 pub(crate) fn line(phrases: Phrases<'_>, change: &Change) -> String {
     let stood = |stood: &Option<Stood>| match stood {
         None => phrases.label("changes.absent"),
@@ -70,10 +70,10 @@ pub(crate) fn line(phrases: Phrases<'_>, change: &Change) -> String {
             phrases.say("changes.line-of-pair", &[pair.as_slice(), args.as_slice()].concat())
         }
     };
-    shown_line(&text)
+    safe_line(&text)
 }
 
-/// All changes for a terminal, what got worse first. Ends with a line feed.
+/// All changes for a terminal, deteriorations first. Ends with a line feed.
 pub fn text(changes: &[Change], catalogue: &Catalogue, colour: Colour) -> String {
     let phrases = Phrases { catalogue };
     if changes.is_empty() {

@@ -1,21 +1,21 @@
-//! What a terminal shows at the end of a run.
+//! The closing text of a run for a terminal.
 
 use samklang_verdict::{CheckResult, Fail};
 
 use crate::{
     Reports,
-    fails::{self, Group},
+    fails::{self, FailGroup},
     junit::difference,
     outcome::{Tone, headline},
-    text::shown_line,
-    words::{Mark, Words},
+    text::safe_line,
+    words::{ReportMark, Words},
 };
 
-/// More failures than this are only counted: the report has them all.
+/// The maximum number of failures shown; the report has all of them.
 const SHOWN: usize = 12;
-/// Of a difference this many lines are shown.
+/// The maximum number of lines of a difference.
 const DIFFERENCE: usize = 10;
-/// A sentence longer than this is cut on a terminal.
+/// The maximum length of a sentence on a terminal.
 const SENTENCE: usize = 400;
 
 /// Whether the text may carry ANSI colours.
@@ -45,7 +45,7 @@ pub(crate) fn text(reports: &Reports<'_>, colour: Colour) -> String {
         Tone::Bad => "1;31",
     };
     let mut lines = vec![colour.paint(code, &headline.first)];
-    lines.extend(headline.more.iter().map(|sentence| shown_line(sentence)));
+    lines.extend(headline.more.iter().map(|sentence| safe_line(sentence)));
     for problem in &words.result.problems {
         lines.push(String::new());
         lines.push(format!("{} {}", colour.paint("1;33", "!"), short(&words.line(&problem.message))));
@@ -60,7 +60,7 @@ pub(crate) fn text(reports: &Reports<'_>, colour: Colour) -> String {
         lines.push(String::new());
         lines.push(words.count("more-failures", rest as u64, &[]));
     }
-    let counted: Vec<_> = Mark::tally()
+    let counted: Vec<_> = ReportMark::tally()
         .map(|mark| (mark, mark.count(words.result)))
         .filter(|(_, n)| *n > 0)
         .map(|(mark, n)| format!("{n} {}", words.mark(mark)))
@@ -72,10 +72,10 @@ pub(crate) fn text(reports: &Reports<'_>, colour: Colour) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Who, what, where, by which requirement, and how to look closer.
-pub(crate) fn failure(words: Words<'_>, group: &Group<'_>, colour: Colour) -> Vec<String> {
+/// A failure: check, play, blame, requirements, evidence, and the command that plays it again.
+pub(crate) fn failure(words: Words<'_>, group: &FailGroup<'_>, colour: Colour) -> Vec<String> {
     let (check, fail) = (group.first, group.fail);
-    let sign = colour.paint("1;31", &Mark::of(check).sign().to_string());
+    let sign = colour.paint("1;31", &ReportMark::of(check).sign().to_string());
     let mut lines = vec![
         format!("{sign} {}", colour.paint("1", &short(&check.title))),
         format!("  {} [{}] {}", check.id, fail.reason, words.plays(&group.checks())),
@@ -99,11 +99,11 @@ pub(crate) fn failure(words: Words<'_>, group: &Group<'_>, colour: Colour) -> Ve
         }
         _ => field("field.look-at", &transcript),
     }
-    field("field.again", &words.again(check));
+    field("field.again", &words.replay_command(check));
     lines
 }
 
-/// The beginning of the difference, for those who look no further than the terminal.
+/// The beginning of the difference.
 fn expected_and_actual(words: Words<'_>, fail: &Fail) -> Vec<String> {
     if fail.expected.is_none() && fail.actual.is_none() {
         return vec![];
@@ -118,7 +118,7 @@ fn expected_and_actual(words: Words<'_>, fail: &Fail) -> Vec<String> {
     lines
 }
 
-/// The requirement ids with the sections they stand in.
+/// The requirement ids with their sections.
 pub(crate) fn requirements(check: &CheckResult) -> String {
     let list = |items: &[String]| short(&items.join(", "));
     match (check.requirements.is_empty(), check.spec.is_empty()) {
@@ -128,9 +128,9 @@ pub(crate) fn requirements(check: &CheckResult) -> String {
     }
 }
 
-/// One bounded line.
+/// One line of limited length.
 fn short(text: &str) -> String {
-    let line = shown_line(text);
+    let line = safe_line(text);
     if line.chars().count() <= SENTENCE {
         return line;
     }

@@ -1,13 +1,13 @@
-//! A recorded request as a line for a shell, to be sent again with curl.
+//! A recorded request as a shell command that sends it again with curl.
 
 use samklang_verdict::{Body, Exchange, Message, Party, Wire, message};
 
 use crate::{
-    text::{is_hidden, shown_line},
+    text::{is_hidden, safe_line},
     words::Words,
 };
 
-/// What stands in the record in a secret's place.
+/// The text that replaces a secret in a transcript.
 const REDACTED: &str = "<redacted>";
 /// Longer bodies do not fit into one argument on Linux (128 KiB) and go through a pipe.
 const ARGUMENT: usize = 96 * 1024;
@@ -17,7 +17,7 @@ const CURLS_OWN: [&str; 6] =
 /// Headers that curl adds unless it is told not to.
 const ADDED: [&str; 3] = ["accept", "content-type", "user-agent"];
 
-/// Remarks, each a comment for the shell, and the line.
+/// The command, below remarks as shell comments.
 pub(crate) fn line(words: Words<'_>, exchange: &Exchange) -> Result<String, Message> {
     let id = exchange.id;
     let body = match &exchange.request_body {
@@ -28,10 +28,10 @@ pub(crate) fn line(words: Words<'_>, exchange: &Exchange) -> Result<String, Mess
             return Err(message!("curl.not-kept", id = id, length = length, sha256 = sha256));
         }
     };
-    let target = Target::of(words, exchange);
+    let target = CurlTarget::of(words, exchange);
     let mut text = String::new();
     for remark in remarks(words, exchange, &target) {
-        text.push_str(&format!("# {}\n", shown_line(&remark)));
+        text.push_str(&format!("# {}\n", safe_line(&remark)));
     }
     let secret = |text: &str, name| match exchange.wire {
         Wire::Client => with_secret(text, name),
@@ -39,12 +39,12 @@ pub(crate) fn line(words: Words<'_>, exchange: &Exchange) -> Result<String, Mess
     };
     let mut command = vec!["curl --include --globoff --path-as-is".to_owned()];
     if has(exchange, "accept-encoding") {
-        // The header goes as it was sent; this has curl unpack what comes of it.
+        // The header is sent as recorded; this flag makes curl decompress the answer.
         command.push("--compressed".to_owned());
     }
     command.extend(target.flags.iter().cloned());
     command.push(match exchange.method.as_str() {
-        // curl waits for a body after HEAD unless it knows the method as its own.
+        // With -X HEAD curl would wait for a body.
         "HEAD" => "--head".to_owned(),
         method => format!("-X {}", quoted(method)),
     });
@@ -55,12 +55,12 @@ pub(crate) fn line(words: Words<'_>, exchange: &Exchange) -> Result<String, Mess
             command[0].insert_str(0, &format!("printf %s {body} | "));
             command.push("--data-binary @-".to_owned());
         } else {
-            // A leading @ would name a file.
+            // curl reads a leading @ as a file name.
             let flag = if body.trim_start_matches(['$', '\'']).starts_with('@') { "raw" } else { "binary" };
             command.push(format!("--data-{flag} {body}"));
         }
     }
-    // Without its slash a path would become a part of the server's name.
+    // A path without a leading slash would become part of the server name.
     let path = if exchange.path.starts_with('/') { &exchange.path } else { "/" };
     if path != exchange.path {
         command.push(format!("--request-target {}", secret(&exchange.path, "ACCESS_TOKEN")));
@@ -72,17 +72,17 @@ pub(crate) fn line(words: Words<'_>, exchange: &Exchange) -> Result<String, Mess
     Ok(text + &command.join(" ") + "\n")
 }
 
-/// Where a request goes.
-struct Target {
-    /// The beginning of the address; none for a client API, whose address is not recorded.
+/// The destination of a request.
+struct CurlTarget {
+    /// The beginning of the address; `None` for a client API, whose address is not recorded.
     base: Option<String>,
-    /// What curl has to be told to get there.
+    /// The flags that lead curl to the server.
     flags: Vec<String>,
-    /// The server's name.
+    /// The server name.
     name: String,
 }
 
-impl Target {
+impl CurlTarget {
     fn of(words: Words<'_>, exchange: &Exchange) -> Self {
         let host = exchange.request_headers.iter().find(|(name, _)| name == "host").map(|(_, value)| value);
         let name = match &exchange.to {
@@ -93,7 +93,7 @@ impl Target {
             Party::Peer { name } | Party::Stranger { name } => Some(name.clone()),
             Party::User { .. } | Party::Harness => None,
         };
-        // Somebody else may have chosen the name; one with an @ in it would lead elsewhere.
+        // A hostile server may have chosen the name; an @ in it would lead elsewhere.
         let is_tame =
             |name: &String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
         let name = name.or_else(|| host.cloned()).filter(is_tame).unwrap_or_else(|| "localhost".to_owned());
@@ -102,13 +102,13 @@ impl Target {
         }
         let (host, port) = match name.rsplit_once(':') {
             Some((host, port)) if port.parse::<u16>().is_ok() => (host, port),
-            // A name without a port is served on 8448 where nothing else is said (server discovery).
+            // A name without a port uses 8448 by default (server discovery).
             _ => (name.as_str(), "8448"),
         };
         let mut flags = vec!["-k".to_owned()];
         match host.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
             Ok(address) if address.is_loopback() => {}
-            // What is sent again goes to this machine and no other, whatever address the record names.
+            // The request goes to this machine only, whatever address was recorded.
             Ok(_) => flags.push("--connect-to '::127.0.0.1:'".to_owned()),
             Err(_) => flags.push(format!("--resolve {}", quoted(&format!("{host}:{port}:127.0.0.1")))),
         }
@@ -116,7 +116,7 @@ impl Target {
     }
 }
 
-fn remarks(words: Words<'_>, exchange: &Exchange, target: &Target) -> Vec<String> {
+fn remarks(words: Words<'_>, exchange: &Exchange, target: &CurlTarget) -> Vec<String> {
     let say = |message: &Message| words.line(message);
     let (run, name) = (&words.result.run.id, &target.name);
     let mut remarks = vec![say(&message!("curl.stage-gone", run = run, name = name))];
@@ -145,11 +145,11 @@ fn has(exchange: &Exchange, header: &str) -> bool {
     exchange.request_headers.iter().any(|(name, _)| name == header)
 }
 
-/// Every header as it was sent, and none that was not.
+/// Exactly the recorded headers.
 fn headers(exchange: &Exchange) -> Vec<String> {
     let sent = exchange.request_headers.iter().filter(|(name, _)| !CURLS_OWN.contains(&name.as_str()));
     let sent = sent.map(|(name, value)| {
-        // curl leaves a header with nothing behind the colon out, and sends one that ends in a semicolon.
+        // curl omits a header with nothing after the colon, but sends one that ends in a semicolon.
         let text = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
         format!("-H {}", with_secret(&text, "ACCESS_TOKEN"))
     });
@@ -160,13 +160,13 @@ fn headers(exchange: &Exchange) -> Vec<String> {
     sent.chain(without).collect()
 }
 
-/// `text` for a shell, with the variable `name` where the record has no secret any more.
+/// `text` for a shell, with the variable `name` in place of a redacted secret.
 fn with_secret(text: &str, name: &str) -> String {
     text.split(REDACTED).map(quoted).collect::<Vec<_>>().join(&format!("\"${name}\""))
 }
 
-/// `text` as one word for a shell: within plain quotes, or as `$'…'` where it holds what would not be seen or could act
-/// on a terminal.
+/// `text` as one word for a shell: in plain quotes, or as `$'…'` if it contains characters that are invisible or act on a
+/// terminal.
 fn quoted(text: &str) -> String {
     if !text.chars().any(is_hidden) {
         return format!("'{}'", text.replace('\'', "'\\''"));
@@ -177,7 +177,7 @@ fn quoted(text: &str) -> String {
             '\'' | '\\' => out.extend(['\\', c]),
             c if is_hidden(c) => {
                 let mut bytes = [0; 4];
-                // Octal: always three digits, so that what follows is not taken for a part of it.
+                // Octal: always three digits, so that the next character cannot become part of it.
                 c.encode_utf8(&mut bytes).bytes().for_each(|byte| out.push_str(&format!("\\{byte:03o}")));
             }
             c => out.push(c),
@@ -193,20 +193,20 @@ mod tests {
 
     use super::*;
 
-    /// What a shell makes of a word.
-    fn read_by_a_shell(word: &str) -> Option<Vec<u8>> {
+    /// The text that a shell reads from a quoted word.
+    fn shell_reads(word: &str) -> Option<Vec<u8>> {
         let output = Command::new("bash").args(["-c", &format!("printf %s {word}")]).output().ok()?;
         assert!(output.status.success(), "{word}");
         Some(output.stdout)
     }
 
     #[test]
-    fn a_shell_reads_what_was_sent() {
+    fn a_shell_reads_the_recorded_text() {
         let hostile = "'; touch /tmp/x; $(id) `id` \\ \"q\" \u{1b}[31m1 \u{202e}å\n\\'\t!";
         for text in ["plain", "it's", "", hostile, "$HOME", "\u{7}7"] {
             let word = quoted(text);
             assert!(!word.chars().any(is_hidden), "{word:?}");
-            if let Some(read) = read_by_a_shell(&word) {
+            if let Some(read) = shell_reads(&word) {
                 assert_eq!(String::from_utf8(read).unwrap(), text);
             }
         }

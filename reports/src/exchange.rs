@@ -1,15 +1,15 @@
-//! What every report tells of an exchange in the same way.
+//! The parts of an exchange that all reports show in the same way.
 
 use samklang_verdict::{Exchange, Party};
 
 use crate::{text::head, words::Words};
 
-/// Whether a whole answer came, and it was no refusal.
+/// Whether a complete answer arrived that is not a refusal.
 pub(crate) fn is_good(exchange: &Exchange) -> bool {
     exchange.status.is_some_and(|status| status < 400) && exchange.broken.is_none()
 }
 
-/// One end of an exchange, for people.
+/// One party of an exchange, as text.
 pub(crate) fn party(words: Words<'_>, party: &Party) -> String {
     match party {
         Party::Server { role } => role.to_string(),
@@ -20,8 +20,8 @@ pub(crate) fn party(words: Words<'_>, party: &Party) -> String {
     }
 }
 
-/// JSON over several lines, up to `limit` bytes, and how many bytes of `text` that took. Evidence must not change:
-/// white space between tokens is all that does, so doubled keys, their order and the form of numbers stay.
+/// JSON over several lines, up to `limit` bytes, and the number of bytes of `text` that it covers. Evidence must not change, so
+/// only the white space between tokens does; duplicate keys, their order and the form of numbers stay.
 pub(crate) fn laid_out(text: &str, limit: usize) -> (String, usize) {
     if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
         let shown = head(text, limit);
@@ -75,7 +75,7 @@ pub(crate) fn laid_out(text: &str, limit: usize) -> (String, usize) {
 
 fn new_line(out: &mut String, depth: usize) {
     out.push('\n');
-    // Deeper than this the indentation would say nothing any more.
+    // Deeper indentation would not help a reader.
     out.extend(std::iter::repeat_n("  ", depth.min(20)));
 }
 
@@ -86,14 +86,14 @@ mod tests {
     const BODY: usize = 4 * 1024;
 
     #[test]
-    fn json_is_laid_out_without_changing_it() {
+    fn json_is_formatted_without_changing_it() {
         let text = r#"{"b":1.0,"b":[ ],"a":{"x":"}\"{,"},"n":[1,{}]}"#;
         let wanted = "{\n  \"b\": 1.0,\n  \"b\": [],\n  \"a\": {\n    \"x\": \"}\\\"{,\"\n  },\n  \"n\": [\n    1,\n    {}\n  ]\n}";
         assert_eq!(laid_out(text, BODY), (wanted.to_owned(), text.len()));
     }
 
     #[test]
-    fn bodies_are_bounded_whatever_they_are() {
+    fn every_body_is_cut_to_the_limit() {
         let deep = "[".repeat(100_000);
         let closed = format!("{deep}{}", "]".repeat(100_000));
         let long = format!("\"{}\"", "å".repeat(100_000));

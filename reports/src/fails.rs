@@ -1,30 +1,30 @@
-//! Fails, put together where one cause shows in several plays.
+//! Groups fails that have the same cause in several plays.
 
 use samklang_verdict::{Blame, CheckId, CheckResult, Disposition, Fail, ReasonCode, Role, Verdict, Weight};
 
-/// The fails of one check for one reason with one to blame: what an engineer will mend as one thing.
-pub(crate) struct Group<'a> {
-    /// Each with its fail; never empty.
+/// The fails of one check with the same reason and blame: one thing for an engineer to fix.
+pub(crate) struct FailGroup<'a> {
+    /// Each check with its fail; never empty.
     pub(crate) plays: Vec<(&'a CheckResult, &'a Fail)>,
     pub(crate) first: &'a CheckResult,
     pub(crate) fail: &'a Fail,
 }
 
-impl Group<'_> {
+impl FailGroup<'_> {
     pub(crate) fn checks(&self) -> Vec<&CheckResult> {
         self.plays.iter().map(|(check, _)| *check).collect()
     }
 }
 
-/// Whether a check belongs to the failures: it failed, and no record covers that.
+/// Whether a check belongs to the failures: it failed, and no deviation covers that.
 pub(crate) fn is_failure(check: &CheckResult) -> bool {
     matches!(check.verdict, Verdict::Fail(_))
         && !matches!(check.disposition, Disposition::Deviation | Disposition::Flaky)
 }
 
-/// The fails among `checks` in groups: what nobody recorded first, then the weightiest, then by id.
-pub(crate) fn groups<'a>(checks: impl IntoIterator<Item = &'a CheckResult>) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group<'a>> = Vec::new();
+/// The fails among `checks` in groups: unrecorded ones first, then by weight, then by id.
+pub(crate) fn groups<'a>(checks: impl IntoIterator<Item = &'a CheckResult>) -> Vec<FailGroup<'a>> {
+    let mut groups: Vec<FailGroup<'a>> = Vec::new();
     let mut fails: Vec<_> = checks
         .into_iter()
         .filter_map(|check| match &check.verdict {
@@ -38,19 +38,19 @@ pub(crate) fn groups<'a>(checks: impl IntoIterator<Item = &'a CheckResult>) -> V
             Some(group) if sort_key(&(group.first, group.fail)) == sort_key(&(check, fail)) => {
                 group.plays.push((check, fail));
             }
-            _ => groups.push(Group { plays: vec![(check, fail)], first: check, fail }),
+            _ => groups.push(FailGroup { plays: vec![(check, fail)], first: check, fail }),
         }
     }
     groups
 }
 
-type Key<'a> = (Disposition, Weight, &'a CheckId, &'a ReasonCode, Option<Role>);
+type FailOrder<'a> = (Disposition, Weight, &'a CheckId, &'a ReasonCode, Option<Role>);
 
-fn sort_key<'a>((check, fail): &(&'a CheckResult, &'a Fail)) -> Key<'a> {
+fn sort_key<'a>((check, fail): &(&'a CheckResult, &'a Fail)) -> FailOrder<'a> {
     (check.disposition, check.weight, &check.id, &fail.reason, blamed(fail))
 }
 
-/// The role to blame, where the wire decides.
+/// The role to blame, if the recorded traffic shows it.
 pub(crate) fn blamed(fail: &Fail) -> Option<Role> {
     match &fail.blame {
         Blame::Server { role, .. } => Some(*role),

@@ -1,4 +1,4 @@
-//! `junit.xml`. JUnit knows fewer words than Samklang: what did not pass must never look like a pass in it.
+//! `junit.xml`. JUnit has fewer states than Samklang: a check that did not pass must never look like a pass.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,15 +8,15 @@ use samklang_verdict::{CheckResult, Disposition, Fail, Termination, Verdict};
 use crate::{
     Reports,
     closing::requirements,
-    diff::{self, Line},
+    diff::{self, DiffLine},
     outcome::headline,
-    text::{shown, shown_line},
-    words::{Mark, Words},
+    text::{safe_line, safe_text},
+    words::{ReportMark, Words},
 };
 
-/// Fails that get their text and difference; the others have their message and type. Readers of JUnit files hold the
-/// whole file in memory.
-const TOLD: usize = 1000;
+/// The maximum number of fails with text and difference; the others have message and type only, because readers of JUnit files
+/// hold the whole file in memory.
+const MAX_DETAILED: usize = 1000;
 
 pub(crate) fn report(reports: &Reports<'_>) -> Result<String, SerializeError> {
     let words = reports.words();
@@ -34,7 +34,7 @@ pub(crate) fn report(reports: &Reports<'_>) -> Result<String, SerializeError> {
         suite.set_time(Duration::from_millis(checks.iter().map(|check| check.duration_ms).sum()));
         suite.add_test_cases(checks.into_iter().map(|check| {
             told += usize::from(check.verdict.reason().is_some());
-            case(words, check, told <= TOLD)
+            case(words, check, told <= MAX_DETAILED)
         }));
         report.add_test_suite(suite);
     }
@@ -42,11 +42,11 @@ pub(crate) fn report(reports: &Reports<'_>) -> Result<String, SerializeError> {
     report.to_string()
 }
 
-/// The run itself as a suite of one case, so that a run that broke off is red even where all it judged is green.
+/// The run itself as a suite of one case, so that an incomplete run is red even if all its checks are green.
 fn run(words: Words<'_>) -> TestSuite {
     let result = words.result;
     let mut lines: Vec<_> =
-        result.problems.iter().map(|problem| shown_line(&words.line(&problem.message))).collect();
+        result.problems.iter().map(|problem| safe_line(&words.line(&problem.message))).collect();
     if result.run.termination != Termination::Complete {
         lines.extend(headline(words).more);
     }
@@ -60,8 +60,8 @@ fn run(words: Words<'_>) -> TestSuite {
     let mut case = TestCase::new("run", status);
     case.set_classname("samklang");
     let mut suite = TestSuite::new("samklang");
-    suite.add_property(Property::new("run", shown_line(&result.run.id)));
-    suite.add_property(Property::new("digest", shown_line(&result.digest)));
+    suite.add_property(Property::new("run", safe_line(&result.run.id)));
+    suite.add_property(Property::new("digest", safe_line(&result.digest)));
     for participant in &result.participants {
         suite.add_property(Property::new(
             format!("server-{}", participant.role.as_str()),
@@ -73,7 +73,7 @@ fn run(words: Words<'_>) -> TestSuite {
 }
 
 fn case(words: Words<'_>, check: &CheckResult, in_full: bool) -> TestCase {
-    let version = shown_line(&check.play.room_version);
+    let version = safe_line(&check.play.room_version);
     let name = format!("{}::v{version}::host-{}", check.id, check.play.host.as_str());
     let mut case = TestCase::new(name, status(words, check, in_full));
     case.set_classname(check.id.scenario());
@@ -82,10 +82,10 @@ fn case(words: Words<'_>, check: &CheckResult, in_full: bool) -> TestCase {
 }
 
 fn status(words: Words<'_>, check: &CheckResult, in_full: bool) -> TestCaseStatus {
-    let told = shown_line(check.deviation.as_deref().unwrap_or_default());
+    let told = safe_line(check.deviation.as_deref().unwrap_or_default());
     let stale = |key: &str| format!("{told} {}", words.label(key)).trim().to_owned();
     match (check.disposition, &check.verdict) {
-        // It did not pass, and somebody answers for that: neither green nor red.
+        // The check did not pass, and its deviation has an owner: neither green nor red.
         (Disposition::Deviation, _) => {
             let mut status = TestCaseStatus::skipped();
             status.set_type("deviation").set_message(told);
@@ -96,7 +96,7 @@ fn status(words: Words<'_>, check: &CheckResult, in_full: bool) -> TestCaseStatu
         }
         (disposition, Verdict::Fail(fail)) => {
             let body = if in_full { body(words, check, fail) } else { String::new() };
-            let message = shown_line(&words.line(&fail.message));
+            let message = safe_line(&words.line(&fail.message));
             match disposition {
                 Disposition::DeviationExpired => {
                     non_success(NonSuccessKind::Failure, "deviation.expired", &stale("list.expired"), &body)
@@ -117,18 +117,18 @@ fn status(words: Words<'_>, check: &CheckResult, in_full: bool) -> TestCaseStatu
         (Disposition::Unproven, _) => skipped("unproven", words.label("legend.unproven")),
         (_, Verdict::Pass { .. }) => TestCaseStatus::success(),
         (_, Verdict::Inconclusive { message, blocked_by, .. }) => {
-            let mut why = shown_line(&words.line(message));
+            let mut why = safe_line(&words.line(message));
             if let Some(check) = blocked_by {
                 why = format!("{why} ({})", words.say("list.blocked-by", &[("check", check.as_str())]));
             }
             non_success(NonSuccessKind::Error, "inconclusive", &why, "")
         }
         (_, Verdict::Error { message, .. }) => {
-            non_success(NonSuccessKind::Error, "error", &shown_line(&words.line(message)), "")
+            non_success(NonSuccessKind::Error, "error", &safe_line(&words.line(message)), "")
         }
         (_, Verdict::NotApplicable { message } | Verdict::NotRun { message }) => {
-            let kind = if Mark::of(check) == Mark::NotRun { "not_run" } else { "not_applicable" };
-            skipped(kind, shown_line(&words.line(message)))
+            let kind = if ReportMark::of(check) == ReportMark::NotRun { "not_run" } else { "not_applicable" };
+            skipped(kind, safe_line(&words.line(message)))
         }
     }
 }
@@ -151,18 +151,18 @@ fn non_success(kind: NonSuccessKind, of_type: &str, message: &str, body: &str) -
 /// A fail in plain text.
 fn body(words: Words<'_>, check: &CheckResult, fail: &Fail) -> String {
     let mut lines = vec![
-        shown_line(&check.title),
-        shown_line(&words.line(&fail.message)),
-        shown_line(&words.blame(fail).1),
+        safe_line(&check.title),
+        safe_line(&words.line(&fail.message)),
+        safe_line(&words.blame(fail).1),
         format!("{}: {}", words.label("field.requirements"), requirements(check)),
     ];
     if let Some(path) = &check.transcript {
         let ids: Vec<_> = fail.evidence.iter().take(20).map(ToString::to_string).collect();
         let ids = ids.join(", ");
-        let place = words.say("exchanges-in", &[("ids", &ids), ("file", &shown_line(path))]);
+        let place = words.say("exchanges-in", &[("ids", &ids), ("file", &safe_line(path))]);
         lines.push(format!("{}: {place}", words.label("field.look-at")));
     }
-    lines.push(format!("{}: {}", words.label("field.again"), words.again(check)));
+    lines.push(format!("{}: {}", words.label("field.again"), words.replay_command(check)));
     if fail.expected.is_some() || fail.actual.is_some() {
         lines.push(format!("{}\n{}", words.label("diff.expected"), words.label("diff.actual")));
         lines.extend(difference(words, fail));
@@ -174,11 +174,11 @@ fn body(words: Words<'_>, check: &CheckResult, fail: &Fail) -> String {
 pub(crate) fn difference(words: Words<'_>, fail: &Fail) -> Vec<String> {
     let lines = diff::lines(fail.expected.as_deref(), fail.actual.as_deref());
     let line = |line| match line {
-        Line::Both(text) => format!("  {}", shown(&text)),
-        Line::Expected(text) => format!("- {}", shown(&text)),
-        Line::Actual(text) => format!("+ {}", shown(&text)),
-        Line::Equal(n) => format!("  ⋯ {}", words.count("diff.equal", n as u64, &[])),
-        Line::Cut => format!("  ⋯ {}", words.label("diff.cut")),
+        DiffLine::Both(text) => format!("  {}", safe_text(&text)),
+        DiffLine::Expected(text) => format!("- {}", safe_text(&text)),
+        DiffLine::Actual(text) => format!("+ {}", safe_text(&text)),
+        DiffLine::Equal(n) => format!("  ⋯ {}", words.count("diff.equal", n as u64, &[])),
+        DiffLine::Cut => format!("  ⋯ {}", words.label("diff.cut")),
     };
     lines.into_iter().map(line).collect()
 }

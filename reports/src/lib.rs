@@ -1,8 +1,7 @@
-//! Turns a result file into what people and machines read: an HTML page, JUnit, Markdown, texts for a terminal.
+//! Turns a result file into reports for people and machines: an HTML page, JUnit, Markdown, texts for a terminal.
 //!
-//! Nothing here talks to a server or judges anything. Every text goes through a [`Catalogue`], and everything that a
-//! server may have written is shown with its invisible characters made visible, since a report is read by
-//! people who decide by it.
+//! This crate talks to no server and judges nothing. Every text comes from a [`Catalogue`]. Text that a server may have written
+//! is shown with its invisible characters made visible, because readers decide by a report.
 
 mod changes;
 mod closing;
@@ -27,10 +26,12 @@ pub use changes::text as changes_text;
 pub use closing::Colour;
 pub use matrix::MatrixReport;
 pub use show::{EventIds, Recording};
+pub use text::safe_line;
 pub use transcript::{Transcript, exchange_in, read_transcript, transcripts_in};
 pub use write::{FILES, write_all, write_page};
 
-/// Reads the transcript at a path relative to the result file; `None` where there is none. Bounded by whoever makes it.
+/// Reads the transcript at a path relative to the result file; `None` if there is none. The implementation limits its
+/// size.
 pub type TranscriptReader<'a> = &'a dyn Fn(&str) -> Option<Vec<Exchange>>;
 
 /// The reports of one run.
@@ -59,7 +60,7 @@ impl<'a> Reports<'a> {
     /// `junit.xml`: a suite per area, a test case per check and play.
     ///
     /// # Errors
-    /// When the XML writer refuses, which it has no reason to: it writes to memory.
+    /// When the XML writer fails, which is not expected: it writes to memory.
     pub fn junit(&self) -> Result<String, quick_junit::SerializeError> {
         junit::report(self)
     }
@@ -69,12 +70,12 @@ impl<'a> Reports<'a> {
         markdown::summary(self)
     }
 
-    /// What a terminal shows at the end of a run. Ends with a line feed.
+    /// The text for a terminal at the end of a run. Ends with a line feed.
     pub fn closing(&self, colour: Colour) -> String {
         closing::text(self, colour)
     }
 
-    /// What was recorded of a play as a sequence for a terminal, below the verdicts of its checks.
+    /// The recorded exchanges of a play for a terminal, below the verdicts of its checks.
     pub fn sequence(&self, recording: &Recording<'_>, colour: Colour) -> String {
         show::sequence(self.words(), recording, colour)
     }
@@ -84,28 +85,23 @@ impl<'a> Reports<'a> {
         show::in_full(self.words(), exchange, full, colour)
     }
 
-    /// A line for a shell that sends an exchange's request again, below remarks on what it can and cannot do.
+    /// A shell command that sends an exchange's request again, below remarks on its limits.
     ///
     /// # Errors
-    /// What was not recorded, where the request cannot be sent again.
+    /// A message that names the missing part, when the request cannot be sent again.
     pub fn curl(&self, exchange: &Exchange) -> Result<String, Message> {
         curl::line(self.words(), exchange)
     }
 }
 
-/// `text` in one line, with the characters named that would be invisible or act on a terminal.
-pub fn safe_line(text: &str) -> String {
-    text::shown_line(text)
-}
-
-/// The lines in which two texts differ, as plain text: `-` for expected ones, `+` for those that are there instead.
+/// The lines in which two texts differ, as plain text: `-` for expected lines, `+` for actual ones.
 pub fn line_diff(expected: &str, actual: &str) -> String {
-    let line = |line: diff::Line| match line {
-        diff::Line::Both(text) => format!("    {text}"),
-        diff::Line::Expected(text) => format!("  - {text}"),
-        diff::Line::Actual(text) => format!("  + {text}"),
-        diff::Line::Equal(count) => format!("    ({count} =)"),
-        diff::Line::Cut => "    …".to_owned(),
+    let line = |line: diff::DiffLine| match line {
+        diff::DiffLine::Both(text) => format!("    {text}"),
+        diff::DiffLine::Expected(text) => format!("  - {text}"),
+        diff::DiffLine::Actual(text) => format!("  + {text}"),
+        diff::DiffLine::Equal(count) => format!("    ({count} =)"),
+        diff::DiffLine::Cut => "    …".to_owned(),
     };
     diff::lines(Some(expected), Some(actual)).into_iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,17 +1,17 @@
-//! `summary.md`, for places that show Markdown: a CI job's page, a comment on a change.
+//! `summary.md`, for a CI job's page or a comment on a change.
 
 use crate::{
     Reports,
-    fails::{self, Group},
+    fails::{self, FailGroup},
     junit::difference,
     outcome::headline,
-    text::{head, shown_line},
-    words::{Mark, Words},
+    text::{head, safe_line},
+    words::{ReportMark, Words},
 };
 
-/// Failures that are told; GitHub refuses summaries over 1 MiB.
+/// The maximum number of failures; GitHub refuses summaries over 1 MiB.
 const SHOWN: usize = 40;
-/// Of a difference this much is shown.
+/// The maximum number of lines of a difference.
 const LINES: usize = 60;
 const LINE: usize = 300;
 const SENTENCE: usize = 800;
@@ -44,17 +44,17 @@ pub(crate) fn summary(reports: &Reports<'_>) -> String {
 
 fn counts(words: Words<'_>) -> String {
     let mut out = format!("| {} | {} |\n|---|---:|\n", words.label("field.word"), words.label("field.count"));
-    for mark in Mark::tally().filter(|mark| mark.count(words.result) > 0) {
+    for mark in ReportMark::tally().filter(|mark| mark.count(words.result) > 0) {
         out.push_str(&format!("| {} {} | {} |\n", mark.sign(), words.mark(mark), mark.count(words.result)));
     }
     out.push('\n');
     out
 }
 
-fn failure(words: Words<'_>, group: &Group<'_>, number: usize) -> String {
+fn failure(words: Words<'_>, group: &FailGroup<'_>, number: usize) -> String {
     let (check, fail) = (group.first, group.fail);
     let mut out = format!("{number}. **{}**<br>\n", escaped(head(&check.title, SENTENCE)));
-    // Ids follow a grammar without back quotes.
+    // Check ids contain no back quotes.
     out.push_str(&format!("   `{}` · {}<br>\n", check.id, escaped(&words.plays(&group.checks()))));
     out.push_str(&format!("   {}<br>\n", escaped(head(&words.line(&fail.message), SENTENCE))));
     out.push_str(&format!("   **{}**<br>\n", escaped(head(&words.blame(fail).1, SENTENCE))));
@@ -69,8 +69,8 @@ fn failure(words: Words<'_>, group: &Group<'_>, number: usize) -> String {
     if !requirements.is_empty() {
         out.push_str(&format!("   {}: {}<br>\n", words.label("field.requirements"), escaped(&requirements)));
     }
-    // Not a code span: a vendor's name may hold back quotes.
-    let again = escaped(&words.again(check));
+    // Not a code span: a vendor's name may contain back quotes.
+    let again = escaped(&words.replay_command(check));
     out.push_str(&format!("   {}: <code>{again}</code>\n\n", words.label("field.again")));
     if fail.expected.is_some() || fail.actual.is_some() {
         out.push_str(&fenced(&difference(words, fail)));
@@ -78,7 +78,7 @@ fn failure(words: Words<'_>, group: &Group<'_>, number: usize) -> String {
     out
 }
 
-/// Lines in a code block whose fence is longer than any in them.
+/// Lines in a code block whose fence is longer than any fence in them.
 fn fenced(lines: &[String]) -> String {
     let mut longest = 0;
     for line in lines {
@@ -88,7 +88,7 @@ fn fenced(lines: &[String]) -> String {
     let fence = "`".repeat(longest.max(2) + 1);
     let mut out = format!("   {fence}diff\n");
     for line in lines.iter().take(LINES) {
-        // A bare carriage return cannot be in here: hidden characters were named.
+        // A bare carriage return cannot occur: hidden characters were replaced by their names.
         out.push_str(&format!("   {}\n", head(line, LINE)));
     }
     if lines.len() > LINES {
@@ -97,15 +97,15 @@ fn fenced(lines: &[String]) -> String {
     out + &format!("   {fence}\n\n")
 }
 
-/// One line of text in which Markdown and HTML mean nothing.
+/// One line of text with all Markdown and HTML escaped.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
-    for c in shown_line(text).chars() {
+    for c in safe_line(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // A Matrix id would otherwise call a person of that name to a page on GitHub.
+            // Otherwise GitHub would notify a user with the localpart of a Matrix id.
             '@' => out.push_str("@<!-- -->"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '$' | '!' | '{' | '}' => {
                 out.extend(['\\', c]);
@@ -113,7 +113,7 @@ fn escaped(text: &str) -> String {
             c => out.push(c),
         }
     }
-    // Addresses would become links by themselves.
+    // Otherwise addresses would become links.
     out.replace("://", ":\\/\\/").replace("www.", "www\\.")
 }
 
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_means_anything_to_markdown() {
+    fn text_is_escaped_for_markdown() {
         let hostile = "a|b <img> `x` [l](http://e) **b**\n# h @alice:a.test www.x";
         assert_eq!(
             escaped(hostile),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_is_longer_than_what_it_holds() {
+    fn a_fence_is_longer_than_any_fence_in_the_text() {
         let block = fenced(&["+ ````".to_owned()]);
         assert!(block.starts_with("   `````diff\n") && block.ends_with("   `````\n\n"), "{block}");
     }

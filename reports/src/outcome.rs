@@ -1,4 +1,4 @@
-//! The one sentence a reader came for, and those that qualify it.
+//! The sentence that gives the outcome, and the sentences that qualify it.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use samklang_verdict::{Role, Termination, Verdict};
 
 use crate::{
     fails::blamed,
-    words::{Mark, Words},
+    words::{ReportMark, Words},
 };
 
-/// How the run looks from afar.
+/// The overall impression of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Good,
@@ -17,16 +17,16 @@ pub(crate) enum Tone {
     Bad,
 }
 
-/// What stands on top of every report.
+/// The headline of every report.
 pub(crate) struct Headline {
     pub(crate) tone: Tone,
     /// The outcome.
     pub(crate) first: String,
-    /// What else has to be known to read it rightly.
+    /// Sentences that qualify the outcome.
     pub(crate) more: Vec<String>,
 }
 
-/// Works out the headline from the counts; it never says that servers federate where something was left unjudged.
+/// Computes the headline from the counts. It never says that servers federate if a check was left unjudged.
 pub(crate) fn headline(words: Words<'_>) -> Headline {
     let result = words.result;
     let counts = &result.counts;
@@ -81,7 +81,7 @@ fn more(words: Words<'_>, unjudged: u64) -> Vec<String> {
     add("unjudged", if unjudged_is_first { 0 } else { unjudged });
     add("error", counts.error);
     add("flaky", counts.flaky);
-    // Where the first sentence tells of fails, a reader must not take the recorded ones for passes.
+    // If the first sentence is about fails, a reader must not mistake the recorded fails for passes.
     let told = counts.fail == 0 && counts.deviation_broken == 0 && unjudged == 0;
     add("deviation", if told { 0 } else { counts.deviation });
     add("not-applicable", counts.not_applicable);
@@ -93,11 +93,11 @@ fn more(words: Words<'_>, unjudged: u64) -> Vec<String> {
     more
 }
 
-/// `both the fault of B (Synapse 1.163.2)`, or how many are whose.
+/// `both the fault of B (Synapse 1.163.2)`, or the number of fails of each server.
 fn blame(words: Words<'_>, fails: u64) -> String {
     let mut by_role: BTreeMap<Option<Role>, u64> = BTreeMap::new();
     for check in &words.result.checks {
-        if let (Mark::Fail, Verdict::Fail(fail)) = (Mark::of(check), &check.verdict) {
+        if let (ReportMark::Fail, Verdict::Fail(fail)) = (ReportMark::of(check), &check.verdict) {
             *by_role.entry(blamed(fail)).or_default() += 1;
         }
     }
@@ -110,7 +110,7 @@ fn blame(words: Words<'_>, fails: u64) -> String {
             _ => "many",
         };
         return match role {
-            Some(role) => words.say(&format!("blame.all.{how_many}"), &[("who", &words.who(*role))]),
+            Some(role) => words.say(&format!("blame.all.{how_many}"), &[("who", &words.server_label(*role))]),
             None => words.say(&format!("blame.none.{how_many}"), &[]),
         };
     }
@@ -122,7 +122,7 @@ fn blame(words: Words<'_>, fails: u64) -> String {
         .map(|(role, n)| {
             let n = n.to_string();
             match role {
-                Some(role) => words.say("blame.some", &[("n", &n), ("who", &words.who(role))]),
+                Some(role) => words.say("blame.some", &[("n", &n), ("who", &words.server_label(role))]),
                 None => words.say("blame.some-undecided", &[("n", &n)]),
             }
         })

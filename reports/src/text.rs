@@ -1,8 +1,8 @@
-//! Text that servers may have written, made safe to look at.
+//! Text that servers may have written, made safe to show.
 
 use maud::{Markup, PreEscaped, Render};
 
-/// Whether `c` would be invisible, or would change how its neighbours are shown. A line feed is left to the caller.
+/// Whether `c` is invisible, or changes how its neighbours are shown. The caller handles line feeds.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -10,7 +10,7 @@ pub(crate) fn is_hidden(c: char) -> bool {
             // Zero width, direction marks and overrides, line and paragraph separators.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            // Tags can carry whole hidden sentences.
+            // Tag characters can contain whole hidden sentences.
             | '\u{e0000}'..='\u{e007f}')
         // Non-characters; XML forbids some of them.
         || (c as u32 & 0xfffe) == 0xfffe
@@ -20,8 +20,8 @@ fn name_of(c: char) -> String {
     format!("⟨U+{:04X}⟩", c as u32)
 }
 
-/// `text` with hidden characters named; line feeds stay.
-pub(crate) fn shown(text: &str) -> String {
+/// `text` with hidden characters replaced by their names; line feeds stay.
+pub(crate) fn safe_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -34,9 +34,10 @@ pub(crate) fn shown(text: &str) -> String {
     out
 }
 
-/// [`shown`] in one line: white space of any kind becomes one space.
-pub(crate) fn shown_line(text: &str) -> String {
-    shown(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+/// `text` in one line, with characters that are invisible or act on a terminal replaced by their names. White space of any
+/// kind becomes one space.
+pub fn safe_line(text: &str) -> String {
+    safe_text(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// At most `limit` bytes of `text`, cut between characters.
@@ -49,9 +50,9 @@ pub(crate) fn head(text: &str, limit: usize) -> &str {
 }
 
 /// Text for HTML: escaped, hidden characters boxed.
-pub(crate) struct Shown<'a>(pub(crate) &'a str);
+pub(crate) struct SafeText<'a>(pub(crate) &'a str);
 
-impl Render for Shown<'_> {
+impl Render for SafeText<'_> {
     fn render_to(&self, out: &mut String) {
         for c in self.0.chars() {
             match c {
@@ -75,12 +76,12 @@ impl Render for Shown<'_> {
 /// Server text within a sentence: isolated, so that right-to-left letters in it cannot move their neighbours.
 pub(crate) fn isolated(text: &str) -> Markup {
     let mut out = String::from("<bdi>");
-    Shown(text).render_to(&mut out);
+    SafeText(text).render_to(&mut out);
     out.push_str("</bdi>");
     PreEscaped(out)
 }
 
-/// A duration for people: `0.8 s`, `41 s`, `2 min 41 s`, `1 h 2 min`. Units are the SI's and need no translation.
+/// A duration: `0.8 s`, `41 s`, `2 min 41 s`, `1 h 2 min`. SI units need no translation.
 pub(crate) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     match seconds {
@@ -91,7 +92,7 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
-/// A relative path that may stand in a link: no scheme, no way out of the folder, nothing to escape.
+/// Whether a relative path may be a link: it has no scheme, stays in the folder and needs no escaping.
 pub(crate) fn is_safe_path(path: &str) -> bool {
     !path.is_empty()
         && path.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/@+".contains(&b))
@@ -103,15 +104,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hidden_characters_are_named() {
-        assert_eq!(shown("a\u{202e}b\0c\nd\te\u{fffe}"), "a⟨U+202E⟩b⟨U+0000⟩c\nd    e⟨U+FFFE⟩");
-        assert_eq!(shown_line(" a\n\n b\u{200b}"), "a b⟨U+200B⟩");
+    fn hidden_characters_are_replaced_by_names() {
+        assert_eq!(safe_text("a\u{202e}b\0c\nd\te\u{fffe}"), "a⟨U+202E⟩b⟨U+0000⟩c\nd    e⟨U+FFFE⟩");
+        assert_eq!(safe_line(" a\n\n b\u{200b}"), "a b⟨U+200B⟩");
         assert_eq!(isolated("<i>\u{2067}").into_string(), "<bdi>&lt;i&gt;<b class=u>⟨U+2067⟩</b></bdi>");
-        assert_eq!(shown("å🦀שלום"), "å🦀שלום");
+        assert_eq!(safe_text("å🦀שלום"), "å🦀שלום");
     }
 
     #[test]
-    fn heads_end_between_characters() {
+    fn text_is_cut_between_characters() {
         assert_eq!(head("aåb", 2), "a");
         assert_eq!(head("aåb", 3), "aå");
         assert_eq!(head("a", 9), "a");
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_read_well() {
+    fn durations_have_readable_units() {
         let shown: Vec<_> = [840, 41_000, 161_000, 3_720_000].map(duration).into();
         assert_eq!(shown, ["0.8 s", "41 s", "2 min 41 s", "1 h 2 min"]);
     }

@@ -1,4 +1,4 @@
-//! Reading transcripts: JSON lines of exchanges.
+//! Reads transcripts: JSON lines of exchanges.
 
 use std::{fs::File, io::Read, path::Path};
 
@@ -6,15 +6,15 @@ use samklang_verdict::{Exchange, ExchangeId};
 
 use crate::text::is_safe_path;
 
-/// More than this of one transcript is not read for a report.
+/// The maximum number of bytes that a report reads of one transcript.
 const BYTES: u64 = 256 * 1024 * 1024;
 
 /// The exchanges of a transcript file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Transcript {
-    /// Those that could be read, in the file's order.
+    /// The readable exchanges, in the file's order.
     pub exchanges: Vec<Exchange>,
-    /// How many lines could not: the last one of a run that was killed, for instance.
+    /// The number of unreadable lines, such as the last line of a killed run.
     pub broken_lines: usize,
 }
 
@@ -33,7 +33,7 @@ pub fn read_transcript(bytes: &[u8]) -> Transcript {
     transcript
 }
 
-/// A reader for the transcripts beside the result file in `folder`. A path that leads out of it is not followed.
+/// A reader for the transcripts beside the result file in `folder`. It does not follow a path out of the folder.
 pub fn transcripts_in(folder: &Path) -> impl Fn(&str) -> Option<Vec<Exchange>> + use<> {
     let folder = folder.to_owned();
     move |path| Some(read_transcript(&bytes_of(&folder, path)?).exchanges)
@@ -46,8 +46,8 @@ fn bytes_of(folder: &Path, path: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The exchange with this id and the first of `paths` that holds it, each relative to `folder`. Only lines that may be it
-/// are parsed: the transcripts of a whole run are long.
+/// The exchange with this id, and the first of `paths` with it, relative to `folder`. Only lines that may have the id are
+/// parsed, because the transcripts of a whole run are long.
 pub fn exchange_in<'a>(
     folder: &Path,
     paths: impl IntoIterator<Item = &'a str>,

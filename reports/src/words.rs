@@ -1,4 +1,4 @@
-//! The words that all reports share, in the catalogue's language.
+//! The texts that all reports share, in the catalogue's language.
 
 use std::{collections::BTreeSet, ops::Deref};
 
@@ -7,12 +7,12 @@ use samklang_verdict::{
     Verdict, Weight,
 };
 
-use crate::text::shown_line;
+use crate::text::safe_line;
 
-/// What became of a check, in the one word that counts, tables and colours use. The same division as in
+/// How reports mark a check: the one word that counts, tables and colours use. The division is the same as in
 /// [`samklang_verdict::Counts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Mark {
+pub(crate) enum ReportMark {
     Fail,
     DeviationBroken,
     Error,
@@ -25,8 +25,8 @@ pub(crate) enum Mark {
     Pass,
 }
 
-impl Mark {
-    /// All, what asks for attention first.
+impl ReportMark {
+    /// All marks, the most urgent ones first.
     pub(crate) const ALL: [Self; 10] = [
         Self::Fail,
         Self::DeviationBroken,
@@ -57,7 +57,7 @@ impl Mark {
         }
     }
 
-    /// All, the order of a tally: what passed, then what did not.
+    /// All marks in the order of a tally: passes first.
     pub(crate) fn tally() -> impl Iterator<Item = Self> {
         let rest = Self::ALL.into_iter().filter(|mark| *mark != Self::Pass);
         [Self::Pass].into_iter().chain(rest)
@@ -79,7 +79,7 @@ impl Mark {
         }
     }
 
-    /// A sign for the eye; the word always stands beside it.
+    /// A sign, always shown beside the word.
     pub(crate) fn sign(self) -> char {
         match self {
             Self::Fail => '✗',
@@ -95,7 +95,7 @@ impl Mark {
         }
     }
 
-    /// How many of a run's checks.
+    /// The number of a run's checks with this mark.
     pub(crate) fn count(self, result: &ResultFile) -> u64 {
         let counts = &result.counts;
         match self {
@@ -119,7 +119,7 @@ pub(crate) struct Phrases<'a> {
     pub(crate) catalogue: &'a Catalogue,
 }
 
-/// The texts, and the run they speak of.
+/// The catalogue's texts, and the run that they describe.
 #[derive(Clone, Copy)]
 pub(crate) struct Words<'a> {
     pub(crate) phrases: Phrases<'a>,
@@ -154,12 +154,12 @@ impl Phrases<'_> {
         self.say(&format!("{key}.{}", if n == 1 { "one" } else { "many" }), &args)
     }
 
-    /// Any message in one line. May hold server text: it still has to be made safe for where it goes.
+    /// Any message in one line. It may contain server text, so the caller has to make it safe.
     pub(crate) fn line(&self, message: &Message) -> String {
         self.catalogue.render(message).in_one_line()
     }
 
-    pub(crate) fn mark(&self, mark: Mark) -> String {
+    pub(crate) fn mark(&self, mark: ReportMark) -> String {
         self.label(&format!("mark.{}", mark.key()))
     }
 
@@ -182,7 +182,7 @@ impl Phrases<'_> {
 
     /// `room version 11, host A`.
     pub(crate) fn play(&self, play: &Play) -> String {
-        let version = shown_line(&play.room_version);
+        let version = safe_line(&play.room_version);
         self.say("play", &[("version", &version), ("host", &play.host.to_string())])
     }
 }
@@ -192,16 +192,16 @@ impl<'a> Words<'a> {
         self.result.participants.iter().find(|participant| participant.role == role)
     }
 
-    /// A server by the name and version it answered with, else by what was asked for.
+    /// A server's product and version, as it announced them, otherwise as requested.
     pub(crate) fn product(&self, participant: &Participant) -> String {
         let name = participant.answered_name.as_deref().unwrap_or(&participant.vendor);
         let version = participant.answered_version.as_deref().unwrap_or(&participant.version);
-        // An answer may be of any length; this stands in headings.
-        shown_line(&format!("{name} {version}")).chars().take(120).collect()
+        // An announced name may have any length, but headings are short.
+        safe_line(&format!("{name} {version}")).chars().take(120).collect()
     }
 
     /// `B (Synapse 1.163.2)`.
-    pub(crate) fn who(&self, role: Role) -> String {
+    pub(crate) fn server_label(&self, role: Role) -> String {
         match self.participant(role) {
             Some(participant) => format!("{role} ({})", self.product(participant)),
             None => role.to_string(),
@@ -213,7 +213,10 @@ impl<'a> Words<'a> {
         match &fail.blame {
             Blame::Server { role, because } => (
                 Some(*role),
-                self.say("blame.server", &[("who", &self.who(*role)), ("because", &self.line(because))]),
+                self.say(
+                    "blame.server",
+                    &[("who", &self.server_label(*role)), ("because", &self.line(because))],
+                ),
             ),
             Blame::Undecided { because } => {
                 (None, self.say("blame.undecided", &[("because", &self.line(because))]))
@@ -221,12 +224,12 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The plays of several results of one check, as short as it can be said.
+    /// The plays of several results of one check, as short as possible.
     pub(crate) fn plays(&self, checks: &[&CheckResult]) -> String {
         let mut versions: Vec<String> = Vec::new();
         let mut hosts = BTreeSet::new();
         for check in checks {
-            let version = shown_line(&check.play.room_version);
+            let version = safe_line(&check.play.room_version);
             if !versions.contains(&version) {
                 versions.push(version);
             }
@@ -240,12 +243,12 @@ impl<'a> Words<'a> {
     }
 
     /// The command that plays a check's scenario again.
-    pub(crate) fn again(&self, check: &CheckResult) -> String {
+    pub(crate) fn replay_command(&self, check: &CheckResult) -> String {
         if self.result.run.deployer == TARGET {
             return self.say("again.command-target", &[("check", check.id.as_str())]);
         }
         let participants = &self.result.participants;
-        let asked = |p: &Participant| shown_line(&format!("{}@{}", p.vendor, p.version));
+        let asked = |p: &Participant| safe_line(&format!("{}@{}", p.vendor, p.version));
         let first = participants.iter().find(|participant| participant.subject).or(participants.first());
         let subject = first.map(asked).unwrap_or_default();
         let other = participants.iter().map(asked).find(|other| *other != subject);
@@ -256,17 +259,17 @@ impl<'a> Words<'a> {
         };
         match first.and_then(|first| first.upgrade.as_ref()) {
             Some(upgrade) => {
-                let (command, version) = (command.as_str(), shown_line(&upgrade.version));
+                let (command, version) = (command.as_str(), safe_line(&upgrade.version));
                 self.say("again.command-upgrade", &[("command", command), ("version", &version)])
             }
             None => command,
         }
     }
 
-    /// Which version a server was upgraded to in mid-run, and what it answered then.
+    /// The version to which a server was upgraded during the run, as the server announced it.
     pub(crate) fn upgrade(&self, participant: &Participant) -> Option<String> {
         let upgrade = participant.upgrade.as_ref()?;
-        let version: String = shown_line(&upgrade.version).chars().take(120).collect();
+        let version: String = safe_line(&upgrade.version).chars().take(120).collect();
         let role = participant.role.to_string();
         let args = [("role", role.as_str()), ("version", version.as_str())];
         if upgrade.answered_name.is_none() && upgrade.answered_version.is_none() {

@@ -1,4 +1,4 @@
-//! Writing the reports beside their result file.
+//! Writes the reports beside their result file.
 
 use std::{
     fs, io,
@@ -12,8 +12,8 @@ use crate::Reports;
 /// The files that [`write_all`] writes.
 pub const FILES: [&str; 3] = ["report.html", "junit.xml", "summary.md"];
 
-/// Writes every report into `folder`, which has to exist, and says where they are. A file that is there is replaced
-/// as a whole or not at all, so that a full disk leaves no half report behind.
+/// Writes every report into `folder`, which has to exist, and returns their paths. An existing file is replaced completely or
+/// not at all, so that a full disk leaves no partial report behind.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -32,14 +32,14 @@ pub fn write_all(folder: &Path, reports: &Reports<'_>) -> Result<Vec<PathBuf>, P
     Ok(written)
 }
 
-/// Writes one report, as a whole or not at all.
+/// Writes one report, completely or not at all.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn write_page(path: &Path, text: &str) -> Result<(), Problem> {
     replace(path, text.as_bytes()).map_err(|error| {
         let text = message!("report.not-written", file = path.display(), reason = error);
-        // Another folder helps where this one may not be written; a disk that is full is the machine's.
+        // The user can choose another folder; a full disk is a problem of the machine.
         if error.kind() == io::ErrorKind::StorageFull {
             Problem::engine(text)
         } else {
@@ -54,7 +54,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let part = path.with_file_name(name);
     let done = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
     if done.is_err() {
-        // The first error is the one to tell; a leftover that cannot go either changes nothing about it.
+        // The first error is the one to report, even if the leftover cannot be removed.
         let _ = fs::remove_file(&part);
     }
     done

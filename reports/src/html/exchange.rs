@@ -1,23 +1,23 @@
-//! The exchanges that show a fail.
+//! The exchanges that are evidence of a fail.
 
 use maud::{Markup, html};
 use samklang_verdict::{Body, CheckResult, Exchange, Fail, Wire};
 
-use super::Page;
+use super::RunPage;
 use crate::{
     exchange::{is_good, laid_out, party},
-    text::{Shown, head, isolated},
+    text::{SafeText, head, isolated},
 };
 
-/// Of a body this much is shown.
+/// The maximum number of bytes shown of a body.
 const BODY: usize = 4 * 1024;
-/// Header lines that are shown at most, and how much of each.
+/// The maximum number of header lines shown, and the maximum length of each.
 const HEADERS: usize = 40;
 const HEADER: usize = 400;
-/// Exchanges that are shown for one fail; the telling ones come first.
+/// The maximum number of exchanges shown for one fail; the decisive ones come first.
 const EXCHANGES: usize = 6;
 
-pub(super) fn evidence(page: &Page<'_>, check: &CheckResult, fail: &Fail) -> Markup {
+pub(super) fn evidence(page: &RunPage<'_>, check: &CheckResult, fail: &Fail) -> Markup {
     let Some(path) = &check.transcript else { return html! {} };
     if fail.evidence.is_empty() || page.budget.get() < BODY {
         let key = if fail.evidence.is_empty() { "wire.no-evidence" } else { "wire.over-budget" };
@@ -46,8 +46,8 @@ pub(super) fn evidence(page: &Page<'_>, check: &CheckResult, fail: &Fail) -> Mar
     page.within_budget(markup).unwrap_or_else(|| html! { p.note { (page.label("wire.over-budget")) } })
 }
 
-/// One line, with headers and bodies folded behind it.
-fn one(page: &Page<'_>, exchange: &Exchange) -> Markup {
+/// An exchange in one line, which unfolds to headers and bodies.
+fn one(page: &RunPage<'_>, exchange: &Exchange) -> Markup {
     let (from, to) = (party(page.words, &exchange.from), party(page.words, &exchange.to));
     let good = is_good(exchange);
     html! {
@@ -56,7 +56,7 @@ fn one(page: &Page<'_>, exchange: &Exchange) -> Markup {
                 b { (exchange.id) } " "
                 span.t { "+" (format!("{:.3}", exchange.at_us as f64 / 1e6)) " s" } " "
                 span { (isolated(&page.words.say("wire.line", &[("from", &from), ("to", &to)]))) } " "
-                code { (Shown(head(&exchange.method, 20))) " " (Shown(head(&exchange.path, 600))) } " "
+                code { (SafeText(head(&exchange.method, 20))) " " (SafeText(head(&exchange.path, 600))) } " "
                 @match exchange.status {
                     Some(status) => span.ok[good].no-good[!good] { (status) },
                     None => span.no-good { (page.label("wire.no-answer")) },
@@ -78,13 +78,13 @@ fn one(page: &Page<'_>, exchange: &Exchange) -> Markup {
     }
 }
 
-fn half(page: &Page<'_>, title: &str, headers: &[(String, String)], body: &Body) -> Markup {
+fn half(page: &RunPage<'_>, title: &str, headers: &[(String, String)], body: &Body) -> Markup {
     html! {
         h5 { (page.label(title)) }
         @if !headers.is_empty() {
             pre.h tabindex="0" {
                 @for (name, value) in headers.iter().take(HEADERS) {
-                    b { (Shown(head(name, 80))) } ": " (Shown(head(value, HEADER))) "\n"
+                    b { (SafeText(head(name, 80))) } ": " (SafeText(head(value, HEADER))) "\n"
                 }
                 @if headers.len() > HEADERS { "…\n" }
             }
@@ -93,14 +93,14 @@ fn half(page: &Page<'_>, title: &str, headers: &[(String, String)], body: &Body)
             Body::Empty => p.note { (page.label("wire.empty")) },
             Body::Text { text } => {
                 @let (shown, taken) = laid_out(text, BODY);
-                pre tabindex="0" { (Shown(&shown)) }
+                pre tabindex="0" { (SafeText(&shown)) }
                 @if taken < text.len() {
                     p.note { (page.words.say("wire.cut", &[("shown", &taken.to_string()), ("length", &text.len().to_string())])) }
                 }
             }
             Body::Bytes { length, sha256, head: beginning } => {
                 p.note { (page.words.say("wire.bytes", &[("length", &length.to_string()), ("sha256", sha256)])) }
-                pre tabindex="0" { (Shown(head(beginning, BODY))) }
+                pre tabindex="0" { (SafeText(head(beginning, BODY))) }
             }
         }
     }

@@ -1,15 +1,15 @@
-//! Who took part, where, when and for how long.
+//! The participants of the run, its place, time and duration.
 
 use maud::{Markup, html};
 use samklang_verdict::{Outcome, Participant};
 
-use super::Page;
+use super::RunPage;
 use crate::{
-    text::{Shown, duration, is_safe_path, isolated},
-    words::Mark,
+    text::{SafeText, duration, is_safe_path, isolated},
+    words::ReportMark,
 };
 
-pub(super) fn section(page: &Page<'_>) -> Markup {
+pub(super) fn section(page: &RunPage<'_>) -> Markup {
     html! {
         section #facts aria-labelledby="h-facts" {
             h2 #h-facts { (page.label("heading.facts")) }
@@ -20,8 +20,8 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
     }
 }
 
-fn counts(page: &Page<'_>) -> Markup {
-    let marks = Mark::tally().map(|mark| (mark, mark.count(page.words.result)));
+fn counts(page: &RunPage<'_>) -> Markup {
+    let marks = ReportMark::tally().map(|mark| (mark, mark.count(page.words.result)));
     html! {
         ul.counts aria-label=(page.label("field.counts")) {
             @for (mark, n) in marks.filter(|(_, n)| *n > 0) {
@@ -31,7 +31,7 @@ fn counts(page: &Page<'_>) -> Markup {
     }
 }
 
-fn participants(page: &Page<'_>) -> Markup {
+fn participants(page: &RunPage<'_>) -> Markup {
     let list = &page.words.result.participants;
     let images = list.iter().any(|participant| participant.image.is_some());
     html! {
@@ -52,7 +52,7 @@ fn participants(page: &Page<'_>) -> Markup {
     }
 }
 
-fn row(page: &Page<'_>, participant: &Participant, images: bool) -> Markup {
+fn row(page: &RunPage<'_>, participant: &Participant, images: bool) -> Markup {
     let answered = participant.answered_name.is_some() || participant.answered_version.is_some();
     html! {
         tr {
@@ -68,22 +68,22 @@ fn row(page: &Page<'_>, participant: &Participant, images: bool) -> Markup {
                 (isolated(&format!("{}@{}", participant.vendor, participant.version)))
                 @if participant.holds_ca_key { br; small { (page.label("fact.holds-ca-key")) } }
             }
-            td { code { (Shown(&participant.server_name)) } }
-            @if images { td { @if let Some(image) = &participant.image { code.digest { (Shown(image)) } } } }
+            td { code { (SafeText(&participant.server_name)) } }
+            @if images { td { @if let Some(image) = &participant.image { code.digest { (SafeText(image)) } } } }
             td { @if let Some(log) = &participant.log { (file(log)) } }
         }
     }
 }
 
-/// A file beside the report: a link where the path is a tame one.
+/// A file beside the report, as a link if its path is safe.
 pub(super) fn file(path: &str) -> Markup {
     html! {
         @if is_safe_path(path) { a href=(path) { code { (path) } } }
-        @else { code { (Shown(path)) } }
+        @else { code { (SafeText(path)) } }
     }
 }
 
-fn run(page: &Page<'_>) -> Markup {
+fn run(page: &RunPage<'_>) -> Markup {
     let words = &page.words;
     let (result, run) = (words.result, &words.result.run);
     let outcome = match result.outcome {
@@ -126,7 +126,7 @@ fn run(page: &Page<'_>) -> Markup {
     }
 }
 
-/// `2026-11-24 03:38 UTC` from RFC 3339; anything else as it stands.
+/// `2026-11-24 03:38 UTC` from RFC 3339; any other text unchanged.
 fn when(started: &str) -> String {
     match (started.get(..10), started.get(11..16), started.ends_with('Z')) {
         (Some(day), Some(time), true) => format!("{day} {time} UTC"),

@@ -1,19 +1,19 @@
-//! Each failure: what, where, expected and actual, whose fault, and the exchanges that show it.
+//! Each failure: the check, the play, expected and actual, the blame, and the exchanges that show it.
 
 use maud::{Markup, html};
 use samklang_verdict::{CheckResult, Disposition, Fail};
 
-use super::{DETAILED, Page, exchange, facts::file};
+use super::{DETAILED, RunPage, exchange, facts::file};
 use crate::{
-    diff::{self, Line},
-    fails::{self, Group},
-    text::{Shown, head, isolated},
+    diff::{self, DiffLine},
+    fails::{self, FailGroup},
+    text::{SafeText, head, isolated},
 };
 
-/// A sentence that holds server text is cut here.
+/// The maximum length of a sentence that contains server text.
 const SENTENCE: usize = 2000;
 
-pub(super) fn section(page: &Page<'_>, groups: &[Group<'_>]) -> Markup {
+pub(super) fn section(page: &RunPage<'_>, groups: &[FailGroup<'_>]) -> Markup {
     html! {
         @if !groups.is_empty() {
             section #failures aria-labelledby="h-failures" {
@@ -29,8 +29,8 @@ pub(super) fn section(page: &Page<'_>, groups: &[Group<'_>]) -> Markup {
     }
 }
 
-/// One group, with the first play's evidence open to view and the others' folded.
-pub(super) fn article(page: &Page<'_>, group: &Group<'_>, id: &str, number: Option<usize>) -> Markup {
+/// One group, with the evidence of its first play visible and that of the other plays folded.
+pub(super) fn article(page: &RunPage<'_>, group: &FailGroup<'_>, id: &str, number: Option<usize>) -> Markup {
     let (check, fail) = (group.first, group.fail);
     let blamed = match fails::blamed(fail) {
         Some(role) => page.words.result.participants.iter().find(|participant| participant.role == role),
@@ -44,7 +44,7 @@ pub(super) fn article(page: &Page<'_>, group: &Group<'_>, id: &str, number: Opti
             }
             p.where {
                 code { (check.id.as_str()) } " · " (page.words.weight(check.weight)) " · "
-                (Shown(&page.words.plays(&group.checks())))
+                (SafeText(&page.words.plays(&group.checks())))
             }
             p.what { (sentence(&page.words.line(&fail.message))) }
             p.blame { (sentence(&page.words.blame(fail).1)) }
@@ -68,7 +68,7 @@ pub(super) fn article(page: &Page<'_>, group: &Group<'_>, id: &str, number: Opti
                     }
                 }
                 dt { (page.label("field.again")) }
-                dd { code { (Shown(&page.words.again(check))) } }
+                dd { code { (SafeText(&page.words.replay_command(check))) } }
             }
             (exchange::evidence(page, check, fail))
             (other_plays(page, group))
@@ -76,13 +76,13 @@ pub(super) fn article(page: &Page<'_>, group: &Group<'_>, id: &str, number: Opti
     }
 }
 
-fn other_plays(page: &Page<'_>, group: &Group<'_>) -> Markup {
+fn other_plays(page: &RunPage<'_>, group: &FailGroup<'_>) -> Markup {
     html! {
         @if group.plays.len() > 1 {
             details.others {
                 summary { (page.label("list.other-plays")) " (" (group.plays.len() - 1) ")" }
                 @for (check, fail) in group.plays.iter().skip(1) {
-                    h4 { (Shown(&page.words.play(&check.play))) }
+                    h4 { (SafeText(&page.words.play(&check.play))) }
                     @if fail.message != group.fail.message {
                         p { (sentence(&page.words.line(&fail.message))) }
                     }
@@ -104,8 +104,8 @@ pub(super) fn sentence(text: &str) -> Markup {
     }
 }
 
-/// What the record says, where one concerns the check.
-pub(super) fn deviation(page: &Page<'_>, check: &CheckResult) -> Markup {
+/// The text of the deviation, if the check has one.
+pub(super) fn deviation(page: &RunPage<'_>, check: &CheckResult) -> Markup {
     let state = match check.disposition {
         Disposition::DeviationStale => "list.stale",
         Disposition::DeviationExpired => "list.expired",
@@ -123,7 +123,7 @@ pub(super) fn deviation(page: &Page<'_>, check: &CheckResult) -> Markup {
     }
 }
 
-fn difference(page: &Page<'_>, fail: &Fail) -> Markup {
+fn difference(page: &RunPage<'_>, fail: &Fail) -> Markup {
     if fail.expected.is_none() && fail.actual.is_none() {
         return html! {};
     }
@@ -134,11 +134,11 @@ fn difference(page: &Page<'_>, fail: &Fail) -> Markup {
             pre tabindex="0" aria-label=(page.label("heading.difference")) {
                 @for line in &lines {
                     @match line {
-                        Line::Both(text) => span { "  " (Shown(text)) "\n" },
-                        Line::Expected(text) => del { "− " (Shown(text)) "\n" },
-                        Line::Actual(text) => ins { "+ " (Shown(text)) "\n" },
-                        Line::Equal(n) => i { "⋯ " (page.words.count("diff.equal", *n as u64, &[])) "\n" },
-                        Line::Cut => i { "⋯ " (page.label("diff.cut")) "\n" },
+                        DiffLine::Both(text) => span { "  " (SafeText(text)) "\n" },
+                        DiffLine::Expected(text) => del { "− " (SafeText(text)) "\n" },
+                        DiffLine::Actual(text) => ins { "+ " (SafeText(text)) "\n" },
+                        DiffLine::Equal(n) => i { "⋯ " (page.words.count("diff.equal", *n as u64, &[])) "\n" },
+                        DiffLine::Cut => i { "⋯ " (page.label("diff.cut")) "\n" },
                     }
                 }
             }
@@ -147,37 +147,38 @@ fn difference(page: &Page<'_>, fail: &Fail) -> Markup {
     page.within_budget(markup).unwrap_or_default()
 }
 
-/// The faults that are known to turn the check red.
+/// The faults that turn the check red.
 pub(super) fn proofs(check: &CheckResult) -> Markup {
     html! {
         @for (i, fault) in check.proven_by.iter().enumerate() {
             @if i > 0 { ", " }
-            code { (Shown(fault)) }
+            code { (SafeText(fault)) }
         }
     }
 }
 
-/// Ids with the sections they stand in, linked where the section is one of the specification.
-fn requirements(page: &Page<'_>, check: &CheckResult) -> Markup {
+/// Requirement ids with their sections, which are links if they belong to the specification.
+fn requirements(page: &RunPage<'_>, check: &CheckResult) -> Markup {
     html! {
         @if check.requirements.is_empty() && check.spec.is_empty() { (page.label("fact.empty")) }
         @for (i, id) in check.requirements.iter().enumerate() {
             @if i > 0 { ", " }
-            code { (Shown(id)) }
+            code { (SafeText(id)) }
         }
         @for section in &check.spec {
             " " span.spec {
                 @match link(section) {
-                    Some(url) => a href=(url) rel="noreferrer" { (Shown(section)) },
-                    None => (Shown(section)),
+                    Some(url) => a href=(url) rel="noreferrer" { (SafeText(section)) },
+                    None => (SafeText(section)),
                 }
             }
         }
-        @if !check.catalogue.is_empty() { " · " (page.label("field.catalogue")) " " (Shown(&check.catalogue.join(", "))) }
+        @if !check.catalogue.is_empty() { " · " (page.label("field.catalogue")) " " (SafeText(&check.catalogue.join(", "))) }
     }
 }
 
-/// The public page of a section written as in the specification's repository: `content/server-server-api.md#tls`.
+/// The public address of a section that is written as in the specification's repository: `content/server-server-
+/// api.md#tls`.
 fn link(section: &str) -> Option<String> {
     let tame = |text: &str| {
         text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_/.#".contains(&b)) && !text.contains("..")

@@ -1,22 +1,22 @@
-//! What is neither passed nor failed, and what the words mean.
+//! Checks that neither passed nor failed, and the legend.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 use samklang_verdict::{CheckId, CheckResult, Disposition, Verdict};
 
-use super::{DETAILED, Page, failures, matrix};
+use super::{DETAILED, RunPage, failures, matrix};
 use crate::{
     fails,
-    text::{Shown, duration, isolated},
-    words::Mark,
+    text::{SafeText, duration, isolated},
+    words::ReportMark,
 };
 
-/// Checks that are named under one cause.
+/// The maximum number of checks listed under one cause.
 const NAMED: usize = 60;
 
-/// What went wrong outside any check.
-pub(super) fn problems(page: &Page<'_>) -> Markup {
+/// Problems outside the checks.
+pub(super) fn problems(page: &RunPage<'_>) -> Markup {
     let words = &page.words;
     html! {
         @if !words.result.problems.is_empty() {
@@ -29,7 +29,7 @@ pub(super) fn problems(page: &Page<'_>) -> Markup {
                         @if let Some(why) = &text.why { p { (failures::sentence(why)) } }
                         @if let Some(next) = &text.next { p { (failures::sentence(next)) } }
                         @if !problem.detail.is_empty() {
-                            pre tabindex="0" { (Shown(crate::text::head(&problem.detail.join("\n"), 8192))) }
+                            pre tabindex="0" { (SafeText(crate::text::head(&problem.detail.join("\n"), 8192))) }
                         }
                     }
                 }
@@ -38,11 +38,11 @@ pub(super) fn problems(page: &Page<'_>) -> Markup {
     }
 }
 
-type Cause<'a> = (Mark, String, Option<&'a CheckId>);
+type UnjudgedCause<'a> = (ReportMark, String, Option<&'a CheckId>);
 
-/// Checks without a verdict, put together by cause: one server that never came up is one thing to read about.
-pub(super) fn unjudged(page: &Page<'_>) -> Markup {
-    let mut causes: BTreeMap<Cause<'_>, Vec<&CheckResult>> = BTreeMap::new();
+/// Checks without a verdict, grouped by cause: one server that did not start is one entry.
+pub(super) fn unjudged(page: &RunPage<'_>) -> Markup {
+    let mut causes: BTreeMap<UnjudgedCause<'_>, Vec<&CheckResult>> = BTreeMap::new();
     for check in &page.words.result.checks {
         if let Some(cause) = cause(page, check) {
             causes.entry(cause).or_default().push(check);
@@ -78,11 +78,11 @@ pub(super) fn unjudged(page: &Page<'_>) -> Markup {
     }
 }
 
-fn cause<'a>(page: &Page<'_>, check: &'a CheckResult) -> Option<Cause<'a>> {
-    let mark = Mark::of(check);
+fn cause<'a>(page: &RunPage<'_>, check: &'a CheckResult) -> Option<UnjudgedCause<'a>> {
+    let mark = ReportMark::of(check);
     let words = &page.words;
     match &check.verdict {
-        _ if mark == Mark::Flaky => None,
+        _ if mark == ReportMark::Flaky => None,
         Verdict::Inconclusive { message, blocked_by, bound_ms } => {
             let mut why = words.line(message);
             if let Some(bound) = bound_ms {
@@ -101,7 +101,7 @@ fn cause<'a>(page: &Page<'_>, check: &'a CheckResult) -> Option<Cause<'a>> {
     }
 }
 
-fn names(page: &Page<'_>, checks: &[&CheckResult]) -> Markup {
+fn names(page: &RunPage<'_>, checks: &[&CheckResult]) -> Markup {
     let mut by_id: BTreeMap<&CheckId, Vec<&CheckResult>> = BTreeMap::new();
     for check in checks {
         by_id.entry(&check.id).or_default().push(check);
@@ -109,7 +109,7 @@ fn names(page: &Page<'_>, checks: &[&CheckResult]) -> Markup {
     let list = html! {
         ul.names {
             @for (id, checks) in by_id.iter().take(NAMED) {
-                li { code { (id.as_str()) } " · " (Shown(&page.words.plays(checks))) }
+                li { code { (id.as_str()) } " · " (SafeText(&page.words.plays(checks))) }
             }
             @if by_id.len() > NAMED { li { (page.words.count("list.more", (by_id.len() - NAMED) as u64, &[])) } }
         }
@@ -120,15 +120,15 @@ fn names(page: &Page<'_>, checks: &[&CheckResult]) -> Markup {
     }
 }
 
-fn flakes(page: &Page<'_>, flaky: &[&CheckResult]) -> Markup {
+fn flakes(page: &RunPage<'_>, flaky: &[&CheckResult]) -> Markup {
     html! {
         @for check in flaky.iter().take(DETAILED) {
             article.cause {
                 h3 {
-                    span.tag.(matrix::class(Mark::Flaky)) { (Mark::Flaky.sign()) " " (page.words.mark(Mark::Flaky)) } " "
+                    span.tag.(matrix::class(ReportMark::Flaky)) { (ReportMark::Flaky.sign()) " " (page.words.mark(ReportMark::Flaky)) } " "
                     (isolated(&check.title))
                 }
-                p.where { code { (check.id.as_str()) } " · " (Shown(&page.words.play(&check.play))) }
+                p.where { code { (check.id.as_str()) } " · " (SafeText(&page.words.play(&check.play))) }
                 @if let Verdict::Fail(fail) = &check.verdict {
                     p.what { (failures::sentence(&page.words.line(&fail.message))) }
                 }
@@ -136,8 +136,8 @@ fn flakes(page: &Page<'_>, flaky: &[&CheckResult]) -> Markup {
                     (page.label("field.attempts")) ": "
                     @for (i, attempt) in check.attempts.iter().take(9).enumerate() {
                         @if i > 0 { " → " }
-                        (Shown(&attempt.verdict))
-                        @if let Some(reason) = &attempt.reason { " " code { (Shown(reason)) } }
+                        (SafeText(&attempt.verdict))
+                        @if let Some(reason) = &attempt.reason { " " code { (SafeText(reason)) } }
                         @if let Some(path) = &attempt.transcript { " " (super::facts::file(path)) }
                     }
                 } }
@@ -149,12 +149,13 @@ fn flakes(page: &Page<'_>, flaky: &[&CheckResult]) -> Markup {
     }
 }
 
-/// Recorded deviations: those that hold with their evidence, those that went stale. Fails whose record no longer holds
-/// stand among the failures.
-pub(super) fn deviations(page: &Page<'_>) -> Markup {
+/// Recorded deviations: the valid ones with their evidence, and the stale ones. A fail whose deviation is no longer valid is
+/// listed with the failures.
+pub(super) fn deviations(page: &RunPage<'_>) -> Markup {
     let all = &page.words.result.checks;
     let held = fails::groups(all.iter().filter(|check| check.disposition == Disposition::Deviation));
-    let broken: Vec<_> = all.iter().filter(|check| Mark::of(check) == Mark::DeviationBroken).collect();
+    let broken: Vec<_> =
+        all.iter().filter(|check| ReportMark::of(check) == ReportMark::DeviationBroken).collect();
     html! {
         @if !held.is_empty() || !broken.is_empty() {
             section #deviations aria-labelledby="h-deviations" {
@@ -162,12 +163,12 @@ pub(super) fn deviations(page: &Page<'_>) -> Markup {
                 @for check in broken.iter().take(DETAILED) {
                     article.cause {
                         h3 {
-                            span.tag.(matrix::class(Mark::DeviationBroken)) {
-                                (Mark::DeviationBroken.sign()) " " (page.words.mark(Mark::DeviationBroken))
+                            span.tag.(matrix::class(ReportMark::DeviationBroken)) {
+                                (ReportMark::DeviationBroken.sign()) " " (page.words.mark(ReportMark::DeviationBroken))
                             } " "
                             (isolated(&check.title))
                         }
-                        p.where { code { (check.id.as_str()) } " · " (Shown(&page.words.play(&check.play))) }
+                        p.where { code { (check.id.as_str()) } " · " (SafeText(&page.words.play(&check.play))) }
                         (failures::deviation(page, check))
                     }
                 }
@@ -181,13 +182,13 @@ pub(super) fn deviations(page: &Page<'_>) -> Markup {
     }
 }
 
-/// What the words of the page mean.
-pub(super) fn legend(page: &Page<'_>) -> Markup {
+/// The legend: the meaning of the page's words.
+pub(super) fn legend(page: &RunPage<'_>) -> Markup {
     html! {
         section #legend aria-labelledby="h-legend" {
             h2 #h-legend { (page.label("heading.legend")) }
             dl.legend {
-                @for mark in Mark::tally() {
+                @for mark in ReportMark::tally() {
                     div {
                         dt { span.tag.(matrix::class(mark)) { (mark.sign()) " " (page.words.mark(mark)) } }
                         dd { (page.label(&format!("legend.{}", mark.key()))) }

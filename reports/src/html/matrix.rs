@@ -1,56 +1,56 @@
-//! Everything: a table per area, a row per check, a cell per room version and host. Kept terse, for there may be
-//! ten thousand cells.
+//! Everything: a table for each area, a row for each check, a cell for each room version and host. The mark-up is short,
+//! because a page may have ten thousand cells.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, PreEscaped, Render, html};
 use samklang_verdict::{CheckResult, Role, Verdict};
 
-use super::{DETAILED, Page, failures};
+use super::{DETAILED, RunPage, failures};
 use crate::{
-    fails::{self, Group},
-    text::{Shown, isolated, shown_line},
-    words::Mark,
+    fails::{self, FailGroup},
+    text::{SafeText, isolated, safe_line},
+    words::ReportMark,
 };
 
-/// With more checks than this, areas in which all is well start folded.
+/// On a page with more checks than this, areas without a problem start folded.
 const OPEN: usize = 2000;
 
-/// The mark's class in the style sheet; one letter, since it stands in every cell.
-pub(crate) fn class(mark: Mark) -> &'static str {
+/// The mark's class in the style sheet; one letter, because every cell has it.
+pub(crate) fn class(mark: ReportMark) -> &'static str {
     match mark {
-        Mark::Pass => "p",
-        Mark::Fail => "f",
-        Mark::Deviation => "d",
-        Mark::DeviationBroken => "k",
-        Mark::Inconclusive => "q",
-        Mark::NotApplicable | Mark::Unproven => "n",
-        Mark::Error => "e",
-        Mark::NotRun => "o",
-        Mark::Flaky => "y",
+        ReportMark::Pass => "p",
+        ReportMark::Fail => "f",
+        ReportMark::Deviation => "d",
+        ReportMark::DeviationBroken => "k",
+        ReportMark::Inconclusive => "q",
+        ReportMark::NotApplicable | ReportMark::Unproven => "n",
+        ReportMark::Error => "e",
+        ReportMark::NotRun => "o",
+        ReportMark::Flaky => "y",
     }
 }
 
-/// A room version, in the order of versions, and a host.
-type Column<'a> = (u32, &'a str, Role);
-type Row<'a> = BTreeMap<Column<'a>, &'a CheckResult>;
+/// A column: a room version, in the order of versions, and a host.
+type PlayColumn<'a> = (u32, &'a str, Role);
+type CheckRow<'a> = BTreeMap<PlayColumn<'a>, &'a CheckResult>;
 
-fn column(check: &CheckResult) -> Column<'_> {
+fn column(check: &CheckResult) -> PlayColumn<'_> {
     let (_, number, version, host) = check.sort_key();
     (number, version, host)
 }
 
-/// What all tables of the page share.
-struct Tables<'a> {
-    page: &'a Page<'a>,
-    /// The article of each detailed failure.
-    anchors: BTreeMap<(&'a str, Column<'a>), usize>,
-    words: BTreeMap<Mark, String>,
+/// Data that all tables of the page share.
+struct AreaTables<'a> {
+    page: &'a RunPage<'a>,
+    /// The number of the article of each detailed failure.
+    anchors: BTreeMap<(&'a str, PlayColumn<'a>), usize>,
+    words: BTreeMap<ReportMark, String>,
 }
 
-pub(super) fn section(page: &Page<'_>, groups: &[Group<'_>]) -> Markup {
+pub(super) fn section(page: &RunPage<'_>, groups: &[FailGroup<'_>]) -> Markup {
     let checks = &page.words.result.checks;
-    let mut areas: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, Row<'_>>>> = BTreeMap::new();
+    let mut areas: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, CheckRow<'_>>>> = BTreeMap::new();
     for check in checks {
         let scenario = check.id.scenario();
         let area = scenario.split_once('.').map_or(scenario, |(area, _)| area);
@@ -61,8 +61,9 @@ pub(super) fn section(page: &Page<'_>, groups: &[Group<'_>]) -> Markup {
     for (i, group) in groups.iter().take(DETAILED).enumerate() {
         anchors.extend(group.plays.iter().map(|(check, _)| ((check.id.as_str(), column(check)), i + 1)));
     }
-    let cell_words = Mark::ALL.into_iter().map(|mark| (mark, page.label(&format!("cell.{}", mark.key()))));
-    let tables = Tables { page, anchors, words: cell_words.collect() };
+    let cell_words =
+        ReportMark::ALL.into_iter().map(|mark| (mark, page.label(&format!("cell.{}", mark.key()))));
+    let tables = AreaTables { page, anchors, words: cell_words.collect() };
     html! {
         @if !areas.is_empty() {
             section #everything aria-labelledby="h-everything" {
@@ -73,21 +74,31 @@ pub(super) fn section(page: &Page<'_>, groups: &[Group<'_>]) -> Markup {
     }
 }
 
-impl Tables<'_> {
-    fn area(&self, name: &str, scenarios: &BTreeMap<&str, BTreeMap<&str, Row<'_>>>, open: bool) -> Markup {
+impl AreaTables<'_> {
+    fn area(
+        &self,
+        name: &str,
+        scenarios: &BTreeMap<&str, BTreeMap<&str, CheckRow<'_>>>,
+        open: bool,
+    ) -> Markup {
         let rows = || scenarios.values().flat_map(BTreeMap::values);
-        let mut counts: BTreeMap<Mark, u64> = BTreeMap::new();
-        rows().flat_map(BTreeMap::values).for_each(|check| *counts.entry(Mark::of(check)).or_default() += 1);
+        let mut counts: BTreeMap<ReportMark, u64> = BTreeMap::new();
+        rows()
+            .flat_map(BTreeMap::values)
+            .for_each(|check| *counts.entry(ReportMark::of(check)).or_default() += 1);
         let columns: BTreeSet<_> = rows().flat_map(BTreeMap::keys).copied().collect();
-        let well = counts
-            .keys()
-            .all(|mark| matches!(mark, Mark::Pass | Mark::NotApplicable | Mark::Unproven | Mark::Deviation));
+        let well = counts.keys().all(|mark| {
+            matches!(
+                mark,
+                ReportMark::Pass | ReportMark::NotApplicable | ReportMark::Unproven | ReportMark::Deviation
+            )
+        });
         let words = &self.page.words;
         html! {
             details.area open[open || !well] {
                 summary {
                     h3 { (name) } " "
-                    @for (mark, n) in Mark::tally().filter_map(|mark| counts.get(&mark).map(|n| (mark, n))) {
+                    @for (mark, n) in ReportMark::tally().filter_map(|mark| counts.get(&mark).map(|n| (mark, n))) {
                         span.tag.(class(mark)) { (mark.sign()) " " (n) " " (words.mark(mark)) } " "
                     }
                 }
@@ -101,7 +112,7 @@ impl Tables<'_> {
         }
     }
 
-    fn head(&self, columns: &BTreeSet<Column<'_>>) -> Markup {
+    fn head(&self, columns: &BTreeSet<PlayColumn<'_>>) -> Markup {
         let words = &self.page.words;
         let mut versions: Vec<((u32, &str), usize)> = Vec::new();
         for (number, version, _) in columns {
@@ -117,7 +128,7 @@ impl Tables<'_> {
                     th rowspan="2" scope="col" { (words.label("field.check")) }
                     @for ((_, version), width) in &versions {
                         th colspan=(width) scope="colgroup" {
-                            (Shown(&words.say("list.version", &[("version", &shown_line(version))])))
+                            (SafeText(&words.say("list.version", &[("version", &safe_line(version))])))
                         }
                     }
                 }
@@ -130,7 +141,12 @@ impl Tables<'_> {
         }
     }
 
-    fn scenario(&self, id: &str, rows: &BTreeMap<&str, Row<'_>>, columns: &BTreeSet<Column<'_>>) -> Markup {
+    fn scenario(
+        &self,
+        id: &str,
+        rows: &BTreeMap<&str, CheckRow<'_>>,
+        columns: &BTreeSet<PlayColumn<'_>>,
+    ) -> Markup {
         let catalogue: BTreeSet<_> = rows
             .values()
             .flat_map(BTreeMap::values)
@@ -140,13 +156,13 @@ impl Tables<'_> {
         let catalogue = catalogue.into_iter().take(20).collect::<Vec<_>>().join(" ");
         html! {
             tbody {
-                tr.s { th colspan=(columns.len() + 1) scope="rowgroup" { (id) " " small { (Shown(&catalogue)) } } }
+                tr.s { th colspan=(columns.len() + 1) scope="rowgroup" { (id) " " small { (SafeText(&catalogue)) } } }
                 @for (name, row) in rows { (self.row(name, row, columns)) }
             }
         }
     }
 
-    fn row(&self, name: &str, row: &Row<'_>, columns: &BTreeSet<Column<'_>>) -> Markup {
+    fn row(&self, name: &str, row: &CheckRow<'_>, columns: &BTreeSet<PlayColumn<'_>>) -> Markup {
         let title = row.values().next().map_or("", |check| check.title.as_str());
         html! {
             tr {
@@ -164,9 +180,9 @@ impl Tables<'_> {
         }
     }
 
-    /// Which faults prove the check, folded.
-    fn proofs(&self, row: &Row<'_>) -> Markup {
-        // Where the check failed, they stand with the failure.
+    /// The faults that prove the check, folded.
+    fn proofs(&self, row: &CheckRow<'_>) -> Markup {
+        // If the check failed, the failure lists them.
         let failed = row.values().any(|check| matches!(check.verdict, Verdict::Fail(_)));
         let proven = row.values().find(|check| !check.proven_by.is_empty()).filter(|_| !failed);
         html! {
@@ -179,9 +195,9 @@ impl Tables<'_> {
         }
     }
 
-    /// Written by hand: closing tags that HTML lets us leave out are a tenth of a large page.
+    /// Written by hand: the closing tags that HTML allows to omit would be a tenth of a large page.
     fn cell(&self, check: &CheckResult) -> Markup {
-        let mark = Mark::of(check);
+        let mark = ReportMark::of(check);
         let word = self.words.get(&mark).map_or("", String::as_str);
         let mut out = format!("<td class={}>", class(mark));
         let anchor = self.anchors.get(&(check.id.as_str(), column(check)));
@@ -190,14 +206,14 @@ impl Tables<'_> {
         }
         out.push(mark.sign());
         out.push(' ');
-        Shown(word).render_to(&mut out);
+        SafeText(word).render_to(&mut out);
         if let Verdict::Fail(fail) = &check.verdict {
             if let Some(role) = fails::blamed(fail) {
                 out.push_str(&format!(" {role}"));
             }
             if anchor.is_none() {
                 out.push_str("<br><small>");
-                Shown(fail.reason.as_str()).render_to(&mut out);
+                SafeText(fail.reason.as_str()).render_to(&mut out);
                 out.push_str("</small>");
             }
         }

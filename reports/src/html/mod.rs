@@ -1,4 +1,4 @@
-//! `report.html`: one page, no script, nothing loaded from anywhere.
+//! `report.html`: one page, without scripts and external resources.
 
 mod exchange;
 mod facts;
@@ -15,30 +15,30 @@ use sha2::{Digest, Sha256};
 pub(crate) use self::matrix::class;
 use crate::{
     Reports,
-    fails::{self, Group},
+    fails::{self, FailGroup},
     outcome::{Headline, Tone, headline},
-    text::{Shown, isolated},
-    words::{Mark, Words},
+    text::{SafeText, isolated},
+    words::{ReportMark, Words},
 };
 
 const STYLE: &str = include_str!("style.css");
 
-/// Groups of failures that get their details on the page. A server that fails everything fails it for a few causes.
+/// The maximum number of failure groups with details. A server that fails every check does so for a few causes.
 pub(crate) const DETAILED: usize = 100;
-/// Failures named on the first screen.
+/// The maximum number of failures on the first screen.
 const FIRST_SCREEN: usize = 6;
-/// Bytes of mark-up that differences and evidence may take together.
+/// The maximum number of bytes of mark-up for all differences and evidence.
 const BUDGET: usize = 1_500_000;
 
-/// What the parts of the page share.
-struct Page<'a> {
+/// Data that the parts of the page share.
+struct RunPage<'a> {
     reports: &'a Reports<'a>,
     words: Words<'a>,
     /// What is left of [`BUDGET`].
     budget: Cell<usize>,
 }
 
-impl Page<'_> {
+impl RunPage<'_> {
     fn label(&self, key: &str) -> String {
         self.words.label(key)
     }
@@ -53,7 +53,7 @@ impl Page<'_> {
 
 pub(crate) fn page(reports: &Reports<'_>) -> String {
     let words = reports.words();
-    let page = Page { reports, words, budget: Cell::new(BUDGET) };
+    let page = RunPage { reports, words, budget: Cell::new(BUDGET) };
     let groups = fails::groups(words.result.checks.iter().filter(|check| fails::is_failure(check)));
     let headline = headline(words);
     let markup = html! {
@@ -71,7 +71,7 @@ pub(crate) fn page(reports: &Reports<'_>) -> String {
                     (matrix::section(&page, &groups))
                     (lists::legend(&page))
                 }
-                footer { p { (page.label("title")) " · " code { (Shown(&words.result.run.id)) } } }
+                footer { p { (page.label("title")) " · " code { (SafeText(&words.result.run.id)) } } }
             }
         }
     };
@@ -87,20 +87,20 @@ pub(crate) fn head(headline: &Headline, title: &str, style: &str) -> Markup {
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content="light dark";
             meta name="referrer" content="no-referrer";
-            title { (Shown(&headline.first)) " · " (title) }
+            title { (SafeText(&headline.first)) " · " (title) }
             style { (PreEscaped(style)) }
         }
     }
 }
 
-/// Nothing may load, run or be sent; the one style is let in by its hash.
+/// The policy forbids loading, running and sending anything; it admits the one style by its hash.
 fn policy(style: &str) -> String {
     let hash = STANDARD.encode(Sha256::digest(style));
     format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
 }
 
-/// The first screen: the outcome, then what failed, whose fault, and where to look.
-fn top(page: &Page<'_>, headline: &Headline, groups: &[Group<'_>]) -> Markup {
+/// The first screen: the outcome, then each failure with the blame and a link.
+fn top(page: &RunPage<'_>, headline: &Headline, groups: &[FailGroup<'_>]) -> Markup {
     let tone = match headline.tone {
         Tone::Good => "good",
         Tone::Unsure => "unsure",
@@ -116,12 +116,12 @@ fn top(page: &Page<'_>, headline: &Headline, groups: &[Group<'_>]) -> Markup {
                 ol.first aria-label=(page.label("heading.failures-short")) {
                     @for (i, group) in groups.iter().take(FIRST_SCREEN).enumerate() {
                         li {
-                            a href=(format!("#f{}", i + 1)) { (Shown(&group.first.title)) }
+                            a href=(format!("#f{}", i + 1)) { (SafeText(&group.first.title)) }
                             " " span.blame { (isolated(&blame_short(page, group))) }
                             span.sub { code { (group.first.id.as_str()) } " · "
-                                (Shown(&page.words.plays(&group.checks())))
-                                @if Mark::of(group.first) != Mark::Fail {
-                                    " · " (page.words.mark(Mark::of(group.first)))
+                                (SafeText(&page.words.plays(&group.checks())))
+                                @if ReportMark::of(group.first) != ReportMark::Fail {
+                                    " · " (page.words.mark(ReportMark::of(group.first)))
                                 }
                             }
                         }
@@ -136,24 +136,24 @@ fn top(page: &Page<'_>, headline: &Headline, groups: &[Group<'_>]) -> Markup {
     }
 }
 
-fn blame_short(page: &Page<'_>, group: &Group<'_>) -> String {
+fn blame_short(page: &RunPage<'_>, group: &FailGroup<'_>) -> String {
     match fails::blamed(group.fail) {
-        Some(role) => page.words.say("blame.short", &[("who", &page.words.who(role))]),
+        Some(role) => page.words.say("blame.short", &[("who", &page.words.server_label(role))]),
         None => page.label("blame.short-undecided"),
     }
 }
 
-fn contents(page: &Page<'_>) -> Markup {
+fn contents(page: &RunPage<'_>) -> Markup {
     let result = page.words.result;
-    let any = |marks: &[Mark]| marks.iter().any(|mark| mark.count(result) > 0);
-    let unjudged = [Mark::Inconclusive, Mark::Error, Mark::NotRun, Mark::Flaky];
+    let any = |marks: &[ReportMark]| marks.iter().any(|mark| mark.count(result) > 0);
+    let unjudged = [ReportMark::Inconclusive, ReportMark::Error, ReportMark::NotRun, ReportMark::Flaky];
     let failing = result.checks.iter().any(fails::is_failure);
     let entries = [
         ("facts", true),
         ("problems", !result.problems.is_empty()),
         ("failures", failing),
         ("unjudged", any(&unjudged)),
-        ("deviations", any(&[Mark::Deviation, Mark::DeviationBroken])),
+        ("deviations", any(&[ReportMark::Deviation, ReportMark::DeviationBroken])),
         ("everything", !result.checks.is_empty()),
         ("legend", true),
     ];

@@ -1,23 +1,23 @@
-//! Where fails come from, as all pairs show it together.
+//! The origins of fails, as all pairs together show them.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 use samklang_verdict::{CheckId, Finding, Origin, ReasonCode};
 
-use super::{MatrixReport, page::Budget};
+use super::{MatrixReport, page::MarkupBudget};
 use crate::{
-    text::{Shown, head, isolated, shown_line},
+    text::{SafeText, head, isolated, safe_line},
     words::Phrases,
 };
 
-/// A title is cut here.
+/// The maximum length of a title.
 const TITLE: usize = 400;
-/// Pairs that are named for one finding.
+/// The maximum number of pairs listed for one finding.
 const PAIRS: usize = 12;
 
-/// Findings that differ in the room version alone.
-pub(super) struct Traced<'a> {
+/// Findings that differ only in the room version.
+pub(super) struct TracedFinding<'a> {
     pub(super) check: &'a CheckId,
     title: &'a str,
     versions: Vec<&'a str>,
@@ -25,8 +25,8 @@ pub(super) struct Traced<'a> {
     reasons: &'a [ReasonCode],
 }
 
-impl<'a> Traced<'a> {
-    /// All, by origin, then by check.
+impl<'a> TracedFinding<'a> {
+    /// All findings, by origin, then by check.
     pub(super) fn of(findings: &'a [Finding]) -> Vec<(&'a Origin, Vec<Self>)> {
         let mut groups: BTreeMap<&Origin, BTreeMap<_, Self>> = BTreeMap::new();
         for finding in findings {
@@ -47,7 +47,7 @@ impl<'a> Traced<'a> {
 
     /// `v10, v11`.
     pub(super) fn versions(&self, phrases: Phrases<'_>) -> String {
-        let version = |version: &&str| phrases.say("list.version", &[("version", &shown_line(version))]);
+        let version = |version: &&str| phrases.say("list.version", &[("version", &safe_line(version))]);
         self.versions.iter().map(version).collect::<Vec<_>>().join(", ")
     }
 
@@ -59,7 +59,7 @@ impl<'a> Traced<'a> {
 /// The sentence about the findings of one origin.
 pub(super) fn heading(phrases: Phrases<'_>, origin: &Origin, n: usize) -> String {
     let (key, vendor) = match origin {
-        Origin::Vendor { vendor } => ("vendor", shown_line(vendor)),
+        Origin::Vendor { vendor } => ("vendor", safe_line(vendor)),
         Origin::Pair => ("pair", String::new()),
         Origin::Mixed => ("mixed", String::new()),
         Origin::Unproven => ("unproven", String::new()),
@@ -69,8 +69,8 @@ pub(super) fn heading(phrases: Phrases<'_>, origin: &Origin, n: usize) -> String
 }
 
 impl MatrixReport<'_> {
-    pub(super) fn findings(&self, budget: &Budget) -> Markup {
-        let traced = Traced::of(&self.matrix.findings);
+    pub(super) fn findings(&self, budget: &MarkupBudget) -> Markup {
+        let traced = TracedFinding::of(&self.matrix.findings);
         html! {
             @if !traced.is_empty() {
                 section #findings aria-labelledby="h-findings" {
@@ -81,7 +81,7 @@ impl MatrixReport<'_> {
         }
     }
 
-    fn origin(&self, origin: &Origin, group: &[Traced<'_>], budget: &Budget) -> Markup {
+    fn origin(&self, origin: &Origin, group: &[TracedFinding<'_>], budget: &MarkupBudget) -> Markup {
         let (shown, left) = budget.fit(group.iter(), |traced| self.finding(traced));
         html! {
             details.area open[*origin != Origin::Recorded && self.is_small()] {
@@ -92,13 +92,13 @@ impl MatrixReport<'_> {
         }
     }
 
-    fn finding(&self, traced: &Traced<'_>) -> Markup {
+    fn finding(&self, traced: &TracedFinding<'_>) -> Markup {
         let place = |pair: &[String; 2]| self.met.iter().position(|met| [&met.a, &met.b] == pair.each_ref());
         html! {
             p.what { (isolated(head(traced.title, TITLE))) }
             p.where {
-                code { (traced.check.as_str()) } " · " (Shown(&traced.versions(self.phrases))) " · "
-                code { (Shown(&traced.reasons())) }
+                code { (traced.check.as_str()) } " · " (SafeText(&traced.versions(self.phrases))) " · "
+                code { (SafeText(&traced.reasons())) }
             }
             p.note {
                 (self.phrases.label("matrix.seen-in")) ": "

@@ -1,4 +1,4 @@
-//! The reports of a matrix: a page, and what a terminal shows at the end.
+//! The reports of a vendor matrix: a page, and the closing text for a terminal.
 
 mod findings;
 mod page;
@@ -10,27 +10,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use samklang_verdict::{Catalogue, Change, CheckResult, MatrixFile, Met, Origin, Termination};
 
-use self::findings::Traced;
+use self::findings::TracedFinding;
 use crate::{
     changes,
     closing::Colour,
     outcome::{Headline, Tone},
-    text::shown_line,
+    text::safe_line,
     words::Phrases,
 };
 
-/// Findings that are told on a terminal.
-const TOLD: usize = 12;
+/// The maximum number of findings shown on a terminal.
+const MAX_FINDINGS: usize = 12;
 
-/// Of a matrix with more troubles than this, details start folded.
+/// In a vendor matrix with more problems than this, details start folded.
 const OPEN: u64 = 1000;
 
-/// The reports of one matrix.
+/// The reports of one vendor matrix.
 pub struct MatrixReport<'a> {
     matrix: &'a MatrixFile,
-    /// In the order of the matrix's pairs.
+    /// The results, in the order of the vendor matrix's pairs.
     met: Vec<&'a Met>,
-    /// The vendors that are to blame for a check in a room version, as all pairs show it together.
+    /// The vendors to blame for a check in a room version, as all pairs together show it.
     blamed: BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>,
     changes: Option<&'a [Change]>,
     phrases: Phrases<'a>,
@@ -51,7 +51,7 @@ impl<'a> MatrixReport<'a> {
         Self { matrix, met, blamed, changes: None, phrases: Phrases { catalogue } }
     }
 
-    /// Also tells what changed since an earlier matrix.
+    /// Adds the changes since an earlier vendor matrix.
     #[must_use]
     pub fn since(self, changes: Option<&'a [Change]>) -> Self {
         Self { changes, ..self }
@@ -62,7 +62,7 @@ impl<'a> MatrixReport<'a> {
         page::page(self)
     }
 
-    /// What a terminal shows at the end. Ends with a line feed.
+    /// The closing text for a terminal. Ends with a line feed.
     pub fn closing(&self, colour: Colour) -> String {
         let headline = self.headline();
         let code = match headline.tone {
@@ -72,24 +72,24 @@ impl<'a> MatrixReport<'a> {
         };
         let mut lines = vec![colour.paint(code, &headline.first)];
         lines.extend(headline.more);
-        let traced = Traced::of(&self.matrix.findings);
+        let traced = TracedFinding::of(&self.matrix.findings);
         for (origin, group) in &traced {
             lines.push(String::new());
             lines.push(findings::heading(self.phrases, origin, group.len()));
-            for finding in group.iter().take(TOLD) {
+            for finding in group.iter().take(MAX_FINDINGS) {
                 let (check, versions) = (finding.check, finding.versions(self.phrases));
                 let mut line = format!("  {check} {versions} [{}]", finding.reasons());
-                // Who fails with every peer needs no list of them.
+                // A vendor that fails with every partner needs no list of pairs.
                 if !matches!(origin, Origin::Vendor { .. }) {
                     let pairs = finding.pairs.iter().map(|pair| self.with(&pair[0], &pair[1]));
                     line.push_str(&format!(" {}", pairs.collect::<Vec<_>>().join("; ")));
                 }
                 lines.push(line);
             }
-            if group.len() > TOLD {
+            if group.len() > MAX_FINDINGS {
                 lines.push(format!(
                     "  {}",
-                    self.phrases.count("matrix.more", (group.len() - TOLD) as u64, &[])
+                    self.phrases.count("matrix.more", (group.len() - MAX_FINDINGS) as u64, &[])
                 ));
             }
         }
@@ -101,7 +101,7 @@ impl<'a> MatrixReport<'a> {
         text
     }
 
-    /// The one vendor of a pair that is to blame for a check as all pairs show it together.
+    /// The one vendor of a pair to blame for a check, as all pairs together show it.
     fn traced(&self, met: &Met, check: &CheckResult) -> Option<&'a str> {
         let all = self.blamed.get(&(check.id.as_str(), check.play.room_version.as_str()))?;
         let mut here = all.iter().filter(|&&vendor| vendor == met.a || vendor == met.b);
@@ -110,21 +110,21 @@ impl<'a> MatrixReport<'a> {
 
     /// `oak with elm`.
     fn with(&self, a: &str, b: &str) -> String {
-        self.phrases.say("matrix.with", &[("a", &shown_line(a)), ("b", &shown_line(b))])
+        self.phrases.say("matrix.with", &[("a", &safe_line(a)), ("b", &safe_line(b))])
     }
 
-    /// Whether everything that asks for attention may stand open on the page from the start.
+    /// Whether the page is small enough to start with every problem unfolded.
     fn is_small(&self) -> bool {
         let counts = &self.matrix.counts;
         counts.total() - counts.pass - counts.not_applicable - counts.deviation <= OPEN
     }
 
-    /// The pairs that did not come to their end.
+    /// The number of incomplete pairs.
     fn broken_off(&self) -> u64 {
         self.matrix.pairs.iter().filter(|pair| pair.termination != Termination::Complete).count() as u64
     }
 
-    /// What it comes to; it never says that all federate where something was left unjudged.
+    /// The outcome. It never says that all vendors federate if a check was left unjudged.
     fn headline(&self) -> Headline {
         let (matrix, phrases) = (self.matrix, self.phrases);
         let counts = &matrix.counts;
@@ -161,7 +161,7 @@ impl<'a> MatrixReport<'a> {
         };
         let mut more = Vec::new();
         if let Some(shard) = &matrix.shard {
-            more.push(phrases.say("matrix.shard", &[("shard", &shown_line(shard))]));
+            more.push(phrases.say("matrix.shard", &[("shard", &safe_line(shard))]));
         }
         let told = if key == "unproven" { 0 } else { unjudged };
         for (name, n) in [("missing", missing), ("broken-off", self.broken_off()), ("unjudged", told)] {

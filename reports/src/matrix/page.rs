@@ -1,10 +1,10 @@
-//! `report.html` of a matrix.
+//! `report.html` of a vendor matrix.
 
 use std::cell::Cell;
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{MatrixReport, tally::Kind};
+use super::{MatrixReport, tally::TallyKind};
 use crate::{
     changes::{self, KINDS},
     html::head,
@@ -14,16 +14,16 @@ use crate::{
 
 const STYLE: &str = concat!(include_str!("../html/style.css"), include_str!("style.css"));
 
-/// Bytes of mark-up that details may take together.
+/// The maximum number of bytes of mark-up for all details.
 const BUDGET: usize = 3_000_000;
-/// Changes of one kind that are listed.
+/// The maximum number of listed changes of one kind.
 const CHANGES: usize = 500;
 
 /// What is left of [`BUDGET`].
-pub(super) struct Budget(Cell<usize>);
+pub(super) struct MarkupBudget(Cell<usize>);
 
-impl Budget {
-    /// As many of `items` as there is room for, and how many are left.
+impl MarkupBudget {
+    /// As many of `items` as fit, and the number of items left out.
     pub(super) fn fit<T>(
         &self,
         items: impl ExactSizeIterator<Item = T>,
@@ -45,7 +45,7 @@ impl Budget {
 pub(super) fn page(report: &MatrixReport<'_>) -> String {
     let label = |key: &str| report.phrases.label(key);
     let headline = report.headline();
-    let budget = Budget(Cell::new(BUDGET));
+    let budget = MarkupBudget(Cell::new(BUDGET));
     let markup = html! {
         (DOCTYPE)
         html lang=(label("language")) {
@@ -98,7 +98,7 @@ impl MatrixReport<'_> {
         }
     }
 
-    /// What differs from the earlier matrix.
+    /// The changes since the earlier vendor matrix.
     fn changes(&self) -> Markup {
         let Some(all) = self.changes else { return html! {} };
         let of = |kind| all.iter().filter(move |change| change.kind == kind);
@@ -125,7 +125,7 @@ impl MatrixReport<'_> {
             section #legend aria-labelledby="h-legend" {
                 h2 #h-legend { (self.phrases.label("matrix.heading.legend")) }
                 dl.legend {
-                    @for kind in Kind::ALL {
+                    @for kind in TallyKind::ALL {
                         div {
                             dt { span.tag.(kind.class()) { (kind.sign()) } }
                             dd { (self.phrases.label(&format!("matrix.legend.{}", kind.key()))) }

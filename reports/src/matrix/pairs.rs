@@ -1,4 +1,4 @@
-//! Each pair by area and scenario: every fail with its words, and the way to the pair's own report.
+//! Each pair by area and scenario: every fail with its message, and a link to the pair's own report.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use samklang_verdict::{Blame, CheckResult, Met};
 
 use super::{
     MatrixReport,
-    page::Budget,
+    page::MarkupBudget,
     tables::anchor,
-    tally::{Kind, Tally, area_of},
+    tally::{PairTally, TallyKind, area_of},
 };
 use crate::{
-    fails::{self, Group},
+    fails::{self, FailGroup},
     html::DETAILED,
-    text::{Shown, duration, head, is_safe_path, isolated},
-    words::{Mark, Words},
+    text::{SafeText, duration, head, is_safe_path, isolated},
+    words::{ReportMark, Words},
 };
 
-/// A sentence that may hold server text is cut here.
+/// The maximum length of a sentence that may contain server text.
 const SENTENCE: usize = 500;
-/// Checks without a verdict that are named in one area.
+/// The maximum number of checks without a verdict that are listed in one area.
 const UNJUDGED: usize = 40;
 
 impl MatrixReport<'_> {
-    pub(super) fn pairs(&self, budget: &Budget) -> Markup {
+    pub(super) fn pairs(&self, budget: &MarkupBudget) -> Markup {
         html! {
             section #pairs aria-labelledby="h-pairs" {
                 h2 #h-pairs { (self.phrases.label("matrix.heading.pairs")) }
@@ -33,8 +33,8 @@ impl MatrixReport<'_> {
         }
     }
 
-    fn pair(&self, place: usize, met: &Met, budget: &Budget) -> Markup {
-        let tally = Tally::of(self, met, None);
+    fn pair(&self, place: usize, met: &Met, budget: &MarkupBudget) -> Markup {
+        let tally = PairTally::of(self, met, None);
         let folder = Met::folder(&met.a, &met.b);
         let words = Words { phrases: self.phrases, result: &met.result };
         let mut areas: BTreeMap<&str, Vec<&CheckResult>> = BTreeMap::new();
@@ -43,8 +43,8 @@ impl MatrixReport<'_> {
         }
         // The pair's own report numbers its failures in this order.
         let numbered = fails::groups(met.result.checks.iter().filter(|check| fails::is_failure(check)));
-        let number = |group: &Group<'_>| {
-            let same = |other: &Group<'_>| std::ptr::eq(other.first, group.first);
+        let number = |group: &FailGroup<'_>| {
+            let same = |other: &FailGroup<'_>| std::ptr::eq(other.first, group.first);
             numbered.iter().take(DETAILED).position(same).map(|place| place + 1)
         };
         html! {
@@ -62,7 +62,7 @@ impl MatrixReport<'_> {
                     }
                     @if tally.is_well() { p { (self.phrases.label("matrix.all-well")) } }
                     @for (area, checks) in &areas {
-                        @let tally = Tally::of(self, met, Some(area));
+                        @let tally = PairTally::of(self, met, Some(area));
                         @if !tally.is_well() {
                             details.sub-area id=(format!("{}-{area}", anchor(place))) open[self.is_small()] {
                                 summary { h4 { (area) } " " (tally.chips(self.phrases, met)) }
@@ -81,11 +81,11 @@ impl MatrixReport<'_> {
         met: &Met,
         words: &Words<'_>,
         checks: &[&CheckResult],
-        number: &dyn Fn(&Group<'_>) -> Option<usize>,
-        budget: &Budget,
+        number: &dyn Fn(&FailGroup<'_>) -> Option<usize>,
+        budget: &MarkupBudget,
     ) -> Markup {
         let groups = fails::groups(checks.iter().copied().filter(|check| fails::is_failure(check)));
-        let mut scenarios: BTreeMap<&str, Vec<&Group<'_>>> = BTreeMap::new();
+        let mut scenarios: BTreeMap<&str, Vec<&FailGroup<'_>>> = BTreeMap::new();
         for group in &groups {
             scenarios.entry(group.first.id.scenario()).or_default().push(group);
         }
@@ -101,13 +101,14 @@ impl MatrixReport<'_> {
         }
     }
 
-    fn fail(&self, met: &Met, words: &Words<'_>, group: &Group<'_>, number: Option<usize>) -> Markup {
+    fn fail(&self, met: &Met, words: &Words<'_>, group: &FailGroup<'_>, number: Option<usize>) -> Markup {
         let (check, fail) = (group.first, group.fail);
-        let kinds: Vec<_> = group.plays.iter().filter_map(|(check, _)| Kind::of(self, met, check)).collect();
-        // Plays of one group may be traced differently; then none of that is said of all of them.
+        let kinds: Vec<_> =
+            group.plays.iter().filter_map(|(check, _)| TallyKind::of(self, met, check)).collect();
+        // The plays of one group may have different origins; then the page names none.
         let kind = kinds.first().filter(|first| kinds.iter().all(|kind| kind == *first));
-        let kind = kind.copied().unwrap_or(Kind::Undecided);
-        let is_open = matches!(fail.blame, Blame::Undecided { .. }) && kind != Kind::Undecided;
+        let kind = kind.copied().unwrap_or(TallyKind::Undecided);
+        let is_open = matches!(fail.blame, Blame::Undecided { .. }) && kind != TallyKind::Undecided;
         let traced = self.traced(met, check).filter(|_| is_open);
         let folder = Met::folder(&met.a, &met.b);
         let transcript = check.transcript.as_ref().filter(|path| is_safe_path(path));
@@ -122,8 +123,8 @@ impl MatrixReport<'_> {
                 }
                 p.where {
                     code { (check.id.as_str()) } " · " (words.weight(check.weight)) " · "
-                    (Shown(&words.plays(&group.checks()))) " · " code { (fail.reason.as_str()) }
-                    @if Mark::of(check) != Mark::Fail { " · " (words.mark(Mark::of(check))) }
+                    (SafeText(&words.plays(&group.checks()))) " · " code { (fail.reason.as_str()) }
+                    @if ReportMark::of(check) != ReportMark::Fail { " · " (words.mark(ReportMark::of(check))) }
                 }
                 p { (isolated(head(&words.line(&fail.message), SENTENCE))) }
                 p { (isolated(head(&words.blame(fail).1, SENTENCE))) }
@@ -137,17 +138,23 @@ impl MatrixReport<'_> {
         }
     }
 
-    fn unjudged(&self, words: &Words<'_>, checks: &[&CheckResult], budget: &Budget) -> Markup {
+    fn unjudged(&self, words: &Words<'_>, checks: &[&CheckResult], budget: &MarkupBudget) -> Markup {
         let is = |check: &&&CheckResult| {
-            let mark = Mark::of(check);
+            let mark = ReportMark::of(check);
             !fails::is_failure(check)
-                && !matches!(mark, Mark::Pass | Mark::NotApplicable | Mark::Unproven | Mark::Deviation)
+                && !matches!(
+                    mark,
+                    ReportMark::Pass
+                        | ReportMark::NotApplicable
+                        | ReportMark::Unproven
+                        | ReportMark::Deviation
+                )
         };
         let all: Vec<_> = checks.iter().filter(is).collect();
         let line = |check: &&&CheckResult| {
             html! {
-                span.tag.(crate::html::class(Mark::of(check))) { (Mark::of(check).sign()) " " (words.mark(Mark::of(check))) }
-                " " code { (check.id.as_str()) } " · " (Shown(&words.play(&check.play)))
+                span.tag.(crate::html::class(ReportMark::of(check))) { (ReportMark::of(check).sign()) " " (words.mark(ReportMark::of(check))) }
+                " " code { (check.id.as_str()) } " · " (SafeText(&words.play(&check.play)))
             }
         };
         let (shown, left) = budget.fit(all.iter().take(UNJUDGED), line);

@@ -1,4 +1,4 @@
-//! Who took part, who with whom, and each pair by area.
+//! The vendors, the grid of pairs, and each pair by area.
 
 use std::collections::BTreeSet;
 
@@ -7,21 +7,21 @@ use samklang_verdict::{Met, Role};
 
 use super::{
     MatrixReport,
-    tally::{Kind, Tally, area_of, chip},
+    tally::{PairTally, TallyKind, area_of, chip},
 };
 use crate::{
-    text::{Shown, duration, isolated},
+    text::{SafeText, duration, isolated},
     words::Words,
 };
 
-/// The anchor of a pair, by place.
+/// The anchor of a pair, by its index.
 pub(super) fn anchor(place: usize) -> String {
     format!("p{}", place + 1)
 }
 
-/// The fails that are this vendor's fault in a pair.
-fn own(met: &Met, tally: &Tally, vendor: &str) -> u64 {
-    if met.a == vendor { tally.get(Kind::First) } else { tally.get(Kind::Second) }
+/// The number of fails in a pair that are this vendor's fault.
+fn own(met: &Met, tally: &PairTally, vendor: &str) -> u64 {
+    if met.a == vendor { tally.get(TallyKind::First) } else { tally.get(TallyKind::Second) }
 }
 
 impl MatrixReport<'_> {
@@ -65,12 +65,12 @@ impl MatrixReport<'_> {
                     @if is_baseline { " " small { (self.phrases.label("matrix.baseline")) } }
                 }
                 td { @for (product, _) in &servers { (isolated(product)) br; } }
-                td { @for (_, versions) in servers.iter().take(1) { (Shown(versions)) } }
+                td { @for (_, versions) in servers.iter().take(1) { (SafeText(versions)) } }
             }
         }
     }
 
-    /// A square of all vendors: the fails that are the row's own, where it met the column.
+    /// The grid of vendors: each cell has the fails that are the row vendor's fault with the column vendor.
     pub(super) fn overview(&self) -> Markup {
         let label = |key: &str| self.phrases.label(key);
         let vendors = &self.matrix.vendors;
@@ -111,7 +111,7 @@ impl MatrixReport<'_> {
             return html! { td.o { (self.phrases.label(key)) } };
         };
         let met = self.met[place];
-        let tally = Tally::of(self, met, None);
+        let tally = PairTally::of(self, met, None);
         let own = own(met, &tally, vendor);
         let say = |key: &str, n: u64| self.phrases.count(&format!("matrix.{key}"), n, &[]);
         html! {
@@ -120,17 +120,17 @@ impl MatrixReport<'_> {
                     @if own > 0 {
                         (chip("f", '✗', own, &self.phrases.count("matrix.fault-of", own, &[("who", vendor)]))) " "
                     }
-                    @for kind in [Kind::Undecided, Kind::Broken, Kind::Unjudged] {
+                    @for kind in [TallyKind::Undecided, TallyKind::Broken, TallyKind::Unjudged] {
                         @let n = tally.get(kind);
                         @if n > 0 { (chip(kind.class(), kind.sign(), n, &say(kind.key(), n))) " " }
                     }
-                    (chip("p", '✓', tally.get(Kind::Passed), &say("passed", tally.get(Kind::Passed))))
+                    (chip("p", '✓', tally.get(TallyKind::Passed), &say("passed", tally.get(TallyKind::Passed))))
                 }
             }
         }
     }
 
-    /// A row per pair, a cell per area.
+    /// A table with a row for each pair and a cell for each area.
     pub(super) fn areas(&self) -> Markup {
         let label = |key: &str| self.phrases.label(key);
         let areas: BTreeSet<_> = self.met.iter().flat_map(|met| &met.result.checks).map(area_of).collect();
@@ -164,16 +164,16 @@ impl MatrixReport<'_> {
 
     /// The two vendors of a pair, each with the sign of its fails.
     pub(super) fn names(&self, met: &Met) -> Markup {
-        let sign = |kind: Kind| html! { span.(kind.class()) aria-hidden="true" { (kind.sign()) } };
+        let sign = |kind: TallyKind| html! { span.(kind.class()) aria-hidden="true" { (kind.sign()) } };
         html! {
-            (sign(Kind::First)) " " (isolated(&met.a))
+            (sign(TallyKind::First)) " " (isolated(&met.a))
             @if met.a == met.b { span.quiet { " " (isolated(&self.with(&met.a, &met.b))) } }
-            @else { br; (sign(Kind::Second)) " " (isolated(&met.b)) }
+            @else { br; (sign(TallyKind::Second)) " " (isolated(&met.b)) }
         }
     }
 
     fn area_cell(&self, place: usize, met: &Met, area: &str) -> Markup {
-        let tally = Tally::of(self, met, Some(area));
+        let tally = PairTally::of(self, met, Some(area));
         let chips = tally.chips(self.phrases, met);
         html! {
             td {

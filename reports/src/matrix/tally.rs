@@ -1,4 +1,5 @@
-//! How many checks of a pair ended how, and whose fault the fails are: numbers with a sign, a colour and a word.
+//! The tally of a pair: its checks by result, with the blame of its fails. Each number has a sign, a colour and a
+//! word.
 
 use maud::{Markup, html};
 use samklang_verdict::{CheckResult, Met, Verdict};
@@ -6,12 +7,12 @@ use samklang_verdict::{CheckResult, Met, Verdict};
 use super::MatrixReport;
 use crate::{
     text::isolated,
-    words::{Mark, Phrases},
+    words::{Phrases, ReportMark},
 };
 
-/// What a number stands for.
+/// The meaning of a number in a tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum TallyKind {
     Passed,
     /// Fails that are the fault of the pair's first vendor.
     First,
@@ -23,7 +24,7 @@ pub(super) enum Kind {
     Recorded,
 }
 
-impl Kind {
+impl TallyKind {
     pub(super) const ALL: [Self; 7] = [
         Self::Passed,
         Self::First,
@@ -34,7 +35,7 @@ impl Kind {
         Self::Recorded,
     ];
 
-    /// A sign for the eye; words stand beside it.
+    /// A sign, shown beside the words.
     pub(super) fn sign(self) -> char {
         match self {
             Self::Passed => '✓',
@@ -73,15 +74,15 @@ impl Kind {
         }
     }
 
-    /// `None` for what does not apply or shows nothing, which is not counted. Where the wire of the pair leaves the fault open, it is the
-    /// vendor's to which all pairs together trace it.
+    /// `None` for a check that is not applicable or unproven: it is not counted. If the pair's own traffic leaves the blame open,
+    /// it is the vendor that all pairs together show.
     pub(super) fn of(report: &MatrixReport<'_>, met: &Met, check: &CheckResult) -> Option<Self> {
-        Some(match (Mark::of(check), &check.verdict) {
-            (Mark::NotApplicable | Mark::Unproven, _) => return None,
-            (Mark::Fail, Verdict::Fail(fail)) => {
+        Some(match (ReportMark::of(check), &check.verdict) {
+            (ReportMark::NotApplicable | ReportMark::Unproven, _) => return None,
+            (ReportMark::Fail, Verdict::Fail(fail)) => {
                 let suspects = met.suspects(fail);
                 let mut suspects = suspects.into_iter();
-                // A vendor that met itself is at fault either way.
+                // A vendor paired with itself is at fault either way.
                 let culprit = match (suspects.next(), suspects.next()) {
                     (Some(one), None) => Some(one),
                     _ => report.traced(met, check),
@@ -92,20 +93,20 @@ impl Kind {
                     Some(_) => Self::Second,
                 }
             }
-            (Mark::Pass, _) => Self::Passed,
-            (Mark::Deviation, _) => Self::Recorded,
-            (Mark::DeviationBroken, _) => Self::Broken,
+            (ReportMark::Pass, _) => Self::Passed,
+            (ReportMark::Deviation, _) => Self::Recorded,
+            (ReportMark::DeviationBroken, _) => Self::Broken,
             _ => Self::Unjudged,
         })
     }
 }
 
-/// Counts by [`Kind`].
+/// Counts by [`TallyKind`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally([u64; 7]);
+pub(super) struct PairTally([u64; 7]);
 
-impl Tally {
-    pub(super) fn get(&self, kind: Kind) -> u64 {
+impl PairTally {
+    pub(super) fn get(&self, kind: TallyKind) -> u64 {
         self.0[kind as usize]
     }
 
@@ -113,21 +114,27 @@ impl Tally {
     pub(super) fn of(report: &MatrixReport<'_>, met: &Met, area: Option<&str>) -> Self {
         let mut tally = Self::default();
         let checks = met.result.checks.iter().filter(|check| area.is_none_or(|area| area_of(check) == area));
-        for kind in checks.filter_map(|check| Kind::of(report, met, check)) {
+        for kind in checks.filter_map(|check| TallyKind::of(report, met, check)) {
             tally.0[kind as usize] += 1;
         }
         tally
     }
 
-    /// Whether nothing in it asks for attention.
+    /// Whether no number needs attention.
     pub(super) fn is_well(&self) -> bool {
-        let troubles = [Kind::First, Kind::Second, Kind::Undecided, Kind::Broken, Kind::Unjudged];
+        let troubles = [
+            TallyKind::First,
+            TallyKind::Second,
+            TallyKind::Undecided,
+            TallyKind::Broken,
+            TallyKind::Unjudged,
+        ];
         troubles.into_iter().all(|kind| self.get(kind) == 0)
     }
 
-    /// Each number that is not zero, with its sign for the eye and its words for the ear.
+    /// Each number that is not zero, with its sign for sighted readers and its words for screen readers.
     pub(super) fn chips(&self, phrases: Phrases<'_>, met: &Met) -> Markup {
-        let there = || Kind::ALL.into_iter().filter(|&kind| self.get(kind) > 0);
+        let there = || TallyKind::ALL.into_iter().filter(|&kind| self.get(kind) > 0);
         html! {
             @for kind in there() { (chip(kind.class(), kind.sign(), self.get(kind), &words(phrases, kind, self.get(kind), met))) " " }
             @if there().next().is_none() { span.note { "–" } }
@@ -136,10 +143,10 @@ impl Tally {
 }
 
 /// `3 fails, the fault of oak@1.0`.
-fn words(phrases: Phrases<'_>, kind: Kind, n: u64, met: &Met) -> String {
+fn words(phrases: Phrases<'_>, kind: TallyKind, n: u64, met: &Met) -> String {
     match kind {
-        Kind::First => phrases.count("matrix.fault-of", n, &[("who", &met.a)]),
-        Kind::Second => phrases.count("matrix.fault-of", n, &[("who", &met.b)]),
+        TallyKind::First => phrases.count("matrix.fault-of", n, &[("who", &met.a)]),
+        TallyKind::Second => phrases.count("matrix.fault-of", n, &[("who", &met.b)]),
         other => phrases.count(&format!("matrix.{}", other.key()), n, &[]),
     }
 }

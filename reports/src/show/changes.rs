@@ -1,23 +1,23 @@
-//! In what two bodies differ, member by member.
+//! The differences between two JSON values, member by member.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::text::{head, shown_line};
+use crate::text::{head, safe_line};
 
-/// Members that are told at most; a server can send an event anew with thousands of them.
-const TOLD: usize = 24;
-/// Of a value this much is told.
+/// The maximum number of members listed; a hostile event may have thousands.
+const MAX_MEMBERS: usize = 24;
+/// The maximum length of a value.
 const VALUE: usize = 72;
 
-/// The lines in which `new` differs from `old`: `+` for a member that came, `-` for one that went, `~` for one with
-/// another value.
+/// The lines in which `new` differs from `old`: `+` for an added member, `-` for a removed one, `~` for one with another
+/// value.
 pub(super) fn changes(old: &Value, new: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     compare("", old, new, &mut lines);
-    let rest = lines.len().saturating_sub(TOLD);
-    lines.truncate(TOLD);
+    let rest = lines.len().saturating_sub(MAX_MEMBERS);
+    lines.truncate(MAX_MEMBERS);
     if rest > 0 {
         lines.push(format!("… +{rest}"));
     }
@@ -33,7 +33,7 @@ fn compare(path: &str, old: &Value, new: &Value, lines: &mut Vec<String>) {
     };
     let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     for key in keys {
-        // Cut on the way, too: a server may nest one endless name in another.
+        // The path is cut here too: a hostile server may nest one long name in another.
         let dot = if path.is_empty() { "" } else { "." };
         let path = format!("{}{dot}{}", head(path, 200), head(key, 100));
         match (before.get(key), after.get(key)) {
@@ -46,14 +46,14 @@ fn compare(path: &str, old: &Value, new: &Value, lines: &mut Vec<String>) {
 }
 
 fn name(path: &str) -> String {
-    shown_line(head(path, 200))
+    safe_line(head(path, 200))
 }
 
 /// The beginning of a value, in one line.
 pub(super) fn brief(value: &Value) -> String {
     let text = value.to_string();
     let short = head(&text, VALUE);
-    format!("{}{}", shown_line(short), if short.len() < text.len() { "…" } else { "" })
+    format!("{}{}", safe_line(short), if short.len() < text.len() { "…" } else { "" })
 }
 
 #[cfg(test)]
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_that_came_went_and_changed_are_told_by_their_path() {
+    fn added_removed_and_changed_members_are_listed_by_path() {
         let old = json!({"a": 1, "content": {"x": "old", "same": [1]}, "gone": true});
         let new = json!({"a": 1, "content": {"x": "new", "same": [1]}, "signatures": {"b.test": {"k": "s"}}});
         assert_eq!(
@@ -74,10 +74,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_bounded_and_safe() {
+    fn listed_changes_are_cut_and_made_safe() {
         let many: Value = (0..5000).map(|i| (format!("k{i}\u{1b}"), json!("\u{202e}".repeat(900)))).collect();
         let lines = changes(&json!({}), &many);
-        assert_eq!((lines.len(), lines[TOLD].as_str()), (TOLD + 1, "… +4976"));
+        assert_eq!((lines.len(), lines[MAX_MEMBERS].as_str()), (MAX_MEMBERS + 1, "… +4976"));
         assert!(lines.iter().all(|line| line.len() < 400 && !line.contains(['\u{1b}', '\u{202e}'])));
     }
 }

@@ -2,20 +2,20 @@
 
 use samklang_verdict::{Body, Exchange, Wire};
 
-use super::{LONGEST, Page, one_line, seconds};
+use super::{LONGEST, TerminalPage, one_line, seconds};
 use crate::{Colour, exchange::laid_out, words::Words};
 
-/// Of a body this much is shown, unless everything is asked for.
+/// The maximum number of bytes shown of a body, without `--full`.
 const BODY: usize = 16 * 1024;
-/// And this much in any case: indentation can make a hostile body longer than it was.
-const MOST: usize = 8 * Body::KEPT;
-/// Header lines that are shown, unless everything is asked for.
+/// The maximum with `--full`: indentation can make a hostile body much longer.
+const MAX_BODY: usize = 8 * Body::KEPT;
+/// The maximum number of header lines, without `--full`.
 const HEADERS: usize = 100;
 
-/// `exchange` with its headers and bodies. White space between the tokens of JSON is all that differs from what was
-/// recorded, apart from characters that would act on a terminal, which are named.
+/// `exchange` with its headers and bodies, as recorded, except for the white space between the tokens of JSON and the names
+/// of characters that would act on a terminal.
 pub(crate) fn in_full(words: Words<'_>, exchange: &Exchange, full: bool, colour: Colour) -> String {
-    let mut page = Page::new(colour, MOST);
+    let mut page = TerminalPage::new(colour, MAX_BODY);
     page.line("1", &one_line(words, exchange, &seconds(exchange.at_us), LONGEST));
     let wire = match exchange.wire {
         Wire::Client => "wire.client",
@@ -36,7 +36,7 @@ pub(crate) fn in_full(words: Words<'_>, exchange: &Exchange, full: bool, colour:
 
 fn half(
     words: Words<'_>,
-    page: &mut Page,
+    page: &mut TerminalPage,
     title: &str,
     (headers, body): (&[(String, String)], &Body),
     full: bool,
@@ -58,7 +58,7 @@ fn half(
             page.line("", &format!("  {head}"));
         }
         Body::Text { text } => {
-            let limit = if full { MOST } else { BODY };
+            let limit = if full { MAX_BODY } else { BODY };
             let (laid, taken) = laid_out(text, limit);
             page.line("", "");
             laid.lines().for_each(|line| page.line("", &format!("  {line}")));

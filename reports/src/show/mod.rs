@@ -1,9 +1,9 @@
-//! `samklang show`: what was recorded of a play, as a sequence for a terminal.
+//! `samklang show`: the recorded exchanges of a play, for a terminal.
 
-mod carried;
+mod body_events;
 mod changes;
 mod full;
-mod seen;
+mod repeats;
 
 use std::collections::BTreeMap;
 
@@ -11,60 +11,59 @@ use samklang_verdict::{Body, CheckResult, Exchange, ExchangeId, Verdict};
 use serde_json::Value;
 
 use self::{
-    carried::{Found, Kind, short},
-    seen::{Again, Seen},
+    body_events::{BodyEvent, BodyEventKind, short},
+    repeats::{Repetition, SeenSoFar},
 };
 use crate::{
     Colour,
     closing::failure,
     exchange::{is_good, party},
     fails,
-    text::{head, shown, shown_line},
-    words::{Mark, Words},
+    text::{head, safe_line, safe_text},
+    words::{ReportMark, Words},
 };
 
 pub(crate) use full::in_full;
 
-/// The id of an event between servers, which from room version 3 on only its hash tells. It takes the event and the room
-/// version.
+/// Computes the id of a PDU from the event and the room version; from room version 3 on the id is a hash of the event.
 pub type EventIds<'a> = &'a dyn Fn(&Value, &str) -> Option<String>;
 
-/// One play and what was recorded of it.
+/// One play with its recorded exchanges.
 #[derive(Clone, Copy)]
 pub struct Recording<'a> {
-    /// Its name: `rooms.invite-accepted::v11::host-a`.
+    /// The play's name: `rooms.invite-accepted::v11::host-a`.
     pub trial: &'a str,
-    /// The room version it was played in.
+    /// The room version of the play.
     pub room_version: &'a str,
-    /// The checks whose verdicts stand above the sequence, and whose exchanges are marked in it.
+    /// The checks whose verdicts are shown first, and whose exchanges are marked.
     pub checks: &'a [&'a CheckResult],
-    /// What was recorded, in order.
+    /// The recorded exchanges, in order.
     pub exchanges: &'a [Exchange],
-    /// How events are named.
+    /// Computes event ids.
     pub event_ids: EventIds<'a>,
-    /// Whether nothing is to be shortened.
+    /// Whether everything is shown in full.
     pub full: bool,
 }
 
-/// Events of one place that are listed.
+/// The maximum number of events listed for one field of a body.
 const LISTED: usize = 8;
-/// A line is cut here, unless everything is asked for.
+/// The maximum length of a line, without `--full`.
 const LINE: usize = 400;
-/// And here in any case.
+/// The maximum length of a line with `--full`.
 const LONGEST: usize = 64 * 1024;
-/// Of a path this much is shown, unless everything is asked for.
+/// The maximum length of a path, without `--full`.
 const PATH: usize = 110;
-/// Of an identifier this much is shown, unless everything is asked for; it is enough to search a log for.
+/// The maximum length of an id, without `--full`; it is enough to search a log.
 const ID: usize = 14;
 
-/// Lines for a terminal, each of them made safe as a whole.
-struct Page {
+/// Lines for a terminal, each of them made safe.
+struct TerminalPage {
     text: String,
     colour: Colour,
     longest: usize,
 }
 
-impl Page {
+impl TerminalPage {
     fn new(colour: Colour, longest: usize) -> Self {
         Self { text: String::new(), colour, longest }
     }
@@ -72,7 +71,7 @@ impl Page {
     /// Adds a line in the colour `code`; nothing in it can act on a terminal.
     fn line(&mut self, code: &str, text: &str) {
         let begun = head(text, self.longest);
-        let mut line = shown(&begun.replace('\n', " "));
+        let mut line = safe_text(&begun.replace('\n', " "));
         line.push_str(if begun.len() < text.len() { "…" } else { "" });
         let line = line.trim_end();
         self.text.push_str(&if code.is_empty() { line.to_owned() } else { self.colour.paint(code, line) });
@@ -80,19 +79,19 @@ impl Page {
     }
 }
 
-/// The sequence of `recording`: verdicts first, then a line for each exchange and below it what its bodies carry.
+/// The text for `recording`: verdicts first, then a line for each exchange with the contents of its bodies below it.
 pub(crate) fn sequence(words: Words<'_>, recording: &Recording<'_>, colour: Colour) -> String {
-    let mut page = Page::new(colour, if recording.full { LONGEST } else { LINE });
+    let mut page = TerminalPage::new(colour, if recording.full { LONGEST } else { LINE });
     let mut text = String::new();
     for check in recording.checks {
         text.push_str(&(verdict(words, check, colour).join("\n") + "\n\n"));
     }
     let start = recording.exchanges.first().map_or(0, |exchange| exchange.at_us);
-    let (trial, at) = (shown_line(recording.trial), seconds(start));
+    let (trial, at) = (safe_line(recording.trial), seconds(start));
     let count = recording.exchanges.len() as u64;
     page.line("1", &words.count("show.exchanges", count, &[("trial", &trial), ("at", &at)]));
     let marks = marks(recording.checks);
-    let mut seen = Seen::default();
+    let mut seen = SeenSoFar::default();
     for exchange in recording.exchanges {
         let telling = marks.get(&exchange.id).map(|names| names.join(", "));
         summary(words, recording, &mut page, exchange, start, telling.as_deref());
@@ -104,12 +103,12 @@ pub(crate) fn sequence(words: Words<'_>, recording: &Recording<'_>, colour: Colo
     text + &page.text
 }
 
-/// A check's verdict as the end of a run tells it.
+/// A check's verdict, in the form of the closing text.
 fn verdict(words: Words<'_>, check: &CheckResult, colour: Colour) -> Vec<String> {
     if let Some(group) = fails::groups([check]).first() {
         return failure(words, group, colour);
     }
-    let mark = Mark::of(check);
+    let mark = ReportMark::of(check);
     let mut lines = vec![
         format!("{} {}", mark.sign(), colour.paint("1", &short(&check.title, LINE))),
         format!("  {} [{}] {}", check.id, words.mark(mark), words.play(&check.play)),
@@ -125,7 +124,7 @@ fn verdict(words: Words<'_>, check: &CheckResult, colour: Colour) -> Vec<String>
     lines
 }
 
-/// The exchanges that verdicts rest on, with the names of the checks.
+/// The exchanges that are evidence of verdicts, with the names of the checks.
 fn marks<'a>(checks: &[&'a CheckResult]) -> BTreeMap<ExchangeId, Vec<&'a str>> {
     let mut marks: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for check in checks {
@@ -143,7 +142,7 @@ fn marks<'a>(checks: &[&'a CheckResult]) -> BTreeMap<ExchangeId, Vec<&'a str>> {
 fn summary(
     words: Words<'_>,
     recording: &Recording<'_>,
-    page: &mut Page,
+    page: &mut TerminalPage,
     exchange: &Exchange,
     start: u64,
     telling: Option<&str>,
@@ -160,7 +159,7 @@ fn summary(
     page.line(code, &format!("{sign} {line}{about}"));
 }
 
-/// An exchange in one line, that began `at` seconds after something the caller knows.
+/// An exchange in one line; `at` is its start in seconds, relative to a start that the caller chooses.
 fn one_line(words: Words<'_>, exchange: &Exchange, at: &str, path: usize) -> String {
     let (from, to) = (party(words, &exchange.from), party(words, &exchange.to));
     let who = words.say("wire.line", &[("from", &from), ("to", &to)]);
@@ -174,8 +173,14 @@ fn seconds(us: u64) -> String {
     format!("{:.3}", us as f64 / 1e6)
 }
 
-/// What happened to an exchange on its way, and what its bodies carry.
-fn below(words: Words<'_>, recording: &Recording<'_>, page: &mut Page, exchange: &Exchange, seen: &mut Seen) {
+/// Network faults, errors and repetitions of an exchange, and the contents of its bodies.
+fn below(
+    words: Words<'_>,
+    recording: &Recording<'_>,
+    page: &mut TerminalPage,
+    exchange: &Exchange,
+    seen: &mut SeenSoFar,
+) {
     for (key, name, reason) in
         [("wire.fault", "fault", &exchange.fault), ("wire.broken", "reason", &exchange.broken)]
     {
@@ -190,14 +195,14 @@ fn below(words: Words<'_>, recording: &Recording<'_>, page: &mut Page, exchange:
     }
     for (sign, body) in [('→', &exchange.request_body), ('←', &exchange.response_body)] {
         match body.json() {
-            Some(value) => carried_by(words, recording, page, exchange, (sign, &value), seen),
+            Some(value) => body_contents(words, recording, page, exchange, (sign, &value), seen),
             None => without_json(words, page, sign, body),
         }
     }
 }
 
-fn without_json(words: Words<'_>, page: &mut Page, sign: char, body: &Body) {
-    let Some((length, beginning)) = carried::opaque(body) else { return };
+fn without_json(words: Words<'_>, page: &mut TerminalPage, sign: char, body: &Body) {
+    let Some((length, beginning)) = body_events::without_json(body) else { return };
     let text = match body {
         Body::Bytes { .. } => words.say("show.not-kept", &[("length", &length.to_string())]),
         _ => words.say("show.no-json", &[("length", &length.to_string()), ("beginning", &beginning)]),
@@ -205,16 +210,16 @@ fn without_json(words: Words<'_>, page: &mut Page, sign: char, body: &Body) {
     page.line("2", &format!("      {sign} {text}"));
 }
 
-fn carried_by(
+fn body_contents(
     words: Words<'_>,
     recording: &Recording<'_>,
-    page: &mut Page,
+    page: &mut TerminalPage,
     exchange: &Exchange,
     (sign, body): (char, &Value),
-    seen: &mut Seen,
+    seen: &mut SeenSoFar,
 ) {
-    let events = carried::events(exchange, body);
-    for line in carried::otherwise(exchange, body, !events.is_empty(), sign == '←') {
+    let events = body_events::events(exchange, body);
+    for line in body_events::other_contents(exchange, body, !events.is_empty(), sign == '←') {
         page.line("", &format!("      {sign} {line}"));
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -240,15 +245,15 @@ fn carried_by(
 fn event(
     words: Words<'_>,
     recording: &Recording<'_>,
-    page: &mut Page,
+    page: &mut TerminalPage,
     at: ExchangeId,
-    (sign, found): (char, &Found<'_>),
-    seen: &mut Seen,
+    (sign, found): (char, &BodyEvent<'_>),
+    seen: &mut SeenSoFar,
 ) {
     let id = match found.kind {
-        Kind::Pdu => (recording.event_ids)(found.value, recording.room_version),
-        Kind::Event => found.text("event_id").map(str::to_owned),
-        Kind::Template | Kind::Edu => None,
+        BodyEventKind::Pdu => (recording.event_ids)(found.value, recording.room_version),
+        BodyEventKind::Event => found.text("event_id").map(str::to_owned),
+        BodyEventKind::Template | BodyEventKind::Edu => None,
     };
     let again = seen.event(at, found, id.as_deref());
     let id = id.map(|id| short(&id, if recording.full { 255 } else { ID })).unwrap_or_default();
@@ -256,12 +261,12 @@ fn event(
         "" | "pdus" | "edus" | "event" => String::new(),
         place => format!("{}: ", short(place, 80)),
     };
-    let line = format!("      {sign} {place}{} {id}", carried::about(found));
+    let line = format!("      {sign} {place}{} {id}", body_events::describe(found));
     let (key, first, changed) = match again {
         None => return page.line("", &line),
-        Some(Again::Event(first, changed)) if changed.is_empty() => ("show.as-in", first, changed),
-        Some(Again::Event(first, changed)) => ("show.as-in-but", first, changed),
-        Some(Again::Filled(first, changed)) => ("show.filled", first, changed),
+        Some(Repetition::Event(first, changed)) if changed.is_empty() => ("show.as-in", first, changed),
+        Some(Repetition::Event(first, changed)) => ("show.as-in-but", first, changed),
+        Some(Repetition::Filled(first, changed)) => ("show.filled", first, changed),
     };
     page.line("", &format!("{line}  {}", words.say(key, &[("id", &first.to_string())])));
     changed.iter().for_each(|change| page.line("36", &format!("            {change}")));

@@ -1,4 +1,4 @@
-//! A run in which everything happened that can happen, made by hand.
+//! A hand-made run with every verdict and disposition.
 
 #![expect(unreachable_pub, reason = "shared by a test and an example, neither of which has a public side")]
 
@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use samklang_verdict::*;
 
-/// What a hostile server might send.
+/// Text that a hostile server might send.
 pub const HOSTILE: &str =
     "<script>alert(1)</script> ]]> | & \" ' \u{0} \u{1b}[31m \u{202e}evil\u{2066} `x` \u{feff}\u{fffe}";
 
 pub fn message(text: &str) -> Message {
-    // A key that is in no catalogue shows as itself: a hand-made sentence.
+    // A key that is not in the catalogue is shown as it is: a hand-made sentence.
     Message::new(text)
 }
 
@@ -237,7 +237,7 @@ pub fn mixed() -> ResultFile {
     file
 }
 
-/// The exchanges that the fails point at.
+/// The exchanges that the fails have as evidence.
 pub fn transcript() -> Vec<Exchange> {
     let exchange = |id, path: &str, status, request: &str, answer: &str| Exchange {
         id: ExchangeId(id),
@@ -268,7 +268,7 @@ pub fn transcript() -> Vec<Exchange> {
     ]
 }
 
-/// Ten thousand checks, each of its own and with a long title.
+/// Ten thousand different checks with long titles.
 pub fn large(verdict: &dyn Fn(usize) -> Verdict) -> ResultFile {
     let title =
         "The server does what this sentence says, which is as long as the title of a check may well get.";
@@ -279,8 +279,8 @@ pub fn large(verdict: &dyn Fn(usize) -> Verdict) -> ResultFile {
     run_of((0..10_000).map(make).collect())
 }
 
-/// Ten thousand checks as a run of a much larger suite could have them: in three room versions and from both hosts, most of
-/// them passes that many faults prove, some fails with a difference to read, and a little of everything else.
+/// Ten thousand checks of a much larger suite: in three room versions and with both hosts, most of them passes that many faults
+/// prove, some fails with a difference, and a few of every other kind.
 pub fn realistic() -> ResultFile {
     const AREAS: [&str; 10] = [
         "authentication",

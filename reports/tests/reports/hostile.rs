@@ -1,4 +1,4 @@
-//! Servers, and whoever hands a result file on, may send anything and as much of it as they like.
+//! Hostile input: a server, or the author of a result file, may send any text of any length.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use samklang_reports::read_transcript;
@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[test]
-fn nothing_a_server_wrote_can_act() {
+fn server_text_cannot_act_in_a_report() {
     let made = made(&mixed());
     let hidden = ['\u{0}', '\u{1b}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{fffe}'];
     for text in all(&made) {
@@ -26,15 +26,15 @@ fn nothing_a_server_wrote_can_act() {
         "&lt;script&gt;alert(1)&lt;/script&gt; ]]&gt; | &amp; &quot; &#39; <b class=u>⟨U+0000⟩</b>"
     ));
     assert!(!made.junit.contains("]]>") && !made.junit.contains("<script"));
-    // Outside code blocks, where Markdown means something.
+    // Outside code blocks, where Markdown has an effect.
     let prose: String = made.markdown.split("```").step_by(2).collect();
     assert!(prose.contains("&lt;script&gt;alert(1)&lt;/script&gt; \\]\\]&gt; \\| &amp;"), "{prose}");
     assert!(!prose.contains("<script") && !prose.contains("`x`"));
 }
 
-/// The result file itself may come from somebody else.
+/// The result file itself may be hostile.
 #[test]
-fn nothing_in_a_result_file_can_act() {
+fn text_of_a_result_file_cannot_act_in_a_report() {
     let mut result = mixed();
     let hostile = || HOSTILE.to_owned();
     for check in &mut result.checks {
@@ -65,9 +65,9 @@ fn nothing_in_a_result_file_can_act() {
     }
 }
 
-/// A report may be opened from a mail: nothing in it runs, and nothing is fetched or sent.
+/// A report may be opened from a mail: it runs no script, and fetches and sends nothing.
 #[test]
-fn the_page_lets_nothing_in_but_its_own_style() {
+fn the_page_admits_only_its_own_style() {
     let html = made(&mixed()).html;
     let style = html.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
     let hash = STANDARD.encode(Sha256::digest(style));
@@ -85,7 +85,7 @@ fn the_page_lets_nothing_in_but_its_own_style() {
 }
 
 #[test]
-fn a_path_that_leads_elsewhere_is_not_linked() {
+fn a_path_out_of_the_folder_is_not_linked() {
     let mut result = good();
     result.participants[0].log = Some("javascript:alert(1)".into());
     result.participants[1].log = Some("../../etc/passwd".into());
@@ -95,7 +95,7 @@ fn a_path_that_leads_elsewhere_is_not_linked() {
 }
 
 #[test]
-fn a_body_is_shown_in_part_and_the_rest_is_named() {
+fn a_long_body_is_cut_and_its_length_is_shown() {
     let html = made(&mixed()).html;
     let length = format!("[{}]", vec!["\"event\""; 3000].join(",")).len();
     let note = html.split_once(&format!(" of {length} bytes shown")).expect("a note").0;
@@ -121,7 +121,7 @@ fn broken_lines_of_a_transcript_are_skipped_and_counted() {
 }
 
 #[test]
-fn ten_thousand_checks_stay_one_bearable_page() {
+fn a_page_of_ten_thousand_checks_stays_small() {
     let failing =
         |_| fail("client.refused", Some(Role::B), HOSTILE, &HOSTILE.repeat(50), &"new\n".repeat(4000));
     let unsure = |i| Verdict::Inconclusive {

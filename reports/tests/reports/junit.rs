@@ -33,7 +33,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn junit_says_of_every_check_what_it_can() {
+fn junit_has_every_check_with_its_state() {
     let result = mixed();
     let xml = made(&result).junit;
     let forbidden = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');

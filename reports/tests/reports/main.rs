@@ -1,4 +1,4 @@
-//! The reports of made-up runs, held against what a reader has to be able to rely on.
+//! The reports of hand-made runs, compared with what a reader has to rely on.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy knows only functions marked as tests")]
 
@@ -15,7 +15,7 @@ use common::{check, fail, good, mixed, run_of};
 use samklang_reports::{Colour, FILES, Reports, transcripts_in, write_all};
 use samklang_verdict::*;
 
-/// What a report is made of, in the order of [`FILES`], and the closing text.
+/// The reports, in the order of [`FILES`], and the closing text.
 struct Made {
     html: String,
     junit: String,
@@ -53,7 +53,7 @@ fn headline(result: &ResultFile) -> String {
 }
 
 #[test]
-fn the_first_sentence_tells_the_outcome() {
+fn the_first_sentence_is_the_outcome() {
     let two = "Synapse 1.163.2 and Synapse 1.163.2";
     assert_eq!(headline(&good()), format!("{two} federate: 18 of 18 checks passed."));
     assert_eq!(headline(&run_of(vec![])), format!("Nothing was judged, so nothing is proven about {two}."));
@@ -94,9 +94,9 @@ fn the_first_sentence_tells_the_outcome() {
     );
 }
 
-/// The sentence "they federate" has to be earned.
+/// The headline says "they federate" only if every check was judged.
 #[test]
-fn nothing_unjudged_reads_as_a_pass() {
+fn an_unjudged_check_never_reads_as_a_pass() {
     let mut stopped = good();
     stopped.run.termination = Termination::Interrupted;
     stopped.settle();
@@ -130,7 +130,7 @@ fn nothing_unjudged_reads_as_a_pass() {
 }
 
 #[test]
-fn the_page_goes_from_the_outcome_to_the_details() {
+fn the_page_starts_with_the_outcome_and_ends_with_details() {
     let html = made(&mixed()).html;
     assert_in_order(
         &html,
@@ -162,7 +162,7 @@ fn the_page_goes_from_the_outcome_to_the_details() {
             "blocked by messages.redaction/body-gone",
             "Typing is shown",
             "id=\"deviations\"",
-            "take the record out",
+            "remove the deviation",
             "tracker#1",
             "id=\"everything\"",
             "host A",
@@ -179,9 +179,9 @@ fn the_page_goes_from_the_outcome_to_the_details() {
     }
 }
 
-/// Four plays with one cause are one thing to mend.
+/// Four plays with one cause are one thing to fix.
 #[test]
-fn plays_with_one_cause_stand_together() {
+fn plays_with_one_cause_are_one_group() {
     let made = made(&mixed());
     assert!(made.html.contains("room version 11 and 12, host A and B"));
     assert_eq!(made.closing.matches("rooms.invite-accepted/stripped-state").count(), 1);
@@ -190,7 +190,7 @@ fn plays_with_one_cause_stand_together() {
 }
 
 #[test]
-fn headings_come_in_order_and_tables_have_scopes() {
+fn headings_are_in_order_and_tables_have_scopes() {
     let html = made(&mixed()).html;
     let levels: Vec<u32> =
         html.match_indices("<h").filter_map(|(at, _)| html[at + 2..].chars().next()?.to_digit(10)).collect();
@@ -228,7 +228,7 @@ fn the_summary_has_the_outcome_counts_and_failures_with_blame() {
 }
 
 #[test]
-fn the_closing_text_tells_who_what_where_and_how_to_look_closer() {
+fn the_closing_text_has_blame_check_play_and_evidence() {
     let result = mixed();
     let transcripts = |_: &str| None;
     let reports = Reports::new(&result, &transcripts, Catalogue::english());
@@ -268,7 +268,7 @@ fn the_command_to_play_again_names_the_pair() {
     result.participants[1].vendor = "other".into();
     let command = "samklang run synapse@1.163.2 --vs other@1.163.2 --scenario rooms.invite-accepted";
     assert!(made(&result).closing.contains(command));
-    // A server that runs already is not to be had by its vendor's name.
+    // A vendor's name does not lead to a server that is already running.
     result.run.deployer = TARGET.into();
     let command = "samklang repro rooms.invite-accepted/";
     let made = made(&result);
@@ -276,7 +276,7 @@ fn the_command_to_play_again_names_the_pair() {
 }
 
 #[test]
-fn an_upgrade_is_told_with_what_the_server_answered_before_and_after() {
+fn an_upgrade_is_shown_with_both_announced_versions() {
     let mut result = mixed();
     let digest = result.digest_of();
     let mut upgrade = Upgrade::to("1.170.0".into());
@@ -284,19 +284,19 @@ fn an_upgrade_is_told_with_what_the_server_answered_before_and_after() {
     assert_ne!(result.digest_of(), digest);
     let made_without = made(&result);
     for text in [&made_without.html, &made_without.markdown, &made_without.closing] {
-        assert!(text.contains("to be upgraded to 1.170.0"), "{text}");
+        assert!(text.contains("not upgraded to 1.170.0"), "{text}");
     }
     (upgrade.answered_name, upgrade.answered_version) = (Some("Synapse".into()), Some("1.170.1 <b>".into()));
     result.participants[0].upgrade = Some(upgrade);
     let made = made(&result);
-    assert!(made.closing.contains("answered Synapse 1.163.2 before, and Synapse 1.170.1 <b> after"));
+    assert!(made.closing.contains("announced Synapse 1.163.2 before, and Synapse 1.170.1 <b> after"));
     assert!(made.closing.contains("--scenario rooms.invite-accepted --upgrade-to 1.170.0"));
     assert!(made.html.contains("1.170.1 &lt;b&gt;") && !made.html.contains("1.170.1 <b>"));
 }
 
-/// A text that is missing shows as its key, and a place that nobody filled as its name.
+/// A missing text is shown as its key, and a missing argument as its name.
 #[test]
-fn every_text_is_in_the_catalogue_and_filled() {
+fn every_text_is_in_the_catalogue_with_its_arguments() {
     let mut other = mixed();
     other.run.direct = true;
     other.run.termination = Termination::Interrupted;
@@ -319,7 +319,7 @@ fn every_text_is_in_the_catalogue_and_filled() {
     }
 }
 
-/// Texts of rare cases are not in any made-up run; their keys stand in the code.
+/// The hand-made runs lack rare cases; the test reads their keys from the code.
 #[test]
 fn every_key_in_the_code_is_in_the_catalogue() {
     let keys: BTreeSet<_> = Catalogue::english().keys().map(|(key, _)| key).collect();
@@ -371,7 +371,7 @@ impl Drop for Folder {
 }
 
 #[test]
-fn reports_lie_beside_their_result() {
+fn reports_are_written_beside_their_result() {
     let folder = Folder::new("written");
     let result = mixed();
     std::fs::create_dir(folder.0.join("transcripts")).unwrap();
@@ -389,7 +389,7 @@ fn reports_lie_beside_their_result() {
         std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["junit.xml", "report.html", "summary.md", "transcripts"]);
-    // It would be readable, were the way not barred.
+    // The file is readable, but the path leads out of the folder.
     let inner = transcripts_in(&folder.0.join("transcripts"));
     assert!(inner("rooms.invite-accepted.stripped-state.jsonl").is_some());
     assert!(inner("../transcripts/rooms.invite-accepted.stripped-state.jsonl").is_none());
@@ -397,7 +397,7 @@ fn reports_lie_beside_their_result() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_named() {
+fn an_unwritable_path_is_named() {
     let folder = Folder::new("refused");
     std::fs::create_dir(folder.0.join("report.html")).unwrap();
     let result = good();

@@ -1,11 +1,11 @@
-//! The page of a matrix, and what a terminal shows of one.
+//! The page and the closing text of a vendor matrix.
 
 use samklang_reports::{Colour, MatrixReport, changes_text};
 use samklang_verdict::*;
 
 use crate::common::{HOSTILE, check, fail, good, large, mixed, pass, run_of};
 
-/// A matrix of these vendors in which each pair has the result that is made for it.
+/// A vendor matrix of these vendors, with `result` of each pair.
 fn matrix(vendors: &[&str], result: &dyn Fn(&str, &str) -> ResultFile) -> (MatrixFile, Vec<Met>) {
     let vendors: Vec<_> = vendors.iter().map(|&vendor| vendor.to_owned()).collect();
     let met = pairs(&vendors).into_iter().map(|[a, b]| Met { result: result(&a, &b), a, b });
@@ -18,7 +18,7 @@ fn html(vendors: &[&str], result: &dyn Fn(&str, &str) -> ResultFile) -> String {
     MatrixReport::new(&file, &met, Catalogue::english()).html()
 }
 
-/// Elm fails a check with whomever it meets, and the wire never says whose fault it is.
+/// Elm fails a check with every partner, and the recorded traffic never shows the blame.
 fn elm_fails(a: &str, b: &str) -> ResultFile {
     let verdict = if [a, b].contains(&"elm@1") {
         fail("client.refused", None, "It was refused.", "", "")
@@ -32,7 +32,7 @@ fn elm_fails(a: &str, b: &str) -> ResultFile {
 }
 
 #[test]
-fn what_the_wire_leaves_open_is_traced_to_who_fails_with_everybody() {
+fn an_undecided_fail_is_traced_to_the_vendor_that_fails_with_everybody() {
     let (file, met) = matrix(&["oak@1", "ash@1", "elm@1"], &elm_fails);
     let report = MatrixReport::new(&file, &met, Catalogue::english());
     let closing = report.closing(Colour::Never);
@@ -44,14 +44,14 @@ fn what_the_wire_leaves_open_is_traced_to_who_fails_with_everybody() {
     assert!(!html.contains("1 fail, the fault of oak@1") && !html.contains("1 fail, fault undecided"));
     assert_eq!(html.matches("All pairs together: elm@1 fails it with every peer").count(), 3);
     assert!(html.contains("href=\"pairs/elm@1--oak@1/report.html#f1\""));
-    // Where elm does right with one peer, nobody is blamed.
+    // If elm passes with one partner, no vendor is blamed.
     let with_ash = |a: &str, b: &str| if [a, b] == ["ash@1", "elm@1"] { good() } else { elm_fails(a, b) };
     let html = self::html(&["oak@1", "ash@1", "elm@1"], &with_ash);
     assert!(html.contains("1 fail, fault undecided") && !html.contains("is to blame"));
 }
 
 #[test]
-fn nothing_that_a_server_or_a_file_says_can_act() {
+fn text_of_a_server_or_a_file_cannot_act_on_the_page() {
     let hostile = |a: &str, b: &str| {
         let mut result = if a == b { elm_fails(a, b) } else { mixed() };
         for check in &mut result.checks {
@@ -89,23 +89,23 @@ fn nothing_that_a_server_or_a_file_says_can_act() {
     }
 }
 
-/// What somebody relies on who does not see the page, or not its colours.
+/// Readers may not see the page, or not its colours.
 #[test]
-fn the_page_can_be_read_without_colours_scripts_or_eyes() {
+fn the_page_is_readable_without_colours_scripts_or_sight() {
     let html = html(&["oak@1", "elm@1"], &elm_fails);
     assert!(html.starts_with("<!DOCTYPE html><html lang=\"en\">"));
     let count = |text: &str| html.matches(text).count();
     assert_eq!(count("<th"), count("<thead") + count("<th "), "a header cell without attributes");
     assert_eq!(count("<th "), count("scope=\""));
     assert_eq!(count("<table"), count("<caption"));
-    // Headings begin with one of the first rank and leave none out.
+    // Headings start with the first rank and skip none.
     let ranks = html.split("<h").skip(1).filter_map(|rest| rest.chars().next()?.to_digit(10));
     let ranks: Vec<_> = ranks.collect();
     assert_eq!((ranks[0], ranks.iter().filter(|rank| **rank == 1).count()), (1, 1));
     for two in ranks.windows(2) {
         assert!(two[1] <= two[0] + 1, "{ranks:?}");
     }
-    // Every number with a colour has a sign of its own and words.
+    // Every coloured number has its own sign and words.
     let chips = html.split("<span class=\"tag ").skip(1);
     for chip in chips.filter(|chip| !chip.starts_with("b1\">◀<") && !chip.contains("</dt>")) {
         assert!(chip.contains("<span aria-hidden=\"true\">") && chip.contains("<span class=\"quiet\">"));
@@ -117,7 +117,7 @@ fn the_page_can_be_read_without_colours_scripts_or_eyes() {
 }
 
 #[test]
-fn ten_thousand_checks_stay_one_bearable_page() {
+fn a_page_of_ten_thousand_checks_stays_small() {
     let failing = |_| fail("client.refused", None, HOSTILE, &HOSTILE.repeat(50), &"new\n".repeat(4000));
     let unsure = |i| Verdict::Inconclusive {
         message: Message::new(format!("cause {i}")),
@@ -134,11 +134,11 @@ fn ten_thousand_checks_stay_one_bearable_page() {
     let vendors = ["oak@1", "elm@1"];
     let html = html(&vendors, &|_, _| large(&failing));
     assert!(html.len() < 5_000_000, "{}", html.len());
-    assert!(html.contains("more stand in the pairs' own reports."));
+    assert!(html.contains("more are in the pairs' own reports."));
 }
 
 #[test]
-fn a_pair_without_a_result_is_told() {
+fn a_pair_without_a_result_is_reported() {
     let (file, mut met) = matrix(&["oak@1", "elm@1"], &|_, _| good());
     let whole = MatrixReport::new(&file, &met, Catalogue::english());
     assert!(whole.closing(Colour::Never).starts_with("2 vendors, 3 pairs: all federate, 54 of 54"));
@@ -159,7 +159,7 @@ fn a_pair_without_a_result_is_told() {
 }
 
 #[test]
-fn changes_are_told_by_kind_what_got_worse_first() {
+fn changes_are_listed_by_kind_with_deteriorations_first() {
     let (old, before) = matrix(&["oak@1", "elm@1"], &|_, _| elm_fails("", ""));
     let (new, after) =
         matrix(&["oak@1", "elm@2"], &|a, b| elm_fails(&a.replace('2', "1"), &b.replace('2', "1")));

@@ -1,4 +1,4 @@
-//! What a terminal is shown of a recorded play, from made-up exchanges.
+//! The terminal text of a recorded play, from hand-made exchanges.
 
 use samklang_reports::{Colour, Recording, Reports};
 use samklang_verdict::*;
@@ -9,7 +9,7 @@ use crate::{
     common::{self, HOSTILE, check, fail, pass, run_of},
 };
 
-/// An exchange between A and B with JSON bodies; `null` is no body.
+/// An exchange between A and B with JSON bodies; `null` means no body.
 fn exchange(id: u64, method: &str, path: &str, status: u16, request: &Value, answer: &Value) -> Exchange {
     let body = |value: &Value| match value {
         Value::Null => Body::Empty,
@@ -34,7 +34,7 @@ fn exchange(id: u64, method: &str, path: &str, status: u16, request: &Value, ans
     }
 }
 
-/// The id that an event of these tests says it has.
+/// The id that an event of these tests declares.
 fn own_id(event: &Value, _: &str) -> Option<String> {
     event["hashes"]["sha256"].as_str().map(|hash| format!("${hash}"))
 }
@@ -67,7 +67,7 @@ fn message(hash: &str) -> Value {
 const SEND: &str = "/_matrix/federation/v1/send/";
 
 #[test]
-fn a_transaction_is_told_by_what_it_carries_and_what_became_of_it() {
+fn a_transaction_is_shown_with_its_contents_and_results() {
     let typing = json!({"edu_type": "m.typing", "content": {"user_id": "@alice:a.test", "typing": true}});
     let sent = json!({"origin": "a.test", "pdus": [message("one"), message("two")], "edus": [typing]});
     let answer = json!({"pdus": {"$one": {}, "$two": {"error": "bad signature"}}});
@@ -87,7 +87,7 @@ fn a_transaction_is_told_by_what_it_carries_and_what_became_of_it() {
 }
 
 #[test]
-fn refusals_faults_and_broken_answers_stand_below_their_exchange() {
+fn refusals_faults_and_broken_answers_are_shown_below_their_exchange() {
     let refusal = json!({"errcode": "M_FORBIDDEN", "error": "not in the room"});
     let refused = exchange(1, "GET", "/_matrix/federation/v1/event/$e", 403, &Value::Null, &refusal);
     let mut cut = exchange(2, "PUT", &format!("{SEND}2"), 200, &json!({"pdus": []}), &Value::Null);
@@ -102,15 +102,15 @@ fn refusals_faults_and_broken_answers_stand_below_their_exchange() {
             "403",
             "← M_FORBIDDEN: not in the room\n",
             "no answer",
-            "! Samklang applied a fault: connection reset\n",
+            "! Samklang applied a network fault: connection reset\n",
             "! The exchange broke off: connection closed\n",
-            "← 6 bytes that are no JSON: <html>\n",
+            "← 6 bytes that are not JSON: <html>\n",
         ],
     );
 }
 
 #[test]
-fn what_goes_by_twice_is_held_against_the_first_time() {
+fn a_repeated_event_is_compared_with_its_first_exchange() {
     let join = |more: &Value| {
         let mut event = json!({
             "type": "m.room.member", "sender": "@bob:b.test", "state_key": "@bob:b.test",
@@ -141,7 +141,7 @@ fn what_goes_by_twice_is_held_against_the_first_time() {
         &text,
         &[
             "← template m.room.member membership=join sender=@bob:b.test state_key=@bob:b.test\n",
-            "$join  (the template of x1, filled in:)\n",
+            "$join  (made from the template of x1:)\n",
             "~ depth: 7 → 9\n",
             "+ hashes: {\"sha256\":\"join\"}\n",
             "$join  (as in x2, but:)\n",
@@ -155,7 +155,7 @@ fn what_goes_by_twice_is_held_against_the_first_time() {
 }
 
 #[test]
-fn a_failure_stands_above_and_its_exchanges_are_marked() {
+fn a_failure_is_shown_first_and_its_exchanges_are_marked() {
     let exchanges = common::transcript();
     let verdict =
         fail("expectation.differs", Some(Role::B), "Bob is told another name.", "name: x\n", "name: y\n");
@@ -180,7 +180,7 @@ fn a_failure_stands_above_and_its_exchanges_are_marked() {
 }
 
 #[test]
-fn long_lists_are_counted_and_told_in_full_when_asked() {
+fn long_lists_are_counted_and_shown_in_full_on_request() {
     let many: Vec<_> = (0..300).map(|i| message(&i.to_string())).collect();
     let answer = json!({"state": many, "pdus": many});
     let exchanges = [exchange(1, "GET", "/_matrix/federation/v1/x", 200, &Value::Null, &answer)];
@@ -190,9 +190,9 @@ fn long_lists_are_counted_and_told_in_full_when_asked() {
     assert_eq!(shown(&exchanges, true).matches("$299").count(), 2);
 }
 
-/// Whatever a server sends: nothing acts on the terminal, nothing takes long, no line and no page grows without end.
+/// No text of a server acts on the terminal, takes long, or makes a line or page without limit.
 #[test]
-fn hostile_exchanges_are_shown_bounded_and_tame() {
+fn hostile_exchanges_are_cut_and_made_safe() {
     let hostile: Value = json!({
         "type": HOSTILE, "sender": HOSTILE, "state_key": HOSTILE, "event_id": HOSTILE,
         "content": {"body": HOSTILE.repeat(100), "membership": HOSTILE}, "hashes": {"sha256": HOSTILE},
@@ -242,7 +242,7 @@ fn hostile_exchanges_are_shown_bounded_and_tame() {
 }
 
 #[test]
-fn one_exchange_is_told_with_headers_and_laid_out_bodies() {
+fn one_exchange_is_shown_with_headers_and_formatted_bodies() {
     let exchange = exchange(17, "PUT", &format!("{SEND}1"), 200, &json!({"pdus": []}), &json!({"pdus": {}}));
     let result = run_of(vec![]);
     let reports = Reports::new(&result, &|_| None, Catalogue::english());
@@ -268,7 +268,7 @@ fn one_exchange_is_told_with_headers_and_laid_out_bodies() {
 }
 
 #[test]
-fn a_curl_line_is_the_request_as_it_was_sent() {
+fn a_curl_command_is_the_recorded_request() {
     let mut sent =
         exchange(17, "PUT", &format!("{SEND}1?x=%2B"), 200, &json!({"pdus": ["it's"]}), &Value::Null);
     sent.request_headers.push(("host".into(), "b.test".into()));
@@ -281,7 +281,7 @@ fn a_curl_line_is_the_request_as_it_was_sent() {
         &[
             "# The servers of run r-7f3k2 are gone",
             "# The recorded signature",
-            "# -k",
+            "# The command has -k",
             "curl --include --globoff --path-as-is -k --resolve 'b.test:8448:127.0.0.1' -X 'PUT'",
             "-H 'authorization: X-Matrix origin=\"a.test\",sig=\"s\"' -H 'host: b.test'",
             "-H 'content-type:'",
@@ -314,7 +314,7 @@ fn a_curl_line_is_the_request_as_it_was_sent() {
     );
     assert!(!line.contains("-k ") && !line.contains("<redacted>"), "{line}");
 
-    for (bytes, words) in [(vec![0xff_u8; 9], "was not kept whole"), (b"a\0b".to_vec(), "a zero byte")] {
+    for (bytes, words) in [(vec![0xff_u8; 9], "was not recorded completely"), (b"a\0b".to_vec(), "a zero byte")] {
         sent.request_body = Body::of(&bytes);
         assert!(reports.curl(&sent).unwrap_err().to_string().contains(words));
     }
@@ -322,9 +322,9 @@ fn a_curl_line_is_the_request_as_it_was_sent() {
     assert!(reports.curl(&sent).unwrap().contains("printf %s 'xxx"));
 }
 
-/// Names and paths come from whoever sent them; the line reaches this machine all the same.
+/// A hostile server may have chosen names and paths; the command still reaches only this machine.
 #[test]
-fn a_curl_line_leads_nowhere_else() {
+fn a_curl_command_reaches_only_this_machine() {
     let result = run_of(vec![]);
     let reports = Reports::new(&result, &|_| None, Catalogue::english());
     let line = |name: &str, path: &str| {

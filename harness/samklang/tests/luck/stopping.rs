@@ -28,7 +28,7 @@ fn in_mid_play(place: &Place, mood: &str, deploy: &str, output: &str) -> Playing
 fn assert_interrupted(place: &Place, ended: &Ended) {
     ended.assert(
         2,
-        &["Stopped on request", "Not proven", "Somebody stopped the run", &format!("{CHECKS} not run")],
+        &["Stopped on request", "Not proven", "The run was stopped on request", &format!("{CHECKS} not run")],
     );
     let result = place.result();
     assert_eq!((&result["run"]["termination"], &result["exit_code"]), (&"interrupted".into(), &2.into()));

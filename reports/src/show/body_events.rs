@@ -1,32 +1,32 @@
-//! What a body carries, in the field's own terms: PDUs, EDUs, templates, refusals.
+//! The contents of a body in the specification's words: PDUs, EDUs, templates, refusals.
 
 use samklang_verdict::{Body, Exchange, Wire};
 use serde_json::Value;
 
 use super::changes::brief;
-use crate::text::{head, shown_line};
+use crate::text::{head, safe_line};
 
-/// Nested deeper than this nothing is looked for. serde_json itself stops at 128.
-const DEEPEST: usize = 16;
-/// So many events of one body are looked at.
-const MOST: usize = 5000;
-/// Members that are told of something that is no event.
-const LEAVES: usize = 4;
+/// The maximum depth of the search for events. serde_json itself stops at 128.
+const MAX_DEPTH: usize = 16;
+/// The maximum number of events read from one body.
+const MAX_EVENTS: usize = 5000;
+/// The maximum number of members shown of a body without events.
+const MAX_MEMBERS: usize = 4;
 
-/// What kind of event stands in a body.
+/// The kind of an event in a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// An event between servers.
+pub(super) enum BodyEventKind {
+    /// A PDU between servers.
     Pdu,
-    /// What the answer to `make_join` and its like proposes.
+    /// A template from the answer to `make_join`, `make_leave` or `make_knock`.
     Template,
-    /// An ephemeral unit between servers.
+    /// An EDU between servers.
     Edu,
-    /// An event as clients are shown it, or send it.
+    /// An event in the client API.
     Event,
 }
 
-impl Kind {
+impl BodyEventKind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Pdu => "PDU",
@@ -38,20 +38,20 @@ impl Kind {
 }
 
 /// An event in a body.
-pub(super) struct Found<'a> {
-    pub(super) kind: Kind,
-    /// The members that lead to it: `state`, `join.timeline.events`; empty where the body is the event.
+pub(super) struct BodyEvent<'a> {
+    pub(super) kind: BodyEventKind,
+    /// The path of members to the event: `state`, `join.timeline.events`; empty if the body is the event.
     pub(super) place: String,
     pub(super) value: &'a Value,
 }
 
-impl Found<'_> {
-    /// A string of the event's own.
+impl BodyEvent<'_> {
+    /// A string member of the event.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.value.get(key)?.as_str()
     }
 
-    /// Whether it stands in a list of what a room is made of, rather than being news.
+    /// Whether the event is in a list of room state, and so is not new.
     pub(super) fn is_background(&self) -> bool {
         let last = self.place.rsplit('.').next().unwrap_or_default();
         matches!(last, "state" | "auth_chain" | "auth_events") || self.place.ends_with(".state.events")
@@ -59,24 +59,30 @@ impl Found<'_> {
 }
 
 /// The events in a body of `exchange`.
-pub(super) fn events<'a>(exchange: &Exchange, body: &'a Value) -> Vec<Found<'a>> {
+pub(super) fn events<'a>(exchange: &Exchange, body: &'a Value) -> Vec<BodyEvent<'a>> {
     let template = ["make_join", "make_leave", "make_knock"];
     let kind = match exchange.wire {
-        Wire::Client => Kind::Event,
+        Wire::Client => BodyEventKind::Event,
         Wire::Federation if exchange.path_only().split('/').any(|part| template.contains(&part)) => {
-            Kind::Template
+            BodyEventKind::Template
         }
-        Wire::Federation => Kind::Pdu,
+        Wire::Federation => BodyEventKind::Pdu,
     };
     let mut found = Vec::new();
-    // A client's question for a room's state is answered with a bare list of it.
+    // The client API answers a request for the room state with a plain list.
     let place = if exchange.path_only().ends_with("/state") { "state" } else { "" };
     look(kind, place, body, 0, &mut found);
     found
 }
 
-fn look<'a>(kind: Kind, place: &str, value: &'a Value, depth: usize, found: &mut Vec<Found<'a>>) {
-    if depth > DEEPEST || found.len() >= MOST {
+fn look<'a>(
+    kind: BodyEventKind,
+    place: &str,
+    value: &'a Value,
+    depth: usize,
+    found: &mut Vec<BodyEvent<'a>>,
+) {
+    if depth > MAX_DEPTH || found.len() >= MAX_EVENTS {
         return;
     }
     match value {
@@ -85,12 +91,12 @@ fn look<'a>(kind: Kind, place: &str, value: &'a Value, depth: usize, found: &mut
             let is_text = |key: &str| members.get(key).is_some_and(Value::is_string);
             let is_event = is_text("type") && members.contains_key("content");
             if is_text("edu_type") {
-                found.push(Found { kind: Kind::Edu, place: place.to_owned(), value });
-            } else if is_event && (kind != Kind::Event || is_text("sender")) {
-                found.push(Found { kind, place: place.to_owned(), value });
+                found.push(BodyEvent { kind: BodyEventKind::Edu, place: place.to_owned(), value });
+            } else if is_event && (kind != BodyEventKind::Event || is_text("sender")) {
+                found.push(BodyEvent { kind, place: place.to_owned(), value });
             } else {
                 for (key, value) in members {
-                    // A room's or a user's id in the way says nothing that the event itself does not.
+                    // A room or user id in the path repeats what the event itself says.
                     let place = match (key.starts_with(['!', '@', '$']), place.is_empty()) {
                         (true, _) => place.to_owned(),
                         (false, true) => head(key, 40).to_owned(),
@@ -104,9 +110,9 @@ fn look<'a>(kind: Kind, place: &str, value: &'a Value, depth: usize, found: &mut
     }
 }
 
-/// An event's type and the members that tell it apart; its id is the caller's to add.
-pub(super) fn about(found: &Found<'_>) -> String {
-    if found.kind == Kind::Edu {
+/// An event's type and its identifying members; the caller adds its id.
+pub(super) fn describe(found: &BodyEvent<'_>) -> String {
+    if found.kind == BodyEventKind::Edu {
         let kind = found.text("edu_type").map(|kind| short(kind, 60)).unwrap_or_default();
         let content = found.value.get("content").map(leaves).unwrap_or_default();
         return format!("EDU {kind}  {content}");
@@ -132,16 +138,21 @@ pub(super) fn about(found: &Found<'_>) -> String {
     words.join(" ")
 }
 
-/// What a body says that holds no event: refusals first, then its first members. One line each.
-pub(super) fn otherwise(exchange: &Exchange, body: &Value, has_events: bool, is_answer: bool) -> Vec<String> {
+/// The contents of a body without events: refusals first, then its first members. One line each.
+pub(super) fn other_contents(
+    exchange: &Exchange,
+    body: &Value,
+    has_events: bool,
+    is_answer: bool,
+) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(errcode) = body.get("errcode").and_then(Value::as_str) {
         let error = body.get("error").and_then(Value::as_str).unwrap_or_default();
         return vec![format!("{}: {}", short(errcode, 80), short(error, 300)).trim_end_matches(": ").into()];
     }
     if let Some(ids) = is_answer.then(|| body.get("pdus")?.as_object()).flatten() {
-        // The answer to a transaction tells what became of each PDU.
-        for (id, fate) in ids.iter().take(MOST) {
+        // The answer to a transaction has a result for each PDU.
+        for (id, fate) in ids.iter().take(MAX_EVENTS) {
             let error =
                 fate.get("error").map(|error| error.as_str().map_or_else(|| brief(error), Into::into));
             lines.extend(error.map(|error: String| format!("{}: {}", short(id, 64), short(&error, 300))));
@@ -162,8 +173,8 @@ pub(super) fn otherwise(exchange: &Exchange, body: &Value, has_events: bool, is_
     lines
 }
 
-/// What is told of a body that is no JSON.
-pub(super) fn opaque(body: &Body) -> Option<(u64, String)> {
+/// The description of a body that is not JSON.
+pub(super) fn without_json(body: &Body) -> Option<(u64, String)> {
     match body {
         Body::Empty => None,
         Body::Text { text } => Some((text.len() as u64, short(text, 60))),
@@ -171,7 +182,7 @@ pub(super) fn opaque(body: &Body) -> Option<(u64, String)> {
     }
 }
 
-/// The first members that hold a plain value, with the way to them.
+/// The first members with a plain value, and the path to each.
 fn leaves(value: &Value) -> String {
     let mut found = Vec::new();
     collect("", value, 0, &mut found);
@@ -179,7 +190,7 @@ fn leaves(value: &Value) -> String {
 }
 
 fn collect(path: &str, value: &Value, depth: usize, found: &mut Vec<String>) {
-    if found.len() >= LEAVES || depth > DEEPEST {
+    if found.len() >= MAX_MEMBERS || depth > MAX_DEPTH {
         return;
     }
     match value {
@@ -198,8 +209,8 @@ fn collect(path: &str, value: &Value, depth: usize, found: &mut Vec<String>) {
     }
 }
 
-/// One safe line of at most `limit` bytes and a sign that there is more.
+/// One safe line of at most `limit` bytes, with an ellipsis if it was cut.
 pub(super) fn short(text: &str, limit: usize) -> String {
     let begun = head(text, limit);
-    format!("{}{}", shown_line(begun), if begun.len() < text.len() { "…" } else { "" })
+    format!("{}{}", safe_line(begun), if begun.len() < text.len() { "…" } else { "" })
 }
