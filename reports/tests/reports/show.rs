@@ -314,7 +314,9 @@ fn a_curl_command_is_the_recorded_request() {
     );
     assert!(!line.contains("-k ") && !line.contains("<redacted>"), "{line}");
 
-    for (bytes, words) in [(vec![0xff_u8; 9], "was not recorded completely"), (b"a\0b".to_vec(), "a zero byte")] {
+    for (bytes, words) in
+        [(vec![0xff_u8; 9], "was not recorded completely"), (b"a\0b".to_vec(), "a zero byte")]
+    {
         sent.request_body = Body::of(&bytes);
         assert!(reports.curl(&sent).unwrap_err().to_string().contains(words));
     }
