@@ -1,24 +1,16 @@
-//! Service records (RFC 2782), asked of one name server over UDP.
+//! Service records (RFC 2782).
 
-use std::{
-    fs,
-    net::{IpAddr, SocketAddr},
-    str::FromStr,
+use std::net::SocketAddr;
+
+use hickory_resolver::{
+    Name, ResolveError, TokioResolver,
+    config::{NameServerConfigGroup, ResolverConfig, ResolverOpts},
+    name_server::TokioConnectionProvider,
+    proto::{ProtoErrorKind, op::ResponseCode},
 };
-
-use hickory_proto::{
-    op::{Message, MessageType, Query, ResponseCode},
-    rr::{Name, RecordType},
-};
-use tokio::net::UdpSocket;
-
-use super::{Settings, connection::Trouble};
 use samklang_wire::waiting::within;
 
-/// The file that names this machine's name servers.
-const RESOLVERS: &str = "/etc/resolv.conf";
-/// The largest answer over UDP without extensions (RFC 1035, section 2.3.4), with room to spare.
-const LARGEST: usize = 4096;
+use super::{Settings, connection::Trouble};
 
 /// Where a service is offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,52 +21,16 @@ pub(super) struct ServiceRecord {
     pub(super) port: u16,
 }
 
-/// The records of `name`, those to be tried first in front; none where the name has none.
+/// The records of `name`, in the order in which they are tried; empty if the name has none.
 pub(super) async fn look_up(name: &str, settings: &Settings) -> Result<Vec<ServiceRecord>, Trouble> {
-    let server = settings.name_server.or_else(own_name_server);
-    let server = server.ok_or_else(|| Trouble::untold(format!("{RESOLVERS} names no name server")))?;
-    let asked = within(settings.bound, ask(name, server)).await;
-    asked.unwrap_or_else(|_| Err(Trouble::untold(format!("{server} did not answer in time"))))
-}
-
-fn own_name_server() -> Option<SocketAddr> {
-    let text = fs::read_to_string(RESOLVERS).ok()?;
-    let addresses = text.lines().filter_map(|line| line.strip_prefix("nameserver"));
-    addresses.filter_map(|rest| rest.trim().parse::<IpAddr>().ok()).map(|address| (address, 53).into()).next()
-}
-
-async fn ask(name: &str, server: SocketAddr) -> Result<Vec<ServiceRecord>, Trouble> {
-    let untold = |error: &dyn std::fmt::Display| Trouble::untold(error.to_string());
-    let name = Name::from_str(&format!("{name}.")).map_err(|error| untold(&error))?;
-    let question = Query::query(name, RecordType::SRV);
-    let mut query = Message::new();
-    let id = fastrand::u16(..);
-    query.set_id(id).set_recursion_desired(true).add_query(question.clone());
-    let query = query.to_vec().map_err(|error| untold(&error))?;
-    let here = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(here).await.map_err(|error| untold(&error))?;
-    socket.connect(server).await.map_err(|error| untold(&error))?;
-    socket.send(&query).await.map_err(|error| untold(&error))?;
-    let mut buffer = [0; LARGEST];
-    loop {
-        let length = socket.recv(&mut buffer).await.map_err(|error| untold(&error))?;
-        // What answers another question is not ours.
-        if let Ok(answer) = Message::from_vec(&buffer[..length])
-            && answer.id() == id
-            && answer.message_type() == MessageType::Response
-            && answer.queries() == [question.clone()]
-        {
-            return read(&answer);
-        }
-    }
-}
-
-fn read(answer: &Message) -> Result<Vec<ServiceRecord>, Trouble> {
-    match answer.response_code() {
-        _ if answer.truncated() => Err(Trouble::untold("the answer does not fit into one packet")),
-        ResponseCode::NoError | ResponseCode::NXDomain => {
-            let records = answer.answers().iter().filter_map(|record| record.data().as_srv());
-            let mut records: Vec<_> = records
+    let unknown = |error: &dyn std::fmt::Display| Trouble::untold(error.to_string());
+    // A name with a dot at its end is looked up as it stands, without the search domains of this machine.
+    let asked = Name::from_ascii(format!("{name}.")).map_err(|error| unknown(&error))?;
+    let resolver = resolver(settings).map_err(|error| unknown(&error))?;
+    match within(settings.bound, resolver.srv_lookup(asked)).await {
+        Ok(Ok(found)) => {
+            let mut records: Vec<_> = found
+                .iter()
                 .map(|record| ServiceRecord {
                     priority: record.priority(),
                     weight: record.weight(),
@@ -85,6 +41,35 @@ fn read(answer: &Message) -> Result<Vec<ServiceRecord>, Trouble> {
             records.sort_by_key(|record| (record.priority, u16::MAX - record.weight));
             Ok(records)
         }
-        code => Err(Trouble::untold(format!("the name server says {code}"))),
+        Ok(Err(error)) => match response_code(&error) {
+            Some(ResponseCode::NoError | ResponseCode::NXDomain) => Ok(vec![]),
+            Some(code) => Err(Trouble::untold(format!("the name server says {code}"))),
+            None => Err(unknown(&error)),
+        },
+        Err(_) => Err(Trouble::untold("no name server answered in time")),
+    }
+}
+
+/// Asks the name server in `settings`, or those of this machine, over UDP, and over TCP if the answer is too long for UDP.
+fn resolver(settings: &Settings) -> Result<TokioResolver, ResolveError> {
+    let mut builder = match settings.name_server {
+        Some(server) => TokioResolver::builder_with_config(only(server), TokioConnectionProvider::default()),
+        None => TokioResolver::builder_tokio()?,
+    };
+    let ResolverOpts { timeout, cache_size, .. } = builder.options_mut();
+    (*timeout, *cache_size) = (settings.bound, 0);
+    Ok(builder.build())
+}
+
+fn only(server: SocketAddr) -> ResolverConfig {
+    let servers = NameServerConfigGroup::from_ips_clear(&[server.ip()], server.port(), true);
+    ResolverConfig::from_parts(None, vec![], servers)
+}
+
+/// What the name server said, if it answered that there is nothing, or that it cannot tell.
+fn response_code(error: &ResolveError) -> Option<ResponseCode> {
+    match error.proto()?.kind() {
+        ProtoErrorKind::NoRecordsFound { response_code, .. } => Some(*response_code),
+        _ => None,
     }
 }

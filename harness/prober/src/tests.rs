@@ -6,13 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use hickory_proto::{
+use hickory_resolver::proto::{
     op::{self, MessageType, ResponseCode},
     rr::{Name, RData, Record, rdata::SRV},
 };
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{crypto::ring, pki_types::CertificateDer};
-use tokio::net::UdpSocket;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, UdpSocket},
+};
 
 use super::{certificate::judge, *};
 
@@ -102,6 +105,36 @@ async fn name_server(code: ResponseCode, records: &'static [(u16, u16, &'static 
     address
 }
 
+/// Has no room for its records in an answer over UDP, and gives them over TCP.
+async fn name_server_with_long_answers() -> SocketAddr {
+    let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let udp = UdpSocket::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        let mut buffer = [0; 512];
+        let (length, asker) = udp.recv_from(&mut buffer).await.unwrap();
+        let mut answer = op::Message::from_vec(&buffer[..length]).unwrap();
+        answer.set_message_type(MessageType::Response).set_truncated(true);
+        udp.send_to(&answer.to_vec().unwrap(), asker).await.unwrap();
+
+        let (mut stream, _) = tcp.accept().await.unwrap();
+        let length = stream.read_u16().await.unwrap();
+        stream.read_exact(&mut buffer[..usize::from(length)]).await.unwrap();
+        let mut answer = op::Message::from_vec(&buffer[..usize::from(length)]).unwrap();
+        answer.set_message_type(MessageType::Response);
+        let name = answer.queries()[0].name().clone();
+        for port in 1..=100 {
+            let record = SRV::new(port, 0, port, Name::from_str("a.test.").unwrap());
+            answer.add_answer(Record::from_rdata(name.clone(), 5, RData::SRV(record)));
+        }
+        let answer = answer.to_vec().unwrap();
+        stream.write_u16(u16::try_from(answer.len()).unwrap()).await.unwrap();
+        stream.write_all(&answer).await.unwrap();
+        let _ = stream.read_u16().await;
+    });
+    address
+}
+
 fn settings(name_server: SocketAddr) -> Settings {
     Settings {
         roots: RootCertStore::empty(),
@@ -121,7 +154,14 @@ async fn service_records_come_in_their_order() {
 }
 
 #[tokio::test]
-async fn no_records_is_an_answer_and_no_answer_is_none() {
+async fn an_answer_that_is_too_long_for_udp_is_fetched_over_tcp() {
+    let settings = settings(name_server_with_long_answers().await);
+    let found = service_records::look_up("_matrix-fed._tcp.a.test", &settings).await.unwrap();
+    assert_eq!(found.iter().map(|record| record.port).collect::<Vec<_>>(), (1..=100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_name_without_records_is_told_from_a_name_server_that_cannot_tell() {
     let none = settings(name_server(ResponseCode::NXDomain, &[]).await);
     assert_eq!(service_records::look_up("_matrix._tcp.a.test", &none).await.unwrap(), []);
     let failing = settings(name_server(ResponseCode::ServFail, &[]).await);
