@@ -25,17 +25,11 @@ mod verdicts;
 #[path = "luck/words.rs"]
 mod words;
 
-use std::{
-    process::ExitCode,
-    sync::{PoisonError, RwLock},
-};
+use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Play = fn();
-
-/// Held for writing by the trial that takes the port of every network, for reading by those that need it on theirs.
-static PORT: RwLock<()> = RwLock::new(());
 
 const PLAIN: [(&str, Play); 24] = [
     ("verdicts::a_changed_expectation_and_its_records", verdicts::a_changed_expectation),
@@ -109,27 +103,7 @@ fn main() -> ExitCode {
         Trial::test(format!("luck::{name}"), play).with_ignored_flag(ignored)
     };
     let mut trials = Vec::new();
-    let port: Play = || {
-        let _whole = PORT.write().unwrap_or_else(PoisonError::into_inner);
-        starting::port_taken();
-    };
-    trials.push(trial("starting::the_port_of_a_network_is_taken", port, absent.clone(), required));
-    for (name, play) in CONTAINED {
-        let shared = move || {
-            let _shared = PORT.read().unwrap_or_else(PoisonError::into_inner);
-            play();
-        };
-        let absent = absent.clone();
-        let ignored = absent.is_some() && !required;
-        let shared = move || match absent {
-            Some(reason) => Err(Failed::from(reason)),
-            None => {
-                shared();
-                Ok(())
-            }
-        };
-        trials.push(Trial::test(format!("luck::{name}"), shared).with_ignored_flag(ignored));
-    }
+    trials.extend(CONTAINED.map(|(name, play)| trial(name, play, absent.clone(), required)));
     trials.extend(PLAIN.map(|(name, play)| trial(name, play, None, false)));
     trials.extend(MOUNTING.map(|(name, play)| trial(name, play, without_mounts.clone(), false)));
     for (place, shapes, play) in BODIES {

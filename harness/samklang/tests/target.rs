@@ -6,7 +6,7 @@
 #[path = "target/place.rs"]
 mod place;
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, sync::Arc};
 
 use samklang::setting;
 use samklang_deploy::{Deployer, Terms, embedded::EmbeddedDeployer};
@@ -148,6 +148,19 @@ fn without_consent_no_peer_meets_the_server_and_nothing_disturbs_it() {
     assert!(kept_away > 100, "{kept_away}");
     assert!(result.counts.pass > 100, "{:?}", result.counts);
     assert_eq!(result.exit_code, exit::NOT_PROVEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_whose_port_is_taken_is_named_and_nothing_is_played() {
+    let place = Place::new(&FIVE[..2]).await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let own = [&format!("--listen={address}"), "--name=peers.test", "--certificate=", "--key="];
+    let ended = place.run(None, &place.but(&own), &["-s", "rooms.invite-accepted"]).await;
+    let port = format!("Port {} of 127.0.0.1 is taken", address.port());
+    ended.assert(64, &[&port, "samklang sweep", "ss -tlnp"]);
+    let checks = ended.result["checks"].as_array().unwrap().len();
+    assert!(checks > 0 && ended.count("not_run") == checks, "{}", ended.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::place::{Ended, Place, until};
+use crate::place::{Ended, Place};
 
 /// Plays the vendor as containers.
 fn contained(place: &Place, vendor: &str) -> Ended {
@@ -124,17 +124,6 @@ pub(crate) fn container_never_ready() {
     );
     assert!(kept_log(&place, &ended).contains("luckless: never-ready"));
     assert_unjudged(&place, &ended, "inconclusive");
-}
-
-pub(crate) fn port_taken() {
-    let place = Place::new(3);
-    // Another run of somebody else's may still hold the port on a network of its own.
-    let bound = Duration::from_secs(60);
-    let listener = until(bound, || TcpListener::bind("0.0.0.0:8448").ok()).expect("port 8448");
-    let ended = contained(&place, "luckless@well");
-    drop(listener);
-    ended.assert(64, &["Port 8448 of", "is taken", "samklang sweep", "ss -tlnp"]);
-    assert_unjudged(&place, &ended, "not_run");
 }
 
 pub(crate) fn process_ports_taken() {
