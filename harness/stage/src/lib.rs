@@ -41,7 +41,8 @@ pub struct Stage {
     recorder: Recorder,
     switchboard: Option<Switchboard>,
     federation: FederationClient,
-    dns: Option<DnsResponder>,
+    /// Answers for the stage's names until the stage is gone.
+    _dns: Option<DnsResponder>,
     /// How many names of peers were given out.
     names: AtomicU64,
     peers: Mutex<Vec<Arc<Peer>>>,
@@ -118,7 +119,7 @@ impl Stage {
         let servers = servers.into_iter().map(|server| (server.role, Arc::new(server))).collect();
         let peers = Mutex::default();
         let (names, renewals) = (AtomicU64::new(0), BTreeMap::new());
-        Ok(Self { servers, renewals, recorder, switchboard: None, federation, dns: None, names, peers })
+        Ok(Self { servers, renewals, recorder, switchboard: None, federation, _dns: None, names, peers })
     }
 
     /// The server in this role.
@@ -177,11 +178,6 @@ impl Stage {
     /// All peers that scenarios made so far.
     pub fn peers(&self) -> Vec<Arc<Peer>> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Names outside the run that servers asked the stage's DNS for.
-    pub fn strange_names(&self) -> Vec<String> {
-        self.dns.as_ref().map(DnsResponder::strangers).unwrap_or_default()
     }
 
     /// The first server that is not running any more, with how it ended; for the class of the problem, an engine that

@@ -118,7 +118,7 @@ impl Stage {
         }
         let Names { switchboard, dns, .. } = names;
         let (names, peers) = (AtomicU64::new(0), Mutex::default());
-        Ok(Self { servers, renewals, recorder, switchboard, federation, dns, names, peers })
+        Ok(Self { servers, renewals, recorder, switchboard, federation, _dns: dns, names, peers })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Answers for the names of one run, and forwards nothing: a server that waits for the outside waits for nobody.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,9 +20,6 @@ const ZONE: &str = ".test";
 /// How long an answer may be cached, in seconds: a server that is moved is found again soon.
 const TTL: u32 = 5;
 
-/// At most this many names from outside the run are remembered.
-const MOST_STRANGERS: usize = 1_000;
-
 /// The largest query read; longer ones are cut and so malformed.
 const LARGEST_QUERY: usize = 4_096;
 
@@ -38,7 +35,6 @@ pub struct DnsResponder {
 struct Zone {
     gateway: Ipv4Addr,
     names: Mutex<BTreeMap<String, Ipv4Addr>>,
-    strangers: Mutex<BTreeSet<String>>,
 }
 
 impl DnsResponder {
@@ -57,7 +53,7 @@ impl DnsResponder {
         };
         let socket = UdpSocket::bind(address).await.map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
-        let zone = Arc::new(Zone { gateway, names: Mutex::default(), strangers: Mutex::default() });
+        let zone = Arc::new(Zone { gateway, names: Mutex::default() });
         let task = tokio::spawn(answer_all(socket, Arc::clone(&zone)));
         Ok(Self { address, zone, task })
     }
@@ -70,11 +66,6 @@ impl DnsResponder {
     /// Gives `name` an address of its own, in place of the gateway's.
     pub fn set(&self, name: &str, address: Ipv4Addr) {
         lock(&self.zone.names).insert(plain(name), address);
-    }
-
-    /// The names asked for that are not of this run, in alphabetical order; the first thousand of them.
-    pub fn strangers(&self) -> Vec<String> {
-        lock(&self.zone.strangers).iter().cloned().collect()
     }
 
     /// Stops answering and frees the port.
@@ -136,10 +127,6 @@ impl Zone {
         let name = plain(&question.name().to_ascii());
         let own = lock(&self.names).get(&name).copied();
         if own.is_none() && !name.ends_with(ZONE) {
-            let mut strangers = lock(&self.strangers);
-            if strangers.len() < MOST_STRANGERS {
-                strangers.insert(name);
-            }
             return ResponseCode::NXDomain;
         }
         // Service records live under names of their own (`_matrix-fed._tcp.a.test`); a run has none of them. Other
@@ -204,10 +191,8 @@ mod tests {
         assert_eq!(ask(at, "a.test.", RecordType::AAAA).await, (ResponseCode::NoError, vec![]));
         let srv = "_matrix-fed._tcp.a.test.";
         assert_eq!(ask(at, srv, RecordType::SRV).await, (ResponseCode::NXDomain, vec![]));
-        assert!(dns.strangers().is_empty());
         assert_eq!(ask(at, "matrix.org.", RecordType::A).await, (ResponseCode::NXDomain, vec![]));
         assert_eq!(ask(at, "a.test.example.", RecordType::SRV).await, (ResponseCode::NXDomain, vec![]));
-        assert_eq!(dns.strangers(), ["a.test.example", "matrix.org"]);
     }
 
     #[tokio::test]

@@ -5,7 +5,6 @@ mod redaction;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -162,22 +161,6 @@ impl Recorder {
         };
         waiting::within(bound, search).await.ok().flatten()
     }
-
-    /// Writes the finished ones of `ids`, one JSON object a line.
-    ///
-    /// # Errors
-    /// What the writer says.
-    pub fn write_jsonl(
-        &self,
-        ids: impl IntoIterator<Item = ExchangeId>,
-        writer: &mut impl io::Write,
-    ) -> io::Result<()> {
-        for exchange in ids.into_iter().filter_map(|id| self.by_id(id)) {
-            serde_json::to_writer(&mut *writer, &*exchange)?;
-            writer.write_all(b"\n")?;
-        }
-        writer.flush()
-    }
 }
 
 fn micros(span: Duration) -> u64 {
@@ -252,21 +235,5 @@ mod tests {
         assert!(
             recorder.await_exchange(Duration::from_millis(20), recorder.mark(), |_| true).await.is_none()
         );
-    }
-
-    #[test]
-    fn a_transcript_is_one_exchange_a_line() {
-        let recorder = Recorder::new();
-        for path in ["/1", "/2", "/3"] {
-            recorder.finish(exchange(recorder.begin(), path, "a\nb"));
-        }
-        let mut written = Vec::new();
-        recorder.write_jsonl([ExchangeId(1), ExchangeId(3), ExchangeId(9)], &mut written).unwrap();
-        let lines: Vec<Exchange> = String::from_utf8(written)
-            .unwrap()
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        assert_eq!(lines.iter().map(|line| line.path.as_str()).collect::<Vec<_>>(), ["/1", "/3"]);
     }
 }
