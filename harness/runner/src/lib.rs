@@ -16,6 +16,7 @@ pub mod scene;
 pub mod schedule;
 pub mod selftest;
 pub mod suite;
+pub mod table;
 pub mod tally;
 pub mod traffic;
 pub mod trials;

@@ -11,7 +11,12 @@ use samklang_verdict::{CheckId, Problem, ScenarioId, SuiteInfo, Weight, message}
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::{expectation::Expectations, scenario::Scenario, selftest::matrix::KillMatrix};
+use crate::{
+    expectation::Expectations,
+    scenario::Scenario,
+    selftest::matrix::KillMatrix,
+    table::{self, TableRow},
+};
 
 /// Scenarios with the data they are judged by.
 #[derive(Debug, Clone)]
@@ -89,27 +94,21 @@ impl Requirements {
     /// Reads the registry: a table of tab-separated columns with the header on the first line.
     ///
     /// # Errors
-    /// When it cannot be read, or a line has too few columns.
+    /// When it cannot be read, or a line does not fit the table.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        let malformed = |line: usize, error: &dyn std::fmt::Display| {
-            let text = message!("suite.bad-registry", path = path.display(), line = line, error = error);
-            Problem::configuration(text)
-        };
-        let text = std::fs::read_to_string(path).map_err(|error| malformed(0, &error))?;
+        let text = read_text(path)?;
         let mut by_id = BTreeMap::new();
-        for (number, line) in text.lines().enumerate().skip(1) {
-            let columns: Vec<_> = line.split('\t').collect();
-            let [id, _, spec, level, statement, ..] = columns[..] else {
-                return Err(malformed(number + 1, &"fewer than five columns"));
-            };
+        for TableRow { line, columns } in table(path, &text, REQUIREMENT_COLUMNS)? {
+            let [id, _, spec, level, statement, ..] = columns;
             let weight = match level.split_whitespace().next() {
                 Some("MUST") => Weight::Must,
                 Some("SHOULD") => Weight::Should,
                 Some("MAY") => Weight::May,
-                _ => return Err(malformed(number + 1, &format!("{level:?} is no level"))),
+                _ => return Err(malformed(path, line, &format!("{level:?} is not a level"))),
             };
-            let requirement = Requirement { spec: spec.to_owned(), weight, statement: statement.to_owned() };
-            by_id.insert(id.to_owned(), requirement);
+            if by_id.insert(id.clone(), Requirement { spec, weight, statement }).is_some() {
+                return Err(malformed(path, line, &format!("{id} is there twice")));
+            }
         }
         let sha256 = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self { by_id, sha256 })
@@ -131,20 +130,47 @@ impl Requirements {
     }
 }
 
-/// Reads the catalogue rows: `id`, level, kind and sentence, tab-separated, with a header.
+/// The columns of the requirement registry.
+const REQUIREMENT_COLUMNS: [&str; 9] = [
+    "id",
+    "area",
+    "spec_ref",
+    "level",
+    "statement",
+    "how_observable",
+    "sut_role",
+    "room_versions",
+    "priority",
+];
+/// The columns of the catalogue.
+const CATALOGUE_COLUMNS: [&str; 5] = ["id", "level", "kind", "scenario", "reason"];
+
+/// Reads the catalogue rows, by id, with their sentences.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// When the file cannot be read, or a line does not fit the table.
 pub fn read_catalogue(path: &Path) -> Result<BTreeMap<String, String>, Problem> {
-    let unreadable = |error: std::io::Error| {
-        Problem::configuration(message!("suite.bad-registry", path = path.display(), line = 0, error = error))
-    };
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let row = |line: &str| {
-        let mut columns = line.split('\t');
-        Some((columns.next()?.to_owned(), columns.nth(2)?.to_owned()))
-    };
-    Ok(text.lines().skip(1).filter_map(row).collect())
+    let mut rows = BTreeMap::new();
+    for TableRow { line, columns } in table(path, &read_text(path)?, CATALOGUE_COLUMNS)? {
+        let [id, _, _, sentence, _] = columns;
+        if rows.insert(id.clone(), sentence).is_some() {
+            return Err(malformed(path, line, &format!("{id} is there twice")));
+        }
+    }
+    Ok(rows)
+}
+
+fn read_text(path: &Path) -> Result<String, Problem> {
+    std::fs::read_to_string(path).map_err(|error| malformed(path, 0, &error))
+}
+
+fn table<const N: usize>(path: &Path, text: &str, names: [&str; N]) -> Result<Vec<TableRow<N>>, Problem> {
+    table::rows(text, names).map_err(|wrong| malformed(path, wrong.line, &wrong.why))
+}
+
+fn malformed(path: &Path, line: usize, error: &dyn std::fmt::Display) -> Problem {
+    let text = message!("suite.bad-registry", path = path.display(), line = line, error = error);
+    Problem::configuration(text)
 }
 
 impl Suite {
@@ -226,5 +252,28 @@ pub fn project_root(built_from: &str) -> Result<PathBuf, Problem> {
         Ok(root)
     } else {
         Err(Problem::configuration(message!("suite.no-root", path = root.display())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_malformed_row_of_the_catalogue_is_an_error_with_file_and_line() {
+        let path = std::env::temp_dir().join(format!("samklang-catalogue-{:016x}.tsv", fastrand::u64(..)));
+        let header = CATALOGUE_COLUMNS.join("\t");
+        let good = "FC-01\tS\tX\tA sentence.\tA reason.\n";
+        let read = |rows: &str| {
+            std::fs::write(&path, format!("{header}\n{good}{rows}")).unwrap();
+            read_catalogue(&path)
+        };
+        assert_eq!(read("").unwrap()["FC-01"], "A sentence.");
+        for rows in ["FC-02\tS\n", good] {
+            let problem = read(rows).unwrap_err().to_string();
+            assert!(problem.contains(&format!("{}", path.display())), "{problem}");
+            assert!(problem.contains("line 3"), "{problem}");
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 }

@@ -8,8 +8,10 @@ use std::{
 use samklang_verdict::{CheckId, Problem, ReasonCode, message};
 use sha2::{Digest, Sha256};
 
-/// The file's first line.
-const HEADER: &str = "fault\tcheck\treason\troom_version\tscenario";
+use crate::table::{self, TableRow};
+
+/// The file's columns, as its first line names them.
+const COLUMNS: [&str; 5] = ["fault", "check", "reason", "room_version", "scenario"];
 
 /// A check that turns red, for a reason, by a fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,23 +85,17 @@ impl KillMatrix {
 
     /// The matrix that `text` holds, or the line that is wrong, and why.
     fn parse(text: &str) -> Result<Self, (usize, String)> {
-        let mut lines = text.lines().enumerate().map(|(place, line)| (place + 1, line));
-        match lines.next() {
-            Some((_, HEADER)) => {}
-            _ => return Err((1, format!("expected {HEADER:?}"))),
-        }
+        let rows = table::rows(text, COLUMNS).map_err(|wrong| (wrong.line, wrong.why))?;
         let mut kills = BTreeSet::new();
-        for (number, line) in lines {
-            let [fault, check, reason, version, scenario] = line.split('\t').collect::<Vec<_>>()[..] else {
-                return Err((number, "expected five columns".to_owned()));
-            };
+        for TableRow { line: number, columns } in rows {
+            let [fault, check, reason, room_version, scenario] = columns;
             let wrong = |error: &dyn std::fmt::Display| (number, error.to_string());
             let kill = Kill {
-                fault: fault.to_owned(),
+                fault,
                 check: CheckId::new(check).map_err(|error| wrong(&error))?,
                 reason: ReasonCode::new(reason).map_err(|error| wrong(&error))?,
-                room_version: version.to_owned(),
-                scenario: scenario.to_owned(),
+                room_version,
+                scenario,
             };
             if kills.last().is_some_and(|last| *last >= kill) {
                 return Err((number, "out of order, or twice".to_owned()));
@@ -115,7 +111,7 @@ impl KillMatrix {
             let Kill { fault, check, reason, room_version, scenario } = kill;
             format!("{fault}\t{check}\t{reason}\t{room_version}\t{scenario}\n")
         };
-        std::iter::once(format!("{HEADER}\n")).chain(self.kills.iter().map(line)).collect()
+        std::iter::once(format!("{}\n", COLUMNS.join("\t"))).chain(self.kills.iter().map(line)).collect()
     }
 
     /// SHA-256 over the file's text, in hexadecimal.
@@ -183,14 +179,14 @@ mod tests {
         let table = [
             ("", 1, "expected"),
             ("fault\n", 1, "expected"),
-            ("a\tevents.x/flow\tpdu.shown\t11\n", 2, "five columns"),
+            ("a\tevents.x/flow\tpdu.shown\t11\n", 2, "5 columns"),
             ("a\tEvents/flow\tpdu.shown\t11\tx\n", 2, "check id"),
             ("a\tevents.x/flow\tshown\t11\tx\n", 2, "reason code"),
             ("b\tevents.x/flow\tpdu.shown\t11\tx\na\tevents.x/flow\tpdu.shown\t11\tx\n", 3, "order"),
             ("b\tevents.x/flow\tpdu.shown\t11\tx\nb\tevents.x/flow\tpdu.shown\t11\tx\n", 3, "twice"),
         ];
         for (text, line, error) in table {
-            let text = if line == 1 { text.to_owned() } else { format!("{HEADER}\n{text}") };
+            let text = if line == 1 { text.to_owned() } else { format!("{}\n{text}", COLUMNS.join("\t")) };
             let (at, why) = KillMatrix::parse(&text).unwrap_err();
             assert_eq!(at, line, "{text}: {why}");
             assert!(why.contains(error), "{text}: {why}");
