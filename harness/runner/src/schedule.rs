@@ -290,6 +290,8 @@ impl Schedule {
 
     async fn play_now(&self, place: usize, trial: Trial, traffic: Option<Arc<Traffic>>) -> Played {
         let begun = Instant::now();
+        let (id, version, host) = (trial.scenario.id, &trial.play.room_version, trial.play.host.as_str());
+        tracing::info!(scenario = id, room_version = version, host, "play begins");
         let bound = Duration::from_secs(self.suite.profile.play_seconds);
         let scene = Scene::new(
             Arc::clone(&self.stage),

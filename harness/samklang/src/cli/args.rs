@@ -5,13 +5,16 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 use samklang_verdict::Role;
 
-use super::target::TargetOptions;
+use super::{log::LogLevel, target::TargetOptions};
 use crate::setting::Deploy;
 
 /// Shows, with proof, whether homeservers of different vendors federate.
 #[derive(Debug, Parser)]
 #[command(name = "samklang", version, about, propagate_version = true)]
 pub(super) struct Args {
+    /// Write the harness's own log to the standard error, from this level on
+    #[arg(long, value_enum, value_name = "LEVEL", global = true)]
+    pub(super) log: Option<LogLevel>,
     #[command(subcommand)]
     pub(super) command: Command,
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod explain;
 mod interrupt;
 mod list;
+mod log;
 mod matrix;
 mod play;
 mod probe;
@@ -39,6 +40,9 @@ pub fn main() -> u8 {
             return if asked_for_help { exit::AS_EXPECTED } else { exit::USAGE };
         }
     };
+    if let Some(level) = args.log {
+        log::begin(level);
+    }
     let done = match args.command {
         Command::Run(args) => play::run(&args),
         Command::Matrix(args) => matrix::matrix(&args),

@@ -165,8 +165,10 @@ async fn run_async(planned: PlannedRun<'_>) -> Result<EndedRun, Problem> {
         deviations,
         today: today(),
     };
+    tracing::info!(run = order.id, output = %order.output.display(), seed = order.seed, "run begins");
     let printer = ProgressPrinter::new(options.format).called(label);
     let ended = play(&order, Arc::new(suite), &deployment.deployer, &printer, interrupts).await;
+    tracing::info!(run = order.id, "run ended");
     let closed = deployment.close();
     let told = match ended? {
         Some(result) => tell(&order, &result, &printer),

@@ -107,6 +107,24 @@ fn say(message: &Message) -> String {
     Catalogue::english().render(message).in_one_line()
 }
 
+/// Writes an event to the log. `pair` is the pair that it is about, when several play at a time.
+fn log(event: &Event, pair: Option<&str>) {
+    match event {
+        Event::Pair { a, b, there: false, .. } => tracing::info!(a, b, "pair begins"),
+        Event::Pair { a, b, there: true, .. } => tracing::info!(a, b, "pair has a whole result"),
+        Event::Begun { deployer, .. } => tracing::info!(pair, deployer, "stage comes up"),
+        Event::Preparing { line } => tracing::debug!(pair, line, "preparing"),
+        Event::StageUp { took_ms, .. } => tracing::info!(pair, took_ms, "stage is up"),
+        Event::Planned { trials, set_aside, .. } => tracing::info!(pair, trials, set_aside, "plays begin"),
+        Event::Played { trial, counts, took_ms, .. } => {
+            tracing::info!(pair, trial, failed = counts.fail, took_ms, "play ended");
+        }
+        Event::Again { trial } => tracing::info!(pair, trial, "play again, alone"),
+        Event::Trouble { problem } => tracing::error!(pair, %problem, "trouble"),
+        Event::Ended { exit_code, .. } => tracing::info!(pair, exit_code, "result is written"),
+    }
+}
+
 impl ProgressCount {
     /// `[ 37/180] 2 fail  eta 0:40`
     fn moving(&self) -> String {
@@ -132,6 +150,7 @@ impl ProgressCount {
 
 impl Observer for ProgressPrinter {
     fn hear(&self, event: &Event) {
+        log(event, self.label.as_deref());
         if self.style == PrinterStyle::Json {
             if let Ok(mut json) = serde_json::to_value(event) {
                 if let Some(label) = &self.label {
