@@ -1,7 +1,7 @@
-//! Every play of every scenario as a trial of its own, for `cargo test` and `cargo nextest run`.
+//! Offers every play of every scenario as a trial of its own, for `cargo test` and `cargo nextest run`.
 //!
-//! Flags of our own come by environment, since test runners pass only theirs: `SAMKLANG_VENDOR` (default `synapse`),
-//! `SAMKLANG_VS`, `SAMKLANG_DEPLOY` (`auto`, `container`, `process`).
+//! Options come from the environment, since test runners pass only their own flags: `SAMKLANG_VENDOR` (default
+//! `synapse`), `SAMKLANG_VS`, `SAMKLANG_DEPLOY` (`auto`, `container`, `process`).
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Servers that are none. Whatever they do, the suite has nothing good to say about them; and what no server can do, none is
-//! said to do.
+//! Controls of the suite: servers that are not homeservers pass no check, and no server passes a check that no server can
+//! pass.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -25,8 +25,8 @@ use samklang_verdict::{Problem, Role};
 use samklang_wire::switchboard::{FederationClient, Ground};
 use serde_json::{Value, json};
 
-/// What a control does with every request, but for those that every scenario begins with: whether it is up, and the
-/// making of accounts. Without these it would be found out before the scenarios have begun.
+/// The answer of a control to every request except those that every scenario begins with: the versions, and the
+/// registration of users. Without these a control would fail before the scenarios begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Control {
     /// It answers 200 `{}`.
@@ -35,7 +35,7 @@ enum Control {
     Denies,
     /// It never answers.
     Hangs,
-    /// It answers with what it was sent.
+    /// It answers with the body of the request.
     Echoes,
 }
 
@@ -52,14 +52,14 @@ impl Control {
     }
 }
 
-/// A control as a server of that name.
-struct Server {
+/// A control with a server name.
+struct ControlServer {
     control: Control,
     name: String,
 }
 
 #[async_trait]
-impl Embedded for Server {
+impl Embedded for ControlServer {
     async fn federation(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.control.answer(request).await
     }
@@ -78,11 +78,11 @@ impl Embedded for Server {
     }
 }
 
-/// A control in role A, and an honest server in role B.
-struct Controlled(Control);
+/// Deploys a control in role A and an honest server in role B.
+struct ControlDeployer(Control);
 
 #[async_trait]
-impl Deployer for Controlled {
+impl Deployer for ControlDeployer {
     fn name(&self) -> &'static str {
         "embedded"
     }
@@ -105,7 +105,7 @@ impl Deployer for Controlled {
 
     fn embed(&self, cast: &Cast, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
         match cast.role {
-            Role::A => Ok(Arc::new(Server { control: self.0, name: name.to_owned() })),
+            Role::A => Ok(Arc::new(ControlServer { control: self.0, name: name.to_owned() })),
             _ => EmbeddedDeployer::default().embed(cast, name, way),
         }
     }
@@ -115,7 +115,7 @@ impl Deployer for Controlled {
     }
 }
 
-/// The whole suite, or `scenarios` in its place, each in its newest room version.
+/// The whole suite or only `scenarios`, each in its newest room version.
 fn test(scenarios: Option<Vec<&'static Scenario>>) -> Selftest {
     let root = Path::new(samklang_suites::BUILT_FROM).to_owned();
     let mut suite = samklang_suites::suite(&root).unwrap();
@@ -139,10 +139,10 @@ fn deployer(deployer: impl Deployer + 'static) -> Arc<dyn Deployer> {
 
 fn hold(control: Control) {
     let test = test(None);
-    let showing = test.show(&deployer(Controlled(control))).unwrap();
+    let showing = test.show(&deployer(ControlDeployer(control))).unwrap();
     let green: Vec<_> = showing.green().collect();
     assert!(green.is_empty(), "{control:?} passes {green:#?}");
-    // All of the suite was held against it.
+    // Every check of the suite was judged.
     let checks = test.suite.check_ids().len();
     let judged = showing.seen.keys().map(|(check, _)| check).collect::<std::collections::BTreeSet<_>>();
     assert_eq!(judged.len(), checks);
@@ -168,15 +168,15 @@ fn a_server_that_echoes_passes_nothing() {
     hold(Control::Echoes);
 }
 
-/// What no server can do, beside what each can.
+/// A scenario with one check that every server can pass and two that no server can pass.
 static CANARY: Scenario = Scenario {
     id: "canary.miracle",
-    title: "Alice and Bob talk, and are shown what nobody has said.",
+    title: "Bob is shown an event that nobody has sent.",
     catalogue: &["X"],
     checks: &[
-        CheckPlan::new("said", "Bob is shown what Alice has said."),
-        CheckPlan::new("unsaid", "Bob is shown what Alice has not said."),
-        CheckPlan::new("unshown", "Bob is not shown what Alice has said."),
+        CheckPlan::new("said", "Bob is shown the event that Alice has sent."),
+        CheckPlan::new("unsaid", "Bob is shown an event that Alice has not sent."),
+        CheckPlan::new("unshown", "Bob is not shown the event that Alice has sent."),
     ],
     play: play!(canary),
     ..Scenario::PAIR
@@ -199,7 +199,7 @@ async fn canary(scene: &Scene) -> Result<(), Failure> {
 }
 
 #[test]
-fn what_no_server_can_do_none_is_said_to_do() {
+fn no_server_passes_a_check_that_no_server_can_pass() {
     let showing = test(Some(vec![&CANARY])).show(&deployer(EmbeddedDeployer::default())).unwrap();
     for (name, reason) in
         [("said", None), ("unsaid", Some("delivery.not_seen")), ("unshown", Some("delivery.leaked"))]
@@ -216,7 +216,7 @@ fn what_no_server_can_do_none_is_said_to_do() {
     }
 }
 
-/// What is random follows the seed: of a server with a mistake, too, the same is found again.
+/// All random choices follow the seed, also for a server with a fault.
 #[test]
 fn the_same_seed_brings_the_same_verdicts() {
     let scenarios = samklang_suites::scenarios().into_iter();

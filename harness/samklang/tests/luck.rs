@@ -1,19 +1,18 @@
-//! What bad input and bad luck get: the real program on throw-away folders. Each trial ends with a plain sentence, the
-//! right exit code, and nothing left behind.
+//! Runs of the program with bad input and bad luck. Each of them ends with a plain sentence and the right exit code, and
+//! leaves nothing behind.
 //!
-//! Where no container engine answers, the trials that need one are ignored, and said to be; `SAMKLANG_REQUIRE_ENGINE=1`
-//! makes them fail.
+//! If no container engine answers, the trials that need one are ignored, with a line that says so.
+//! `SAMKLANG_REQUIRE_ENGINE=1` makes them fail instead.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a trial that cannot go on has failed")]
 
 #[path = "luck/bodies.rs"]
 mod bodies;
+mod common;
 #[path = "luck/disk.rs"]
 mod disk;
 #[path = "luck/engine.rs"]
 mod engine;
-#[path = "luck/place.rs"]
-mod place;
 #[path = "luck/shown.rs"]
 mod shown;
 #[path = "luck/starting.rs"]
@@ -24,6 +23,8 @@ mod stopping;
 mod verdicts;
 #[path = "luck/words.rs"]
 mod words;
+#[path = "luck/workplace.rs"]
+mod workplace;
 
 use std::process::ExitCode;
 
@@ -58,7 +59,8 @@ const PLAIN: [(&str, Play); 24] = [
     ("disk::a_state_root_below_a_file", disk::home_below_a_file),
 ];
 
-const CONTAINED: [(&str, Play); 9] = [
+const CONTAINED: [(&str, Play); 10] = [
+    ("starting::the_port_of_a_network_is_taken", starting::port_taken),
     ("starting::an_image_cannot_be_built", starting::build_fails),
     ("starting::a_container_exits", starting::container_exits),
     ("starting::a_container_never_becomes_ready", starting::container_never_ready),
@@ -83,7 +85,7 @@ const BODIES: [(&str, &[&str], Shaped); 3] = [
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // They wait most of the time.
+    // The trials wait most of the time.
     arguments.test_threads.get_or_insert(4);
     let absent = engine::absent();
     let required = std::env::var_os("SAMKLANG_REQUIRE_ENGINE").is_some_and(|value| value == "1");

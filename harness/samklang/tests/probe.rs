@@ -1,13 +1,15 @@
-//! `samklang probe`, by the real program, at servers on loopback that answer well, badly, or not at all.
+//! Runs `samklang probe` against servers on loopback that answer well, badly, or not at all.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
 
 use std::{
     collections::BTreeMap,
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
-    process::Stdio,
+    process::Command,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -32,19 +34,21 @@ use tokio_rustls::{
     },
 };
 
+use self::common::{PROGRAM, ProgramEnd, furnish};
+
 const KEYS: &str = "/_matrix/key/v2/server";
 const VERSION: &str = "/_matrix/federation/v1/version";
 const WELL_KNOWN: &str = "/.well-known/matrix/server";
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// What a server does when it is asked.
+/// The answer of a server to a request.
 #[derive(Clone)]
 enum Act {
     /// Sends these bytes.
     Say(String),
     /// Sends a body without end.
     Flood,
-    /// Keeps the connection, and silence.
+    /// Keeps the connection open and sends nothing.
     Hang,
 }
 
@@ -60,26 +64,21 @@ fn now_ms() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-/// The key document of `name`, valid for `ms` from now or, below zero, until then.
+/// The key document of `name`, valid until `ms` milliseconds from now, which may be negative.
 fn keys(name: &str, ms: i64) -> Value {
     let key = SigningKey::from_seed(&[7; 32], "1").unwrap();
     KeyPublication::new(name, now_ms().saturating_add_signed(ms)).current(&key).build()
 }
 
-/// Servers, an authority, and a name server that knows no service records; they go with the test.
-struct Place {
+/// Servers, their certificate authority, and a name server without service records. They end with the test.
+struct ProbedServers {
     authority: Arc<Authority>,
     dns: DnsResponder,
     folder: PathBuf,
     routes: Vec<String>,
 }
 
-struct Ended {
-    code: i32,
-    text: String,
-}
-
-impl Place {
+impl ProbedServers {
     async fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("samklang-probe-{:016x}", fastrand::u64(..)));
         fs::create_dir_all(&folder).unwrap();
@@ -114,48 +113,39 @@ impl Place {
         self.routes.push(format!("--connect-to={at}={to}"));
     }
 
-    /// Nobody is found at `at`.
-    async fn nobody(&mut self, at: &str) {
+    /// Nothing answers at `at`.
+    async fn serve_nothing(&mut self, at: &str) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         self.route(at, listener.local_addr().unwrap());
     }
 
-    async fn probe(&self, name: &str, more: &[&str]) -> Ended {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_samklang"));
+    async fn probe(&self, name: &str, more: &[&str]) -> ProgramEnd {
+        let mut command = Command::new(PROGRAM);
+        furnish(&mut command);
         command.args(["probe", name, "--timeout=1"]).args(&self.routes).args(more);
         command.arg(format!("--dns={}", self.dns.address()));
         if !more.iter().any(|argument| argument.starts_with("--ca")) {
             command.arg("--ca").arg(self.folder.join("ca.pem"));
         }
-        command.stdin(Stdio::null()).env("NO_COLOR", "1").kill_on_drop(true);
+        let mut command = tokio::process::Command::from(command);
+        command.kill_on_drop(true);
         // Each step may take a second, and there are at most ten.
         let output = within(Duration::from_secs(60), command.output()).await.expect("an end").unwrap();
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-        Ended { code: output.status.code().unwrap(), text }
+        ProgramEnd::of(&output)
     }
 
-    /// A server at `a.test:8448` that is all well but for these answers.
-    async fn but_for(acts: impl IntoIterator<Item = (&'static str, Act)>) -> Ended {
-        let mut place = Self::new().await;
-        place.nobody("a.test:443").await;
-        place.serve("a.test:8448", "a.test", well("a.test").into_iter().chain(acts)).await;
-        place.probe("a.test", &[]).await
+    /// Probes a server at `a.test:8448` that is all well except for these answers.
+    async fn probe_with(acts: impl IntoIterator<Item = (&'static str, Act)>) -> ProgramEnd {
+        let mut servers = Self::new().await;
+        servers.serve_nothing("a.test:443").await;
+        servers.serve("a.test:8448", "a.test", well("a.test").into_iter().chain(acts)).await;
+        servers.probe("a.test", &[]).await
     }
 }
 
-impl Drop for Place {
+impl Drop for ProbedServers {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-impl Ended {
-    #[track_caller]
-    fn assert(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, code, "{}", self.text);
-        for words in words {
-            assert!(self.text.contains(words), "{words:?} is not in {}", self.text);
-        }
     }
 }
 
@@ -191,8 +181,8 @@ async fn answer(acceptor: TlsAcceptor, tcp: TcpStream, acts: Arc<BTreeMap<&'stat
 }
 
 #[tokio::test]
-async fn a_server_that_is_all_well_is_told_so() {
-    let ended = Place::but_for([]).await;
+async fn a_good_server_is_all_well() {
+    let ended = ProbedServers::probe_with([]).await;
     let lines = [
         "note    well-known       There is no delegation by /.well-known/matrix/server: ",
         "note    service-records  a.test has no service records, so it is looked for at port 8448.",
@@ -206,10 +196,10 @@ async fn a_server_that_is_all_well_is_told_so() {
 }
 
 #[tokio::test]
-async fn keys_that_do_not_prove_themselves_are_something_wrong() {
+async fn a_key_document_that_does_not_prove_itself_is_wrong() {
     let mut changed = keys("a.test", 1_000_000_000);
     changed["valid_until_ts"] = json!(now_ms() + DAY_MS);
-    let signed_by_none = {
+    let unsigned = {
         let mut document = keys("a.test", 1_000_000_000);
         document["signatures"] = json!({});
         document
@@ -217,7 +207,7 @@ async fn keys_that_do_not_prove_themselves_are_something_wrong() {
     for (act, words) in [
         (ok(keys("b.test", 1_000_000_000)), r#"not to be believed: it is for "b.test", not for "a.test""#),
         (ok(changed), "not to be believed: its signature does not verify: ed25519:1"),
-        (ok(signed_by_none), "not to be believed: its signature does not verify: no listed key signed it"),
+        (ok(unsigned), "not to be believed: its signature does not verify: no listed key signed it"),
         (ok(keys("a.test", -1000)), "The key document was valid until 20"),
         (ok("<html>"), "BAD     keys             The answer is no JSON: "),
         (ok("{}"), "not to be believed: it has no usable server_name"),
@@ -228,13 +218,13 @@ async fn keys_that_do_not_prove_themselves_are_something_wrong() {
             "BAD     keys             No answer that could be judged: ",
         ),
     ] {
-        let ended = Place::but_for([(KEYS, act)]).await;
+        let ended = ProbedServers::probe_with([(KEYS, act)]).await;
         ended.assert(1, &[words, "ok      version", "a.test: something is wrong with the server."]);
     }
 }
 
 #[tokio::test]
-async fn what_does_not_come_within_bounds_could_not_be_told() {
+async fn an_answer_out_of_bounds_is_unknown() {
     for (act, words) in [
         (Act::Hang, "UNKNOWN keys             No answer that could be judged: no whole answer within 1s."),
         (Act::Flood, "UNKNOWN keys             No answer that could be judged: the body was cut off after "),
@@ -243,14 +233,14 @@ async fn what_does_not_come_within_bounds_could_not_be_told() {
             "UNKNOWN keys             No answer that could be judged: a body of 99999999999 bytes was announced",
         ),
     ] {
-        let ended = Place::but_for([(KEYS, act)]).await;
+        let ended = ProbedServers::probe_with([(KEYS, act)]).await;
         ended.assert(2, &[words, "a.test: not all of it could be told."]);
     }
 }
 
 #[tokio::test]
-async fn keys_that_are_valid_for_too_short_a_time_are_a_note() {
-    Place::but_for([(KEYS, ok(keys("a.test", 60_000)))])
+async fn a_key_document_with_a_short_validity_is_a_note() {
+    ProbedServers::probe_with([(KEYS, ok(keys("a.test", 60_000)))])
         .await
         .assert(0, &["note    keys", "for an hour at least"]);
 }
@@ -258,48 +248,48 @@ async fn keys_that_are_valid_for_too_short_a_time_are_a_note() {
 #[tokio::test]
 async fn a_version_has_to_be_json_and_cannot_steer_the_terminal() {
     let odd = json!({"server": {"name": "A\u{1b}[2J\nok", "version": "\u{202e}1"}});
-    let ended = Place::but_for([(VERSION, ok(odd))]).await;
+    let ended = ProbedServers::probe_with([(VERSION, ok(odd))]).await;
     ended.assert(0, &[r"It calls itself A\u{1b}[2J\nok \u{202e}1."]);
-    Place::but_for([(VERSION, ok("no"))]).await.assert(1, &["BAD     version"]);
-    Place::but_for([(VERSION, ok("{}"))]).await.assert(0, &["note    version"]);
+    ProbedServers::probe_with([(VERSION, ok("no"))]).await.assert(1, &["BAD     version"]);
+    ProbedServers::probe_with([(VERSION, ok("{}"))]).await.assert(0, &["note    version"]);
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_or_by_a_stranger_is_something_wrong() {
-    let mut place = Place::new().await;
-    place.nobody("a.test:443").await;
-    place.serve("a.test:8448", "b.test", well("a.test")).await;
-    let ended = place.probe("a.test", &[]).await;
+async fn a_certificate_for_another_name_or_by_an_unknown_authority_is_wrong() {
+    let mut servers = ProbedServers::new().await;
+    servers.serve_nothing("a.test:443").await;
+    servers.serve("a.test:8448", "b.test", well("a.test")).await;
+    let ended = servers.probe("a.test", &[]).await;
     ended.assert(1, &["not good for a.test: it is for other names. It names b.test and", "ok      keys"]);
 
-    let mut place = Place::new().await;
-    place.serve("a.test:8448", "a.test", well("a.test:8448")).await;
+    let mut servers = ProbedServers::new().await;
+    servers.serve("a.test:8448", "a.test", well("a.test:8448")).await;
     let stranger = Authority::new(AuthorityKey::Ecdsa).unwrap();
-    let file = place.folder.join("other.pem");
+    let file = servers.folder.join("other.pem");
     fs::write(&file, stranger.ca_pem()).unwrap();
-    let ended = place.probe("a.test:8448", &[&format!("--ca={}", file.display())]).await;
+    let ended = servers.probe("a.test:8448", &[&format!("--ca={}", file.display())]).await;
     ended.assert(1, &["not good for a.test: nobody who is trusted here signed it"]);
-    place.probe("a.test:8448", &[]).await.assert(0, &["a.test:8448: all well."]);
+    servers.probe("a.test:8448", &[]).await.assert(0, &["a.test:8448: all well."]);
 }
 
 #[tokio::test]
-async fn a_well_known_file_leads_elsewhere_also_by_a_redirect() {
-    let mut place = Place::new().await;
+async fn a_well_known_file_delegates_also_by_a_redirect() {
+    let mut servers = ProbedServers::new().await;
     let there = ok(json!({"m.server": "matrix.a.test:9000"}));
-    place.serve("a.test:443", "a.test", [(WELL_KNOWN, there.clone())]).await;
+    servers.serve("a.test:443", "a.test", [(WELL_KNOWN, there.clone())]).await;
     let moved = "HTTP/1.1 301 Moved\r\nLocation: https://www.b.test/m\r\nContent-Length: 0\r\n\r\n";
-    place.serve("b.test:443", "b.test", [(WELL_KNOWN, Act::Say(moved.to_owned()))]).await;
-    place.serve("www.b.test:443", "www.b.test", [("/m", there)]).await;
-    place.serve("matrix.a.test:9000", "matrix.a.test", well("a.test")).await;
+    servers.serve("b.test:443", "b.test", [(WELL_KNOWN, Act::Say(moved.to_owned()))]).await;
+    servers.serve("www.b.test:443", "www.b.test", [("/m", there)]).await;
+    servers.serve("matrix.a.test:9000", "matrix.a.test", well("a.test")).await;
     let words =
         ["ok      well-known       a.test delegates to matrix.a.test:9000.", "good for matrix.a.test."];
-    place.probe("a.test", &[]).await.assert(0, &words);
+    servers.probe("a.test", &[]).await.assert(0, &words);
     let words = ["b.test delegates to matrix.a.test:9000.", r#"it is for "a.test", not for "b.test""#];
-    place.probe("b.test", &[]).await.assert(1, &words);
+    servers.probe("b.test", &[]).await.assert(1, &words);
 }
 
 #[tokio::test]
-async fn a_well_known_file_that_others_ignore_is_told() {
+async fn a_well_known_file_that_other_servers_ignore_is_reported() {
     let round = "HTTP/1.1 302 Found\r\nLocation: /.well-known/matrix/server\r\nContent-Length: 0\r\n\r\n";
     for (host, act, code, words) in [
         ("a.test", ok(json!({"m.server": "a b"})), 1, r#"names "a b", which is no server name"#),
@@ -311,37 +301,37 @@ async fn a_well_known_file_that_others_ignore_is_told() {
         ("a.test", Act::Hang, 0, "note    well-known"),
         ("a.test", Act::Say(round.to_owned()), 0, "more than 5 redirects"),
     ] {
-        let mut place = Place::new().await;
-        place.serve("a.test:443", host, [(WELL_KNOWN, act)]).await;
-        place.serve("a.test:8448", "a.test", well("a.test")).await;
-        place.probe("a.test", &[]).await.assert(code, &[words, "ok      keys"]);
+        let mut servers = ProbedServers::new().await;
+        servers.serve("a.test:443", host, [(WELL_KNOWN, act)]).await;
+        servers.serve("a.test:8448", "a.test", well("a.test")).await;
+        servers.probe("a.test", &[]).await.assert(code, &[words, "ok      keys"]);
     }
 }
 
 #[tokio::test]
-async fn who_does_not_answer_cannot_be_judged() {
-    let mut place = Place::new().await;
-    place.nobody("a.test:8448").await;
-    place.probe("a.test:8448", &[]).await.assert(2, &["UNKNOWN connection       a.test:8448 could not be"]);
+async fn a_server_that_does_not_answer_cannot_be_judged() {
+    let mut servers = ProbedServers::new().await;
+    servers.serve_nothing("a.test:8448").await;
+    servers.probe("a.test:8448", &[]).await.assert(2, &["UNKNOWN connection       a.test:8448 could not be"]);
 
-    // A listener that says something, but not TLS.
+    // A listener that does not speak TLS.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let mut place = Place::new().await;
-    place.route("a.test:8448", listener.local_addr().unwrap());
+    let mut servers = ProbedServers::new().await;
+    servers.route("a.test:8448", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((mut tcp, _)) = listener.accept().await {
             let _ = tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
             let _ = tcp.read(&mut [0; 1000]).await;
         }
     });
-    place.probe("a.test:8448", &[]).await.assert(1, &["BAD     connection", "no TLS with 127.0.0.1:"]);
+    servers.probe("a.test:8448", &[]).await.assert(1, &["BAD     connection", "no TLS with 127.0.0.1:"]);
 }
 
 #[tokio::test]
-async fn json_says_the_same() {
-    let mut place = Place::new().await;
-    place.serve("a.test:8448", "a.test", well("b.test")).await;
-    let ended = place.probe("a.test:8448", &["--json"]).await;
+async fn the_json_output_has_the_same_findings() {
+    let mut servers = ProbedServers::new().await;
+    servers.serve("a.test:8448", "a.test", well("b.test")).await;
+    let ended = servers.probe("a.test:8448", &["--json"]).await;
     let told: Value = serde_json::from_str(&ended.text).unwrap();
     assert_eq!(ended.code, 1);
     assert_eq!((&told["server_name"], &told["worst"]), (&json!("a.test:8448"), &json!("bad")));
@@ -356,15 +346,15 @@ async fn json_says_the_same() {
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_usage() {
-    let place = Place::new().await;
-    place.probe("https://a.test/", &[]).await.assert(64, &["https://a.test/ is no server name."]);
-    place
+async fn wrong_arguments_are_a_usage_error() {
+    let servers = ProbedServers::new().await;
+    servers.probe("https://a.test/", &[]).await.assert(64, &["https://a.test/ is no server name."]);
+    servers
         .probe("a.test", &["--ca=nowhere.pem"])
         .await
         .assert(64, &["The authorities in nowhere.pem cannot be used"]);
-    fs::write(place.folder.join("none.pem"), "nothing").unwrap();
-    let none = format!("--ca={}", place.folder.join("none.pem").display());
-    place.probe("a.test", &[&none]).await.assert(64, &["it holds no certificate"]);
-    place.probe("a.test", &["--timeout=0"]).await.assert(64, &[]);
+    fs::write(servers.folder.join("none.pem"), "nothing").unwrap();
+    let none = format!("--ca={}", servers.folder.join("none.pem").display());
+    servers.probe("a.test", &[&none]).await.assert(64, &["it holds no certificate"]);
+    servers.probe("a.test", &["--timeout=0"]).await.assert(64, &[]);
 }

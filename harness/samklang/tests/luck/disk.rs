@@ -1,12 +1,15 @@
-//! No place to write.
+//! Output folders and state roots that cannot be written.
 
 use std::{fs, process::Command};
 
 use nix::unistd::geteuid;
 
-use crate::place::{CHECKS, PLAY, Place, only_the_flow_failed, project};
+use crate::{
+    common::{PROGRAM, ProgramEnd},
+    workplace::{CHECKS, PLAY, Workplace, only_the_flow_failed, project},
+};
 
-/// Why no file system can be mounted here, if none can.
+/// The reason if no file system can be mounted here.
 pub(crate) fn no_mounts() -> Option<String> {
     let tried = Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
     match tried {
@@ -18,18 +21,18 @@ pub(crate) fn no_mounts() -> Option<String> {
 }
 
 pub(crate) fn output_below_a_file() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     fs::write(place.path.join("file"), "").unwrap();
     let mut command = place.command(&["run", "luckless@well", "--deploy", "process", "--output", "file/out"]);
     command.arg("--vendors").arg(project().join("fixtures/vendors"));
     let ended = place.start(command).ends();
     ended.assert(64, &["The output folder file/out cannot be written", "Not a directory", "--output"]);
-    assert!(!ended.text.contains("fetching"), "nothing was to be started:\n{}", ended.text);
+    assert!(!ended.text.contains("fetching"), "nothing should have been started:\n{}", ended.text);
     place.assert_nothing_left();
 }
 
 pub(crate) fn home_below_a_file() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     fs::write(place.path.join("file"), "").unwrap();
     let mut command = place.play("luckless@well", &["--deploy", "process"]);
     let ended = place
@@ -42,16 +45,16 @@ pub(crate) fn home_below_a_file() {
     place.assert_nothing_left();
 }
 
-/// Plays with an output folder on a file system of its own, mounted with `options`; what it holds afterwards is copied
-/// to `seen`.
-fn play_on(place: &Place, options: &str, prepare: &str) -> crate::place::Ended {
+/// Plays with an output folder on a file system of its own, mounted with `options`. Its files are copied to `seen`
+/// afterwards.
+fn play_on(place: &Workplace, options: &str, prepare: &str) -> ProgramEnd {
     let script = format!(
         "mkdir -p out seen && mount -t tmpfs -o {options} tmpfs out && {prepare} || exit 99\n\
          \"$@\"; code=$?\n\
          cp -r out/. seen/; exit $code"
     );
     let mut command = Command::new("unshare");
-    command.args(["-m", "sh", "-c", &script, "sh", env!("CARGO_BIN_EXE_samklang"), "run", "luckless@well"]);
+    command.args(["-m", "sh", "-c", &script, "sh", PROGRAM, "run", "luckless@well"]);
     command
         .args(["--deploy", "process", "--output", "out", "--format", "plain", "--no-proposals"])
         .args(PLAY);
@@ -61,19 +64,19 @@ fn play_on(place: &Place, options: &str, prepare: &str) -> crate::place::Ended {
 }
 
 pub(crate) fn read_only_output() {
-    let place = Place::new(1);
+    let place = Workplace::new(1);
     let ended = play_on(&place, "ro", "true");
     ended.assert(64, &["The output folder out cannot be written", "Read-only file system", "--output"]);
     place.assert_nothing_left();
 }
 
-/// A disk that is full from the beginning, and one that fills up with evidence or with the result.
+/// A disk that is full from the beginning, and disks that fill up with evidence or with the result.
 pub(crate) fn full_disk() {
-    let place = Place::new(1);
+    let place = Workplace::new(1);
     let ended = play_on(&place, "size=8k", "head -c 8192 /dev/zero >out/other");
     ended.assert(64, &["The output folder out cannot be written", "No space left on device"]);
     for size in ["8k", "16k", "48k"] {
-        let place = Place::new(1);
+        let place = Workplace::new(1);
         let ended = play_on(&place, &format!("size={size}"), "true");
         let words = [
             "cannot be written",

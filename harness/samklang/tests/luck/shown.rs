@@ -1,17 +1,17 @@
-//! What somebody is shown whose server has failed: the record of a run, one play afresh, a request to send again.
+//! The commands for a failed run: show a recorded play, play it again, send a request again.
 
 use std::fs;
 
 use serde_json::Value;
 
-use crate::place::{Place, project};
+use crate::workplace::{Workplace, project};
 
-/// The check that fails when nobody can register.
+/// The check that fails when no user can register.
 const FLOW: &str = "rooms.invite-rejected/flow";
 
-/// A place with a run in it whose flow failed, and the number of the exchange that shows it.
-fn failed() -> (Place, String) {
-    let place = Place::new(3);
+/// A folder with a run whose flow failed, and the number of the exchange that shows it.
+fn failed() -> (Workplace, String) {
+    let place = Workplace::new(3);
     place.run("html-at-register").assert(1, &[]);
     let result = place.result();
     let checks = result["checks"].as_array().unwrap();
@@ -41,7 +41,7 @@ pub(crate) fn failed_play() {
     );
     assert!(!curl.text.contains("<redacted>"), "{}", curl.text);
 
-    // Without a name it is the newest run below samklang-out.
+    // Without --run it shows the newest run below samklang-out.
     place.samklang(&["show", scenario]).assert(64, &["There is no result of a run below samklang-out"]);
     fs::create_dir(place.path.join("samklang-out")).unwrap();
     fs::rename(place.output(), place.path.join("samklang-out/one")).unwrap();

@@ -1,4 +1,4 @@
-//! Bad luck before anything is played.
+//! Failures before anything is played.
 
 use std::{
     fs,
@@ -7,18 +7,17 @@ use std::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixListener},
     },
-    time::Duration,
 };
 
-use crate::place::{Ended, Place};
+use crate::{common::ProgramEnd, engine::Proxy, workplace::Workplace};
 
 /// Plays the vendor as containers.
-fn contained(place: &Place, vendor: &str) -> Ended {
+fn contained(place: &Workplace, vendor: &str) -> ProgramEnd {
     place.start(place.play(vendor, &["--deploy", "container"])).ends()
 }
 
-/// A run that came to nothing: it ended so, everything is in its result, and nothing is left.
-fn assert_unjudged(place: &Place, ended: &Ended, verdict: &str) {
+/// Asserts that every check of the run has this verdict, that the result is complete, and that nothing is left.
+fn assert_unjudged(place: &Workplace, ended: &ProgramEnd, verdict: &str) {
     let result = place.result();
     assert_eq!(result["exit_code"], ended.code, "{result}");
     assert_eq!((&result["run"]["termination"], &result["outcome"]), (&"broken".into(), &"not_proven".into()));
@@ -33,14 +32,14 @@ fn assert_unjudged(place: &Place, ended: &Ended, verdict: &str) {
     place.assert_nothing_left();
 }
 
-/// The log of the server that is complained of, kept beside the result.
-fn kept_log(place: &Place, ended: &Ended) -> String {
+/// The kept log of the server that the run reports.
+fn kept_log(place: &Workplace, ended: &ProgramEnd) -> String {
     let role = if ended.text.contains("Luckless in role A") { "a" } else { "b" };
     fs::read_to_string(place.output().join(format!("logs/{role}.log"))).expect("a kept log")
 }
 
 pub(crate) fn no_engine() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let mut command = place.play("luckless", &["--deploy", "container"]);
     command.env("DOCKER_HOST", "unix:///nowhere.sock");
     let ended = place.start(command).ends();
@@ -58,14 +57,14 @@ pub(crate) fn no_engine() {
 }
 
 pub(crate) fn installation_fails() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let ended = place.run("no-build");
     ended.assert(70, &["Luckless no-build could not be installed (exit status 7)", "has run out of luck"]);
     assert_unjudged(&place, &ended, "not_run");
 }
 
 pub(crate) fn build_fails() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let ended = contained(&place, "luckless@no-build");
     ended.assert(
         70,
@@ -78,7 +77,7 @@ pub(crate) fn build_fails() {
 }
 
 pub(crate) fn server_exits() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let ended = place.run("exits");
     ended.assert(
         2,
@@ -89,7 +88,7 @@ pub(crate) fn server_exits() {
 }
 
 pub(crate) fn container_exits() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let ended = contained(&place, "luckless@exits");
     ended.assert(
         2,
@@ -100,7 +99,7 @@ pub(crate) fn container_exits() {
 }
 
 pub(crate) fn never_ready() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     place.hasty();
     let ended = place.start(place.play("hasty@never-ready", &["--deploy", "process"])).ends();
     let words = [
@@ -115,7 +114,7 @@ pub(crate) fn never_ready() {
 }
 
 pub(crate) fn container_never_ready() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     place.hasty();
     let ended = contained(&place, "hasty@never-ready");
     ended.assert(
@@ -126,10 +125,21 @@ pub(crate) fn container_never_ready() {
     assert_unjudged(&place, &ended, "inconclusive");
 }
 
+pub(crate) fn port_taken() {
+    let place = Workplace::new(3);
+    // Only the port on the run's own network is taken, since another homeserver may use it elsewhere on the machine.
+    let proxy = Proxy::taking_port(&place.path, &place.owner(), 8448);
+    let mut command = place.play("luckless@well", &["--deploy", "container"]);
+    command.env("DOCKER_HOST", proxy.address());
+    let ended = place.start(command).ends();
+    ended.assert(64, &["Port 8448 of", "is taken", "samklang sweep", "ss -tlnp"]);
+    assert_unjudged(&place, &ended, "not_run");
+}
+
 pub(crate) fn process_ports_taken() {
-    let place = Place::new(1);
-    // A good part of the ports from which processes get theirs; not one that a run beside this one has claimed for a
-    // server that is still to bind it.
+    let place = Workplace::new(1);
+    // Takes most of the ports that processes get. It leaves out a port that another run has claimed for a server that has
+    // not bound it yet.
     let take = |port| {
         let name = SocketAddr::from_abstract_name(format!("samklang-port-{port}")).unwrap();
         let _claim = UnixListener::bind_addr(&name).ok()?;

@@ -1,31 +1,32 @@
-//! Bad luck in mid-run: somebody stops it, kills it, or the engine goes away; and two at once.
+//! Failures in mid-run: the run is stopped or killed, a server or the engine dies, two runs play at once.
 
 use std::{process::Command, time::Duration};
 
 use nix::sys::signal::Signal;
 
 use crate::{
+    common::ProgramEnd,
     engine::{self, Bystander, Proxy},
-    place::{BOUND, CHECKS, Ended, Place, Playing, marked, only_the_flow_failed, until},
+    workplace::{BOUND, CHECKS, RunningProgram, Workplace, marked, only_the_flow_failed, until},
 };
 
-/// Longer than any trial waits: what is to be seen never arrives.
+/// A bound for deliveries that no trial reaches, so that the run is still playing when it is stopped.
 const LONG: u32 = 120;
-/// What a tidy stop may take: servers have five seconds to end by themselves.
+/// The time that a tidy stop may take. Servers have five seconds to end by themselves.
 const TIDY: Duration = Duration::from_secs(20);
 
-fn command(place: &Place, mood: &str, deploy: &str, output: &str) -> Command {
+fn command(place: &Workplace, mood: &str, deploy: &str, output: &str) -> Command {
     place.play_into(output, &format!("luckless@{mood}"), &["--deploy", deploy])
 }
 
-/// A run in mid-play.
-fn in_mid_play(place: &Place, mood: &str, deploy: &str, output: &str) -> Playing {
+/// Starts a run and waits until it plays.
+fn in_mid_play(place: &Workplace, mood: &str, deploy: &str, output: &str) -> RunningProgram {
     let mut playing = place.start(command(place, mood, deploy, output));
     playing.says("1 to play");
     playing
 }
 
-fn assert_interrupted(place: &Place, ended: &Ended) {
+fn assert_interrupted(place: &Workplace, ended: &ProgramEnd) {
     ended.assert(
         2,
         &["Stopped on request", "Not proven", "The run was stopped on request", &format!("{CHECKS} not run")],
@@ -36,7 +37,7 @@ fn assert_interrupted(place: &Place, ended: &Ended) {
 }
 
 fn interrupted_in_mid_play(mood: &str, deploy: &str) {
-    let place = Place::new(LONG);
+    let place = Workplace::new(LONG);
     let mut playing = in_mid_play(&place, mood, deploy, "out");
     let stopped = std::time::Instant::now();
     playing.signal(Signal::SIGINT);
@@ -58,18 +59,18 @@ pub(crate) fn interrupted_containers() {
 }
 
 pub(crate) fn interrupted_at_start() {
-    let place = Place::new(LONG);
+    let place = Workplace::new(LONG);
     let mut playing = place.start(command(&place, "never-ready", "process", "out"));
     let started = until(BOUND, || (place.processes().len() >= 2).then_some(()));
     assert!(started.is_some(), "{}", playing.text());
     playing.signal(Signal::SIGTERM);
-    let ended = playing.ends();
-    assert!(ended.took < TIDY, "{:?}", ended.took);
+    let (ended, usage) = playing.ends_with_usage();
+    assert!(usage.took < TIDY, "{:?}", usage.took);
     assert_interrupted(&place, &ended);
 }
 
 pub(crate) fn interrupted_while_containers_start() {
-    let place = Place::new(LONG);
+    let place = Workplace::new(LONG);
     let owner = place.owner();
     let mut playing = place.start(command(&place, "never-ready", "container", "out"));
     let started = until(BOUND, || (engine::count("containers", &owner) >= 1).then_some(()));
@@ -80,14 +81,14 @@ pub(crate) fn interrupted_while_containers_start() {
 }
 
 fn interrupted_twice(mood: &str, deploy: &str) {
-    let place = Place::new(LONG);
+    let place = Workplace::new(LONG);
     let mut playing = in_mid_play(&place, mood, deploy, "out");
     playing.signal(Signal::SIGINT).says("Stopped on request");
     let second = std::time::Instant::now();
     playing.signal(Signal::SIGINT);
     let ended = playing.ends();
     assert!(second.elapsed() < Duration::from_secs(4), "{:?}", second.elapsed());
-    // Where servers end quickly, the tidy stop may be over before the second one is heard.
+    // If the servers end quickly, the tidy stop may be over before the second signal arrives.
     ended.assert(2, &["Stopped"]);
     if mood == "stubborn" && deploy == "process" {
         ended.assert(2, &["Stopped at once: no result was written"]);
@@ -105,7 +106,7 @@ pub(crate) fn twice_containers() {
 }
 
 pub(crate) fn killed_processes() {
-    let place = Place::new(LONG);
+    let place = Workplace::new(LONG);
     let mut killed = in_mid_play(&place, "stubborn", "process", "killed");
     killed.signal(Signal::SIGKILL);
     let ended = killed.ends();
@@ -124,7 +125,7 @@ pub(crate) fn killed_processes() {
 }
 
 pub(crate) fn killed_containers() {
-    let place = Place::new(LONG);
+    let place = Workplace::new(LONG);
     let owner = place.owner();
     let bystander = Bystander::new("debian:bookworm-slim");
     let mut living = in_mid_play(&place, "well", "container", "out");
@@ -146,10 +147,10 @@ pub(crate) fn killed_containers() {
 }
 
 fn two_at_once(deploy: &str) {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let started = ["out", "out2"].map(|output| place.start(command(&place, "well", deploy, output)));
     for playing in started {
-        // Each has played to its end, and judged the same.
+        // Each run has played to its end, with the same verdict.
         playing.ends().assert(1, &["1 to play", "was not shown invite", &only_the_flow_failed()]);
     }
     assert!(place.path.join("out2/result.json").exists() && place.output().join("result.json").exists());
@@ -165,7 +166,7 @@ pub(crate) fn two_container_runs() {
 }
 
 pub(crate) fn server_dies() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let ended = place.run("dies");
     ended.assert(2, &["Luckless in role A ended in mid-run: signal 9", "luckless: out of memory"]);
     let result = place.result();
@@ -174,7 +175,7 @@ pub(crate) fn server_dies() {
 }
 
 pub(crate) fn engine_dies() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let owner = place.owner();
     let proxy = Proxy::new(&place.path);
     let mut command = command(&place, "well", "container", "out");
@@ -182,8 +183,8 @@ pub(crate) fn engine_dies() {
     let mut playing = place.start(command);
     playing.says("1 to play");
     proxy.die();
-    let ended = playing.ends();
-    assert!(ended.took < Duration::from_secs(60), "{:?}", ended.took);
+    let (ended, usage) = playing.ends_with_usage();
+    assert!(usage.took < Duration::from_secs(60), "{:?}", usage.took);
     ended.assert(
         70,
         &["The container engine at", "stopped answering", "what this one left behind is swept then"],

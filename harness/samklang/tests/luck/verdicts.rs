@@ -1,23 +1,26 @@
-//! What a mismatch looks like to somebody who does not know the code, and what a recorded deviation makes of it. On
-//! real servers: only they show anything that could differ.
+//! The output for a check that differs from its expectation, with and without a recorded deviation. Played on real
+//! servers, since only they show anything that could differ.
 
 use std::fs;
 
-use crate::place::{Ended, Place, replace};
+use crate::{
+    common::ProgramEnd,
+    workplace::{Workplace, replace},
+};
 
 const CHECK: &str = "rooms.invite-rejected/rejection-shown";
-/// A word of that check's expectation, and another in its place.
+/// A word of the expectation of that check, and the word that replaces it.
 const WORD: (&str, &str) = ("\"leave\"", "\"banished\"");
 
-/// A place where that word of the expectation is another.
-fn with_a_word_changed() -> Place {
-    let place = Place::new(30).with_lasting_home();
+/// A folder in which that word of the expectation is replaced.
+fn with_a_word_changed() -> Workplace {
+    let place = Workplace::new(30).with_lasting_home();
     let stored = place.root().join("suites/expectations/rooms/invite-rejected/rejection-shown.snap");
     replace(&stored, WORD.0, WORD.1);
     place
 }
 
-fn run(place: &Place, records: &[(&str, &str, &str)]) -> Ended {
+fn run(place: &Workplace, records: &[(&str, &str, &str)]) -> ProgramEnd {
     let record = |(check, reason, expires): &(&str, &str, &str)| {
         format!(
             "[[deviation]]\ncheck = \"{check}\"\nreason = \"{reason}\"\nowner = \"the vendor\"\nbecause = \"It differs.\"\n\
@@ -29,8 +32,8 @@ fn run(place: &Place, records: &[(&str, &str, &str)]) -> Ended {
     place.start(place.play("synapse", &["--deploy", "process", "--no-proposals"])).ends()
 }
 
-/// The same mismatch without a record, and with records that cover it, are out of date, name another reason or are of
-/// no use since their check passes.
+/// The same mismatch without a recorded deviation, and with deviations that cover it, have expired, name another reason,
+/// or are stale since their check passes.
 pub(crate) fn a_changed_expectation() {
     let place = with_a_word_changed();
     let ended = run(&place, &[]);
@@ -64,9 +67,9 @@ pub(crate) fn a_changed_expectation() {
     place.assert_nothing_left();
 }
 
-/// A record that cannot be used is told before anything is started.
+/// A file of deviations that cannot be used is reported before anything is started.
 pub(crate) fn unusable_records() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let folder = place.hasty();
     let cases = [
         ("[[deviation]]\ncheck = 7\n", "line 2"),

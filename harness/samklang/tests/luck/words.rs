@@ -1,15 +1,15 @@
-//! Bad input: what is asked for is not there, or a file is not what it should be.
+//! Bad input: names that do not exist, and malformed files.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::place::{Place, copy, project, replace};
+use crate::workplace::{Workplace, copy, project, replace};
 
 pub(crate) fn malformed_descriptors() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let folder = place.path.join("vendors/crooked");
-    // What is changed, and what is said of it.
+    // The changed text, its replacement, and a part of the error.
     let cases = [
         ("seconds = 20", "seconds = \"two\"", "invalid type: string \"two\", expected u32"),
         ("seconds = 20", "seconds = 0", "expected 1 to 600 seconds"),
@@ -28,7 +28,7 @@ pub(crate) fn malformed_descriptors() {
         replace(&file, "name = \"luckless\"", "name = \"crooked\"");
         replace(&file, old, new);
         let text = fs::read_to_string(&file).unwrap();
-        // What is missing stands nowhere.
+        // A missing field has no line of its own.
         let line = if new.is_empty() { 1 } else { text[..text.find(new).unwrap()].matches('\n').count() + 1 };
         let ended = place.start(place.play("crooked", &["--deploy", "process"])).ends();
         let place = format!("{}, line {line}: ", file.canonicalize().unwrap().display());
@@ -39,7 +39,7 @@ pub(crate) fn malformed_descriptors() {
 }
 
 pub(crate) fn unknown_names() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let play = |vendor: &str, more: &[&str]| {
         let mut command = place.command(&["run", vendor, "--deploy", "process", "--output", "out"]);
         command.arg("--vendors").arg(project().join("fixtures/vendors")).args(more);
@@ -71,7 +71,7 @@ pub(crate) fn unknown_names() {
 }
 
 pub(crate) fn empty_selections_and_the_list() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let missing = place.samklang(&["list", "inv1te"]);
     missing.assert(64, &["Nothing in the suite is called inv1te", "Nearest are: ", "rooms"]);
     place.samklang(&["explain", "RM-04x"]).assert(64, &["called RM-04x", "RM-04"]);
@@ -89,7 +89,7 @@ pub(crate) fn empty_selections_and_the_list() {
     let one = place.samklang(&["list", "--json", "RM-04"]);
     let one: Vec<Value> = serde_json::from_str(&one.assert(0, &[]).text).unwrap();
     assert!(!one.is_empty() && one.len() < scenarios.len().max(2), "{one:?}");
-    // A scenario of some room versions alone, asked for in another.
+    // A scenario that is selected in a room version that it does not have.
     let bounded = scenarios.iter().find_map(|scenario| {
         let versions = scenario["room_versions"].as_array()?;
         let other = ["10", "11", "12"].into_iter().find(|&version| !versions.contains(&json!(version)))?;
@@ -104,7 +104,7 @@ pub(crate) fn empty_selections_and_the_list() {
 }
 
 pub(crate) fn foreign_result_files() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     let file = place.path.join("result.json");
     let report = || place.samklang(&["report", "result.json"]);
     report().assert(64, &["The result file result.json cannot be read"]);
@@ -132,7 +132,7 @@ pub(crate) fn foreign_result_files() {
 }
 
 pub(crate) fn forced_updates() {
-    let place = Place::new(3);
+    let place = Workplace::new(3);
     for (name, value) in [("INSTA_UPDATE", "always"), ("INSTA_UPDATE", "unseen"), ("INSTA_FORCE_PASS", "1")] {
         let mut command = place.play("luckless", &["--deploy", "process"]);
         let setting = format!("{name}={value}");

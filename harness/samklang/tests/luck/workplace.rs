@@ -1,9 +1,9 @@
-//! A throw-away place to run the real program in, and what it must not leave behind.
+//! A temporary folder to run the program in, and the assertion that the program leaves nothing behind.
 
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -15,56 +15,56 @@ use samklang_deploy::housekeeping::StateRoot;
 use samklang_wire::waiting;
 use serde_json::Value;
 
-use crate::engine;
+use crate::{
+    common::{PROGRAM, ProgramEnd, furnish},
+    engine,
+};
 
-/// No run of these trials takes longer, on however busy a machine: whoever does hangs.
+/// The bound of every run in these trials, even on a busy machine. A run that takes longer hangs.
 pub(crate) const BOUND: Duration = Duration::from_secs(90);
-/// The scenario that the trials play, and one of its plays.
+/// The arguments for one play of the scenario that the trials play.
 pub(crate) const PLAY: [&str; 6] = ["-s", "rooms.invite-rejected", "--room-version", "11", "--host", "a"];
-/// How many checks that scenario has, with `flow`, which every scenario has.
+/// The number of checks of that scenario, with `flow`, which every scenario has.
 pub(crate) const CHECKS: usize = 3;
-/// What is said of them where the flow failed and the others therefore have no verdict.
+/// The summary of that play if the flow failed and the other checks therefore have no verdict.
 pub(crate) fn only_the_flow_failed() -> String {
     format!("1 fail · {} inconclusive", CHECKS - 1)
 }
 
-/// Where the project lies.
+/// The folder of the project.
 pub(crate) fn project() -> &'static Path {
     Path::new(samklang_suites::BUILT_FROM)
 }
 
-/// Waits until `probe` answers, for at most `bound`.
+/// Waits until `probe` gives something, for at most `bound`.
 pub(crate) fn until<T>(bound: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(waiting::until(bound, async || probe())).ok()
 }
 
-/// A folder with a state root, the project's data and place for temporary files, all its own.
-pub(crate) struct Place {
+/// A folder with its own state root, its own copy of the project's data and its own temporary files.
+pub(crate) struct Workplace {
     pub(crate) path: PathBuf,
     home: PathBuf,
 }
 
-/// How a program ended.
-pub(crate) struct Ended {
-    pub(crate) code: i32,
-    /// What it said, the standard output first.
-    pub(crate) text: String,
+/// What a run of the program needed.
+pub(crate) struct Usage {
     pub(crate) took: Duration,
-    /// The most memory it had at a time, in MiB.
+    /// The most memory that it had at a time, in MiB.
     pub(crate) peak_mb: u64,
 }
 
-/// A program that runs.
-pub(crate) struct Playing {
+/// The program while it runs.
+pub(crate) struct RunningProgram {
     child: Child,
     begun: Instant,
     files: [PathBuf; 2],
     peak_mb: u64,
 }
 
-impl Place {
-    /// A new place, in whose profile things have to arrive within `delivery_seconds`.
+impl Workplace {
+    /// A new folder, whose profile has this bound for deliveries.
     pub(crate) fn new(delivery_seconds: u32) -> Self {
         let path = std::env::temp_dir().join(format!("samklang-luck-{:016x}", fastrand::u64(..)));
         for folder in ["tmp", "vendors"] {
@@ -84,8 +84,8 @@ impl Place {
         place
     }
 
-    /// The same place with a state root that outlives it, for real servers, whose installation takes long. It is no other
-    /// program's: an installation is tied to its path, and where two disagree about that, each makes it anew.
+    /// The same folder with a state root that is kept after the test, since it takes long to install real servers. Only
+    /// these tests use it: an installation is tied to its path, and is made anew where two programs disagree about it.
     pub(crate) fn with_lasting_home(mut self) -> Self {
         self.home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("luck-home");
         self
@@ -99,7 +99,7 @@ impl Place {
         self.path.join("out")
     }
 
-    /// A copy of the luckless vendor that has to be ready within four seconds, under the name `hasty`.
+    /// A copy of the vendor `luckless`, named `hasty`, whose servers have to be ready within four seconds.
     pub(crate) fn hasty(&self) -> PathBuf {
         let folder = self.path.join("vendors/hasty");
         copy(&project().join("fixtures/vendors/luckless"), &folder);
@@ -111,28 +111,25 @@ impl Place {
 
     /// The program with these arguments.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_samklang"));
-        command.args(arguments);
+        let mut command = Command::new(PROGRAM);
         self.furnish(&mut command);
+        command.args(arguments);
         command
     }
 
-    /// Gives a command this place as its own.
+    /// Makes a command use this folder.
     pub(crate) fn furnish(&self, command: &mut Command) {
-        command.current_dir(&self.path).env("NO_COLOR", "1");
+        furnish(command);
+        command.current_dir(&self.path).env("TMPDIR", self.path.join("tmp"));
         command.env("SAMKLANG_HOME", &self.home).env("SAMKLANG_ROOT", self.root());
-        command.env("TMPDIR", self.path.join("tmp"));
-        for name in ["SAMKLANG_VENDORS", "INSTA_UPDATE", "INSTA_FORCE_PASS", "INSTA_FORCE_UPDATE"] {
-            command.env_remove(name);
-        }
     }
 
-    /// `samklang run` of one play of one scenario.
+    /// `samklang run` with one play of one scenario.
     pub(crate) fn play(&self, vendor: &str, more: &[&str]) -> Command {
         self.play_into("out", vendor, more)
     }
 
-    /// As [`Place::play`], with the folder for its files.
+    /// As [`Self::play`], with the folder for its files.
     pub(crate) fn play_into(&self, output: &str, vendor: &str, more: &[&str]) -> Command {
         let (fixtures, own) = (project().join("fixtures/vendors"), self.path.join("vendors"));
         let mut command = self.command(&["run", vendor, "--format", "plain", "--output", output]);
@@ -140,25 +137,30 @@ impl Place {
         command
     }
 
-    /// Runs the luckless vendor in this mood as processes.
-    pub(crate) fn run(&self, mood: &str) -> Ended {
+    /// Runs the vendor `luckless` in this mood as processes.
+    pub(crate) fn run(&self, mood: &str) -> ProgramEnd {
         self.start(self.play(&format!("luckless@{mood}"), &["--deploy", "process"])).ends()
     }
 
+    /// As [`Self::run`], and measures what the program needed.
+    pub(crate) fn run_with_usage(&self, mood: &str) -> (ProgramEnd, Usage) {
+        self.start(self.play(&format!("luckless@{mood}"), &["--deploy", "process"])).ends_with_usage()
+    }
+
     /// Runs `samklang` with these arguments.
-    pub(crate) fn samklang(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn samklang(&self, arguments: &[&str]) -> ProgramEnd {
         self.start(self.command(arguments)).ends()
     }
 
-    pub(crate) fn start(&self, mut command: Command) -> Playing {
+    pub(crate) fn start(&self, mut command: Command) -> RunningProgram {
         let number = fastrand::u64(..);
         let files = ["stdout", "stderr"].map(|name| self.path.join(format!("{name}-{number:016x}")));
         let [out, err] = [&files[0], &files[1]].map(|path| File::create(path).unwrap());
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
-        Playing { child, begun: Instant::now(), files, peak_mb: 0 }
+        RunningProgram { child, begun: Instant::now(), files, peak_mb: 0 }
     }
 
-    /// The result of the run, which has to be whole and as the schema says.
+    /// The result of the run, which has to be whole and to fit the schema.
     pub(crate) fn result(&self) -> Value {
         let text = fs::read(self.output().join("result.json")).expect("a result.json");
         let result = serde_json::from_slice(&text).expect("a whole result.json");
@@ -166,25 +168,25 @@ impl Place {
         result
     }
 
-    /// The owner that everything made from here carries.
+    /// The owner mark of everything that runs in this folder make.
     pub(crate) fn owner(&self) -> String {
         StateRoot::at(&self.home).unwrap().owner().to_owned()
     }
 
-    /// The processes that were made from here and live, the harness itself apart.
+    /// The live processes that runs in this folder have started.
     pub(crate) fn processes(&self) -> Vec<i32> {
         marked(&format!("SAMKLANG_OWNER={}", self.owner()))
     }
 
-    /// The folders of runs.
+    /// The names of the folders of runs.
     pub(crate) fn runs(&self) -> Vec<String> {
         let names = fs::read_dir(self.home.join("runs")).into_iter().flatten().flatten();
         let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.filter(|name| name != ".turn").collect()
     }
 
-    /// Holds the program to it that nothing of its runs is left: no process, no container, no network, no folder of a
-    /// run, no temporary file, no half-written file.
+    /// Asserts that nothing of the runs is left: no process, no container, no network, no folder of a run, no temporary
+    /// file, no half-written file.
     pub(crate) fn assert_nothing_left(&self) {
         assert_eq!(self.processes(), [0; 0], "processes");
         assert_eq!(self.runs(), [""; 0], "folders of runs");
@@ -200,36 +202,23 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Workplace {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // A trial that failed may have left what it complains of.
+            // A failed trial may have left something behind.
             let _ = self.command(&["sweep"]).stdin(Stdio::null()).output();
         }
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-impl Ended {
-    /// Holds the program to a code and to words of its sentence.
-    #[track_caller]
-    pub(crate) fn assert(&self, code: i32, words: &[&str]) -> &Self {
-        assert_eq!(self.code, code, "{}", self.text);
-        for word in words {
-            assert!(self.text.contains(word), "{word:?} is not in:\n{}", self.text);
-        }
-        assert!(!self.text.contains("panicked"), "{}", self.text);
-        self
-    }
-}
-
-impl Playing {
-    /// What it has said so far.
+impl RunningProgram {
+    /// The text that it has printed so far.
     pub(crate) fn text(&self) -> String {
         self.files.iter().map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()).collect()
     }
 
-    /// Waits until it says `words`.
+    /// Waits until it prints `words`.
     #[track_caller]
     pub(crate) fn says(&mut self, words: &str) -> &mut Self {
         let text = until(BOUND, || {
@@ -238,7 +227,7 @@ impl Playing {
             (over || text.contains(words)).then_some(text)
         });
         let text = text.unwrap_or_else(|| self.text());
-        assert!(text.contains(words), "{words:?} was not said:\n{text}");
+        assert!(text.contains(words), "{words:?} was not printed:\n{text}");
         self
     }
 
@@ -249,25 +238,32 @@ impl Playing {
 
     /// Waits for its end.
     #[track_caller]
-    pub(crate) fn ends(mut self) -> Ended {
+    pub(crate) fn ends(self) -> ProgramEnd {
+        self.ends_with_usage().0
+    }
+
+    /// Waits for its end, and measures what it needed.
+    #[track_caller]
+    pub(crate) fn ends_with_usage(mut self) -> (ProgramEnd, Usage) {
         let status = until(BOUND, || {
             self.peak_mb = self.peak_mb.max(peak_mb(self.child.id()));
             self.child.try_wait().unwrap()
         });
         let status = status.unwrap_or_else(|| panic!("no end within {BOUND:?}:\n{}", self.text()));
-        let code = status.code().unwrap_or(-1);
-        Ended { code, text: self.text(), took: self.begun.elapsed(), peak_mb: self.peak_mb }
+        let usage = Usage { took: self.begun.elapsed(), peak_mb: self.peak_mb };
+        let [stdout, stderr] = self.files.each_ref().map(|path| fs::read(path).unwrap());
+        (ProgramEnd::of(&Output { status, stdout, stderr }), usage)
     }
 }
 
-impl Drop for Playing {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Holds a result against the published schema.
+/// Asserts that a result fits the published schema.
 fn validate(result: &Value) {
     const NAME: &str = "https://samklang.invalid/result";
     let schema = fs::read(project().join("reports/schema/samklang-result-1.json")).unwrap();
@@ -279,7 +275,7 @@ fn validate(result: &Value) {
     }
 }
 
-/// Stores what runs propose where nothing is stored yet.
+/// Stores the proposals of runs where no expectation is stored yet.
 fn accept_proposals(folder: &Path) {
     for path in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
         if path.is_dir() {
@@ -299,7 +295,7 @@ fn peak_mb(pid: u32) -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
 }
 
-/// The processes with `mark` (`NAME=value`) in their environment.
+/// The processes that have `mark` (`NAME=value`) in their environment.
 pub(crate) fn marked(mark: &str) -> Vec<i32> {
     let marked = |pid: &i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -316,13 +312,13 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &target);
         } else if let Err(error) = fs::copy(entry.path(), &target) {
-            // Whoever works on the project may remove a file meanwhile.
+            // Somebody who works on the project may remove a file meanwhile.
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}", entry.path().display());
         }
     }
 }
 
-/// Replaces a text in a file that has to hold it.
+/// Replaces a text in a file, which has to contain it.
 pub(crate) fn replace(path: &Path, old: &str, new: &str) {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.contains(old), "{old:?} is not in {}", path.display());

@@ -1,11 +1,11 @@
-//! A homeserver that runs already, and the program that meets it.
+//! A homeserver that runs already, and runs of the program with it.
 
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -32,8 +32,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A homeserver on loopback, and a folder; both go with the test.
-pub(crate) struct Place {
+use crate::common::{PROGRAM, ProgramEnd, furnish};
+
+/// A homeserver on loopback, and a folder for files. Both end with the test.
+pub(crate) struct TargetTest {
     folder: PathBuf,
     /// Serves its federation API.
     switchboard: Switchboard,
@@ -42,9 +44,10 @@ pub(crate) struct Place {
     client: SocketAddr,
 }
 
-pub(crate) struct Ended {
-    code: i32,
-    pub(crate) text: String,
+/// The end of a run with the server, and its result.
+pub(crate) struct TargetRun {
+    pub(crate) end: ProgramEnd,
+    /// `null` where none was written.
     pub(crate) result: Value,
 }
 
@@ -57,8 +60,8 @@ impl PeerService for Federation {
     }
 }
 
-impl Place {
-    /// A server that is told of by `docker/reference`, with `users` users.
+impl TargetTest {
+    /// A server as `docker/reference` describes it, with these users.
     pub(crate) async fn new(users: &[&str]) -> Self {
         let folder = std::env::temp_dir().join(format!("samklang-target-{:016x}", fastrand::u64(..)));
         fs::create_dir_all(&folder).unwrap();
@@ -73,22 +76,22 @@ impl Place {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let client = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, Arc::clone(&server)));
-        let place = Self { folder, switchboard, server, name, client };
+        let test = Self { folder, switchboard, server, name, client };
         let leaf = authority.issue("127.0.0.1").unwrap();
-        place.write("cert.pem", &leaf.cert_pem, 0o644);
-        place.write("key.pem", &leaf.key_pem, 0o600);
+        test.write("cert.pem", &leaf.cert_pem, 0o644);
+        test.write("key.pem", &leaf.key_pem, 0o600);
         let mut lines = "# accounts of a test\n".to_owned();
         for (number, user) in users.iter().enumerate() {
-            let token = place.register(user).await;
-            // With the user's id and without it.
-            lines += &if number % 2 == 0 { token } else { format!("@{user}:{} {token}", place.name) };
+            let token = test.register(user).await;
+            // Every second line has the user's id.
+            lines += &if number % 2 == 0 { token } else { format!("@{user}:{} {token}", test.name) };
             lines.push('\n');
         }
-        place.write("tokens", &lines, 0o600);
-        place
+        test.write("tokens", &lines, 0o600);
+        test
     }
 
-    /// A further server under the same authority, and where its federation API is.
+    /// The name and address of a further server, whose certificate has the same authority.
     pub(crate) async fn other_server(&self) -> String {
         let name = self.switchboard.reserve("b").await.unwrap();
         let service = Arc::new(Federation(reference(&name, &self.switchboard)));
@@ -130,7 +133,7 @@ impl Place {
         answer["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// What names the server rightly, and all that belongs to it.
+    /// The correct arguments for the server.
     pub(crate) fn right(&self) -> Vec<String> {
         let mut arguments = vec![format!("--target=http://{}", self.client)];
         for (option, file) in
@@ -141,7 +144,7 @@ impl Place {
         arguments
     }
 
-    /// As [`Self::right`], with these in place of arguments of the same name; an empty one takes it away.
+    /// As [`Self::right`], with these instead of the arguments of the same name. An empty value removes the argument.
     pub(crate) fn but(&self, others: &[&str]) -> Vec<String> {
         let mut arguments = self.right();
         for other in others {
@@ -154,24 +157,20 @@ impl Place {
         arguments
     }
 
-    pub(crate) async fn run(&self, vendor: Option<&str>, arguments: &[String], more: &[&str]) -> Ended {
+    pub(crate) async fn run(&self, vendor: Option<&str>, arguments: &[String], more: &[&str]) -> TargetRun {
         let output = self.folder.join(format!("out-{:08x}", fastrand::u32(..)));
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_samklang"));
+        let mut command = Command::new(PROGRAM);
+        furnish(&mut command);
         command.arg("run").args(vendor).args(arguments).args(more);
-        command.args(["--no-proposals", "--format=plain", "--output"]).arg(&output);
-        command.current_dir(&self.folder).stdin(Stdio::null()).kill_on_drop(true);
-        command.env("NO_COLOR", "1").env("SAMKLANG_ROOT", BUILT_FROM).env_remove("SAMKLANG_VENDORS");
-        for name in ["INSTA_UPDATE", "INSTA_FORCE_PASS", "INSTA_FORCE_UPDATE"] {
-            command.env_remove(name);
-        }
-        let ended = within(Duration::from_secs(240), command.output()).await.expect("an end").unwrap();
-        let text = [ended.stdout, ended.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        command.args(["--no-proposals", "--format=plain", "--output"]).arg(&output).current_dir(&self.folder);
+        let mut command = tokio::process::Command::from(command);
+        let ended = within(Duration::from_secs(240), command.kill_on_drop(true).output()).await;
+        let end = ProgramEnd::of(&ended.expect("an end").unwrap());
         let result = fs::read_to_string(output.join("result.json")).unwrap_or_default();
-        let result = serde_json::from_str(&result).unwrap_or_default();
-        Ended { code: ended.status.code().unwrap(), text, result }
+        TargetRun { end, result: serde_json::from_str(&result).unwrap_or_default() }
     }
 
-    /// Every file below the folder, but for those in which the secrets are meant to be.
+    /// Every file below the folder, except those that are meant to hold the secrets.
     pub(crate) fn written(&self) -> Vec<(PathBuf, String)> {
         let mut found = Vec::new();
         let mut folders = vec![self.folder.clone()];
@@ -198,24 +197,15 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TargetTest {
     fn drop(&mut self) {
         self.server.shut();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-impl Ended {
-    #[track_caller]
-    pub(crate) fn assert(&self, code: i32, words: &[&str]) -> &Self {
-        assert_eq!(self.code, code, "{}", self.text);
-        for word in words {
-            assert!(self.text.contains(word), "{word:?} is not in:\n{}", self.text);
-        }
-        self
-    }
-
-    /// How many checks came to each verdict.
+impl TargetRun {
+    /// The number of checks with this verdict.
     pub(crate) fn count(&self, verdict: &str) -> usize {
         self.checks(verdict).count()
     }
@@ -226,7 +216,7 @@ impl Ended {
     }
 }
 
-/// Serves the client API of `server`, one request a connection.
+/// Serves the client API of `server`, with one request for each connection.
 async fn serve(listener: TcpListener, server: Arc<dyn Embedded>) {
     while let Ok((tcp, _)) = listener.accept().await {
         tokio::spawn(serve_one(tcp, Arc::clone(&server)));
