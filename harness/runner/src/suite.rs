@@ -131,7 +131,7 @@ impl Requirements {
 }
 
 /// The columns of the requirement registry.
-const REQUIREMENT_COLUMNS: [&str; 9] = [
+pub const REQUIREMENT_COLUMNS: [&str; 9] = [
     "id",
     "area",
     "spec_ref",

@@ -1,9 +1,9 @@
-//! How long things take, as a table: stage up, the whole suite and where its time goes, whether run after run comes to
-//! the same verdicts, what the switchboard adds to a request, and what peers cost. Run by `just bench`.
+//! Measures, as a table: the time to bring the stage up, the time of the whole suite and its parts, whether each run has the
+//! same verdicts, the time that the switchboard adds to a request, and the cost of peers. Run it by `just bench`.
 //!
-//! `SAMKLANG_BENCH_RUNS` says how often the suite is played (default 10), `SAMKLANG_BENCH_DEPLOY` how servers are
-//! brought up (default `process`), `SAMKLANG_VENDOR` who plays (default `synapse`). Nothing here passes or fails: it
-//! measures. It ends with 1 only when it could not measure.
+//! `SAMKLANG_BENCH_RUNS` is the number of times that the suite is played (default 10), `SAMKLANG_BENCH_DEPLOY` the way to
+//! bring servers up (default `process`), `SAMKLANG_VENDOR` the vendor (default `synapse`). It fails only when it cannot
+//! measure.
 
 #[path = "measured/peers.rs"]
 mod peers;
@@ -24,7 +24,7 @@ use samklang_verdict::ResultFile;
 
 type Measured = Result<(), Box<dyn std::error::Error>>;
 
-/// How many requests are timed each way.
+/// The number of requests that are timed each way.
 const REQUESTS: usize = 500;
 
 fn main() -> ExitCode {
@@ -38,13 +38,13 @@ fn main() -> ExitCode {
     match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("could not be measured: {error}");
+            eprintln!("cannot measure: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Plays the whole suite again and again.
+/// Plays the whole suite several times.
 fn suite(vendor: &str, deploy: &str, runs: usize) -> Measured {
     println!("| run | stage up | play | whole run | servers' CPU | harness CPU | digest |");
     println!("|---|---|---|---|---|---|---|");
@@ -77,7 +77,7 @@ fn suite(vendor: &str, deploy: &str, runs: usize) -> Measured {
     Ok(())
 }
 
-/// Times the same question to the same kind of server, with and without the switchboard on the way.
+/// Times the same request to the same kind of server, with and without the switchboard on the way.
 fn switchboard(vendor: &str) -> Measured {
     let runtime = tokio::runtime::Runtime::new()?;
     let mut medians = Vec::new();
@@ -93,7 +93,7 @@ fn switchboard(vendor: &str) -> Measured {
     Ok(())
 }
 
-/// How many peers there can be at once, and what each costs.
+/// Measures the cost of a peer, and how many peers there can be at once.
 fn crowds(vendor: &str) -> Measured {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {

@@ -257,7 +257,8 @@ pub fn deviations(suite: &Suite, casts: &[Cast]) -> Result<BTreeMap<String, Vec<
         let text = std::fs::read_to_string(&path).map_err(|error| bad(&error))?;
         let file: DeviationFile = toml::from_str(&text).map_err(|error| bad(&error))?;
         if let Some(orphan) = file.orphans(&known).first() {
-            return Err(bad(&format!("{} is no check of the suite", orphan.check)));
+            let unknown = message!("run.no-such-check", check = orphan.check);
+            return Err(bad(&Catalogue::english().render(&unknown).what));
         }
         all.insert(cast.vendor.name.clone(), file.deviations);
     }

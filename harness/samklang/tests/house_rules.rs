@@ -1,4 +1,4 @@
-//! What holds for the whole repository, and what a reviewer would otherwise have to look for.
+//! Rules for the whole repository, which a reviewer would otherwise have to look after.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -11,6 +11,8 @@ use samklang_reference::Fault;
 use samklang_runner::{
     scenario::{FLOW, Kind},
     selftest::{exceptions::Exceptions, matrix::KillMatrix},
+    suite::REQUIREMENT_COLUMNS,
+    table,
 };
 use samklang_verdict::{Catalogue, CheckId};
 
@@ -35,7 +37,7 @@ const ROWS: [&[&str]; 2] = [
     &["harness/verdict", "reports", "harness/samklang"],
 ];
 
-/// The crates' own sources, their tests left out.
+/// The sources of the crates, without their tests.
 fn sources() -> Vec<Source> {
     ROWS.concat()
         .into_iter()
@@ -51,7 +53,7 @@ fn assert_none(what: &str, found: &[String]) {
 }
 
 #[test]
-fn every_message_has_a_text_whose_places_are_its_arguments() {
+fn every_message_has_a_text_with_its_arguments() {
     let texts: Vec<_> = Catalogue::english().keys().collect();
     let mut wrong = Vec::new();
     let mut count = 0;
@@ -65,12 +67,14 @@ fn every_message_has_a_text_whose_places_are_its_arguments() {
             let arguments: BTreeSet<_> = arguments.iter().map(String::as_str).collect();
             let places: BTreeSet<_> = places.iter().copied().collect();
             if arguments != places {
-                wrong
-                    .push(format!("{}: {key} is given {arguments:?} and has places {places:?}", source.name));
+                wrong.push(format!(
+                    "{}: {key} has the arguments {arguments:?}, and its text names {places:?}",
+                    source.name
+                ));
             }
         }
         for key in sources::labels(&source.text) {
-            // The reports' own labels leave out what they all begin with.
+            // The labels of the reports leave out their common prefix.
             let known = |key: &str| texts.iter().any(|(known, _)| *known == key);
             if !known(&key) && !known(&format!("report.{key}")) {
                 wrong.push(format!("{}: the label {key} has no text", source.name));
@@ -83,16 +87,16 @@ fn every_message_has_a_text_whose_places_are_its_arguments() {
 
 #[test]
 fn every_text_is_used() {
-    // One of the tests is a program of its own, with a text of its own.
+    // The conformance test is a program of its own, with texts of its own.
     let trials = fs::read_to_string(project().join("harness/samklang/tests/conformance.rs")).unwrap();
     let mut written = literals(&trials);
     written.extend(sources().iter().flat_map(|source| literals(&source.text)));
     let written: BTreeSet<_> = written.into_iter().collect();
-    // `mark.{}` makes every key below `mark`; the reports' own prefix says nothing about what is put behind it.
+    // `mark.{}` stands for every key below `mark`. The prefix `report` alone would stand for too many.
     let made = written.iter().filter_map(|text| text.split_once(".{").map(|(head, _)| head));
     let made: Vec<_> = made.filter(|head| *head != "report").collect();
     let used = |key: &str| {
-        // Plurals are chosen by their last word.
+        // The code chooses a plural form by the last part of the key.
         let forms = [key, key.rsplit_once('.').map_or(key, |(form, _)| form)];
         forms.iter().any(|form| written.contains(*form))
             || made.iter().any(|head| key.strip_prefix(head).is_some_and(|rest| rest.starts_with('.')))
@@ -115,7 +119,7 @@ fn the_engine_names_no_vendor() {
     for shelf in ["docker", "fixtures/vendors"] {
         let folders =
             fs::read_dir(project().join(shelf)).unwrap().flatten().filter(|entry| entry.path().is_dir());
-        // The homeserver inside this program is a part of the engine, whose name is that of a crate.
+        // The homeserver inside the program is not a product: its name is that of a crate.
         let is_product = |entry: &fs::DirEntry| {
             let descriptor = fs::read_to_string(entry.path().join("vendor.toml")).unwrap_or_default();
             !descriptor.lines().any(|line| line == "[embedded]")
@@ -184,14 +188,14 @@ fn the_stored_schema_is_the_one_that_the_program_prints() {
 
 #[test]
 fn no_file_is_tied_to_a_machine_or_a_registry() {
-    // Put together here, so that this file does not hold them itself.
+    // The names are put together here, so that this file does not hold them itself.
     let hosts =
         [["crates", "io"], ["pypi", "org"], ["pythonhosted", "org"], ["npmjs", "org"], ["golang", "org"]];
     let mut words: Vec<_> = hosts.iter().map(|host| host.join(".")).collect();
     words.extend(["root", "home", "work", "Users"].map(|folder| format!("/{folder}/")));
     let mut found = Vec::new();
     for path in below(project()) {
-        // The lock file names its registry by Cargo's own word for it.
+        // The lock file names its registry as Cargo does.
         let Ok(text) = fs::read_to_string(&path) else { continue };
         if path.file_name() == Some("Cargo.lock".as_ref()) {
             continue;
@@ -224,21 +228,21 @@ fn the_homeserver_inside_the_program_has_its_version() {
     assert_eq!(vendor.default_version, env!("CARGO_PKG_VERSION"));
 }
 
-/// A mistake breaks a requirement, or a section of the specification where nothing is told apart so finely.
+/// Each fault breaks a requirement, or a section of the specification that no single requirement covers.
 #[test]
 fn every_fault_breaks_something_that_is_specified() {
-    let text = fs::read_to_string(project().join("suites/requirements/requirements.tsv")).unwrap();
-    let ids: BTreeSet<_> = text.lines().filter_map(|row| row.split('\t').next()).collect();
+    let suite = samklang_suites::suite(project()).unwrap();
+    let ids: BTreeSet<_> = suite.requirements.ids().collect();
     let is_known = |broken: &str| ids.contains(broken) || broken.starts_with("content/");
     let unknown: Vec<_> =
         Fault::all().into_iter().filter(|fault| !is_known(fault.requirement())).map(Fault::name).collect();
     assert!(unknown.is_empty(), "faults that break no requirement: {unknown:?}");
 }
 
-/// The kill matrix on file speaks of this suite and these mistakes, and no check stands in it or among the exceptions
-/// that is not there. `samklang selftest` finds out whether it is true.
+/// The kill matrix and the exceptions name only checks of this suite and faults of this program. `samklang selftest` finds
+/// out whether what they say is true.
 #[test]
-fn the_kill_matrix_speaks_of_this_suite() {
+fn the_kill_matrix_names_only_known_checks_and_faults() {
     let suites = project().join("suites");
     let matrix = KillMatrix::read(&suites.join(samklang_suites::KILL_MATRIX)).unwrap();
     let exceptions = Exceptions::read(&suites.join("kill-exceptions.toml")).unwrap();
@@ -250,23 +254,23 @@ fn the_kill_matrix_speaks_of_this_suite() {
     let strange =
         named.iter().filter(|(check, fault)| !checks.contains(check.as_str()) || !faults.contains(*fault));
     assert_none(
-        "kills that no check or no fault is there for",
+        "kills of an unknown check or by an unknown fault",
         &strange.map(|it| format!("{it:?}")).collect::<Vec<_>>(),
     );
     let unproven =
         exceptions.unproven.keys().map(|check| check.to_string()).filter(|id| !checks.contains(id));
     let survivors = exceptions.survivors.keys().filter(|fault| !faults.contains(*fault)).cloned();
-    assert_none("exceptions for what is not there", &unproven.chain(survivors).collect::<Vec<_>>());
+    assert_none("exceptions for an unknown check or fault", &unproven.chain(survivors).collect::<Vec<_>>());
 }
 
-/// A check is proven by a mistake, excused with a reason, or one that only real servers can be held against.
+/// A fault proves each check, or the check is among the exceptions with a reason.
 #[test]
-fn every_check_is_proven_or_it_is_said_why_not() {
+fn every_check_is_proven_or_excused() {
     let suites = project().join("suites");
     let matrix = KillMatrix::read(&suites.join(samklang_suites::KILL_MATRIX)).unwrap();
     let exceptions = Exceptions::read(&suites.join("kill-exceptions.toml")).unwrap();
     let suite = samklang_suites::suite(project()).unwrap();
-    // What judges the traffic of others has no course of its own.
+    // A passive scenario has no flow of its own that could fail.
     let passive = suite.scenarios.iter().filter(|scenario| scenario.kind == Kind::Passive);
     let flows: BTreeSet<_> = passive.map(|scenario| format!("{}/{FLOW}", scenario.id)).collect();
     let is_open = |id: &CheckId| matrix.proofs_of(id).next().is_none() && !flows.contains(id.as_str());
@@ -277,21 +281,19 @@ fn every_check_is_proven_or_it_is_said_why_not() {
         .filter(|id| is_open(id) && !excused(id))
         .map(|id| id.to_string())
         .collect();
-    assert_none("checks that no mistake proves, without a reason", &without);
+    assert_none("checks that no fault proves, without a reason", &without);
 }
 
-/// What only recorded traffic can show is held against it, or it is said why it cannot be.
+/// Each requirement that only recorded traffic can show has a check, or a reason why it has none.
 #[test]
 fn every_passive_requirement_has_a_check_or_a_reason() {
-    let table = |name: &str| {
-        let text = fs::read_to_string(project().join("suites/requirements").join(name)).unwrap();
-        let rows = text.lines().skip(1).map(|row| row.split('\t').map(str::to_owned).collect::<Vec<_>>());
-        rows.collect::<Vec<_>>()
-    };
-    let passive: BTreeSet<_> = table("requirements.tsv")
+    let text = |name: &str| fs::read_to_string(project().join("suites/requirements").join(name)).unwrap();
+    let rows = table::rows(&text("requirements.tsv"), REQUIREMENT_COLUMNS).unwrap();
+    let passive: BTreeSet<_> = rows
         .into_iter()
-        .filter(|row| row[5].starts_with("passive"))
-        .map(|row| row[0].clone())
+        .map(|row| row.columns)
+        .filter(|[_, _, _, _, _, how_observable, ..]| how_observable.starts_with("passive"))
+        .map(|[id, ..]| id)
         .collect();
     assert_eq!(passive.len(), 93);
     let checked: BTreeSet<_> = samklang_suites::scenarios()
@@ -299,10 +301,10 @@ fn every_passive_requirement_has_a_check_or_a_reason() {
         .flat_map(|scenario| scenario.all_checks().flat_map(|(_, _, requirements)| requirements))
         .map(|id| (*id).to_owned())
         .collect();
-    let unheard = table("unheard.tsv");
-    let without: Vec<_> = unheard.iter().filter(|row| row.len() != 2 || row[1].is_empty()).collect();
+    let unheard = table::rows(&text("unheard.tsv"), ["id", "reason"]).unwrap();
+    let without: Vec<_> = unheard.iter().filter(|row| row.columns[1].is_empty()).collect();
     assert!(without.is_empty(), "rows without a reason: {without:?}");
-    let excused: BTreeSet<_> = unheard.into_iter().map(|row| row[0].clone()).collect();
+    let excused: BTreeSet<_> = unheard.into_iter().map(|row| row.columns[0].clone()).collect();
     let left = |ids: &BTreeSet<String>| passive.difference(ids).cloned().collect::<BTreeSet<_>>();
     assert_eq!(left(&checked), excused, "rows without a check, and those that have a reason");
 }

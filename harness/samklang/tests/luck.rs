@@ -33,16 +33,16 @@ use libtest_mimic::{Arguments, Failed, Trial};
 type Play = fn();
 
 const PLAIN: [(&str, Play); 24] = [
-    ("verdicts::a_changed_expectation_and_its_records", verdicts::a_changed_expectation),
-    ("verdicts::an_unusable_record_is_refused", verdicts::unusable_records),
-    ("words::a_malformed_descriptor_is_told_by_file_and_line", words::malformed_descriptors),
-    ("words::an_unknown_name_is_told_with_the_nearest", words::unknown_names),
+    ("verdicts::a_changed_expectation_and_its_deviations", verdicts::a_changed_expectation),
+    ("verdicts::an_unusable_deviation_is_refused", verdicts::unusable_records),
+    ("words::a_malformed_descriptor_is_reported_with_file_and_line", words::malformed_descriptors),
+    ("words::an_unknown_name_is_reported_with_the_nearest_names", words::unknown_names),
     ("words::an_empty_selection_is_refused", words::empty_selections_and_the_list),
     ("words::a_foreign_result_file_is_refused", words::foreign_result_files),
     ("words::a_forced_update_is_refused", words::forced_updates),
     ("shown::a_failed_play_is_shown_and_sent_again", shown::failed_play),
-    ("shown::what_was_not_recorded_is_told", shown::not_recorded),
-    ("shown::a_check_is_played_afresh", shown::played_afresh),
+    ("shown::a_missing_record_is_reported", shown::not_recorded),
+    ("shown::a_check_is_played_again", shown::played_afresh),
     ("starting::without_an_engine", starting::no_engine),
     ("starting::an_installation_fails", starting::installation_fails),
     ("starting::a_process_exits", starting::server_exits),

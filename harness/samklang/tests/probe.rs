@@ -332,17 +332,17 @@ async fn the_json_output_has_the_same_findings() {
     let mut servers = ProbedServers::new().await;
     servers.serve("a.test:8448", "a.test", well("b.test")).await;
     let ended = servers.probe("a.test:8448", &["--json"]).await;
-    let told: Value = serde_json::from_str(&ended.text).unwrap();
+    let printed: Value = serde_json::from_str(&ended.text).unwrap();
     assert_eq!(ended.code, 1);
-    assert_eq!((&told["server_name"], &told["worst"]), (&json!("a.test:8448"), &json!("bad")));
+    assert_eq!((&printed["server_name"], &printed["worst"]), (&json!("a.test:8448"), &json!("bad")));
     let marks: Vec<_> =
-        told["findings"].as_array().unwrap().iter().map(|one| [&one["check"], &one["mark"]]).collect();
+        printed["findings"].as_array().unwrap().iter().map(|one| [&one["check"], &one["mark"]]).collect();
     let marks = json!(marks);
     assert_eq!(
         marks,
         json!([["connection", "good"], ["certificate", "good"], ["keys", "bad"], ["version", "good"]])
     );
-    assert_eq!(told["findings"][2]["message"]["key"], "probe.keys-bad");
+    assert_eq!(printed["findings"][2]["message"]["key"], "probe.keys-bad");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What peers cost, and how many of them there can be at once.
+//! The cost of peers, and how many of them there can be at once.
 
 use std::{
     sync::Arc,
@@ -13,17 +13,17 @@ use serde_json::json;
 
 use crate::{Measured, ms};
 
-/// How many ask at once.
+/// The number of peers that send a request at once.
 const CROWD: usize = 500;
-/// How often a peer's own part is timed.
+/// The number of times that a play of two peers is timed.
 const PLAYS: usize = 100;
 
 async fn peer(stage: &Stage, label: &str) -> Result<Arc<Peer>, Box<dyn std::error::Error>> {
     Ok(stage.peer(label).await?.ok_or("there is no switchboard")?)
 }
 
-/// Peers whom the server has never heard of ask it something, all at once: it has to fetch the keys of each, and to
-/// authenticate each.
+/// New peers send the server a request, all at once: it has to fetch the keys of each peer and to authenticate each
+/// request.
 pub(crate) async fn crowd(stage: &Stage) -> Measured {
     let server = stage.servers().next().ok_or("the stage is empty")?.name.clone();
     let user = segment(&format!("@nobody:{server}"));
@@ -36,18 +36,18 @@ pub(crate) async fn crowd(stage: &Stage) -> Measured {
     let asked = peers.iter().map(|peer| peer.ask("GET", &server, &target, None));
     let answers = futures_util::future::join_all(asked).await;
     let took = begun.elapsed();
-    // Nobody of that name is there, which only those learn who were believed.
-    let believed = answers.iter().flatten().filter(|answer| answer.status == 404).count();
+    // The user does not exist. Only an authenticated request gets that answer.
+    let authenticated = answers.iter().flatten().filter(|answer| answer.status == 404).count();
     let silent = answers.iter().filter(|answer| answer.is_err()).count();
     println!(
-        "\n{believed} of {CROWD} peers at once were believed, {silent} got no answer; {:.1} s",
+        "\n{authenticated} of {CROWD} peers at once were authenticated, {silent} got no answer; {:.1} s",
         took.as_secs_f64()
     );
     Ok(())
 }
 
-/// A peer founds a room, another joins it by way of the switchboard, says something and fetches it. The one that is asked
-/// stands for the subject; without what it takes to answer, the rest is the peer scenario's own cost.
+/// One peer creates a room. Another one joins it through the switchboard, sends an event and fetches it. The first peer
+/// stands for the subject: without the time of its answers, the rest is the cost of the harness itself.
 pub(crate) async fn own_cost(stage: &Stage) -> Measured {
     let (mut times, mut own) = (Vec::with_capacity(PLAYS), Vec::with_capacity(PLAYS));
     for play in 0..PLAYS {
@@ -70,7 +70,7 @@ pub(crate) async fn own_cost(stage: &Stage) -> Measured {
         guest.ask("PUT", host.name(), &target, Some(&body)).await?;
         let event = format!("/_matrix/federation/v1/event/{}", segment(&said.id));
         if !guest.ask("GET", host.name(), &event, None).await?.is_success() {
-            return Err("what was said is not held".into());
+            return Err("the host does not have the event".into());
         }
         let took = begun.elapsed();
         let exchanges = stage.recorder().all().into_iter().filter(|exchange| exchange.id >= mark);
@@ -79,7 +79,7 @@ pub(crate) async fn own_cost(stage: &Stage) -> Measured {
         times.push(took);
         own.push(took.saturating_sub(answering));
     }
-    for (what, mut times) in [("both sides", times), ("without the one that is asked", own)] {
+    for (what, mut times) in [("both sides", times), ("without the host's answers", own)] {
         times.sort();
         println!(
             "a play of two peers, {what}: {:.2} ms median, {:.2} ms at the 95th percentile",

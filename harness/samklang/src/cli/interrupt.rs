@@ -24,11 +24,11 @@ impl Interrupts {
         }
     }
 
-    /// At the first signal, `stop` turns true and `told` is called; at the second one this returns.
-    pub(super) async fn watch(mut self, stop: watch::Sender<bool>, told: impl FnOnce()) {
+    /// At the first signal, `stop` turns true and `on_first` is called; at the second one this returns.
+    pub(super) async fn watch(mut self, stop: watch::Sender<bool>, on_first: impl FnOnce()) {
         self.next().await;
         stop.send_replace(true);
-        told();
+        on_first();
         self.next().await;
     }
 }

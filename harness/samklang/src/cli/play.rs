@@ -170,7 +170,7 @@ async fn run_async(planned: PlannedRun<'_>) -> Result<EndedRun, Problem> {
     let ended = play(&order, Arc::new(suite), &deployment.deployer, &printer, interrupts).await;
     tracing::info!(run = order.id, "run ended");
     let closed = deployment.close();
-    let told = match ended? {
+    let code = match ended? {
         Some(result) => tell(&order, &result, &printer),
         None => {
             eprintln!("{}", Catalogue::english().render(&message!("run.cut-short")).in_one_line());
@@ -178,7 +178,7 @@ async fn run_async(planned: PlannedRun<'_>) -> Result<EndedRun, Problem> {
         }
     };
     closed?;
-    told.map(|code| EndedRun { code, output: Some(order.output) })
+    code.map(|code| EndedRun { code, output: Some(order.output) })
 }
 
 /// Plays until the end, or until somebody interrupts twice: then there is no result.

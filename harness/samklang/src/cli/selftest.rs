@@ -63,7 +63,7 @@ pub(super) fn selftest(args: &SelftestArgs) -> CommandResult {
         return Ok(exit::HARNESS_ERROR);
     }
     let findings = test.findings(&played, &exceptions);
-    print(&told(&test, &played, &findings))?;
+    print(&summary(&test, &played, &findings))?;
     let sound = if findings.is_sound() { exit::AS_EXPECTED } else { exit::UNEXPECTED_FAIL };
     let matrix = root.join("suites").join(samklang_suites::KILL_MATRIX);
     // A quick selftest only has to find again what is on file. Only a whole one judges new kills.
@@ -117,9 +117,9 @@ fn line(showing: &Showing, place: &str) -> String {
         Some(fault) if red.is_empty() => (fault.name(), "selftest.survived", 0),
         Some(fault) => (fault.name(), "selftest.killed", red.len()),
     };
-    let came = label(key).replace("{checks}", &checks.to_string());
+    let outcome = label(key).replace("{checks}", &checks.to_string());
     let seconds = format!("{:.1}", showing.took.as_secs_f64());
-    say(&message!("selftest.line", place = place, name = name, came = came, seconds = seconds))
+    say(&message!("selftest.line", place = place, name = name, came = outcome, seconds = seconds))
 }
 
 /// The checks of the honest server that are not green.
@@ -135,7 +135,7 @@ fn not_green(honest: &Showing) -> String {
     list("selftest.head-honest", troubles)
 }
 
-fn told(test: &Selftest, played: &Played, findings: &Findings) -> String {
+fn summary(test: &Selftest, played: &Played, findings: &Findings) -> String {
     let kill = |kill: &Kill| format!("{} {} {}", kill.fault, kill.check, kill.reason);
     let blunt = |(fault, checks): &(String, usize)| {
         say(&message!("selftest.blunt", fault = fault, checks = checks)).trim_end().to_owned()

@@ -56,10 +56,10 @@ pub(super) fn sequence(
     full: bool,
 ) -> Result<String, Problem> {
     let (path, exchanges) = record.transcript(played)?;
-    let told = |check: &&CheckResult| {
+    let is_shown = |check: &&CheckResult| {
         asked || !matches!(check.verdict, Verdict::Pass { .. } | Verdict::NotApplicable { .. })
     };
-    let checks: Vec<_> = played.checks.iter().copied().filter(told).collect();
+    let checks: Vec<_> = played.checks.iter().copied().filter(is_shown).collect();
     let transcripts = transcripts_in(&record.folder);
     let reports = Reports::new(&record.result, &transcripts, Catalogue::english());
     let recording = Recording {

@@ -1,4 +1,4 @@
-//! The repository's files, and what a source says.
+//! The files of the repository, and the messages and literals of a source file.
 
 use std::{
     fs,
@@ -12,12 +12,12 @@ pub(crate) struct Source {
     pub(crate) text: String,
 }
 
-/// Where the project lies.
+/// The folder of the project.
 pub(crate) fn project() -> &'static Path {
     Path::new(samklang_suites::BUILT_FROM)
 }
 
-/// Every file of the repository below `folder`; what is built, fetched or written by runs is no part of it.
+/// Every file of the repository below `folder`, without build results and the output of runs.
 pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     const OTHERS: [&str; 4] = ["target", ".git", "samklang-out", "__pycache__"];
     let mut found = Vec::new();
@@ -25,10 +25,14 @@ pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                found.push(path);
-            } else if !OTHERS.contains(&entry.file_name().to_string_lossy().as_ref()) {
+            // In a further work tree `.git` is a file.
+            if OTHERS.contains(&entry.file_name().to_string_lossy().as_ref()) {
+                continue;
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(path);
+            } else {
+                found.push(path);
             }
         }
     }
@@ -52,7 +56,7 @@ pub(crate) fn read(folder: &Path) -> Vec<Source> {
     below(folder).into_iter().filter(is_source).map(source).collect()
 }
 
-/// What follows each `mark` that is no part of a longer word and stands in no comment.
+/// The text behind each `mark` that is not in a comment.
 fn after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
     text.match_indices(mark).filter_map(move |(at, _)| {
         let line = text[..at].rsplit('\n').next().unwrap_or_default().trim_start();
@@ -60,7 +64,7 @@ fn after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// A string literal at the beginning of `text`, and what follows it.
+/// A string literal at the beginning of `text`, and the text behind it.
 fn literal(text: &str) -> Option<(String, &str)> {
     let inner = text.trim_start().strip_prefix('"')?;
     let mut escaped = false;
@@ -74,7 +78,7 @@ fn literal(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// The key and the arguments' names of each `message!` with a literal key.
+/// The key and the names of the arguments of each `message!` with a literal key.
 pub(crate) fn messages(text: &str) -> Vec<(String, Vec<String>)> {
     let one = |call: &str| {
         let (key, mut rest) = literal(call)?;
@@ -109,7 +113,7 @@ pub(crate) fn labels(text: &str) -> Vec<String> {
     after(text, ".label(").filter_map(|call| Some(literal(call)?.0)).collect()
 }
 
-/// Every string literal; some that are none do no harm.
+/// Every string literal, and some text between literals, which does no harm.
 pub(crate) fn literals(text: &str) -> Vec<String> {
     text.match_indices('"').filter_map(|(at, _)| Some(literal(&text[at..])?.0)).collect()
 }

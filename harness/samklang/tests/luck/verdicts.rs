@@ -76,7 +76,7 @@ pub(crate) fn unusable_records() {
         (
             "[[deviation]]\ncheck = \"rooms.no-such/flow\"\nreason = \"client.refused\"\nowner = \"x\"\nbecause = \"x\"\n\
           issue = \"x\"\nexpires = \"2999-12-31\"\n",
-            "rooms.no-such/flow is no check of the suite",
+            "the suite has no check rooms.no-such/flow",
         ),
         ("deviation = \"none\"", "deviation"),
     ];
