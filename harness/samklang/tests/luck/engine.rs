@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::{Shutdown, TcpListener},
+    net::{IpAddr, Shutdown, TcpListener},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -87,9 +87,10 @@ impl Proxy {
         let taken = Mutex::new(Vec::new());
         Self::with(folder, move || {
             for network in of_label("networks", "samklang.owner", &owner) {
-                let gateway = network["IPAM"]["Config"][0]["Gateway"].as_str().unwrap_or_default();
+                let gateway = network["IPAM"]["Config"][0]["Gateway"].as_str();
+                let Some(gateway) = gateway.and_then(|text| text.parse::<IpAddr>().ok()) else { continue };
                 // It is taken already by an earlier call, or by a listener on all addresses.
-                let Ok(listener) = TcpListener::bind(format!("{gateway}:{port}")) else { continue };
+                let Ok(listener) = TcpListener::bind((gateway, port)) else { continue };
                 taken.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
             }
         })
