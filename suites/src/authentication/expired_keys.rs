@@ -1,11 +1,12 @@
-//! Keys whose time is over (server-server API, retrieving server keys; rooms/v5, signing key validity period).
+//! Expired keys (server-server API, retrieving server keys; rooms/v5, signing key validity period).
 //!
-//! Nobody waits for a key to expire: events say when they were made, and a document may have expired before it is fetched.
+//! The scenario does not wait for a key to expire: an event has its own timestamp, and a key document may have expired
+//! before the server fetches it.
 //!
 //!   join ─┬─ made while the key is valid ──────────┬─ in reach again ── made later
 //!         └─ made later (newer keys out of reach)
 //!
-//! That requests are refused from the moment on at which a key that was fetched in time expires cannot be seen so.
+//! So it cannot show that requests are refused from the moment on when a key expires that was fetched before.
 
 use samklang_actors::peer::draft_message;
 use samklang_matrix::KeyPublication;
@@ -13,8 +14,8 @@ use samklang_verdict::Party;
 use samklang_wire::switchboard::{Asked, Effect, Fault};
 
 use super::{
-    CALLED, disbelieved,
-    server_keys::{HOUR_MS, asked_by, honest_asker},
+    DISPLAY_NAME, check_refused,
+    server_keys::{HOUR_MS, ask_for_profile, check_honest_peer},
 };
 use crate::{
     peer_setup::{PeerSetup, peer_joins},
@@ -79,7 +80,7 @@ async fn expired_keys(scene: &Scene) -> Result<(), Failure> {
     scene.check("later", seen.and_then(|seen| setup.alice.never_saw(&later, &seen)));
     drop(outage);
 
-    // Whoever hears from a server knows that it can be reached.
+    // This message shows the server that Mallory's server can be reached.
     setup.send_sentinel("in reach again").await?;
     let late = setup.copy.plant("made later, in reach", |room, user| {
         draft_message(room, user, "made later, in reach").at(at(2 * HOUR_MS))
@@ -90,13 +91,13 @@ async fn expired_keys(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The document of a peer that nobody has heard of has expired already; the twin is a peer whose document has not.
+/// A new peer's key document has expired already; the twin is a peer whose key document has not.
 async fn request(setup: &PeerSetup<'_>, now: u64) -> Result<Observations, Failure> {
     let PeerSetup { scene, host, alice, .. } = setup;
-    alice.set_display_name(CALLED).await?;
-    honest_asker(scene, host, alice).await?;
+    alice.set_display_name(DISPLAY_NAME).await?;
+    check_honest_peer(scene, host, alice).await?;
     let peer = scene.peer("expired").await?;
     let expired = KeyPublication::new(peer.name(), now - HOUR_MS).current(peer.peer().key());
     peer.peer().publish(expired.build());
-    disbelieved(alice, &asked_by(&peer, host, alice).await?, "keys.expired_key_believed")
+    check_refused(alice, &ask_for_profile(&peer, host, alice).await?, "keys.expired_key_believed")
 }

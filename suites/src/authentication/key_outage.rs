@@ -1,14 +1,14 @@
 //! A server whose keys cannot be fetched for a while (server-server API, retrieving server keys).
 //!
-//!   join ── by the known key ─┬─ by a new key ─────────┬─ by the known key ── by the new key
-//!           (keys fetched)    └ (keys out of reach) ───┘   (in reach again)
+//!   join ── with the known key ─┬─ with a new key ───────┬─ with the known key ── with the new key
+//!           (keys fetched)      └ (keys out of reach) ───┘   (in reach again)
 
 use samklang_actors::peer::draft_message;
 use samklang_matrix::{HeaderForge, KeyPublication, RequestSignature};
 use samklang_verdict::Party;
 use samklang_wire::switchboard::{Asked, Effect, Fault};
 
-use super::{CALLED, believed, disbelieved, server_keys::HOUR_MS};
+use super::{DISPLAY_NAME, check_answered, check_refused, server_keys::HOUR_MS};
 use crate::{peer_setup::PeerSetup, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -45,7 +45,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 async fn keys_out_of_reach(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let (alice, mallory) = (&setup.alice, &setup.mallory);
-    alice.set_display_name(CALLED).await?;
+    alice.set_display_name(DISPLAY_NAME).await?;
     setup.send_sentinel("before").await?;
     let fresh = generate_key("fresh")?;
     let of_peer = Party::Peer { name: mallory.name().to_owned() };
@@ -54,37 +54,37 @@ async fn keys_out_of_reach(scene: &Scene) -> Result<(), Failure> {
     let both = KeyPublication::new(mallory.name(), now_ms() + HOUR_MS).current(mallory.peer().key());
     mallory.peer().publish(both.current(&fresh).build());
 
-    let unverifiable = signed_by(&setup, &fresh, "by a new key")?;
+    let unverifiable = message_signed_with(&setup, &fresh, "signed with a new key")?;
     mallory.offer(&setup.host, &[&unverifiable]).await?;
-    let request = asked_with(&setup, &fresh).await?;
-    let known = setup.send_sentinel("by the known key").await;
+    let request = ask_signed_with(&setup, &fresh).await?;
+    let known = setup.send_sentinel("signed with the known key").await;
     let (known, seen) = match known {
         Ok(sentinel) => (Ok(Observations::from(&sentinel.sighting)), Some(sentinel)),
         Err(failure) => (Err(failure), None),
     };
     scene.check("known-key", known);
-    scene.check("new-key-request", disbelieved(alice, &request, "keys.unverifiable_request"));
+    scene.check("new-key-request", check_refused(alice, &request, "keys.unverifiable_request"));
     let Some(seen) = seen else { return Ok(()) };
     scene.check("new-key-event", alice.never_saw(&unverifiable, &seen.sighting));
     drop(outage);
 
-    // Whoever hears from a server knows that it can be reached.
+    // This message shows the server that Mallory's server can be reached.
     setup.send_sentinel("in reach again").await?;
-    let late = signed_by(&setup, &fresh, "by the new key, in reach")?;
+    let late = message_signed_with(&setup, &fresh, "signed with the new key, in reach again")?;
     mallory.transmit(&setup.host, &[&late]).await?;
     scene.check("recovers", alice.sees(&late).await.map(|sighting| Observations::from(&sighting)));
-    believed(alice, &asked_with(&setup, &fresh).await?)?;
+    check_answered(alice, &ask_signed_with(&setup, &fresh).await?)?;
     Ok(())
 }
 
-/// A message that is signed by another key of the peer's, in due form.
-fn signed_by(setup: &PeerSetup<'_>, key: &SigningKey, what: &str) -> Result<Planted, Failure> {
+/// A valid message that is signed with another key of the peer's.
+fn message_signed_with(setup: &PeerSetup<'_>, key: &SigningKey, what: &str) -> Result<Planted, Failure> {
     let id = Tamper::KeyId(key.id().to_owned());
     setup.copy.forge(what, Tamper::Key(key), |room, user| draft_message(room, user, what).tampered(id))
 }
 
-/// A request for Alice's profile that is signed by another key of the peer's.
-async fn asked_with(setup: &PeerSetup<'_>, key: &SigningKey) -> Result<Reply, Failure> {
+/// Sends a request for Alice's profile that is signed with another key of the peer's.
+async fn ask_signed_with(setup: &PeerSetup<'_>, key: &SigningKey) -> Result<Reply, Failure> {
     let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(setup.alice.id()));
     let (origin, destination) = (setup.mallory.name(), setup.host.name());
     let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };

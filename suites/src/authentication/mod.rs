@@ -1,4 +1,4 @@
-//! Who asks, and how a server knows (server-server API, request authentication, retrieving server keys).
+//! Request authentication and server keys (server-server API, request authentication, retrieving server keys).
 
 mod expired_keys;
 mod key_outage;
@@ -17,23 +17,23 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     x_matrix::SCENARIOS,
 ];
 
-/// What Alice is called. It shows that a request for her profile was not only let in, but answered.
-const CALLED: &str = "Alice Andersson";
+/// Alice's display name. It shows that the server not only accepted a request for her profile, but answered it.
+const DISPLAY_NAME: &str = "Alice Andersson";
 
-/// Alice, whose profile peers ask for.
+/// Registers Alice, whose profile peers ask for.
 async fn alice_at(host: &Host) -> Result<User, Failure> {
     let alice = host.register("alice").await?;
-    alice.set_display_name(CALLED).await?;
+    alice.set_display_name(DISPLAY_NAME).await?;
     Ok(alice)
 }
 
-/// The server answered a request for Alice's profile that is in due form.
-fn believed(user: &User, reply: &Reply) -> Result<Observations, Failure> {
-    acted_on(user, reply, reply.body["displayname"] == CALLED)
+/// Passes if the server answered a valid request for Alice's profile.
+fn check_answered(user: &User, reply: &Reply) -> Result<Observations, Failure> {
+    check_acted_on(user, reply, reply.body["displayname"] == DISPLAY_NAME)
 }
 
-/// The server acted on a request in due form, as `shown` by its answer.
-fn acted_on(user: &User, reply: &Reply, shown: bool) -> Result<Observations, Failure> {
+/// Passes if the server acted on a valid request, as `shown` by its response.
+fn check_acted_on(user: &User, reply: &Reply, shown: bool) -> Result<Observations, Failure> {
     if reply.is_success() && shown {
         return Ok(reply.clone().into());
     }
@@ -41,8 +41,8 @@ fn acted_on(user: &User, reply: &Reply, shown: bool) -> Result<Observations, Fai
     Err(user.wrong("request.honest_refused", text, std::slice::from_ref(&reply.observation)))
 }
 
-/// The server refused a request that nobody should believe; it fails for `reason` where it did not.
-fn disbelieved(user: &User, reply: &Reply, reason: &str) -> Result<Observations, Failure> {
+/// Passes if the server refused a request that it must not believe; fails for `reason` otherwise.
+fn check_refused(user: &User, reply: &Reply, reason: &str) -> Result<Observations, Failure> {
     if (400..500).contains(&reply.status) {
         return Ok(reply.clone().into());
     }

@@ -1,10 +1,10 @@
-//! Server keys: what a server publishes, and which keys of others it believes (server-server API, retrieving server
-//! keys).
+//! Server keys: the key document that a server publishes, and the key documents of other servers that it accepts
+//! (server-server API, retrieving server keys).
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use samklang_matrix::{HeaderForge, KeyDocument, KeyPublication, RequestSignature};
 
-use super::{alice_at, believed, disbelieved};
+use super::{alice_at, check_answered, check_refused};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -48,7 +48,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("valid-long-enough", "The key document is valid for at least one more hour.")
                 .of(&["SS-KEYS-007"]),
         ],
-        play: play!(good_key_manners),
+        play: play!(recommended_key_document),
         ..Scenario::PEER
     },
     Scenario {
@@ -97,8 +97,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 const DOCUMENT: &str = "/_matrix/key/v2/server";
 pub(super) const HOUR_MS: u64 = 60 * 60 * 1000;
 
-/// The host's key document, and who fetched it.
-pub(super) async fn document(scene: &Scene) -> Result<(User, Reply), Failure> {
+/// Fetches the host's key document, and registers Alice there.
+pub(super) async fn fetch_key_document(scene: &Scene) -> Result<(User, Reply), Failure> {
     let [host] = scene.servers()?;
     let alice = host.register("alice").await?;
     let peer = scene.peer("asker").await?;
@@ -111,8 +111,8 @@ pub(super) async fn document(scene: &Scene) -> Result<(User, Reply), Failure> {
     Err(alice.wrong("keys.no_document", text, std::slice::from_ref(&reply.observation)))
 }
 
-/// Passes where nothing is wrong.
-pub(super) fn judged(
+/// Passes if nothing is wrong with the key document.
+pub(super) fn judge_key_document(
     alice: &User,
     reply: &Reply,
     reason: &str,
@@ -132,18 +132,21 @@ pub(super) fn entries<'a>(document: &'a Value, list: &str) -> impl Iterator<Item
 }
 
 async fn published_keys(scene: &Scene) -> Result<(), Failure> {
-    let (alice, reply) = document(scene).await?;
+    let (alice, reply) = fetch_key_document(scene).await?;
     let document = &reply.body;
     let judge = |check: &str, reason: &str, wrong: Option<String>| {
-        scene.check(check, judged(&alice, &reply, reason, wrong));
+        scene.check(check, judge_key_document(&alice, &reply, reason, wrong));
     };
-    let lacks = [
+    let fields = [
         ("server_name", document["server_name"] == *alice.server_name()),
         ("signatures", document["signatures"].is_object()),
         ("valid_until_ts", document["valid_until_ts"].is_u64()),
     ];
-    let lacks = lacks.into_iter().find(|(_, right)| !right).map(|(name, _)| format!("no right {name}"));
-    judge("complete", "keys.incomplete_document", lacks);
+    let wrong = fields
+        .into_iter()
+        .find(|(_, right)| !right)
+        .map(|(name, _)| format!("field `{name}` is missing or wrong"));
+    judge("complete", "keys.incomplete_document", wrong);
 
     let is_id = |id: &str| {
         let is_version = |version: &str| {
@@ -171,50 +174,54 @@ async fn published_keys(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn good_key_manners(scene: &Scene) -> Result<(), Failure> {
-    let (alice, reply) = document(scene).await?;
+async fn recommended_key_document(scene: &Scene) -> Result<(), Failure> {
+    let (alice, reply) = fetch_key_document(scene).await?;
     let signatures = &reply.body["signatures"][alice.server_name()];
-    let silent =
+    let unsigned =
         entries(&reply.body, "verify_keys").map(|(id, _)| id).find(|id| !signatures[id.as_str()].is_string());
-    let silent = silent.map(|id| format!("{id} did not sign"));
-    scene.check("all-sign", judged(&alice, &reply, "keys.key_did_not_sign", silent));
+    let unsigned = unsigned.map(|id| format!("the key {id} has not signed it"));
+    scene.check("all-sign", judge_key_document(&alice, &reply, "keys.key_did_not_sign", unsigned));
 
     let until = reply.body["valid_until_ts"].as_u64().unwrap_or_default();
     let short = (until < now_ms().saturating_add(HOUR_MS))
         .then(|| format!("valid_until_ts {until} is less than an hour away"));
-    scene.check("valid-long-enough", judged(&alice, &reply, "keys.short_validity", short));
+    scene.check("valid-long-enough", judge_key_document(&alice, &reply, "keys.short_validity", short));
     Ok(())
 }
 
-/// What a signed request of `peer` for Alice's profile comes to.
-pub(super) async fn asked_by(peer: &ScriptedPeer, host: &Host, alice: &User) -> Result<Reply, Failure> {
+/// The response to a signed request of `peer` for Alice's profile.
+pub(super) async fn ask_for_profile(
+    peer: &ScriptedPeer,
+    host: &Host,
+    alice: &User,
+) -> Result<Reply, Failure> {
     let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
     peer.ask(host, "GET", &target, None).await
 }
 
-fn refused(alice: &User, reply: &Reply) -> Result<Observations, Failure> {
-    disbelieved(alice, reply, "keys.forged_key_believed")
+fn check_not_believed(alice: &User, reply: &Reply) -> Result<Observations, Failure> {
+    check_refused(alice, reply, "keys.forged_key_believed")
 }
 
-/// The twin of what forgers ask: a peer with an honest document is believed.
-pub(super) async fn honest_asker(scene: &Scene, host: &Host, alice: &User) -> Result<(), Failure> {
-    believed(alice, &asked_by(&scene.peer("honest").await?, host, alice).await?)?;
+/// The twin of the forged requests: the server answers a peer with an honest key document.
+pub(super) async fn check_honest_peer(scene: &Scene, host: &Host, alice: &User) -> Result<(), Failure> {
+    check_answered(alice, &ask_for_profile(&scene.peer("honest").await?, host, alice).await?)?;
     Ok(())
 }
 
-/// Each document is published by a peer of its own, which nobody has asked for its keys before.
+/// Each forged key document is published by a new peer, whose keys the server has not fetched before.
 async fn forged_keys(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     let alice = alice_at(&host).await?;
-    honest_asker(scene, &host, &alice).await?;
-    let stranger = unpublished_key()?;
+    check_honest_peer(scene, &host, &alice).await?;
+    let unpublished = unpublished_key()?;
     let until = now_ms() + HOUR_MS;
     for check in ["not-self-signed", "unsigned", "altered", "other-name"] {
         let peer = scene.peer("forger").await?;
         let key = peer.peer().key();
         let honest = KeyPublication::new(peer.name(), until).current(key);
         let document = match check {
-            "not-self-signed" => honest.signed_by(&[&stranger]).build(),
+            "not-self-signed" => honest.signed_by(&[&unpublished]).build(),
             "unsigned" => honest.signed_by(&[]).build(),
             "altered" => {
                 let mut document = honest.build();
@@ -224,13 +231,13 @@ async fn forged_keys(scene: &Scene) -> Result<(), Failure> {
             _ => KeyPublication::new("elsewhere.example.org", until).current(key).build(),
         };
         peer.peer().publish(document);
-        let outcome = asked_by(&peer, &host, &alice).await;
-        scene.check(check, outcome.and_then(|reply| refused(&alice, &reply)));
+        let outcome = ask_for_profile(&peer, &host, &alice).await;
+        scene.check(check, outcome.and_then(|reply| check_not_believed(&alice, &reply)));
     }
     Ok(())
 }
 
-/// The peer's own key is retired before anybody has seen it; another is in use.
+/// The peer's first key is retired before the server has fetched it; another key is in use.
 async fn retired_keys(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
     let alice = alice_at(&host).await?;
@@ -238,13 +245,13 @@ async fn retired_keys(scene: &Scene) -> Result<(), Failure> {
     let fresh = generate_key("fresh")?;
     let document = KeyPublication::new(peer.name(), now_ms() + HOUR_MS).current(&fresh);
     peer.peer().publish(document.old(peer.peer().key(), now_ms() - HOUR_MS).build());
-    let retired = asked_by(&peer, &host, &alice).await;
+    let retired = ask_for_profile(&peer, &host, &alice).await;
 
     let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
     let (origin, destination) = (peer.name(), host.name());
     let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };
     let header = HeaderForge::honest(&request, &fresh).build();
-    believed(&alice, &peer.ask_with(&host, "GET", &target, None, &[header]).await?)?;
-    scene.check("refused", retired.and_then(|reply| refused(&alice, &reply)));
+    check_answered(&alice, &peer.ask_with(&host, "GET", &target, None, &[header]).await?)?;
+    scene.check("refused", retired.and_then(|reply| check_not_believed(&alice, &reply)));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use samklang_matrix::{HeaderForge, Quoting, RequestSignature};
 
-use super::{acted_on, alice_at, believed, disbelieved};
+use super::{alice_at, check_acted_on, check_answered, check_refused};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -118,7 +118,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("raw-path", "The server accepts a request whose query is not percent-encoded.")
                 .of(&["SS-AUTH-007"]),
         ],
-        play: play!(ways_to_write_it),
+        play: play!(allowed_notations),
         ..Scenario::PEER
     },
     Scenario {
@@ -137,37 +137,37 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             )
             .of(&["SS-AUTH-026"]),
         ],
-        play: play!(older_ways),
+        play: play!(older_notations),
         ..Scenario::PEER
     },
 ];
 
-/// A peer that asks for Alice's profile, which takes credentials and tells whether they were believed.
-struct Asking {
+/// A peer that asks for Alice's profile: the request needs credentials, and the response shows whether they were accepted.
+struct ProfileAsker {
     host: Host,
     alice: User,
     peer: ScriptedPeer,
     target: String,
 }
 
-async fn asking(scene: &Scene) -> Result<Asking, Failure> {
+async fn profile_asker(scene: &Scene) -> Result<ProfileAsker, Failure> {
     let [host] = scene.servers()?;
     let alice = alice_at(&host).await?;
     let peer = scene.peer("asker").await?;
     let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
-    let asking = Asking { host, alice, peer, target };
-    // The twin of everything that follows.
-    let honest = asking.header().build();
-    asking.believed(&asking.ask(&[honest]).await?)?;
-    Ok(asking)
+    let asker = ProfileAsker { host, alice, peer, target };
+    // The honest request is the twin of all that follow.
+    let honest = asker.header().build();
+    asker.check_answered(&asker.ask(&[honest]).await?)?;
+    Ok(asker)
 }
 
-impl Asking {
+impl ProfileAsker {
     fn header(&self) -> HeaderForge {
         self.peer.peer().header("GET", self.host.name(), &self.target, None)
     }
 
-    /// Credentials over something else than what is sent, signed by the peer.
+    /// Credentials that the peer signs for another request than the one it sends.
     fn signed_over<'a>(&'a self, change: impl FnOnce(&mut RequestSignature<'a>)) -> HeaderForge {
         let (origin, destination) = (self.peer.name(), self.host.name());
         let mut request =
@@ -180,72 +180,69 @@ impl Asking {
         self.peer.ask_with(&self.host, "GET", &self.target, None, authorization).await
     }
 
-    fn believed(&self, reply: &Reply) -> Result<Observations, Failure> {
-        believed(&self.alice, reply)
+    fn check_answered(&self, reply: &Reply) -> Result<Observations, Failure> {
+        check_answered(&self.alice, reply)
     }
 
-    fn refused(&self, reply: &Reply) -> Result<Observations, Failure> {
-        disbelieved(&self.alice, reply, "request.forgery_accepted")
+    fn check_refused(&self, reply: &Reply) -> Result<Observations, Failure> {
+        check_refused(&self.alice, reply, "request.forgery_accepted")
     }
 }
 
 async fn forgeries(scene: &Scene) -> Result<(), Failure> {
     let victim = scene.peer("victim").await?;
-    let asking = asking(scene).await?;
-    let stranger = unpublished_key()?;
-    let other_target = asking.target.replace("profile?", "profile?a=b&");
-    let over_other = |key: &SigningKey| {
-        let (origin, destination) = (asking.peer.name(), asking.host.name());
-        let uri = asking.target.as_str();
+    let asker = profile_asker(scene).await?;
+    let unpublished = unpublished_key()?;
+    let other_target = asker.target.replace("profile?", "profile?a=b&");
+    let honest_with = |key: &SigningKey| {
+        let (origin, destination) = (asker.peer.name(), asker.host.name());
+        let uri = asker.target.as_str();
         HeaderForge::honest(&RequestSignature { origin, destination, method: "GET", uri, content: None }, key)
     };
     let forgeries = [
-        ("stranger-key", over_other(&stranger)),
-        ("unknown-key", asking.header().set("key", "ed25519:never")),
-        ("other-origin", asking.signed_over(|request| request.origin = victim.name())),
-        ("other-path", asking.signed_over(|request| request.uri = "/_matrix/federation/v1/query/directory")),
-        ("other-query", asking.signed_over(|request| request.uri = &other_target)),
-        ("other-method", asking.signed_over(|request| request.method = "PUT")),
-        (
-            "replayed",
-            asking.signed_over(|request| request.destination = victim.name()).without("destination"),
-        ),
-        ("no-server-name", asking.signed_over(|request| request.origin = "no server name")),
-        ("no-signature", asking.header().without("sig")),
-        ("other-algorithm", asking.header().set("key", "rsa:peer")),
+        ("stranger-key", honest_with(&unpublished)),
+        ("unknown-key", asker.header().set("key", "ed25519:never")),
+        ("other-origin", asker.signed_over(|request| request.origin = victim.name())),
+        ("other-path", asker.signed_over(|request| request.uri = "/_matrix/federation/v1/query/directory")),
+        ("other-query", asker.signed_over(|request| request.uri = &other_target)),
+        ("other-method", asker.signed_over(|request| request.method = "PUT")),
+        ("replayed", asker.signed_over(|request| request.destination = victim.name()).without("destination")),
+        ("no-server-name", asker.signed_over(|request| request.origin = "no server name")),
+        ("no-signature", asker.header().without("sig")),
+        ("other-algorithm", asker.header().set("key", "rsa:peer")),
     ];
-    scene.check("unsigned", asking.ask(&[]).await.and_then(|reply| asking.refused(&reply)));
+    scene.check("unsigned", asker.ask(&[]).await.and_then(|reply| asker.check_refused(&reply)));
     for (check, forgery) in forgeries {
-        let outcome = asking.ask(&[forgery.build()]).await;
-        scene.check(check, outcome.and_then(|reply| asking.refused(&reply)));
+        let outcome = asker.ask(&[forgery.build()]).await;
+        scene.check(check, outcome.and_then(|reply| asker.check_refused(&reply)));
     }
-    // The victim is believed where it speaks for itself.
-    let own = victim.ask(&asking.host, "GET", &asking.target, None).await?;
-    asking.believed(&own)?;
+    // The server accepts the victim's own request.
+    let own = victim.ask(&asker.host, "GET", &asker.target, None).await?;
+    asker.check_answered(&own)?;
     Ok(())
 }
 
 async fn other_destination(scene: &Scene) -> Result<(), Failure> {
-    let asking = asking(scene).await?;
-    // Signed for the host: nothing but the header says otherwise.
-    let other = asking.header().set("destination", "elsewhere.example.org");
-    let reply = asking.ask(&[other.build()]).await?;
+    let asker = profile_asker(scene).await?;
+    // The signature is for the host; only the header names another destination.
+    let other = asker.header().set("destination", "elsewhere.example.org");
+    let reply = asker.ask(&[other.build()]).await?;
     let outcome = if reply.status == 401 {
         Ok(Observations::from(reply))
     } else {
         let text = message!("fail.believed", answer = reply.in_words());
         let failure =
-            asking.alice.wrong("request.other_destination", text, std::slice::from_ref(&reply.observation));
+            asker.alice.wrong("request.other_destination", text, std::slice::from_ref(&reply.observation));
         Err(failure.showing("401", reply.in_words()))
     };
     scene.check("refused", outcome);
     Ok(())
 }
 
-/// An empty transaction, which changes nothing and takes credentials.
+/// Sends an empty transaction, which changes nothing and needs credentials.
 async fn changed_body(scene: &Scene) -> Result<(), Failure> {
-    let asking = asking(scene).await?;
-    let (host, peer) = (&asking.host, &asking.peer);
+    let asker = profile_asker(scene).await?;
+    let (host, peer) = (&asker.host, &asker.peer);
     let body = json!({"origin": peer.name(), "origin_server_ts": 1, "pdus": [], "edus": []});
     let send = async |signed: Option<&Value>, sent: String| {
         let target = format!("/_matrix/federation/v1/send/{}", peer.peer().transaction_id());
@@ -256,46 +253,46 @@ async fn changed_body(scene: &Scene) -> Result<(), Failure> {
     changed["origin_server_ts"] = json!(2);
     for (check, signed) in [("changed", Some(&changed)), ("unsigned-body", None)] {
         let outcome = send(signed, body.to_string()).await;
-        scene.check(check, outcome.and_then(|reply| asking.refused(&reply)));
+        scene.check(check, outcome.and_then(|reply| asker.check_refused(&reply)));
     }
     let name = peer.name();
     let rewritten = format!(
         "{{ \"pdus\" : [ ],\n\t\"edus\":[], \"origin_server_ts\": 1, \"\\u006frigin\": \"{name}\" }}"
     );
     let outcome = send(Some(&body), rewritten).await;
-    let taken = |reply: Reply| acted_on(&asking.alice, &reply, reply.body["pdus"].is_object());
-    scene.check("rewritten", outcome.and_then(taken));
+    let accepted = |reply: Reply| check_acted_on(&asker.alice, &reply, reply.body["pdus"].is_object());
+    scene.check("rewritten", outcome.and_then(accepted));
     Ok(())
 }
 
-async fn ways_to_write_it(scene: &Scene) -> Result<(), Failure> {
-    let asking = asking(scene).await?;
-    let ways = [
-        ("reversed", asking.header().reversed()),
-        ("upper-case", asking.header().names(str::to_uppercase)),
-        ("spaced", asking.header().separator(" ,\t ")),
-        ("escaped", asking.header().quoting(Quoting::Escaped)),
-        ("unknown-parameter", asking.header().set("colour", "blue")),
+async fn allowed_notations(scene: &Scene) -> Result<(), Failure> {
+    let asker = profile_asker(scene).await?;
+    let notations = [
+        ("reversed", asker.header().reversed()),
+        ("upper-case", asker.header().names(str::to_uppercase)),
+        ("spaced", asker.header().separator(" ,\t ")),
+        ("escaped", asker.header().quoting(Quoting::Escaped)),
+        ("unknown-parameter", asker.header().set("colour", "blue")),
     ];
-    for (check, way) in ways {
-        let outcome = asking.ask(&[way.build()]).await;
-        scene.check(check, outcome.and_then(|reply| asking.believed(&reply)));
+    for (check, notation) in notations {
+        let outcome = asker.ask(&[notation.build()]).await;
+        scene.check(check, outcome.and_then(|reply| asker.check_answered(&reply)));
     }
-    let raw = format!("/_matrix/federation/v1/query/profile?user_id={}", asking.alice.id());
-    let outcome = asking.peer.ask(&asking.host, "GET", &raw, None).await;
-    scene.check("raw-path", outcome.and_then(|reply| asking.believed(&reply)));
+    let raw = format!("/_matrix/federation/v1/query/profile?user_id={}", asker.alice.id());
+    let outcome = asker.peer.ask(&asker.host, "GET", &raw, None).await;
+    scene.check("raw-path", outcome.and_then(|reply| asker.check_answered(&reply)));
     Ok(())
 }
 
-async fn older_ways(scene: &Scene) -> Result<(), Failure> {
-    let asking = asking(scene).await?;
-    let ways = [
-        ("no-destination", asking.header().without("destination")),
-        ("unquoted", asking.header().quoting(Quoting::Bare)),
+async fn older_notations(scene: &Scene) -> Result<(), Failure> {
+    let asker = profile_asker(scene).await?;
+    let notations = [
+        ("no-destination", asker.header().without("destination")),
+        ("unquoted", asker.header().quoting(Quoting::Bare)),
     ];
-    for (check, way) in ways {
-        let outcome = asking.ask(&[way.build()]).await;
-        scene.check(check, outcome.and_then(|reply| asking.believed(&reply)));
+    for (check, notation) in notations {
+        let outcome = asker.ask(&[notation.build()]).await;
+        scene.check(check, outcome.and_then(|reply| asker.check_answered(&reply)));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Text that looks like a command (client-server API, instant messaging): what a remote user says is only text.
+//! Messages that look like commands (client-server API, instant messaging): a remote user's message is plain text.
 
 use crate::prelude::*;
 
@@ -17,8 +17,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     ..Scenario::PEER
 }];
 
-/// Commands of clients, of bots and of servers' administration rooms. `{user}` stands for the one who speaks, `{alice}`
-/// for the room's creator, `{server}` for her server.
+/// Commands of clients, of bots and of servers' administration rooms. `{user}` is the sender, `{alice}` the room's creator,
+/// `{server}` her server.
 const COMMANDS: [&str; 18] = [
     "/op {user} 100",
     "/deop {alice}",
@@ -60,13 +60,13 @@ async fn commands_are_text(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Type, key and id of each event of the state.
+/// Type, state key and event ID of each event of the state.
 fn ids(state: &Value) -> Value {
     let events = state.as_array().into_iter().flatten();
     events.map(|event| json!([event["type"], event["state_key"], event["event_id"]])).collect()
 }
 
-/// One after the other: a sync may leave out some of what comes all at once.
+/// Sends the messages one by one: a sync may leave out some messages that arrive at the same time.
 async fn all_as_sent(setup: &PeerSetup<'_>) -> Result<Observations, Failure> {
     let mut all: Option<Observations> = None;
     for command in COMMANDS {

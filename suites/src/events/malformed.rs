@@ -1,6 +1,6 @@
-//! Events that have not the form of their room version (server-server API, PDUs; checks performed on receipt of a PDU, 1).
+//! Events in a wrong format for their room version (server-server API, PDUs; checks performed on receipt of a PDU, 1).
 //!
-//! Each is signed and hashed as it stands, so that nothing but its form is wrong.
+//! Each has a valid signature and content hash, so that only its format is wrong.
 
 use samklang_actors::peer::draft_message;
 use samklang_actors::user::{Pattern, shown};
@@ -9,7 +9,7 @@ use samklang_matrix::{Breach, BreachReason, RoomVersion, format_breaches};
 
 use crate::{peer_setup::AfterLie, prelude::*};
 
-/// Every scenario of malformed events makes this check.
+/// Every scenario of malformed events has this check.
 pub(super) const GOES_ON: CheckPlan =
     CheckPlan::new("still-sends", "Afterwards the server still sends its users' events.");
 
@@ -88,8 +88,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// An event in a wrong form: its check, the field and the breach, and what makes it. Where an event keeps its content, it
-/// says there what it is, so that it is known again whatever its id.
+/// A malformed event: its check, the field and the breach, and the change that makes it. Its content, where it has one,
+/// holds its label, so that it is recognised under any event ID.
 type Malformed = (&'static str, &'static str, BreachReason, fn(&mut Value));
 
 fn without(pdu: &mut Value, key: &str) {
@@ -155,58 +155,58 @@ const ODD_NUMBERS: [Malformed; 7] = [
 ];
 
 async fn missing_keys(scene: &Scene) -> Result<(), Failure> {
-    all_kept_out(&mallory_in_public_room(scene).await?, &MISSING_KEYS).await
+    all_ignored(&mallory_in_public_room(scene).await?, &MISSING_KEYS).await
 }
 
 async fn wrong_types(scene: &Scene) -> Result<(), Failure> {
-    all_kept_out(&mallory_in_public_room(scene).await?, &WRONG_TYPES).await
+    all_ignored(&mallory_in_public_room(scene).await?, &WRONG_TYPES).await
 }
 
 async fn odd_numbers(scene: &Scene) -> Result<(), Failure> {
-    all_kept_out(&mallory_in_public_room(scene).await?, &ODD_NUMBERS).await
+    all_ignored(&mallory_in_public_room(scene).await?, &ODD_NUMBERS).await
 }
 
-async fn all_kept_out(setup: &PeerSetup<'_>, table: &[Malformed]) -> Result<(), Failure> {
+async fn all_ignored(setup: &PeerSetup<'_>, table: &[Malformed]) -> Result<(), Failure> {
     let mut bad = Vec::new();
     for (check, field, reason, change) in table {
         let what = format!("malformed {check}");
-        // The hash is not that of what is sent where it is the hash itself that is malformed.
+        // A change of the hash itself has to come after hashing.
         let tamper =
             if *field == "hashes" { Tamper::before_signing(change) } else { Tamper::before_hash(change) };
         let event = setup.copy.forge(&what, tamper, |room, user| draft_message(room, user, &what))?;
-        has_breach(setup, &event, field, *reason)?;
+        require_breach(setup, &event, field, *reason)?;
         bad.push((*check, event));
     }
-    judge_kept_out(setup, &bad).await
+    judge_ignored(setup, &bad).await
 }
 
-/// Sends the events one by one, and judges each once an honest message has been seen after all of them.
-pub(super) async fn judge_kept_out(setup: &PeerSetup<'_>, bad: &[(&str, Planted)]) -> Result<(), Failure> {
+/// Sends the events one by one, and judges each once Alice has seen an honest message after all of them.
+pub(super) async fn judge_ignored(setup: &PeerSetup<'_>, bad: &[(&str, Planted)]) -> Result<(), Failure> {
     for (_, event) in bad {
         setup.mallory.offer(&setup.host, &[event]).await?;
     }
     let after = still_sends(setup).await?;
     for (check, event) in bad {
-        setup.scene.check(check, kept_out(setup, event, &after));
+        setup.scene.check(check, check_ignored(setup, event, &after));
     }
     Ok(())
 }
 
-/// The event has no part in the room, under its id or another.
-fn kept_out(setup: &PeerSetup<'_>, bad: &Planted, after: &AfterLie) -> Result<Observations, Failure> {
-    let ignored = setup.check_no_effect(bad, after)?;
+/// Passes if the event has no effect, under its event ID or another.
+fn check_ignored(setup: &PeerSetup<'_>, bad: &Planted, after: &AfterLie) -> Result<Observations, Failure> {
+    let no_effect = setup.check_no_effect(bad, after)?;
     let by_id = Pattern::from(bad);
     let what = bad.what.clone();
-    let by_words =
+    let by_label =
         shown(&bad.what, Place::Timeline, Some(&setup.room), move |event| event.to_string().contains(&what));
-    let by_words = match by_id.taken {
-        Some(exchange) => by_words.taken_in(exchange, by_id.tick),
-        None => by_words,
+    let by_label = match by_id.taken {
+        Some(exchange) => by_label.taken_in(exchange, by_id.tick),
+        None => by_label,
     };
-    Ok(merge_observations(ignored, setup.alice.never_saw(by_words, &after.sentinel.sighting)?))
+    Ok(merge_observations(no_effect, setup.alice.never_saw(by_label, &after.sentinel.sighting)?))
 }
 
-/// Alice sees an honest message, and what she says then goes out to Mallory's server. Judges `still-sends`.
+/// Alice sees an honest message, and her next message reaches Mallory's server. Judges `still-sends`.
 pub(super) async fn still_sends(setup: &PeerSetup<'_>) -> Result<AfterLie, Failure> {
     setup.send_sentinel("an honest message").await?;
     let outcome = match setup.send_next_event().await {
@@ -220,8 +220,8 @@ pub(super) async fn still_sends(setup: &PeerSetup<'_>) -> Result<AfterLie, Failu
     setup.observe_after_lie().await
 }
 
-/// The event has this breach at this field, and no other elsewhere.
-pub(super) fn has_breach(
+/// Makes sure that the event has this breach at this field, and none at another field.
+pub(super) fn require_breach(
     setup: &PeerSetup<'_>,
     event: &Planted,
     field: &str,

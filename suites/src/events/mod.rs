@@ -1,4 +1,4 @@
-//! What a server makes of the events that others send it (server-server API, checks performed on receipt of a PDU).
+//! How a server treats the events that other servers send it (server-server API, checks performed on receipt of a PDU).
 
 mod annotations;
 mod authorization;

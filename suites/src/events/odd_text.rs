@@ -1,5 +1,5 @@
-//! Events whose text is odd (appendices, canonical JSON). What becomes of such an event is left open here; that the
-//! server works on is not.
+//! Events with unusual JSON text (appendices, canonical JSON). The server may accept such an event or not; it has to keep
+//! working.
 
 use samklang_actors::peer::draft_message;
 
@@ -36,7 +36,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     ..Scenario::PEER
 }];
 
-/// What is odd, by its check.
+/// The unusual text, by the check's name.
 fn odd(check: &str) -> Tamper<'static> {
     let nested = || (0..100).fold(json!("core"), |inner, _| json!({ "in": inner }));
     let in_text = |from: &'static str, to: &'static str| Tamper::wire(move |text| text.replacen(from, to, 1));
@@ -53,7 +53,7 @@ fn odd(check: &str) -> Tamper<'static> {
     }
 }
 
-/// After each odd event an honest one.
+/// Mallory's server sends an honest message after each odd event.
 async fn odd_text(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     for check in ["nul", "nesting", "surrogate", "twice", "exponent", "minus-zero"] {

@@ -1,4 +1,4 @@
-//! History from before a server's time (server-server API, backfilling and retrieving missing events).
+//! History from before a server joined (server-server API, backfilling and retrieving missing events).
 
 use samklang_actors::peer::draft_message;
 use samklang_matrix::Rule;
@@ -12,7 +12,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     catalogue: &["SH-24"],
     requirements: &["SS-BACKFILL-008"],
     versions: Versions::Newest,
-    // Whoever is given so many events one after the other may have time for no other room meanwhile.
+    // A server that receives so many events may have no time for another room meanwhile.
     needs: &[Need::Wire, Need::OthersFirst],
     checks: &[
         CheckPlan::new(
@@ -27,11 +27,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     ..Scenario::PEER
 }];
 
-/// More than servers fetch at a time.
+/// More events than a server fetches at a time.
 const MANY: usize = 110;
 
-/// Mallory's server lets Eve speak in a room that she never joined; then Alice comes. In the twin Mallory speaks, who is in
-/// the room.
+/// Eve sends messages in a room of Mallory's that she never joined; then Alice joins. In the twin Mallory, who is in the
+/// room, sends them.
 ///
 ///   long ago ── Eve ── Eve ── … ── Eve ── Alice joins ── welcome
 ///               (rejected, all of them)
@@ -40,20 +40,20 @@ async fn page_of_rejected(scene: &Scene) -> Result<(), Failure> {
     let alice = host.register("alice").await?;
     let mallory = scene.peer("mallory").await?;
     let eve = mallory.user("eve");
-    let twin = Talk::hold(scene, (&host, &alice, &mallory), None).await?;
+    let twin = RoomWithPast::create(scene, (&host, &alice, &mallory), None).await?;
     twin.history().await?;
 
-    let talk = Talk::hold(scene, (&host, &alice, &mallory), Some(&eve)).await?;
-    let (older, history) = match talk.history().await {
+    let past = RoomWithPast::create(scene, (&host, &alice, &mallory), Some(&eve)).await?;
+    let (older, history) = match past.history().await {
         Err(Failure::NotSeen { .. }) => {
-            let history = alice.history(&talk.setup.room, 2 * MANY).await?;
-            let text = message!("fail.history-ends", event = talk.old.what);
+            let history = alice.history(&past.setup.room, 2 * MANY).await?;
+            let text = message!("fail.history-ends", event = past.old.what);
             (Err(alice.wrong("history.ended_early", text, history.observations.all())), history)
         }
         other => (Ok(()), other?),
     };
     scene.check("older-shown", older.map(|()| history.clone()));
-    let shown = wanted_ids_in_order(&history.value, &talk.between);
+    let shown = wanted_ids_in_order(&history.value, &past.between);
     let hidden = if shown == json!([]) {
         Ok(history)
     } else {
@@ -64,17 +64,17 @@ async fn page_of_rejected(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was said in a room of Mallory's before Alice came.
-struct Talk<'a> {
+/// A room of Mallory's with messages from before Alice joined.
+struct RoomWithPast<'a> {
     setup: PeerSetup<'a>,
     old: Planted,
-    /// The ids of what was said after that.
+    /// The IDs of the messages after that.
     between: Vec<String>,
 }
 
-impl<'a> Talk<'a> {
-    /// Has Mallory say something, then `outsider` or Mallory say much, and Alice come.
-    async fn hold(
+impl<'a> RoomWithPast<'a> {
+    /// Mallory sends a message, then `outsider` or Mallory sends many, and Alice joins.
+    async fn create(
         scene: &'a Scene,
         (host, alice, mallory): (&Host, &User, &ScriptedPeer),
         outsider: Option<&str>,
@@ -84,14 +84,14 @@ impl<'a> Talk<'a> {
         if outsider.is_some() {
             copy.forgive(Rule::SenderNotJoined);
         }
-        let speaker = copy.as_user(outsider.unwrap_or(&copy.user));
+        let sender = copy.as_user(outsider.unwrap_or(&copy.user));
         let mut between = Vec::new();
         for _ in 0..MANY {
-            let word = speaker.plant("a word", |room, user| draft_message(room, user, "a word"))?;
+            let message = sender.plant("a message", |room, user| draft_message(room, user, "a message"))?;
             if outsider.is_some() {
-                mallory.peer().admit(&word.id);
+                mallory.peer().admit(&message.id);
             }
-            between.push(word.id);
+            between.push(message.id);
         }
         alice.join(&room).await?;
         alice.sees(join(&room, alice)).await?;
@@ -101,7 +101,7 @@ impl<'a> Talk<'a> {
         Ok(Self { setup, old, between })
     }
 
-    /// Alice's history of the room, once it holds what was said first.
+    /// Alice's history of the room, once it holds the first message.
     async fn history(&self) -> Result<Observed, Failure> {
         let PeerSetup { alice, room, .. } = &self.setup;
         let reached = || async {

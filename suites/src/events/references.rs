@@ -1,4 +1,4 @@
-//! What events cite and follow (rooms/v11, authorization rules, 2; server-server API, rejection).
+//! Auth events and prev events (rooms/v11, authorization rules, 2; server-server API, rejection).
 
 use samklang_actors::peer::draft_message;
 use samklang_matrix::Rule;
@@ -33,7 +33,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             )
             .of(&["SS-EAUTH-009"]),
         ],
-        play: play!(wrong_authority),
+        play: play!(wrong_auth_events),
         ..Scenario::PEER
     },
     Scenario {
@@ -46,7 +46,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "ignored",
             "The server rejects an event whose auth events lack the create event.",
         )],
-        play: play!(create_not_cited),
+        play: play!(create_not_an_auth_event),
         ..Scenario::PEER
     },
     Scenario {
@@ -59,7 +59,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "ignored",
             "The server rejects an event that has the create event as an auth event.",
         )],
-        play: play!(create_cited),
+        play: play!(create_as_auth_event),
         ..Scenario::PEER
     },
     Scenario {
@@ -73,7 +73,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("state-after", "The state after the rejected event does not hold that event.")
                 .of(&["SS-PDU-036"]),
         ],
-        play: play!(after_a_rejected_one),
+        play: play!(after_a_rejected_event),
         ..Scenario::PEER
     },
     Scenario {
@@ -91,20 +91,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Sends what is wrong and judges it after an honest message.
-async fn judge_ignored(setup: &PeerSetup<'_>, lies: &[(&str, Planted)]) -> Result<(), Failure> {
+/// Sends the lies, and judges each of them after an honest message.
+async fn judge_no_effect(setup: &PeerSetup<'_>, lies: &[(&str, Planted)]) -> Result<(), Failure> {
     for (_, lie) in lies {
         setup.mallory.offer(&setup.host, &[lie]).await?;
     }
-    let aftermath = setup.observe_after_lie().await?;
+    let after = setup.observe_after_lie().await?;
     for (check, lie) in lies {
-        setup.scene.check(check, setup.check_no_effect(lie, &aftermath));
+        setup.scene.check(check, setup.check_no_effect(lie, &after));
     }
     Ok(())
 }
 
-/// What the specification selects for a message, by the state that Mallory's copy has now.
-fn selected(room: &samklang_matrix::Room, user: &str) -> Vec<String> {
+/// The auth events that the specification selects for a message, by the current state in Mallory's copy.
+fn selected_auth_events(room: &samklang_matrix::Room, user: &str) -> Vec<String> {
     let mut wanted = vec![("m.room.power_levels", ""), ("m.room.member", user)];
     if !room.version().is_named_by_create() {
         wanted.push(("m.room.create", ""));
@@ -113,11 +113,11 @@ fn selected(room: &samklang_matrix::Room, user: &str) -> Vec<String> {
     wanted.into_iter().filter_map(id).collect()
 }
 
-/// Everything cites too much, too little or the wrong thing, and follows what it should.
+/// Each lie has the right prev events, and one wrong or superfluous auth event.
 ///
 ///   join ── profile ──┬── lie, lie, lie …
 ///                     └── sentinel
-async fn wrong_authority(scene: &Scene) -> Result<(), Failure> {
+async fn wrong_auth_events(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let member = |room: &samklang_matrix::Room, user: &str| {
         room.state_event("m.room.member", user).map(|event| event.id().to_owned()).unwrap_or_default()
@@ -134,7 +134,7 @@ async fn wrong_authority(scene: &Scene) -> Result<(), Failure> {
     let foreign =
         setup.mallory.peer().with_room(&elsewhere.room, |room| member(room, user)).unwrap_or_default();
 
-    let levels = copy.defy("powerless levels", Rule::EventLevel, |room, user| {
+    let levels = copy.defy("power levels without power", Rule::EventLevel, |room, user| {
         room.draft("m.room.power_levels", user).state_key("").content(json!({"users": {}}))
     })?;
     setup.mallory.offer(&setup.host, &[&levels]).await?;
@@ -143,72 +143,74 @@ async fn wrong_authority(scene: &Scene) -> Result<(), Failure> {
     let lies = [
         (
             "duplicate",
-            copy.defy("cites two memberships", Rule::AuthDuplicate, |room, user| {
-                draft_message(room, user, "duplicate").citing(selected(room, user).iter().chain([&joined]))
+            copy.defy("two member events of one user as auth events", Rule::AuthDuplicate, |room, user| {
+                draft_message(room, user, "duplicate")
+                    .citing(selected_auth_events(room, user).iter().chain([&joined]))
             })?,
         ),
         (
             "outside-selection",
-            copy.defy("cites the join rules", Rule::AuthNotSelected, |room, user| {
+            copy.defy("the join rules as an auth event", Rule::AuthNotSelected, |room, user| {
                 let rules = room.state_event("m.room.join_rules", "").map(|event| event.id().to_owned());
-                draft_message(room, user, "outside").citing(selected(room, user).into_iter().chain(rules))
+                draft_message(room, user, "outside")
+                    .citing(selected_auth_events(room, user).into_iter().chain(rules))
             })?,
         ),
         (
             "rejected",
-            copy.defy("cites rejected levels", Rule::AuthRejected, |room, user| {
-                let cited = selected(room, user);
+            copy.defy("rejected power levels as an auth event", Rule::AuthRejected, |room, user| {
+                let auth_events = selected_auth_events(room, user);
                 let honest = room.state_event("m.room.power_levels", "").map(|event| event.id().to_owned());
-                let swapped = cited
+                let swapped = auth_events
                     .into_iter()
                     .map(|id| if Some(&id) == honest.as_ref() { levels.id.clone() } else { id });
                 draft_message(room, user, "rejected").citing(swapped)
             })?,
         ),
-        // The copy does not know the other room's events, so it cannot say by which rule this is wrong.
+        // The copy does not know the other room's events, so it cannot tell which rule this event breaks.
         (
             "other-room",
             copy.forge(
-                "cites another room",
+                "an auth event of another room",
                 Tamper::before_hash(|pdu| {
                     let foreign = json!(foreign);
-                    if let Some(cited) = pdu["auth_events"].as_array_mut() {
-                        cited.retain(|id| *id != json!(profile.id));
-                        cited.push(foreign);
+                    if let Some(auth_events) = pdu["auth_events"].as_array_mut() {
+                        auth_events.retain(|id| *id != json!(profile.id));
+                        auth_events.push(foreign);
                     }
                 }),
                 |room, user| draft_message(room, user, "other room"),
             )?,
         ),
     ];
-    judge_ignored(&setup, &lies).await
+    judge_no_effect(&setup, &lies).await
 }
 
-async fn create_not_cited(scene: &Scene) -> Result<(), Failure> {
+async fn create_not_an_auth_event(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let lie = setup.copy.defy("without the create event", Rule::AuthNoCreate, |room, user| {
+    let lie = setup.copy.defy("auth events without the create event", Rule::AuthNoCreate, |room, user| {
         let create = room.state_event("m.room.create", "").map(|event| event.id().to_owned());
-        let cited = selected(room, user).into_iter().filter(|id| Some(id) != create.as_ref());
-        draft_message(room, user, "no create").citing(cited.collect::<Vec<_>>())
+        let others = selected_auth_events(room, user).into_iter().filter(|id| Some(id) != create.as_ref());
+        draft_message(room, user, "no create").citing(others.collect::<Vec<_>>())
     })?;
-    judge_ignored(&setup, &[("ignored", lie)]).await
+    judge_no_effect(&setup, &[("ignored", lie)]).await
 }
 
-async fn create_cited(scene: &Scene) -> Result<(), Failure> {
+async fn create_as_auth_event(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let lie = setup.copy.defy("with the create event", Rule::AuthNotSelected, |room, user| {
+    let lie = setup.copy.defy("auth events with the create event", Rule::AuthNotSelected, |room, user| {
         let create = room.state_event("m.room.create", "").map(|event| event.id().to_owned());
-        draft_message(room, user, "create").citing(selected(room, user).into_iter().chain(create))
+        draft_message(room, user, "create").citing(selected_auth_events(room, user).into_iter().chain(create))
     })?;
-    judge_ignored(&setup, &[("ignored", lie)]).await
+    judge_no_effect(&setup, &[("ignored", lie)]).await
 }
 
-/// A powerless topic, and an honest message that follows it.
+/// A topic that its sender has no power to set, and an honest message that has it as a prev event.
 ///
 ///   join ── topic (rejected) ── message (accepted; the state before it has no topic)
-async fn after_a_rejected_one(scene: &Scene) -> Result<(), Failure> {
+async fn after_a_rejected_event(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let topic = setup.copy.defy("powerless topic", Rule::EventLevel, |room, user| {
+    let topic = setup.copy.defy("topic without power", Rule::EventLevel, |room, user| {
         room.draft("m.room.topic", user).state_key("").content(json!({"topic": "mine"}))
     })?;
     setup.mallory.offer(&setup.host, &[&topic]).await?;
@@ -221,15 +223,15 @@ async fn after_a_rejected_one(scene: &Scene) -> Result<(), Failure> {
 
     let state = setup.state_before(&child.id).await?;
     scene.check("state-after", setup.check_not_in_state(&topic, &state));
-    let aftermath = setup.observe_after_lie().await?;
-    scene.check("rejected", setup.check_no_effect(&topic, &aftermath));
+    let after = setup.observe_after_lie().await?;
+    scene.check("rejected", setup.check_no_effect(&topic, &after));
     Ok(())
 }
 
-/// Only the last of three is brought.
+/// Mallory's server sends only the last of three messages.
 ///
 ///   join ── first ── second ── third
-///            (kept back)       (sent)
+///            (not sent)        (sent)
 async fn gap_filled(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let events = [setup.copy.message("first")?, setup.copy.message("second")?, setup.copy.message("third")?];

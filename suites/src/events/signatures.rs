@@ -50,39 +50,47 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Each lie goes out in a transaction of its own; then an honest message.
+/// Mallory's server sends each lie in a transaction of its own, and then an honest message.
 ///
 ///   join ──┬── lie, lie, lie …   (each right after the join)
 ///          └── sentinel
 async fn forged_signatures(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let stranger = unpublished_key()?;
+    let unpublished = unpublished_key()?;
     let lies = [
-        ("stranger-key", setup.forge_with("signed by a stranger", Tamper::Key(&stranger))?),
+        ("stranger-key", setup.forge_with("signed with an unpublished key", Tamper::Key(&unpublished))?),
         ("unsigned", setup.forge_with("without a signature", Tamper::Unsigned)?),
-        ("unknown-key", setup.forge_with("under an unknown key", Tamper::KeyId("ed25519:never".into()))?),
-        ("altered", setup.forge_with("altered", Tamper::after_signing(|pdu| pdu["depth"] = json!(77)))?),
+        ("unknown-key", setup.forge_with("with an unknown key ID", Tamper::KeyId("ed25519:never".into()))?),
+        (
+            "altered",
+            setup
+                .forge_with("changed after signing", Tamper::after_signing(|pdu| pdu["depth"] = json!(77)))?,
+        ),
         ("other-server", setup.forged_in_alices_name()?),
     ];
     for (_, lie) in &lies {
         setup.mallory.offer(&setup.host, &[lie]).await?;
     }
-    let after = setup.send_sentinel("and this is true").await?;
+    let after = setup.send_sentinel("an honest message").await?;
     for (check, lie) in &lies {
         scene.check(check, setup.check_dropped(lie, &after).await);
     }
     Ok(())
 }
 
-/// Content and hash do not fit each other, while the signature fits what is left after redaction.
+/// The content hash does not match the content, while the signature matches the redacted event.
 async fn changed_content(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let lies = [
-        ("content", "changed", Tamper::before_signing(|pdu| pdu["content"]["body"] = json!("otherwise"))),
+        (
+            "content",
+            "content changed before signing",
+            Tamper::before_signing(|pdu| pdu["content"]["body"] = json!("otherwise")),
+        ),
         (
             "hash",
-            "with the hash of nothing",
-            Tamper::before_signing(|pdu| pdu["hashes"]["sha256"] = json!(OF_NOTHING)),
+            "with the hash of an empty text",
+            Tamper::before_signing(|pdu| pdu["hashes"]["sha256"] = json!(HASH_OF_EMPTY)),
         ),
     ];
     let lies = lies.map(|(check, what, tamper)| (check, setup.forge_with(what, tamper)));
@@ -91,9 +99,9 @@ async fn changed_content(scene: &Scene) -> Result<(), Failure> {
         setup.mallory.offer(&setup.host, &[&lie]).await?;
         scene.check(check, setup.check_redacted(&lie).await);
     }
-    setup.send_sentinel("and this is true").await?;
+    setup.send_sentinel("an honest message").await?;
     Ok(())
 }
 
-/// The hash of nothing.
-const OF_NOTHING: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
+/// The SHA-256 hash of an empty text.
+const HASH_OF_EMPTY: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";

@@ -1,10 +1,10 @@
-//! How large events and their fields may be (client-server API, size limits; server-server API, PDUs). Limits are in
-//! bytes of UTF-8. Each check has both sides: the greatest that is allowed is taken, and one more is not.
+//! The size limits of events and their fields (client-server API, size limits; server-server API, PDUs). Limits are in
+//! bytes of UTF-8. Each is tested from both sides: the largest size is accepted, and one more is not.
 
 use samklang_actors::peer::draft_message;
 use samklang_matrix::{BreachReason, Draft, Room as Copy, canonical_size};
 
-use super::malformed::{GOES_ON, has_breach, judge_kept_out};
+use super::malformed::{GOES_ON, judge_ignored, require_breach};
 use crate::{peer_setup::mallory_in_room, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -76,10 +76,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 /// The greatest size of an event in bytes of canonical JSON, signatures included.
 const EVENT: usize = 65_536;
-/// The greatest size of type, state key and sender.
+/// The greatest size of type, state key and sender in bytes.
 const FIELD: usize = 255;
 
-/// `start` filled up to `size` bytes: with one-byte characters, or with characters of two bytes and at most one of one.
+/// `start` filled up to `size` bytes, with one-byte characters or, if `wide`, with two-byte characters.
 fn filled(start: &str, size: usize, wide: bool) -> String {
     let room = size.saturating_sub(start.len());
     let filling = if wide { "x".repeat(room % 2) + &"é".repeat(room / 2) } else { "x".repeat(room) };
@@ -87,8 +87,8 @@ fn filled(start: &str, size: usize, wide: bool) -> String {
 }
 
 impl PeerSetup<'_> {
-    /// An honest event stands beside others; Alice is shown it.
-    async fn taken(
+    /// Mallory sends an honest event beside others, and Alice is shown it.
+    async fn accepted(
         &self,
         what: &str,
         make: impl for<'a> FnOnce(&'a Copy, &str) -> Draft<'a>,
@@ -98,8 +98,8 @@ impl PeerSetup<'_> {
         self.alice.sees(&event).await
     }
 
-    /// An event that is signed as it stands and has this breach at this field.
-    fn over(
+    /// An event with a valid signature that breaks a limit at this field.
+    fn too_large(
         &self,
         what: &str,
         field: &str,
@@ -107,14 +107,14 @@ impl PeerSetup<'_> {
         make: impl for<'a> FnOnce(&'a Copy, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
         let event = self.copy.forge(what, Tamper::before_hash(|_| {}), make)?;
-        has_breach(self, &event, field, reason)?;
+        require_breach(self, &event, field, reason)?;
         Ok(event)
     }
 }
 
 async fn too_large(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    // All bodies begin with the same number of bytes, so that one measure does for all.
+    // All bodies begin with the same number of bytes, so that the size of one gives that of the others.
     let [largest, one_more, fewer] = ["large: 65536", "large: 65537", "large: wider"];
     let probe = setup.copy.aside(largest, |room, user| draft_message(room, user, largest))?;
     let rest = EVENT.saturating_sub(canonical_size(probe.json()).unwrap_or_default());
@@ -134,15 +134,16 @@ async fn too_large(scene: &Scene) -> Result<(), Failure> {
     let bad =
         [("one-more", one_more, false), ("fewer-characters", fewer, true)].map(|(check, what, wide)| {
             let body = body(what, 1, wide);
-            let event = setup
-                .over(what, "", BreachReason::EventTooLarge, |room, user| draft_message(room, user, &body));
+            let event = setup.too_large(what, "", BreachReason::EventTooLarge, |room, user| {
+                draft_message(room, user, &body)
+            });
             Ok::<_, Failure>((check, event?))
         });
     let bad: Vec<_> = bad.into_iter().collect::<Result<_, _>>()?;
     let shown = async {
         setup.mallory.transmit(&setup.host, &[&exact]).await?;
         setup.send_sentinel("after the largest").await?;
-        // What the server does not hold by now it will not show.
+        // An event that the server does not hold by now will not be shown.
         match setup.mallory.held(&setup.host, &exact).await? {
             (Held::Nothing, seen) => {
                 Err(setup.wrongly_held("pdu.largest_refused", &exact, Held::Whole, Held::Nothing, seen))
@@ -151,17 +152,17 @@ async fn too_large(scene: &Scene) -> Result<(), Failure> {
         }
     };
     scene.check("largest", shown.await);
-    judge_kept_out(&setup, &bad).await
+    judge_ignored(&setup, &bad).await
 }
 
-/// Everybody may set state in this room, so that nothing but the length is wrong.
+/// Every member may set state in this room, so that only the length is wrong.
 async fn too_long(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_room(scene, Public.power_levels(json!({"state_default": 0}))).await?;
-    let longest = async |what: &str, make: Make, text: String| {
-        setup.taken(what, |room, user| make(room, user, &text, what)).await
+    let longest = async |what: &str, make: DraftWithText, text: String| {
+        setup.accepted(what, |room, user| make(room, user, &text, what)).await
     };
-    let over = |what: &str, field: &str, make: Make, text: String| {
-        setup.over(what, field, BreachReason::FieldTooLong, |room, user| make(room, user, &text, what))
+    let over = |what: &str, field: &str, make: DraftWithText, text: String| {
+        setup.too_large(what, field, BreachReason::FieldTooLong, |room, user| make(room, user, &text, what))
     };
     let mut bad = Vec::new();
     for (field, make, checks) in FIELDS {
@@ -180,19 +181,20 @@ async fn too_long(scene: &Scene) -> Result<(), Failure> {
         filled("@", size - server.len(), false) + &server
     };
     let (longest_user, longer_user) = (user_of(FIELD), user_of(FIELD + 1));
-    let joins = setup
-        .taken("join of the longest id", |room, _| room.draft_member(&longest_user, &longest_user, "join"));
+    let joins = setup.accepted("join of the longest id", |room, _| {
+        room.draft_member(&longest_user, &longest_user, "join")
+    });
     scene.check("longest-sender", joins.await);
     let join = setup.copy.forge("join of a longer id", Tamper::before_hash(|_| {}), |room, _| {
         room.draft_member(&longer_user, &longer_user, "join")
     })?;
-    has_breach(&setup, &join, "s", BreachReason::FieldTooLong)?;
+    require_breach(&setup, &join, "s", BreachReason::FieldTooLong)?;
     bad.push(("sender", join));
-    judge_kept_out(&setup, &bad).await
+    judge_ignored(&setup, &bad).await
 }
 
-/// Makes an event with a text in a field, and in its content what it is.
-type Make = for<'a> fn(&'a Copy, &str, &str, &str) -> Draft<'a>;
+/// Makes an event with a text in a field, and with its label in the content.
+type DraftWithText = for<'a> fn(&'a Copy, &str, &str, &str) -> Draft<'a>;
 
 fn draft_of_type<'a>(room: &'a Copy, user: &str, kind: &str, what: &str) -> Draft<'a> {
     room.draft(kind, user).content(json!({ "body": what }))
@@ -202,18 +204,18 @@ fn draft_of_key<'a>(room: &'a Copy, user: &str, key: &str, what: &str) -> Draft<
     room.draft("org.example.note", user).state_key(key).content(json!({ "body": what }))
 }
 
-/// Fields, what makes an event with one, and the checks of the longest, of one byte more, and of the same in fewer
-/// characters.
-const FIELDS: [(&str, Make, [&str; 3]); 2] = [
+/// A field, the function that makes an event with it, and the checks of the longest text, of one byte more, and of one byte
+/// more in fewer characters.
+const FIELDS: [(&str, DraftWithText, [&str; 3]); 2] = [
     ("type", draft_of_type, ["longest-type", "type", "type-bytes"]),
     ("state_key", draft_of_key, ["longest-state-key", "state-key", "state-key-bytes"]),
 ];
 
-/// Twenty-one messages beside each other, and events that follow twenty of them, all, or cite some.
+/// Twenty-one messages beside each other, and events with twenty or all of them as prev events, or eleven as auth events.
 async fn too_many_references(scene: &Scene) -> Result<(), Failure> {
     const MOST: usize = 20;
     let setup = mallory_in_public_room(scene).await?;
-    let base = setup.copy.message("the one that all follow")?;
+    let base = setup.copy.message("the common prev event")?;
     let beside = |number: usize| {
         let body = format!("beside {number}");
         setup.copy.plant(&body, |room, user| draft_message(room, user, &body).after([&base.id]))
@@ -223,21 +225,21 @@ async fn too_many_references(scene: &Scene) -> Result<(), Failure> {
     setup.mallory.transmit(&setup.host, &[&base]).await?;
     setup.mallory.transmit(&setup.host, &beside.iter().collect::<Vec<_>>()).await?;
 
-    // The copy holds this one, so that what comes later does not follow all of them in its place.
-    let what = "after twenty";
+    // The copy holds this event, so that later events have it as their prev event, and not all twenty-one.
+    let what = "twenty prev events";
     let most = setup.copy.plant(what, |room, user| draft_message(room, user, what).after(&ids[..MOST]))?;
     let shown = async {
         setup.mallory.transmit(&setup.host, &[&most]).await?;
         setup.alice.sees(&most).await
     };
     scene.check("most-predecessors", shown.await);
-    let what = "after twenty-one";
-    let followers = setup.over(what, "prev_events", BreachReason::TooManyPrevEvents, |room, user| {
+    let what = "twenty-one prev events";
+    let many_prev = setup.too_large(what, "prev_events", BreachReason::TooManyPrevEvents, |room, user| {
         draft_message(room, user, what).after(&ids)
     })?;
-    let what = "citing eleven";
-    let citing = setup.over(what, "auth_events", BreachReason::TooManyAuthEvents, |room, user| {
+    let what = "eleven auth events";
+    let many_auth = setup.too_large(what, "auth_events", BreachReason::TooManyAuthEvents, |room, user| {
         draft_message(room, user, what).after(&ids[..1]).citing(&ids[..11])
     })?;
-    judge_kept_out(&setup, &[("predecessors", followers), ("auth-events", citing)]).await
+    judge_ignored(&setup, &[("predecessors", many_prev), ("auth-events", many_auth)]).await
 }

@@ -28,11 +28,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     ..Scenario::PEER
 }];
 
-/// Mallory is banned and then sends an event that follows what was said before; Eve of the same server is still there.
+/// Mallory is banned and then sends an event whose prev event is from before the ban. Eve, of the same server, is still in
+/// the room.
 ///
 ///   before ──┬── ban of Mallory ── Alice's next ── …
-///            └── belated            (allowed where it stands, and not by the current state)
-///                   └── Eve's word  (follows both)
+///            └── belated               (allowed by the state before it, and not by the current state)
+///                   └── Eve's message  (has both branches as prev events)
 async fn banned_in_the_past(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let eve = peer_joins(&setup.alice, &setup.host, &setup.room, &setup.mallory, "eve").await?;
@@ -61,7 +62,7 @@ async fn banned_in_the_past(scene: &Scene) -> Result<(), Failure> {
     })?;
     setup.mallory.transmit(&setup.host, &[&child]).await?;
     let followed = setup.alice.sees(&child).await;
-    // Whoever shows what follows the belated one is done with it; Eve's word alone may have overtaken it.
+    // A server that shows the child has dealt with the belated event; Eve's earlier message may have overtaken it.
     let last = followed.as_ref().unwrap_or(&after.sighting);
     scene.check("not-shown", setup.alice.never_saw(&belated, last));
     scene.check("followed-by-another", followed);

@@ -1,14 +1,15 @@
-//! State that another server got wrong must not turn back a room's own (rooms/v12, state resolution; MSC4297, problems A
-//! and B).
+//! State resets: a branch with older state must not replace a room's newer state (rooms/v12, state resolution; MSC4297,
+//! problems A and B).
 //!
-//! In both graphs Mallory's server tells of a branch beyond a gap, and what it was told of the state there is out of date:
+//! In both graphs Mallory's server sends a branch from beyond a gap, and the state that it gives there is out of date:
 //!
-//!   … ── older ── … ── newer ── … ────────────────────────────┬── next
-//!                               (gone) ── edge ── mark ── word ─┘
-//!                                          └ the state here still has the older one
+//!   … ── older ── … ── newer ── … ──────────────────────────────────┬── next
+//!                               (gone) ── edge ── mark ── message ──┘
+//!                                          └ the state here still has the older event
 //!
-//! Version 2 of the algorithm, of room versions up to 11, then goes back to the older one or to none; version 2.1 does not.
-//! The mark, which no other branch has, is the twin: it has to be part of the state, else nothing was resolved.
+//! Version 2 of state resolution, used up to room version 11, then selects the older event or neither; version 2.1 selects
+//! the newer one. The mark, a state event that only this branch has, is the twin: it has to become part of the state, else
+//! nothing was resolved.
 
 use samklang_actors::peer::draft_message;
 use samklang_matrix::Room as Copy;
@@ -20,9 +21,9 @@ use crate::{
 
 const JOIN_RULES: &str = "m.room.join_rules";
 const LEVELS: &str = "m.room.power_levels";
-/// A state event that takes no power here, and of which no branch but one has any.
+/// The type of the mark, a state event that needs no power here and that only one branch has.
 const MARK: &str = "org.example.mark";
-/// What the first event beyond the gap says.
+/// The body of the first event beyond the gap.
 const EDGE: &str = "the edge of the gap";
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -65,21 +66,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// What came of the older and the newer one.
-struct Outcome {
-    /// Which is in force, and whether the mark is.
+/// The result of state resolution between the older and the newer event.
+struct ResolvedState {
+    /// The event that is in force, and whether the mark is part of the state.
     observed: Observed,
-    /// Somebody at the server.
+    /// A user of the server under test.
     witness: User,
 }
 
-impl Outcome {
+impl ResolvedState {
     fn in_force(&self) -> &str {
         self.observed.value["in force"].as_str().unwrap_or_default()
     }
 
-    /// The newer one stays.
-    fn newer_stays(&self, what: &str) -> Result<Observations, Failure> {
+    /// Passes if the newer event is in force.
+    fn check_newer_in_force(&self, what: &str) -> Result<Observations, Failure> {
         if self.in_force() == "newer" {
             return Ok(self.observed.clone().into());
         }
@@ -88,58 +89,61 @@ impl Outcome {
         Err(failure.showing("newer", self.in_force()))
     }
 
-    /// The mark is part of the state.
-    fn branch_counts(&self) -> Result<Observations, Failure> {
+    /// Passes if the mark is part of the state.
+    fn check_mark_in_state(&self) -> Result<Observations, Failure> {
         if self.observed.value["mark"] == true {
             return Ok(self.observed.clone().into());
         }
-        let text = message!("fail.not-in-state", event = "the mark of the branch");
+        let text = message!("fail.not-in-state", event = "the branch's own state event");
         Err(self.witness.wrong("state.branch_lost", text, self.observed.observations.all()))
     }
 }
 
 async fn no_state_reset(scene: &Scene) -> Result<(), Failure> {
-    let (rules, levels) = (join_rules(scene).await?, power_levels(scene).await?);
-    scene.check("join-rules", rules.newer_stays("the join rules"));
-    scene.check("power-levels", levels.newer_stays("the power levels"));
-    let marks = rules.branch_counts().and_then(|one| Ok(merge_observations(one, levels.branch_counts()?)));
+    let (rules, levels) = (older_join_rules(scene).await?, older_power_levels(scene).await?);
+    scene.check("join-rules", rules.check_newer_in_force("the join rules"));
+    scene.check("power-levels", levels.check_newer_in_force("the power levels"));
+    let marks = rules
+        .check_mark_in_state()
+        .and_then(|one| Ok(merge_observations(one, levels.check_mark_in_state()?)));
     scene.check("branch-counts", marks);
     Ok(())
 }
 
 async fn state_reset(scene: &Scene) -> Result<(), Failure> {
-    scene.record("join-rules", join_rules(scene).await?.observed);
-    scene.record("power-levels", power_levels(scene).await?.observed);
+    scene.record("join-rules", older_join_rules(scene).await?.observed);
+    scene.record("power-levels", older_power_levels(scene).await?.observed);
     Ok(())
 }
 
-/// Problem A. Who set the join rules, older and newer, has left on both branches. Version 2 begins with what the branches
-/// agree on, the leave, so neither of the rules passes; version 2.1 begins with nothing, and takes what they cite.
+/// Problem A. The user who set the older and the newer join rules has left on both branches. Version 2 starts from the
+/// unconflicted state, which has the leave, so neither of the join rules is allowed; version 2.1 starts from an empty state
+/// and uses the auth events of each event.
 ///
 ///   Alice joins ── public ── Mallory, Bob join ── invite ── Alice leaves ──┬── next
-///                                          (gone) ── edge, public ── mark ── word ─┘
-async fn join_rules(scene: &Scene) -> Result<Outcome, Failure> {
+///                                       (gone) ── edge, public ── mark ── message ─┘
+async fn older_join_rules(scene: &Scene) -> Result<ResolvedState, Failure> {
     let setup = mallory_in_room(scene, Public.power_levels(json!({"state_default": 0}))).await?;
     let bob = setup.host.register("bob").await?;
     bob.join(&setup.room).await?;
     bob.sees(join(&setup.room, &bob)).await?;
-    let older = in_force(&setup.copy, JOIN_RULES)?;
+    let older = current_id(&setup.copy, JOIN_RULES)?;
     let closed = json!({"join_rule": "invite"});
     let newer = setup.alice.set_state(&setup.room, JOIN_RULES, "", closed).await?;
     setup.alice.leave(&setup.room).await?;
     bob.sees(leave(&setup.room, &setup.alice)).await?;
     let last = bob.send(&setup.room, "Alice is gone").await?;
     scene.event_on_wire(&last).await?;
-    // Only Bob is left to see anything.
-    merge(&PeerSetup { alice: bob, ..setup }, JOIN_RULES, &older, &newer.id).await
+    // Alice has left, so that Bob takes her place as the user who is shown events.
+    merge_branch(&PeerSetup { alice: bob, ..setup }, JOIN_RULES, &older, &newer.id).await
 }
 
-/// Problem B. Carol's levels give Dave no power; her next ones do, and by these Dave makes the newest. Version 2 holds the
-/// newest against the oldest; version 2.1 has those in between take part.
+/// Problem B. Carol's first power levels give Dave no power; her second ones do, and with these Dave sets the newest.
+/// Version 2 authorises the newest against the oldest; in version 2.1 those in between take part in state resolution.
 ///
 ///   Carol's levels ── Carol's, for Dave ── Dave's ── Mallory joins ──┬── next
-///                     (gone) ── edge, Carol's first ── mark ── word ─┘
-async fn power_levels(scene: &Scene) -> Result<Outcome, Failure> {
+///                  (gone) ── edge, Carol's first ── mark ── message ─┘
+async fn older_power_levels(scene: &Scene) -> Result<ResolvedState, Failure> {
     let [host] = scene.servers()?;
     let carol = host.register("carol").await?;
     let dave = host.register("dave").await?;
@@ -149,7 +153,7 @@ async fn power_levels(scene: &Scene) -> Result<Outcome, Failure> {
     dave.join(&room).await?;
     carol.sees(join(&room, &dave)).await?;
     let levels = |others: &[(&str, i64)]| {
-        // From version 12 on a creator is in no list.
+        // From version 12 on power levels must not list a creator.
         let creator = (!scene.version_is_from(12)).then_some((carol.id(), 100));
         let users: Value = others
             .iter()
@@ -166,23 +170,29 @@ async fn power_levels(scene: &Scene) -> Result<Outcome, Failure> {
     let newer = dave.set_state(&room, LEVELS, "", levels(&[(dave.id(), 50), (&user, 25)])).await?;
     let copy = mallory.join(&host, &room, "mallory").await?;
     carol.sees(state(&room, "m.room.member", &copy.user)).await?;
-    merge(&PeerSetup { scene, host, alice: carol, room, mallory, copy }, LEVELS, &older.id, &newer.id).await
+    merge_branch(&PeerSetup { scene, host, alice: carol, room, mallory, copy }, LEVELS, &older.id, &newer.id)
+        .await
 }
 
-/// The id of the state event of this type, as the copy has it.
-fn in_force(copy: &RoomCopy, kind: &str) -> Result<String, Failure> {
+/// The ID of the state event of this type in the copy's current state.
+fn current_id(copy: &RoomCopy, kind: &str) -> Result<String, Failure> {
     let find = |room: &mut Copy| room.state_event(kind, "").map(|event| event.id().to_owned());
     let none = || Problem::harness(message!("judging.no-copy", peer = copy.peer.label()));
     copy.peer.peer().with_room(&copy.room, find).flatten().ok_or_else(|| Failure::Problem(none()))
 }
 
-/// Brings the branch in which the older event is in force, and asks for the state before the server's next event.
-async fn merge(setup: &PeerSetup<'_>, kind: &str, older: &str, newer: &str) -> Result<Outcome, Failure> {
-    let place = (kind.to_owned(), String::new());
+/// Sends the branch in which the older event is in force, and asks for the state before the server's next event.
+async fn merge_branch(
+    setup: &PeerSetup<'_>,
+    kind: &str,
+    older: &str,
+    newer: &str,
+) -> Result<ResolvedState, Failure> {
+    let entry = (kind.to_owned(), String::new());
     let edge = setup.copy.beyond_a_gap(EDGE, |state| {
-        state.insert(place, older.to_owned());
+        state.insert(entry, older.to_owned());
     })?;
-    // Where the missing events end, the state has to be asked for.
+    // The response to get_missing_events stops short of the edge, so that the server has to ask for the state there.
     setup.mallory.peer().lie("/get_missing_events/", |mut answer| {
         if let Some(events) = answer["events"].as_array_mut() {
             events.retain(|event| event["content"]["body"] != EDGE);
@@ -192,12 +202,12 @@ async fn merge(setup: &PeerSetup<'_>, kind: &str, older: &str, newer: &str) -> R
     let mark = setup.copy.plant("mark", |room, user| {
         room.draft(MARK, user).state_key("").content(json!({"mark": kind})).after([&edge.id])
     })?;
-    let word = setup.copy.plant("beyond the gap", |room, user| {
+    let last = setup.copy.plant("beyond the gap", |room, user| {
         draft_message(room, user, "beyond the gap").after([&mark.id])
     })?;
-    setup.mallory.transmit(&setup.host, &[&word]).await?;
-    // Where it is only put on record what becomes of state, so is a gap that is not crossed.
-    setup.alice.sees(&word).await.map_err(|failure| match failure {
+    setup.mallory.transmit(&setup.host, &[&last]).await?;
+    // Up to version 11, where the result is only recorded, a server that does not cross the gap fails the scenario's flow.
+    setup.alice.sees(&last).await.map_err(|failure| match failure {
         Failure::NotSeen { who, what, .. } if setup.scene.version_is_from(12) => {
             Failure::Inconclusive(message!("judging.gap-not-crossed", user = who.name, what = what))
         }
@@ -212,5 +222,5 @@ async fn merge(setup: &PeerSetup<'_>, kind: &str, older: &str, newer: &str) -> R
     };
     let mark = holds(&mark.id);
     let observed = state.map(|_| json!({"in force": which, "mark": mark}));
-    Ok(Outcome { observed, witness: setup.alice.clone() })
+    Ok(ResolvedState { observed, witness: setup.alice.clone() })
 }

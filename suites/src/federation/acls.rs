@@ -12,7 +12,7 @@ use crate::{
     peer_answers::{check_refused_with, check_success},
     peer_setup::{PeerSetup, invite_if_required, peer_joins},
     prelude::*,
-    signals::edu::{read, types},
+    signals::edu::{receipt_edu, typing_edu},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -242,13 +242,13 @@ async fn denied_signals(scene: &Scene) -> Result<(), Failure> {
     }
     let members = set_acls(&setup, &open).await?;
     let user = setup.copy.user.as_str();
-    let typing = setup.tell(&setup.mallory, types(&setup.room, user)).await?;
-    let twin = setup.tell(&setup.mallory, types(&open, user)).await?;
+    let typing = setup.send_edu(&setup.mallory, typing_edu(&setup.room, user)).await?;
+    let twin = setup.send_edu(&setup.mallory, typing_edu(&open, user)).await?;
     setup.alice.sees(twin).await?;
     scene.check("typing", setup.alice.never_saw(typing, &sentinel_in_closed_room(&setup, &members).await?));
 
     // Both receipts are in one EDU.
-    let (closed, open) = (read(&setup.room, user, &words[0]), read(&open, user, &words[1]));
+    let (closed, open) = (receipt_edu(&setup.room, user, &words[0]), receipt_edu(&open, user, &words[1]));
     let mut edu = open.edu.clone();
     for (room, receipts) in closed.edu["content"].as_object().into_iter().flatten() {
         edu["content"][room] = receipts.clone();

@@ -4,7 +4,7 @@
 use crate::{
     peer_answers::check_success,
     prelude::*,
-    signals::devices::{DEVICE, Keys, publish},
+    signals::devices::{DEVICE, ForgedKeys, serve_forged_keys},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -37,7 +37,7 @@ async fn devices_held_for_others(scene: &Scene) -> Result<(), Failure> {
     let (alice, mallory) = (&setup.alice, setup.copy.user.as_str());
     let encryption = json!({"algorithm": "m.megolm.v1.aes-sha2"});
     alice.set_state(&setup.room, "m.room.encryption", "", encryption).await?;
-    publish(&setup.mallory, &Keys(unpublished_key()?), mallory);
+    serve_forged_keys(&setup.mallory, &ForgedKeys(unpublished_key()?), mallory);
     let cached = alice.device_keys_of(mallory).await?;
     if cached.value["device_keys"][mallory][DEVICE].is_null() {
         return Err(Failure::Inconclusive(message!("judging.no-answer", what = cached.value)));

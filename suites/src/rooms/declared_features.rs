@@ -8,7 +8,7 @@ use samklang_reference::make_target;
 use super::declared_versions::is_as_described;
 use crate::{
     prelude::*,
-    signals::edu::{self, Signal},
+    signals::edu::{self, PeerEdu},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -235,14 +235,14 @@ async fn probe_feature(setup: &PeerSetup<'_>, feature: &str) -> Result<FeaturePr
             let target = format!("/_matrix/federation/v1/timestamp_to_event/{here}?ts={}&dir=b", now_ms());
             request(setup, &target, |body| body["event_id"].is_string()).await
         }
-        "presence" => edu_shown(setup, edu::present(&copy.user)).await,
+        "presence" => edu_shown(setup, edu::online_edu(&copy.user)).await,
         "receipts" => {
             let hello = alice.send(room, "hello").await?;
             setup.scene.event_on_wire(&hello).await?;
-            edu_shown(setup, edu::read(room, &copy.user, &hello)).await
+            edu_shown(setup, edu::receipt_edu(room, &copy.user, &hello)).await
         }
-        "to-device" => edu_shown(setup, edu::to_device(&copy.user, alice, "probe", "probing")).await,
-        "typing" => edu_shown(setup, edu::types(room, &copy.user)).await,
+        "to-device" => edu_shown(setup, edu::to_device_edu(&copy.user, alice, "probe", "probing")).await,
+        "typing" => edu_shown(setup, edu::typing_edu(room, &copy.user)).await,
         "uninvited-joins" => template(setup, "join", room, &setup.mallory.user("eve")).await,
         _ => Err(Failure::Problem(Problem::harness(message!("judging.nothing-gathered")))),
     }
@@ -296,8 +296,8 @@ async fn client_request(user: &User, path: &str, key: &str) -> Result<FeaturePro
 }
 
 /// A peer sends an EDU: the feature is there if Alice is shown it within the bound.
-async fn edu_shown(setup: &PeerSetup<'_>, signal: Signal) -> Result<FeatureProbe, Failure> {
-    let sent = setup.tell(&setup.mallory, signal).await?;
+async fn edu_shown(setup: &PeerSetup<'_>, signal: PeerEdu) -> Result<FeatureProbe, Failure> {
+    let sent = setup.send_edu(&setup.mallory, signal).await?;
     match setup.alice.sees(sent).await {
         Ok(sighting) => {
             let seen = Observations::from(&sighting);

@@ -1,9 +1,9 @@
-//! What a server tells others of its own users' devices and keys (server-server API, device management, end-to-end
+//! A server's announcements of its own users' devices and keys (server-server API, device management, end-to-end
 //! encryption, send-to-device messaging).
 
 use samklang_actors::user::UserKeys;
 
-use super::edu::{NOTE, to_device};
+use super::edu::{TO_DEVICE_TYPE, to_device_edu};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -44,12 +44,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
         )
         .of(&["SS-TODEV-001", "SS-TODEV-005"]),
     ],
-    play: play!(devices_told),
+    play: play!(devices_announced),
     ..Scenario::PAIR
 }];
 
-/// Alice's keys, as Bob's server has them: first while they share no room, then while they do.
-async fn devices_told(scene: &Scene) -> Result<(), Failure> {
+/// Bob asks for Alice's and Dave's keys, first while they share no room, then while Alice and Bob do.
+async fn devices_announced(scene: &Scene) -> Result<(), Failure> {
     let [host, guest] = scene.servers()?;
     let alice = host.register("alice").await?;
     let bob = guest.register("bob").await?;
@@ -59,23 +59,23 @@ async fn devices_told(scene: &Scene) -> Result<(), Failure> {
     let published = dave.publish_signing_keys(&keys()?).await?;
     let shown = bob.device_keys_of(dave.id()).await?;
     let held = shown.value["master_keys"][dave.id()].clone();
-    let outcome = as_published(&bob, shown, &published["master_key"], &held);
+    let outcome = check_as_published(&bob, shown, &published["master_key"], &held);
     scene.check("signing-keys-from-outside", outcome);
     let keys = keys()?;
     let device = alice.device_id().await?;
     let published = alice.publish_device_keys(&keys, &device, 3).await?;
     let shown = bob.device_keys_of(alice.id()).await?;
     let held = shown.value["device_keys"][alice.id()][&device].clone();
-    scene.check("from-outside", as_published(&bob, shown, &published, &held));
+    scene.check("from-outside", check_as_published(&bob, shown, &published, &held));
 
     let room = alice.create_room(Private).await?;
     invite_and_join(&alice, &bob, &room).await?;
     alice.set_state(&room, "m.room.encryption", "", json!({"algorithm": "m.megolm.v1.aes-sha2"})).await?;
     let known = alice.send(&room, "all are here").await?;
     let known = Observations::from(bob.sees(&known).await?);
-    // From here on Bob's server may hold Alice's list.
+    // From here on Bob's server may hold Alice's device list.
     bob.device_keys_of(alice.id()).await?;
-    let told = async |kind: &str, what: &str, wanted: &(dyn Fn(&Value) -> bool + Sync)| match scene
+    let announced = async |kind: &str, what: &str, wanted: &(dyn Fn(&Value) -> bool + Sync)| match scene
         .signal_on_wire(kind, alice.role(), |edu| wanted(&edu["content"]))
         .await
     {
@@ -92,7 +92,7 @@ async fn devices_told(scene: &Scene) -> Result<(), Failure> {
         }
     };
     let new = alice.add_device().await?;
-    let added = told("m.device_list_update", "the new device", &of_device(&new, -1)).await;
+    let added = announced("m.device_list_update", "the new device", &of_device(&new, -1)).await;
     let stream = |update: &Result<Observed, Failure>| {
         update.as_ref().map_or(0, |edu| edu.value["content"]["stream_id"].as_i64().unwrap_or_default())
     };
@@ -101,7 +101,7 @@ async fn devices_told(scene: &Scene) -> Result<(), Failure> {
     let mut renamed = Vec::new();
     for name in ["the old telephone", "the new telephone"] {
         alice.rename_device(&device, name).await?;
-        let update = told("m.device_list_update", name, &of_device(&device, last)).await;
+        let update = announced("m.device_list_update", name, &of_device(&device, last)).await;
         last = stream(&update);
         renamed.push(update);
     }
@@ -111,12 +111,12 @@ async fn devices_told(scene: &Scene) -> Result<(), Failure> {
     let signing = async {
         let published = alice.publish_signing_keys(&keys).await?;
         let is_of_alice = |update: &Value| update["user_id"] == *alice.id();
-        let edu = told("m.signing_key_update", "the cross-signing keys", &is_of_alice).await?;
+        let edu = announced("m.signing_key_update", "the cross-signing keys", &is_of_alice).await?;
         let wanted = &published["master_key"];
         let given = || async {
             let shown = bob.device_keys_of(alice.id()).await?;
             let held = shown.value["master_keys"][alice.id()].clone();
-            Ok(as_published(&bob, shown, wanted, &held).ok())
+            Ok(check_as_published(&bob, shown, wanted, &held).ok())
         };
         let shown = bob.eventually("the cross-signing keys", &[alice.id()], given).await?;
         Ok(merge_observations(edu, shown))
@@ -124,15 +124,15 @@ async fn devices_told(scene: &Scene) -> Result<(), Failure> {
     scene.check("signing-keys", signing.await);
 
     let claims = [bob.claim_key_of(alice.id(), &device).await?, bob.claim_key_of(alice.id(), &device).await?];
-    scene.check("no-key-twice", differ(&bob, claims));
+    scene.check("no-key-twice", check_different_keys(&bob, claims));
 
-    bob.sends_to_devices(alice.id(), NOTE, &json!({"body": "to all devices"})).await?;
-    scene.check("message", alice.sees(to_device(bob.id(), &alice, "", "to all devices").shown).await);
+    bob.sends_to_devices(alice.id(), TO_DEVICE_TYPE, &json!({"body": "to all devices"})).await?;
+    scene.check("message", alice.sees(to_device_edu(bob.id(), &alice, "", "to all devices").shown).await);
     Ok(())
 }
 
-/// What Bob is given are the keys that were published, whatever others have added to them.
-fn as_published(
+/// Passes if Bob gets the keys that were published, apart from signatures and unsigned data that others have added.
+fn check_as_published(
     bob: &User,
     shown: Observed,
     published: &Value,
@@ -153,8 +153,8 @@ fn as_published(
     Err(bob.wrong("devices.keys_differ", text, shown.observations.all()).showing(published, held))
 }
 
-/// Two claims were each given a key, and not the same one.
-fn differ(bob: &User, [one, other]: [Observed; 2]) -> Result<Observations, Failure> {
+/// Passes if two claims each got a key, and not the same one.
+fn check_different_keys(bob: &User, [one, other]: [Observed; 2]) -> Result<Observations, Failure> {
     let wrong = |reason: &str, text| {
         let seen = merge_observations(one.clone(), other.clone());
         Err(bob.wrong(reason, text, seen.all()).showing(&one.value, &other.value))

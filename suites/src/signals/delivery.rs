@@ -1,8 +1,8 @@
-//! Signals that come twice, that nobody knows, or that are broken (server-server API, EDUs, send-to-device messaging).
+//! EDUs that are repeated, of an unknown type, or malformed (server-server API, EDUs, send-to-device messaging).
 
 use samklang_actors::peer::Transaction;
 
-use super::edu::{Signal, to_device};
+use super::edu::{PeerEdu, to_device_edu};
 use crate::prelude::*;
 
 const TO_DEVICE: &[Need] = &[Need::Wire, Need::Feature("to-device")];
@@ -46,7 +46,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "signals.malformed",
         title: "Malformed EDUs do not keep out the honest EDUs that come with them and after them.",
-        // Nowhere is it said what becomes of the rest of such a transaction.
+        // The specification does not say what happens to the rest of such a transaction.
         weight: Weight::Should,
         catalogue: &["SH-14"],
         needs: TO_DEVICE,
@@ -68,18 +68,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-fn note(setup: &PeerSetup<'_>, message_id: &str, body: &str) -> Signal {
-    to_device(&setup.copy.user, &setup.alice, message_id, body)
+fn to_device_message(setup: &PeerSetup<'_>, message_id: &str, body: &str) -> PeerEdu {
+    to_device_edu(&setup.copy.user, &setup.alice, message_id, body)
 }
 
-/// Each time in a transaction of its own, so that no transaction comes twice.
+/// Each message goes out in a transaction of its own, so that no transaction is repeated.
 async fn to_device_once(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let first = setup.tell(&setup.mallory, note(&setup, "seen", "first")).await?;
+    let first = setup.send_edu(&setup.mallory, to_device_message(&setup, "seen", "first")).await?;
     let seen = setup.alice.sees(first.clone()).await?;
-    setup.tell(&setup.mallory, note(&setup, "seen", "first")).await?;
-    let other = setup.tell(&setup.mallory, note(&setup, "seen", "another under a seen id")).await?;
-    let later = setup.tell(&setup.mallory, note(&setup, "not seen", "later")).await?;
+    setup.send_edu(&setup.mallory, to_device_message(&setup, "seen", "first")).await?;
+    let other =
+        setup.send_edu(&setup.mallory, to_device_message(&setup, "seen", "another under a seen id")).await?;
+    let later = setup.send_edu(&setup.mallory, to_device_message(&setup, "not seen", "later")).await?;
     let later = setup.alice.sees(later).await?;
 
     let times = setup.alice.seen_so_far(&first).len();
@@ -100,22 +101,28 @@ async fn to_device_once(scene: &Scene) -> Result<(), Failure> {
 async fn unknown_type(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let unknown = json!({"edu_type": "org.example.unknown", "content": {"user_id": setup.copy.user}});
-    let notes = [note(&setup, "1", "before the unknown"), note(&setup, "2", "after the unknown")];
-    let signals = [notes[0].edu.clone(), unknown, notes[1].edu.clone()];
+    let messages = [
+        to_device_message(&setup, "1", "before the unknown"),
+        to_device_message(&setup, "2", "after the unknown"),
+    ];
+    let signals = [messages[0].edu.clone(), unknown, messages[1].edu.clone()];
     let event = setup.copy.message("beside the unknown")?;
     let transaction = Transaction { events: &[&event], signals: &signals, ..Transaction::default() };
     setup.mallory.deliver(&setup.host, &transaction).await?;
     scene.check("event", setup.alice.sees(&event).await);
-    scene.check("neighbours", both_shown(&setup, notes).await);
+    scene.check("neighbours", check_both_shown(&setup, messages).await);
     Ok(())
 }
 
-async fn both_shown(setup: &PeerSetup<'_>, [one, other]: [Signal; 2]) -> Result<Observations, Failure> {
+async fn check_both_shown(
+    setup: &PeerSetup<'_>,
+    [one, other]: [PeerEdu; 2],
+) -> Result<Observations, Failure> {
     Ok(merge_observations(setup.alice.sees(one.shown).await?, setup.alice.sees(other.shown).await?))
 }
 
-/// What is wrong with each: the check, the type, and the contents.
-fn broken(setup: &PeerSetup<'_>) -> Vec<(&'static str, &'static str, Vec<Value>)> {
+/// Malformed EDUs: the check, the EDU type, and several contents.
+fn malformed_contents(setup: &PeerSetup<'_>) -> Vec<(&'static str, &'static str, Vec<Value>)> {
     let (user, room, alice) = (&setup.copy.user, &setup.room.id, setup.alice.id());
     vec![
         (
@@ -174,23 +181,23 @@ fn broken(setup: &PeerSetup<'_>) -> Vec<(&'static str, &'static str, Vec<Value>)
     ]
 }
 
-/// Each malformed signal goes out between two honest ones, in a transaction of its own. The answer is the server's own
-/// affair; what counts is that the honest ones take effect.
+/// Mallory's server sends each malformed EDU between two honest ones, in a transaction of its own. The server may answer
+/// as it likes; the honest EDUs have to take effect.
 async fn malformed(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    for (check, kind, contents) in broken(&setup) {
+    for (check, kind, contents) in malformed_contents(&setup) {
         let mut all = None;
         for (number, content) in contents.into_iter().enumerate() {
             let bad = json!({"edu_type": kind, "content": content});
             let name = |place: &str| format!("{place} {kind} {number}");
-            let notes = ["before", "after"].map(|place| {
+            let messages = ["before", "after"].map(|place| {
                 let body = name(place);
-                note(&setup, &format!("{check}-{place}-{number}"), &body)
+                to_device_message(&setup, &format!("{check}-{place}-{number}"), &body)
             });
-            let signals = [notes[0].edu.clone(), bad, notes[1].edu.clone()];
+            let signals = [messages[0].edu.clone(), bad, messages[1].edu.clone()];
             let transaction = Transaction { signals: &signals, ..Transaction::default() };
             setup.mallory.deliver(&setup.host, &transaction).await?;
-            let shown = both_shown(&setup, notes).await;
+            let shown = check_both_shown(&setup, messages).await;
             if all.as_ref().is_none_or(Result::is_ok) {
                 all = Some(shown);
             }
@@ -201,8 +208,10 @@ async fn malformed(scene: &Scene) -> Result<(), Failure> {
         );
     }
     let goes_on = async {
-        let later =
-            setup.alice.sees(setup.tell(&setup.mallory, note(&setup, "later", "later")).await?).await?;
+        let later = setup
+            .alice
+            .sees(setup.send_edu(&setup.mallory, to_device_message(&setup, "later", "later")).await?)
+            .await?;
         Ok(merge_observations(later, setup.send_sentinel("and later").await?.sighting))
     };
     scene.check("goes-on", goes_on.await);

@@ -1,6 +1,6 @@
 //! Device lists and cross-signing keys of other servers' users (server-server API, device management).
 
-use super::edu::{Signal, changed};
+use super::edu::{PeerEdu, device_list_changed};
 use crate::prelude::*;
 
 const DEVICES: &[Need] = &[Need::Wire, Need::Feature("device-lists")];
@@ -45,16 +45,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// The device that is announced for everybody.
+/// The ID of the device that Mallory's server announces for several users.
 pub(crate) const DEVICE: &str = "FORGED";
 
-/// What is announced of a user: the signal, and the keys in it.
-type Announcement = fn(&Keys, user: &str) -> Value;
+/// Makes an EDU that announces keys of a user.
+type AnnouncementEdu = fn(&ForgedKeys, user: &str) -> Value;
 
-/// The keys that Mallory's server announces for anybody.
-pub(crate) struct Keys(pub(crate) SigningKey);
+/// Makes the keys that Mallory's server announces for a user.
+pub(crate) struct ForgedKeys(pub(crate) SigningKey);
 
-impl Keys {
+impl ForgedKeys {
     fn signed(&self, user: &str, mut object: Value) -> Value {
         if let Some(object) = object.as_object_mut() {
             self.0.sign_json(object, user);
@@ -62,7 +62,7 @@ impl Keys {
         object
     }
 
-    /// Device keys (client-server API, device keys).
+    /// Device keys of a user (client-server API, device keys).
     fn device(&self, user: &str) -> Value {
         let public = self.0.public_base64();
         self.signed(
@@ -75,15 +75,15 @@ impl Keys {
         )
     }
 
-    /// A master key (client-server API, cross-signing).
+    /// A master key of a user (client-server API, cross-signing).
     fn master(&self, user: &str) -> Value {
         let public = self.0.public_base64();
         json!({"user_id": user, "usage": ["master"], "keys": {format!("ed25519:{public}"): public}})
     }
 }
 
-fn device_update(keys: &Keys, user: &str) -> Value {
-    // It follows the list that the receiver may hold of the user, so that it need not ask anybody.
+fn device_update(keys: &ForgedKeys, user: &str) -> Value {
+    // It continues the stream that the receiving server may hold of the user, so that it need not fetch the whole list.
     let content = json!({
         "user_id": user, "device_id": DEVICE, "device_display_name": "forged", "stream_id": 2, "prev_id": [1],
         "keys": keys.device(user),
@@ -91,25 +91,25 @@ fn device_update(keys: &Keys, user: &str) -> Value {
     json!({"edu_type": "m.device_list_update", "content": content})
 }
 
-fn signing_key_update(keys: &Keys, user: &str) -> Value {
+fn signing_key_update(keys: &ForgedKeys, user: &str) -> Value {
     json!({"edu_type": "m.signing_key_update", "content": {"user_id": user, "master_key": keys.master(user)}})
 }
 
 async fn devices_of_others(scene: &Scene) -> Result<(), Failure> {
     let held = |keys: &Value, user: &str| !keys["device_keys"][user][DEVICE].is_null();
-    announced_by_another(scene, device_update, held).await
+    judge_announcements(scene, device_update, held).await
 }
 
 async fn signing_keys_of_others(scene: &Scene) -> Result<(), Failure> {
     let held = |keys: &Value, user: &str| !keys["master_keys"][user].is_null();
-    announced_by_another(scene, signing_key_update, held).await
+    judge_announcements(scene, signing_key_update, held).await
 }
 
-/// Mallory's server announces keys of Olof, of Carol, and of Mallory, all in an encrypted room of Alice's. Once Alice is
-/// told that something of Mallory's has changed, she asks for everybody's keys.
-async fn announced_by_another(
+/// Mallory's server announces keys of Olof, of Carol and of Mallory, who are all in an encrypted room of Alice's. Once
+/// Alice's sync lists Mallory as device_list_changed, she asks for the keys of each of them.
+async fn judge_announcements(
     scene: &Scene,
-    announce: Announcement,
+    announce: AnnouncementEdu,
     held: fn(&Value, &str) -> bool,
 ) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
@@ -119,21 +119,24 @@ async fn announced_by_another(
     let carol = setup.host.register("carol").await?;
     carol.join(&setup.room).await?;
     setup.alice.sees(join(&setup.room, &carol)).await?;
-    let keys = Keys(unpublished_key()?);
+    let keys = ForgedKeys(unpublished_key()?);
     let (victims, mallory) = ([("of-third", olof.as_str()), ("of-own", carol.id())], &setup.copy.user);
-    publish(&setup.mallory, &keys, mallory);
-    // From here on the host may hold everybody's list.
+    serve_forged_keys(&setup.mallory, &keys, mallory);
+    // From here on the host may hold the device list of each of them.
     let known = setup.send_sentinel("all are here").await?;
     for user in [&olof, mallory] {
         setup.alice.device_keys_of(user).await?;
     }
 
     for (_, user) in victims {
-        let lie = Signal { edu: announce(&keys, user), shown: changed(user) };
-        setup.tell(&setup.mallory, lie).await?;
+        let lie = PeerEdu { edu: announce(&keys, user), shown: device_list_changed(user) };
+        setup.send_edu(&setup.mallory, lie).await?;
     }
-    let twin = Signal { edu: announce(&keys, mallory), shown: changed(mallory).following(&known.sighting) };
-    let twin = setup.alice.sees(setup.tell(&setup.mallory, twin).await?).await?;
+    let twin = PeerEdu {
+        edu: announce(&keys, mallory),
+        shown: device_list_changed(mallory).following(&known.sighting),
+    };
+    let twin = setup.alice.sees(setup.send_edu(&setup.mallory, twin).await?).await?;
     let of_mallory = setup.alice.device_keys_of(mallory).await?;
     if !held(&of_mallory.value, mallory) {
         let text = message!("fail.own-keys-missing");
@@ -155,8 +158,8 @@ async fn announced_by_another(
     Ok(())
 }
 
-/// Mallory's own server says of him what it announces, whichever way it is asked.
-pub(crate) fn publish(mallory: &ScriptedPeer, keys: &Keys, user: &str) {
+/// Mallory's server answers requests for his devices and keys with the keys that it announces.
+pub(crate) fn serve_forged_keys(mallory: &ScriptedPeer, keys: &ForgedKeys, user: &str) {
     let (device, master) = (keys.device(user), keys.master(user));
     let (id, of_device, of_master) = (user.to_owned(), device.clone(), master.clone());
     mallory.peer().lie("/user/devices/", move |_| {

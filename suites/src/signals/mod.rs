@@ -1,4 +1,4 @@
-//! What servers make of the signals (EDUs) that others send them (server-server API, EDUs).
+//! How servers treat the EDUs that other servers send them (server-server API, EDUs).
 
 mod announcing;
 mod delivery;

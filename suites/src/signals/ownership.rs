@@ -1,7 +1,7 @@
-//! Signals about users of other servers than the one that sends them (server-server API, EDUs): a server speaks for its
-//! own users only.
+//! EDUs about users of another server than the sending one (server-server API, EDUs): a server may send EDUs only for its
+//! own users.
 
-use super::edu::{online, read, to_device, types};
+use super::edu::{presence_edu, receipt_edu, to_device_edu, typing_edu};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -34,7 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 "The server ignores typing from a server that has no user in the room.",
             ),
         ],
-        play: play!(typing_from_outside),
+        play: play!(typing_from_outside_the_room),
         versions: Versions::Newest,
         ..Scenario::PEER
     },
@@ -85,7 +85,7 @@ const OF_THIRD: CheckPlan =
 const OF_OWN: CheckPlan =
     CheckPlan::new("of-own", "The server ignores an EDU from another server in the name of its own user.");
 
-/// Whom Mallory speaks for: a user of Olof's server and one of Alice's, both in the room.
+/// The users in whose name Mallory's server sends EDUs: one of Olof's server and one of Alice's, both in the room.
 struct Victims {
     olof: String,
     carol: String,
@@ -102,21 +102,21 @@ async fn victims(setup: &PeerSetup<'_>) -> Result<Victims, Failure> {
 async fn typing_of_others(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let Victims { olof, carol } = victims(&setup).await?;
-    let of = |user: &str| types(&setup.room, user);
+    let of = |user: &str| typing_edu(&setup.room, user);
     setup
-        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&setup.copy.user))
+        .check_only_twin_shown(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&setup.copy.user))
         .await
 }
 
-async fn typing_from_outside(scene: &Scene) -> Result<(), Failure> {
+async fn typing_from_outside_the_room(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let outsider = scene.peer("olof").await?;
     let (eve, olof) = (setup.mallory.user("eve"), outsider.user("olof"));
     let lies = [
-        ("user-outside", setup.tell(&setup.mallory, types(&setup.room, &eve)).await?),
-        ("server-outside", setup.tell(&outsider, types(&setup.room, &olof)).await?),
+        ("user-outside", setup.send_edu(&setup.mallory, typing_edu(&setup.room, &eve)).await?),
+        ("server-outside", setup.send_edu(&outsider, typing_edu(&setup.room, &olof)).await?),
     ];
-    let twin = setup.tell(&setup.mallory, types(&setup.room, &setup.copy.user)).await?;
+    let twin = setup.send_edu(&setup.mallory, typing_edu(&setup.room, &setup.copy.user)).await?;
     let twin = setup.alice.sees(twin).await?;
     for (check, lie) in lies {
         scene.check(check, setup.alice.never_saw(lie, &twin));
@@ -127,30 +127,32 @@ async fn typing_from_outside(scene: &Scene) -> Result<(), Failure> {
 async fn receipts_of_others(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let Victims { olof, carol } = victims(&setup).await?;
-    let order = setup.alice.send(&setup.room, "to be read").await?;
-    scene.event_on_wire(&order).await?;
-    let of = |user: &str| read(&setup.room, user, &order);
+    let message = setup.alice.send(&setup.room, "to be read").await?;
+    scene.event_on_wire(&message).await?;
+    let of = |user: &str| receipt_edu(&setup.room, user, &message);
     setup
-        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&setup.copy.user))
+        .check_only_twin_shown(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&setup.copy.user))
         .await
 }
 
-/// The status tells what Mallory's server says from what users' own servers say of them meanwhile.
+/// The status message tells the presence that Mallory's server sends from the presence that the users' own servers send.
 async fn presence_of_others(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let Victims { olof, carol } = victims(&setup).await?;
-    let of = |user: &str| online(user, "as Mallory's server has it");
+    let of = |user: &str| presence_edu(user, "as Mallory's server has it");
     setup
-        .only_the_twin_counts(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&setup.copy.user))
+        .check_only_twin_shown(vec![("of-third", of(&olof)), ("of-own", of(&carol))], of(&setup.copy.user))
         .await
 }
 
 async fn to_device_of_others(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let Victims { olof, carol } = victims(&setup).await?;
-    let of = |user: &str, message_id: &str| to_device(user, &setup.alice, message_id, "in this name");
+    let of = |user: &str, message_id: &str| {
+        to_device_edu(user, &setup.alice, message_id, "in another user's name")
+    };
     let alice = setup.alice.id().to_owned();
     let lies =
         vec![("of-third", of(&olof, "1")), ("of-own", of(&carol, "2")), ("of-oneself", of(&alice, "3"))];
-    setup.only_the_twin_counts(lies, of(&setup.copy.user, "4")).await
+    setup.check_only_twin_shown(lies, of(&setup.copy.user, "4")).await
 }

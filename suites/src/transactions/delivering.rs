@@ -1,14 +1,14 @@
-//! What a server has to bring to the others in a room, and does not give up (server-server API, transactions).
+//! Delivery of events to the other servers in a room (server-server API, transactions).
 //!
 //!   Alice's message ──▶ ✗    Mallory's server is down
-//!                       ◀──  Mallory speaks: it is up
-//!   the same one    ──▶      it is brought after all
+//!                       ◀──  Mallory sends a message: its server is up
+//!   the same one    ──▶      it is delivered
 
 use samklang_matrix::Event;
 use samklang_verdict::Party;
 use samklang_wire::switchboard::{Effect, Fault, FaultGuard};
 
-use super::limits::EVENTS;
+use super::limits::MAX_PDUS;
 use crate::{peer_setup::PeerSetup, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -21,7 +21,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "brought",
             "The resident server sends the join to a server that is already in the room.",
         )],
-        play: play!(passed_on),
+        play: play!(join_passed_on),
         ..Scenario::PEER
     },
     Scenario {
@@ -46,57 +46,56 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-async fn passed_on(scene: &Scene) -> Result<(), Failure> {
+async fn join_passed_on(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     setup.send_next_event().await?;
     let olof = setup.another_peer_joins("olof").await?;
     let is_join =
         |event: &Event| event.is_state("m.room.member", &olof.user) && event.membership() == Some("join");
-    scene.check("brought", brought(&setup, "Olof's join", is_join).await);
+    scene.check("brought", check_delivered(&setup, "Olof's join", is_join).await);
     Ok(())
 }
 
 async fn kept_for_later(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let outage = outage(&setup)?;
-    let missed = attempted(&setup, "while the other server is down").await?;
+    let outage = cut_transactions(&setup)?;
+    let missed = send_while_down(&setup, "while the other server is down").await?;
     drop(outage);
-    // Whoever hears from a server knows that it is up.
+    // This message shows Alice's server that Mallory's server is up.
     setup.send_sentinel("up again").await?;
-    scene.check("brought", brought(&setup, "the message", |event| event.id() == missed.id).await);
+    scene.check("brought", check_delivered(&setup, "the message", |event| event.id() == missed.id).await);
 
-    let outage = self::outage(&setup)?;
-    let mut last = attempted(&setup, "while it is down once more").await?;
-    for number in 0..=EVENTS {
+    let outage = cut_transactions(&setup)?;
+    let mut last = send_while_down(&setup, "while it is down once more").await?;
+    for number in 0..=MAX_PDUS {
         last = setup.alice.send(&setup.room, &format!("and on, {number}")).await?;
     }
     drop(outage);
     setup.send_sentinel("up for good").await?;
-    let after_all = brought(&setup, "the last message", |event| event.id() == last.id).await;
-    scene.check("in-portions", after_all.and_then(|seen| in_portions(&setup, seen)));
+    let delivered = check_delivered(&setup, "the last message", |event| event.id() == last.id).await;
+    scene.check("in-portions", delivered.and_then(|seen| check_pdus_per_transaction(&setup, seen)));
     Ok(())
 }
 
-/// No transaction reaches Mallory's server.
-fn outage(setup: &PeerSetup<'_>) -> Result<FaultGuard, Failure> {
+/// Cuts every transaction to Mallory's server.
+fn cut_transactions(setup: &PeerSetup<'_>) -> Result<FaultGuard, Failure> {
     let mallorys = Party::Peer { name: setup.mallory.name().to_owned() };
     setup.scene.fault(Fault::on_all(Effect::Cut).to(mallorys).when(is_transaction))
 }
 
-/// A message of Alice's, after which her server has tried to bring something. What that is does not matter: what waited
-/// before the message may have to go first.
-async fn attempted(setup: &PeerSetup<'_>, body: &str) -> Result<Sent, Failure> {
+/// Alice sends a message, and her server tries a transaction. That may hold an earlier event, which has to go first.
+async fn send_while_down(setup: &PeerSetup<'_>, body: &str) -> Result<Sent, Failure> {
     let sent = setup.alice.send(&setup.room, body).await?;
     let tried = |exchange: &Exchange| {
         let is_transaction = exchange.path.contains("/federation/v1/send/");
         let is_lost = is_transaction && exchange.status.is_none() && to_mallory(setup, &exchange.to);
         is_lost && exchange.id > sent.done.exchange
     };
-    setup.scene.wire_shows("a transaction that is lost", tried).await?;
+    setup.scene.wire_shows("a transaction that the outage cuts", tried).await?;
     Ok(sent)
 }
 
-fn in_portions(setup: &PeerSetup<'_>, seen: Observations) -> Result<Observations, Failure> {
+fn check_pdus_per_transaction(setup: &PeerSetup<'_>, seen: Observations) -> Result<Observations, Failure> {
     let sent = |exchange: &Exchange| {
         let is_transaction =
             exchange.path.contains("/federation/v1/send/") && to_mallory(setup, &exchange.to);
@@ -104,27 +103,27 @@ fn in_portions(setup: &PeerSetup<'_>, seen: Observations) -> Result<Observations
         body["pdus"].as_array().map(Vec::len)
     };
     let longest = setup.scene.wire()?.federation().filter_map(|exchange| sent(exchange)).max().unwrap_or(0);
-    if longest <= EVENTS {
+    if longest <= MAX_PDUS {
         return Ok(seen);
     }
-    let text = message!("fail.transaction-too-long", most = EVENTS);
-    Err(setup.alice.wrong("transaction.too_long", text, seen.all()).showing(EVENTS, longest))
+    let text = message!("fail.transaction-too-long", most = MAX_PDUS);
+    Err(setup.alice.wrong("transaction.too_long", text, seen.all()).showing(MAX_PDUS, longest))
 }
 
 fn to_mallory(setup: &PeerSetup<'_>, party: &Party) -> bool {
     matches!(party, Party::Peer { name } if name == setup.mallory.name())
 }
 
-/// A transaction that Mallory's server takes holds an event.
-async fn brought(
+/// Passes if Mallory's server accepts a transaction with the wanted event.
+async fn check_delivered(
     setup: &PeerSetup<'_>,
     what: &str,
     wanted: impl Fn(&Event) -> bool,
 ) -> Result<Observations, Failure> {
     let version = setup.scene.room_version();
     let holds = |exchange: &Exchange| {
-        let is_taken = exchange.status == Some(200) && to_mallory(setup, &exchange.to);
-        let body = is_taken.then(|| exchange.request_body.json()).flatten();
+        let is_accepted = exchange.status == Some(200) && to_mallory(setup, &exchange.to);
+        let body = is_accepted.then(|| exchange.request_body.json()).flatten();
         let pdus = body.as_ref().and_then(|body| body["pdus"].as_array()).into_iter().flatten();
         pdus.filter_map(|pdu| Event::parse(pdu, version).ok()).any(|event| wanted(&event))
     };

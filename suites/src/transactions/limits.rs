@@ -1,10 +1,10 @@
-//! How much a transaction may hold (server-server API, transactions: at most 50 PDUs and 100 EDUs).
+//! The limits of a transaction (server-server API, transactions: at most 50 PDUs and 100 EDUs).
 
 use samklang_actors::peer::{Transaction, draft_message};
 
 use crate::{
     prelude::*,
-    signals::edu::{Signal, to_device},
+    signals::edu::{PeerEdu, to_device_edu},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -31,7 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "all-shown",
             "All 100 to-device messages of the transaction reach the user.",
         )],
-        play: play!(hundred_signals),
+        play: play!(hundred_edus),
         versions: Versions::Newest,
         ..Scenario::PEER
     },
@@ -54,33 +54,38 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-TXN-014"],
         needs: &[Need::Wire, Need::Feature("to-device")],
         checks: &[CheckPlan::new("not-all", "At most 100 of the 101 to-device messages reach the user.")],
-        play: play!(too_many_signals),
+        play: play!(too_many_edus),
         versions: Versions::Newest,
         ..Scenario::PEER
     },
 ];
 
-/// The most PDUs and EDUs that a transaction may hold.
-pub(super) const EVENTS: usize = 50;
-const SIGNALS: usize = 100;
-/// More than any of these rooms holds.
-const ALL: usize = 200;
+/// A transaction may hold at most this many PDUs.
+pub(super) const MAX_PDUS: usize = 50;
+/// A transaction may hold at most this many EDUs.
+const MAX_EDUS: usize = 100;
+/// A limit on history that is larger than any of these rooms.
+const WHOLE_HISTORY: usize = 200;
 
-/// Those of `events` that are in the room, in its order.
-async fn kept(setup: &PeerSetup<'_>, events: &[Planted]) -> Result<Observed, Failure> {
+/// The IDs of those `events` that are in the room's history, in its order.
+async fn ids_in_history(setup: &PeerSetup<'_>, events: &[Planted]) -> Result<Observed, Failure> {
     let ids: Vec<_> = events.iter().map(|event| event.id.clone()).collect();
-    Ok(setup.alice.history(&setup.room, ALL).await?.map(|history| wanted_ids_in_order(&history, &ids)))
+    Ok(setup
+        .alice
+        .history(&setup.room, WHOLE_HISTORY)
+        .await?
+        .map(|history| wanted_ids_in_order(&history, &ids)))
 }
 
-/// History is read, since a sync may show less of so much.
+/// Reads the room's history, since a sync may leave out some of so many events.
 async fn fifty_events(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let events = (1..=EVENTS).map(|number| setup.copy.message(&format!("event {number}")));
+    let events = (1..=MAX_PDUS).map(|number| setup.copy.message(&format!("event {number}")));
     let events: Vec<_> = events.collect::<Result<_, _>>()?;
     setup.mallory.transmit(&setup.host, &events.iter().collect::<Vec<_>>()).await?;
-    // The last follows all the others.
+    // The sentinel comes after all the others in the graph.
     let last = setup.send_sentinel("after fifty").await?;
-    let kept = kept(&setup, &events).await?;
+    let kept = ids_in_history(&setup, &events).await?;
     let sent: Value = events.iter().map(|event| event.id.clone()).collect();
     scene.check(
         "all-kept",
@@ -97,24 +102,24 @@ async fn fifty_events(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Messages from Mallory to Alice's devices, numbered.
-fn notes(setup: &PeerSetup<'_>, count: usize) -> Vec<Signal> {
-    let note = |number| {
-        let name = format!("signal {number}");
-        to_device(&setup.copy.user, &setup.alice, &name.replace(' ', "-"), &name)
+/// Numbered to-device messages from Mallory to Alice.
+fn to_device_messages(setup: &PeerSetup<'_>, count: usize) -> Vec<PeerEdu> {
+    let numbered = |number| {
+        let name = format!("message {number}");
+        to_device_edu(&setup.copy.user, &setup.alice, &name.replace(' ', "-"), &name)
     };
-    (1..=count).map(note).collect()
+    (1..=count).map(numbered).collect()
 }
 
-async fn hundred_signals(scene: &Scene) -> Result<(), Failure> {
+async fn hundred_edus(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let notes = notes(&setup, SIGNALS);
-    let edus: Vec<_> = notes.iter().map(|note| note.edu.clone()).collect();
+    let messages = to_device_messages(&setup, MAX_EDUS);
+    let edus: Vec<_> = messages.iter().map(|message| message.edu.clone()).collect();
     setup.mallory.signal(&setup.host, &edus).await?;
     let all_shown = async {
         let mut last = None;
-        for note in notes {
-            last = Some(setup.alice.sees(note.shown).await?);
+        for message in messages {
+            last = Some(setup.alice.sees(message.shown).await?);
         }
         last.ok_or_else(|| Failure::Inconclusive(message!("judging.nothing-gathered")))
     };
@@ -122,43 +127,44 @@ async fn hundred_signals(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The events stand beside each other, and nothing honest follows them: where they are refused, nothing is missing.
+/// The events stand beside each other, and no honest event has them as prev events: where they are refused, no later event
+/// needs them.
 async fn too_many_events(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let beside = |number| {
         let body = format!("event {number}");
         setup.copy.aside(&body, |room, user| draft_message(room, user, &body))
     };
-    let events: Vec<_> = (0..=EVENTS).map(beside).collect::<Result<_, _>>()?;
+    let events: Vec<_> = (0..=MAX_PDUS).map(beside).collect::<Result<_, _>>()?;
     setup.mallory.offer(&setup.host, &events.iter().collect::<Vec<_>>()).await?;
     let last = setup.send_sentinel("after too many").await?;
-    let kept = kept(&setup, &events).await?;
+    let kept = ids_in_history(&setup, &events).await?;
     scene.check(
         "not-all",
-        not_all(
+        check_not_all(
             &setup,
             kept.value.as_array().map_or(0, Vec::len),
-            EVENTS,
+            MAX_PDUS,
             merge_observations(kept, last.sighting),
         ),
     );
     Ok(())
 }
 
-async fn too_many_signals(scene: &Scene) -> Result<(), Failure> {
+async fn too_many_edus(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let notes = notes(&setup, SIGNALS + 1);
-    let signals: Vec<_> = notes.iter().map(|note| note.edu.clone()).collect();
+    let messages = to_device_messages(&setup, MAX_EDUS + 1);
+    let signals: Vec<_> = messages.iter().map(|message| message.edu.clone()).collect();
     setup.mallory.deliver(&setup.host, &Transaction { signals: &signals, ..Transaction::default() }).await?;
-    let after = to_device(&setup.copy.user, &setup.alice, "after", "after too many");
-    let after = setup.alice.sees(setup.tell(&setup.mallory, after).await?).await?;
-    let shown = notes.iter().filter(|note| !setup.alice.seen_so_far(&note.shown).is_empty()).count();
-    scene.check("not-all", not_all(&setup, shown, SIGNALS, after.into()));
+    let after = to_device_edu(&setup.copy.user, &setup.alice, "after", "after too many");
+    let after = setup.alice.sees(setup.send_edu(&setup.mallory, after).await?).await?;
+    let shown = messages.iter().filter(|message| !setup.alice.seen_so_far(&message.shown).is_empty()).count();
+    scene.check("not-all", check_not_all(&setup, shown, MAX_EDUS, after.into()));
     Ok(())
 }
 
-/// At most `most` of `most + 1` had an effect.
-fn not_all(
+/// Passes if at most `most` of `most + 1` had an effect.
+fn check_not_all(
     setup: &PeerSetup<'_>,
     count: usize,
     most: usize,

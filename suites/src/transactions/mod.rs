@@ -1,4 +1,4 @@
-//! What servers make of the transactions in which events and signals reach them (server-server API, transactions).
+//! How servers treat the transactions that bring them PDUs and EDUs (server-server API, transactions).
 
 mod delivering;
 mod limits;

@@ -1,4 +1,4 @@
-//! What one event of a transaction means for the others (server-server API, transactions).
+//! Bad events beside good ones in a transaction (server-server API, transactions).
 
 use samklang_matrix::{Founding, Rule};
 
@@ -29,7 +29,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 "The server shows no event that has a bad signature, is malformed or is forbidden.",
             ),
         ],
-        play: play!(broken_neighbour),
+        play: play!(broken_event_between_honest_ones),
         ..Scenario::PEER
     },
     Scenario {
@@ -47,29 +47,29 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Each broken event goes out between two honest ones.
+/// Mallory's server sends each broken event between two honest ones in a transaction.
 ///
 ///   join ── before ── after ── before ── after …
 ///      └── broken
-async fn broken_neighbour(scene: &Scene) -> Result<(), Failure> {
+async fn broken_event_between_honest_ones(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let first = setup.copy.message("alone")?;
-    scene.check("answer", in_form(&setup, &first).await);
-    let stranger = unpublished_key()?;
-    let topic = setup.copy.defy("powerless topic", Rule::EventLevel, |room, user| {
+    scene.check("answer", check_response_form(&setup, &first).await);
+    let unpublished = unpublished_key()?;
+    let topic = setup.copy.defy("topic without power", Rule::EventLevel, |room, user| {
         room.draft("m.room.topic", user).state_key("").content(json!({"topic": "mine"}))
     })?;
     let list = Tamper::before_hash(|pdu| pdu["content"] = json!(["no object"]));
     let broken = [
-        ("bad-signature", setup.forge_with("signed by a stranger", Tamper::Key(&stranger))?),
+        ("bad-signature", setup.forge_with("signed with an unpublished key", Tamper::Key(&unpublished))?),
         ("malformed", setup.forge_with("malformed", list)?),
         ("unauthorised", topic),
     ];
     for (check, bad) in &broken {
-        scene.check(check, unharmed(&setup, bad).await);
+        scene.check(check, check_neighbours_shown(&setup, bad).await);
     }
-    let elsewhere = elsewhere(&setup)?.message("in a room of which nobody knows")?;
-    scene.check("unknown-room", unharmed(&setup, &elsewhere).await);
+    let elsewhere = room_unknown_to_host(&setup)?.message("in a room that the server does not know")?;
+    scene.check("unknown-room", check_neighbours_shown(&setup, &elsewhere).await);
 
     let after = setup.send_sentinel("after all of them").await?;
     let none_shown = broken.iter().try_fold(after.sighting.clone().into(), |seen, (_, bad)| {
@@ -79,7 +79,7 @@ async fn broken_neighbour(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn in_form(setup: &PeerSetup<'_>, event: &Planted) -> Result<Observations, Failure> {
+async fn check_response_form(setup: &PeerSetup<'_>, event: &Planted) -> Result<Observations, Failure> {
     let reply = setup.mallory.offer(&setup.host, &[event]).await?;
     if reply.status == 200 && reply.body["pdus"].is_object() {
         return Ok(merge_observations(setup.alice.sees(event).await?, reply));
@@ -90,8 +90,8 @@ async fn in_form(setup: &PeerSetup<'_>, event: &Planted) -> Result<Observations,
     Err(failure.showing("200 {\"pdus\": {…}}", format!("{} {}", reply.status, reply.body)))
 }
 
-/// The transaction is taken, and both neighbours are shown.
-async fn unharmed(setup: &PeerSetup<'_>, bad: &Planted) -> Result<Observations, Failure> {
+/// Passes if the server accepts the transaction and shows the events on both sides.
+async fn check_neighbours_shown(setup: &PeerSetup<'_>, bad: &Planted) -> Result<Observations, Failure> {
     let before = setup.copy.message(&format!("before {}", bad.what))?;
     let after = setup.copy.message(&format!("after {}", bad.what))?;
     let reply = setup.mallory.transmit(&setup.host, &[&before, bad, &after]).await?;
@@ -99,8 +99,8 @@ async fn unharmed(setup: &PeerSetup<'_>, bad: &Planted) -> Result<Observations, 
     Ok(merge_observations(seen, reply))
 }
 
-/// A room of Mallory's that the host has no part in.
-fn elsewhere(setup: &PeerSetup<'_>) -> Result<RoomCopy, Failure> {
+/// A room of Mallory's in which the host takes no part.
+fn room_unknown_to_host(setup: &PeerSetup<'_>) -> Result<RoomCopy, Failure> {
     let user = setup.copy.user.clone();
     let peer = setup.mallory.peer();
     let founding = Founding::new(setup.scene.room_version(), &user, 1_700_000_000_000);
@@ -112,12 +112,12 @@ fn elsewhere(setup: &PeerSetup<'_>) -> Result<RoomCopy, Failure> {
     Ok(RoomCopy { peer: setup.mallory.clone(), room: id, user })
 }
 
-/// A result that is left out says nothing: the specification does not say which events need one.
+/// A missing result is inconclusive: the specification does not say which events need one.
 async fn results(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let stranger = unpublished_key()?;
+    let unpublished = unpublished_key()?;
     let good = setup.copy.message("good")?;
-    let bad = setup.forge_with("signed by a stranger", Tamper::Key(&stranger))?;
+    let bad = setup.forge_with("signed with an unpublished key", Tamper::Key(&unpublished))?;
     let reply = setup.mallory.transmit(&setup.host, &[&good, &bad]).await?;
     setup.alice.sees(&good).await?;
     let judge = |event: &Planted, wanted: &str, fits: fn(&Value) -> bool| {
@@ -133,6 +133,6 @@ async fn results(scene: &Scene) -> Result<(), Failure> {
         Err(setup.alice.wrong("transaction.result_error", text, &seen).showing(wanted, result))
     };
     scene.check("accepted", judge(&good, "no error", Value::is_null));
-    scene.check("dropped", judge(&bad, "an error in words", Value::is_string));
+    scene.check("dropped", judge(&bad, "an error message", Value::is_string));
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Who brings a transaction, and whose content it holds (server-server API, transactions; request authentication).
+//! Transactions with content of other servers (server-server API, transactions; request authentication).
 
 use samklang_actors::peer::Transaction;
 
 use crate::{
     prelude::*,
-    signals::edu::{to_device, types},
+    signals::edu::{to_device_edu, typing_edu},
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -14,7 +14,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["FC-15"],
         requirements: &["SS-TXN-020"],
         checks: &[CheckPlan::new("accepted", "The server shows an event that a third server delivers.")],
-        play: play!(gossip),
+        play: play!(delivered_by_a_third_server),
         ..Scenario::PEER
     },
     Scenario {
@@ -45,44 +45,44 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-async fn gossip(scene: &Scene) -> Result<(), Failure> {
+async fn delivered_by_a_third_server(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let olof = setup.another_peer_joins("olof").await?;
-    let word = olof.message("a word of Olof's")?;
+    let message = olof.message("a message of Olof's")?;
     let accepted = async {
-        setup.mallory.transmit(&setup.host, &[&word]).await?;
-        setup.alice.sees(&word).await
+        setup.mallory.transmit(&setup.host, &[&message]).await?;
+        setup.alice.sees(&message).await
     };
     scene.check("accepted", accepted.await);
     Ok(())
 }
 
-/// Mallory's transaction names Olof's server in its body. A server may refuse it, or take it as Mallory's; the id is
-/// free for Olof's server either way.
+/// Mallory's transaction names Olof's server in its body. The server may refuse it or accept it as Mallory's; either way
+/// Olof's server can still use the transaction ID.
 async fn false_origin(scene: &Scene) -> Result<(), Failure> {
     const ID: &str = "in-the-name-of-olof";
     let setup = mallory_in_public_room(scene).await?;
     let olof = setup.another_peer_joins("olof").await?;
-    let (typing, note) =
-        (types(&setup.room, &olof.user), to_device(&olof.user, &setup.alice, "1", "not by Olof"));
-    let signals = [typing.edu, note.edu];
+    let (typing, to_device) =
+        (typing_edu(&setup.room, &olof.user), to_device_edu(&olof.user, &setup.alice, "1", "not by Olof"));
+    let signals = [typing.edu, to_device.edu];
     let (id, origin) = (Some(ID), Some(olof.peer.name()));
     let lie = Transaction { signals: &signals, id, origin, ..Transaction::default() };
     let reply = setup.mallory.deliver(&setup.host, &lie).await?;
     let tick = scene.ledger().tick();
-    let [typing, note] =
-        [typing.shown, note.shown].map(|shown| shown.taken_in(reply.observation.exchange, tick));
+    let [typing, to_device] =
+        [typing.shown, to_device.shown].map(|shown| shown.taken_in(reply.observation.exchange, tick));
 
-    let twin = setup.tell(&setup.mallory, types(&setup.room, &setup.copy.user)).await?;
+    let twin = setup.send_edu(&setup.mallory, typing_edu(&setup.room, &setup.copy.user)).await?;
     let twin = setup.alice.sees(twin).await?;
     scene.check("typing", setup.alice.never_saw(typing, &twin));
-    let note_of_mallory = to_device(&setup.copy.user, &setup.alice, "2", "by Mallory");
-    let twin = setup.alice.sees(setup.tell(&setup.mallory, note_of_mallory).await?).await?;
-    scene.check("to-device", setup.alice.never_saw(note, &twin));
+    let message_of_mallory = to_device_edu(&setup.copy.user, &setup.alice, "2", "by Mallory");
+    let twin = setup.alice.sees(setup.send_edu(&setup.mallory, message_of_mallory).await?).await?;
+    scene.check("to-device", setup.alice.never_saw(to_device, &twin));
 
-    let word = olof.message("a word of Olof's")?;
-    let honest = Transaction { events: &[&word], id, ..Transaction::default() };
+    let message = olof.message("a message of Olof's")?;
+    let honest = Transaction { events: &[&message], id, ..Transaction::default() };
     olof.peer.deliver(&setup.host, &honest).await?;
-    scene.check("id-still-free", setup.alice.sees(&word).await);
+    scene.check("id-still-free", setup.alice.sees(&message).await);
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Transactions that come twice, and ids that two servers use (server-server API, transactions).
+//! Repeated transactions, and transaction IDs that two servers use (server-server API, transactions).
 
 use samklang_actors::peer::{Transaction, draft_message};
 
 use crate::{
     prelude::*,
-    signals::edu::{Signal, to_device},
+    signals::edu::{PeerEdu, to_device_edu},
 };
 
 const TO_DEVICE: &[Need] = &[Need::Wire, Need::Feature("to-device")];
@@ -33,7 +33,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.id-used-again",
         title: "A second transaction with a used transaction ID and other content has no effect.",
-        // No sentence of the specification covers a sender that breaks the retry rule.
+        // The specification does not cover a sender that breaks the retry rule.
         weight: Weight::Should,
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-011"],
@@ -61,19 +61,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// The id that is used more than once; peers have names of their own in each play.
+/// The transaction ID that is used more than once. Peers have new server names in each play.
 const ID: &str = "again";
 
-fn note(setup: &PeerSetup<'_>, body: &str) -> Signal {
-    to_device(&setup.copy.user, &setup.alice, body, body)
+fn to_device_message(setup: &PeerSetup<'_>, body: &str) -> PeerEdu {
+    to_device_edu(&setup.copy.user, &setup.alice, body, body)
 }
 
 async fn repeated(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let (event, note_once) = (setup.copy.message("said once")?, note(&setup, "noted-once"));
+    let (event, message_once) = (setup.copy.message("said once")?, to_device_message(&setup, "noted-once"));
     let transaction = Transaction {
         events: &[&event],
-        signals: std::slice::from_ref(&note_once.edu),
+        signals: std::slice::from_ref(&message_once.edu),
         id: Some(ID),
         origin: None,
     };
@@ -81,23 +81,23 @@ async fn repeated(scene: &Scene) -> Result<(), Failure> {
         setup.mallory.deliver(&setup.host, &transaction).await?;
     }
     let shown = setup.alice.sees(&event).await?;
-    let noted = setup.alice.sees(note_once.shown.clone()).await?;
-    // What comes after the repetition, by both ways.
+    let delivered = setup.alice.sees(message_once.shown.clone()).await?;
+    // An event and a to-device message after the repetition are the sentinels.
     let last = setup.send_sentinel("said later").await?;
-    let note_later = setup.tell(&setup.mallory, note(&setup, "noted-later")).await?;
-    let last_note = setup.alice.sees(note_later).await?;
+    let message_later = setup.send_edu(&setup.mallory, to_device_message(&setup, "noted-later")).await?;
+    let last_message = setup.alice.sees(message_later).await?;
 
     let history = setup.alice.history(&setup.room, 200).await?;
     let times =
         wanted_ids_in_order(&history.value, std::slice::from_ref(&event.id)).as_array().map_or(0, Vec::len);
     let seen = merge_observations(merge_observations(shown, last.sighting), history);
-    scene.check("event-once", once(&setup, times, seen));
-    let times = setup.alice.seen_so_far(&note_once.shown).len();
-    scene.check("signal-once", once(&setup, times, merge_observations(noted, last_note)));
+    scene.check("event-once", check_once(&setup, times, seen));
+    let times = setup.alice.seen_so_far(&message_once.shown).len();
+    scene.check("signal-once", check_once(&setup, times, merge_observations(delivered, last_message)));
     Ok(())
 }
 
-fn once(setup: &PeerSetup<'_>, times: usize, seen: Observations) -> Result<Observations, Failure> {
+fn check_once(setup: &PeerSetup<'_>, times: usize, seen: Observations) -> Result<Observations, Failure> {
     if times == 1 {
         return Ok(seen);
     }
@@ -105,25 +105,26 @@ fn once(setup: &PeerSetup<'_>, times: usize, seen: Observations) -> Result<Obser
     Err(setup.alice.wrong("transaction.repeated", text, seen.all()).showing(1, times))
 }
 
-/// The second event stands beside the first, so that nothing is missing without it.
+/// The second event stands beside the first, so that no later event needs it.
 async fn id_used_again(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let (first, first_note) = (setup.copy.message("said first")?, note(&setup, "noted-first"));
+    let (first, first_message) =
+        (setup.copy.message("said first")?, to_device_message(&setup, "noted-first"));
     let other = setup.copy.aside("said under a used id", |room, user| draft_message(room, user, "again"))?;
-    let other_note = note(&setup, "noted-under-a-used-id");
-    let once = Transaction { events: &[&first], signals: &[first_note.edu], id: Some(ID), origin: None };
+    let other_message = to_device_message(&setup, "noted-under-a-used-id");
+    let once = Transaction { events: &[&first], signals: &[first_message.edu], id: Some(ID), origin: None };
     setup.mallory.deliver(&setup.host, &once).await?;
     setup.alice.sees(&first).await?;
-    setup.alice.sees(first_note.shown).await?;
+    setup.alice.sees(first_message.shown).await?;
 
-    let again = Transaction { events: &[&other], signals: &[other_note.edu], id: Some(ID), origin: None };
+    let again = Transaction { events: &[&other], signals: &[other_message.edu], id: Some(ID), origin: None };
     let reply = setup.mallory.deliver(&setup.host, &again).await?;
-    let other_note = other_note.shown.taken_in(reply.observation.exchange, scene.ledger().tick());
+    let other_message = other_message.shown.taken_in(reply.observation.exchange, scene.ledger().tick());
     let last = setup.send_sentinel("said later").await?;
-    let later = setup.tell(&setup.mallory, note(&setup, "noted-later")).await?;
-    let last_note = setup.alice.sees(later).await?;
+    let later = setup.send_edu(&setup.mallory, to_device_message(&setup, "noted-later")).await?;
+    let last_message = setup.alice.sees(later).await?;
     scene.check("event", setup.alice.never_saw(&other, &last.sighting));
-    scene.check("signal", setup.alice.never_saw(other_note, &last_note));
+    scene.check("signal", setup.alice.never_saw(other_message, &last_message));
     Ok(())
 }
 

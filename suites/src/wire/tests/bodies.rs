@@ -1,4 +1,4 @@
-//! Cases for rules about requests, answers, keys and signals.
+//! Cases for rules about requests, responses, keys and EDUs.
 
 use samklang_verdict::{Body, Exchange, Party};
 use serde_json::{Value, json};
@@ -12,73 +12,77 @@ const PROFILE: &str = "/_matrix/federation/v1/query/profile?user_id=%40a%3Aa.tes
 
 pub(super) const CASES: &[Case] = &[
     ("wire.answers/media-type", "11", |world, right| {
-        let mut exchange = world.answers("GET", PROFILE, 200, &json!({}));
+        let mut exchange = world.response("GET", PROFILE, 200, &json!({}));
         exchange.response_headers[0].1 =
             if right { "application/json; charset=utf-8" } else { "text/json" }.into();
         vec![exchange]
     }),
     ("wire.answers/object", "11", |world, right| {
-        vec![world.answers("GET", PROFILE, 200, &if right { json!({}) } else { Value::Null })]
+        vec![world.response("GET", PROFILE, 200, &if right { json!({}) } else { Value::Null })]
     }),
     ("wire.errors/standard", "11", |world, right| {
         let error = if right { json!("no") } else { json!(7) };
-        vec![world.answers("GET", PROFILE, 404, &json!({"errcode": "M_NOT_FOUND", "error": error}))]
+        vec![world.response("GET", PROFILE, 404, &json!({"errcode": "M_NOT_FOUND", "error": error}))]
     }),
     ("wire.error-style/namespace", "11", |world, right| {
         let errcode = if right { "ORG.MATRIX.MSC1_NOT_FOUND" } else { "not_found" };
-        vec![world.answers("GET", PROFILE, 404, &json!({"errcode": errcode, "error": "no"}))]
+        vec![world.response("GET", PROFILE, 404, &json!({"errcode": errcode, "error": "no"}))]
     }),
     ("wire.error-style/retry-after", "11", |world, right| {
         let mut exchange =
-            world.answers("GET", PROFILE, 429, &json!({"errcode": "M_LIMIT_EXCEEDED", "error": "no"}));
+            world.response("GET", PROFILE, 429, &json!({"errcode": "M_LIMIT_EXCEEDED", "error": "no"}));
         if right {
             exchange.response_headers.push(("retry-after".into(), "1".into()));
         }
         vec![exchange]
     }),
-    ("wire.signed-requests/credentials", "11", |world, right| header(world, right, |_| "Bearer x".into())),
+    ("wire.signed-requests/credentials", "11", |world, right| {
+        credentials(world, right, |_| "Bearer x".into())
+    }),
     ("wire.signed-requests/destination", "11", |world, right| {
-        header(world, right, |value| value.replace(r#"destination="b.test","#, ""))
+        credentials(world, right, |value| value.replace(r#"destination="b.test","#, ""))
     }),
     ("wire.signed-requests/signature", "11", |world, right| {
-        let mut exchange = world.asks("GET", PROFILE, &Value::Null);
+        let mut exchange = world.request("GET", PROFILE, &Value::Null);
         if !right {
             exchange.path.push_str("&field=displayname");
         }
         vec![exchange]
     }),
     ("wire.signed-requests/quotes", "11", |world, right| {
-        header(world, right, |value| value.replace("key=\"ed25519:1\"", "key=ed25519:1"))
+        credentials(world, right, |value| value.replace("key=\"ed25519:1\"", "key=ed25519:1"))
     }),
     ("wire.request-style/names", "11", |world, right| {
-        header(world, right, |value| value.replace("key=", "Key="))
+        credentials(world, right, |value| value.replace("key=", "Key="))
     }),
-    ("wire.request-style/plain", "11", |world, right| header(world, right, |value| value.replace(',', ", "))),
+    ("wire.request-style/plain", "11", |world, right| {
+        credentials(world, right, |value| value.replace(',', ", "))
+    }),
     ("wire.request-style/media-type", "11", |world, right| {
-        let mut exchange = world.sends(&[]);
+        let mut exchange = world.send_pdus(&[]);
         exchange.request_headers.retain(|(name, _)| right || name != "content-type");
         vec![exchange]
     }),
     ("wire.request-bodies/object", "11", |world, right| {
-        let mut exchange = world.sends(&[]);
+        let mut exchange = world.send_pdus(&[]);
         if !right {
             exchange.request_body = Body::of(b"[]");
         }
         vec![exchange]
     }),
     ("wire.names/of-the-run", "11", |world, right| {
-        let mut exchange = world.asks("GET", PROFILE, &Value::Null);
+        let mut exchange = world.request("GET", PROFILE, &Value::Null);
         if !right {
             exchange.to = Party::Stranger { name: "elsewhere.test".into() };
         }
         vec![exchange]
     }),
-    // Who asks somebody from outside has asked, though nobody answers.
+    // A request to a server outside the run counts, even if it gets no response.
     ("wire.names/of-the-run", "11", |world, right| {
-        let mut exchange = world.asks("GET", PROFILE, &Value::Null);
+        let mut exchange = world.request("GET", PROFILE, &Value::Null);
         if !right {
             exchange.to = Party::Stranger { name: "elsewhere.test".into() };
-            (exchange.status, exchange.broken) = (None, Some("nobody is there".into()));
+            (exchange.status, exchange.broken) = (None, Some("no server is there".into()));
         }
         vec![exchange]
     }),
@@ -96,7 +100,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("wire.identifiers/media", "11", |world, right| {
         let id = if right { "aB3_-" } else { "a.b" };
-        vec![world.answers("GET", &format!("/_matrix/federation/v1/media/download/{id}"), 200, &json!({}))]
+        vec![world.response("GET", &format!("/_matrix/federation/v1/media/download/{id}"), 200, &json!({}))]
     }),
     ("wire.transactions/whole", "11", |world, right| {
         let origin = if right { "a.test" } else { "b.test" };
@@ -107,79 +111,81 @@ pub(super) const CASES: &[Case] = &[
         vec![world.transaction(&json!({"origin": "a.test", "origin_server_ts": 1, "pdus": [], "edus": edus}))]
     }),
     ("wire.transactions/edus", "11", |world, right| {
-        vec![world.signals("m.typing", &if right { json!({}) } else { Value::Null })]
+        vec![world.send_edu("m.typing", &if right { json!({}) } else { Value::Null })]
     }),
     ("wire.transactions/results", "11", |world, right| {
         let pdu = world.message(&world.room()).sign(&world.key);
         let id = if right { pdu.id.as_str() } else { "$other" };
         let mut exchange =
-            world.answers("PUT", "/_matrix/federation/v1/send/1", 200, &json!({"pdus": {id: {}}}));
+            world.response("PUT", "/_matrix/federation/v1/send/1", 200, &json!({"pdus": {id: {}}}));
         exchange.request_body = Body::of(json!({"pdus": [pdu.json]}).to_string().as_bytes());
         vec![exchange]
     }),
     ("wire.signals/typing", "11", |world, right| {
-        signal(world, right, "m.typing", json!({"room_id": "!r", "user_id": ALICE, "typing": true}), |edu| {
-            edu["typing"] = json!("yes");
+        edu(world, right, "m.typing", json!({"room_id": "!r", "user_id": ALICE, "typing": true}), |content| {
+            content["typing"] = json!("yes");
         })
     }),
     ("wire.signals/receipts", "11", |world, right| {
-        signal(world, right, "m.receipt", receipt("m.read"), |edu| {
-            edu["!r"]["m.read"][ALICE]["event_ids"] = json!(["$a", "$b"]);
+        edu(world, right, "m.receipt", receipt("m.read"), |content| {
+            content["!r"]["m.read"][ALICE]["event_ids"] = json!(["$a", "$b"]);
         })
     }),
     ("wire.signals/presence", "11", |world, right| {
-        signal(world, right, "m.presence", presence(ALICE), |edu| {
-            edu["push"][0]["presence"] = json!("asleep");
+        edu(world, right, "m.presence", presence(ALICE), |content| {
+            content["push"][0]["presence"] = json!("asleep");
         })
     }),
     ("wire.signals/presence", "11", |world, right| {
-        signal(world, right, "m.presence", presence(ALICE), |edu| edu["push"] = json!(7))
+        edu(world, right, "m.presence", presence(ALICE), |content| content["push"] = json!(7))
     }),
     ("wire.signals/own-users", "11", |world, right| {
-        signal(world, right, "m.presence", presence(ALICE), |edu| *edu = presence("@carol:b.test"))
+        edu(world, right, "m.presence", presence(ALICE), |content| *content = presence("@carol:b.test"))
     }),
     ("wire.signals/no-user-signing-key", "11", |world, right| {
-        signal(world, right, "m.signing_key_update", json!({"user_id": ALICE}), |edu| {
-            edu["user_signing_key"] = json!({});
+        edu(world, right, "m.signing_key_update", json!({"user_id": ALICE}), |content| {
+            content["user_signing_key"] = json!({});
         })
     }),
     ("wire.receipt-types/read", "11", |world, right| {
-        signal(world, right, "m.receipt", receipt("m.read"), |edu| *edu = receipt("m.read.private"))
+        edu(world, right, "m.receipt", receipt("m.read"), |content| *content = receipt("m.read.private"))
     }),
     ("wire.to-device/form", "11", |world, right| {
-        signal(world, right, "m.direct_to_device", to_device(), |edu| edu["messages"][BOB]["D"] = json!([]))
+        edu(world, right, "m.direct_to_device", to_device(), |content| {
+            content["messages"][BOB]["D"] = json!([])
+        })
     }),
     ("wire.to-device/id-length", "11", |world, right| {
-        signal(world, right, "m.direct_to_device", to_device(), |edu| {
-            edu["message_id"] = json!("å".repeat(33));
+        edu(world, right, "m.direct_to_device", to_device(), |content| {
+            content["message_id"] = json!("å".repeat(33));
         })
     }),
     ("wire.device-lists/form", "11", |world, right| {
-        signal(world, right, "m.device_list_update", device("D", 5), |edu| edu["stream_id"] = json!("5"))
+        edu(world, right, "m.device_list_update", device("D", 5), |content| content["stream_id"] = json!("5"))
     }),
     ("wire.device-lists/unique", "11", |world, right| {
         let second = device("E", if right { 6 } else { 5 });
-        [device("D", 5), second].map(|update| world.signals("m.device_list_update", &update)).into()
+        [device("D", 5), second].map(|update| world.send_edu("m.device_list_update", &update)).into()
     }),
     ("wire.device-lists/unnamed", "11", |world, right| {
-        signal(world, right, "m.device_list_update", device("D", 5), |edu| {
-            edu["device_display_name"] = Value::Null;
+        edu(world, right, "m.device_list_update", device("D", 5), |content| {
+            content["device_display_name"] = Value::Null;
         })
     }),
     ("wire.device-list-chain/chained", "11", |world, right| {
         let mut second = device("D", 6);
         second["prev_id"] = if right { json!([5]) } else { json!([]) };
-        [device("D", 5), second].map(|update| world.signals("m.device_list_update", &update)).into()
+        [device("D", 5), second].map(|update| world.send_edu("m.device_list_update", &update)).into()
     }),
     ("wire.cross-signing/form", "11", |world, right| {
-        signal(world, right, "m.signing_key_update", json!({"user_id": ALICE}), |edu| {
-            edu["device_id"] = json!("D");
+        edu(world, right, "m.signing_key_update", json!({"user_id": ALICE}), |content| {
+            content["device_id"] = json!("D");
         })
     }),
     ("wire.cross-signing/keys", "11", |world, right| {
         let update = json!({"user_id": ALICE, "master_key": {"keys": {"ed25519:abc": "abc"}}});
-        signal(world, right, "m.signing_key_update", update, |edu| {
-            edu["master_key"]["keys"]["ed25519:def"] = json!("def");
+        edu(world, right, "m.signing_key_update", update, |content| {
+            content["master_key"]["keys"]["ed25519:def"] = json!("def");
         })
     }),
     ("wire.cross-signing/no-user-signing-key", "11", |world, right| {
@@ -187,36 +193,36 @@ pub(super) const CASES: &[Case] = &[
         if !right {
             answer["user_signing_keys"] = json!({ALICE: {"keys": {"ed25519:abc": "abc"}}});
         }
-        vec![world.answers("POST", "/_matrix/federation/v1/user/keys/query", 200, &answer)]
+        vec![world.response("POST", "/_matrix/federation/v1/user/keys/query", 200, &answer)]
     }),
 ];
 
-/// A request with its credentials, bent or not.
-fn header(world: &World, right: bool, bend: fn(&str) -> String) -> Vec<Exchange> {
-    let mut exchange = world.asks("GET", PROFILE, &Value::Null);
+/// A request with its credentials, changed if it is to be wrong.
+fn credentials(world: &World, right: bool, change: fn(&str) -> String) -> Vec<Exchange> {
+    let mut exchange = world.request("GET", PROFILE, &Value::Null);
     if !right {
-        exchange.request_headers[0].1 = bend(&exchange.request_headers[0].1);
+        exchange.request_headers[0].1 = change(&exchange.request_headers[0].1);
     }
     vec![exchange]
 }
 
-fn keys(world: &World, right: bool, bend: fn(&mut Value)) -> Vec<Exchange> {
+fn keys(world: &World, right: bool, change: fn(&mut Value)) -> Vec<Exchange> {
     let mut document = world.key_document();
     if !right {
-        bend(&mut document);
+        change(&mut document);
     }
-    vec![world.answers("GET", "/_matrix/key/v2/server", 200, &document)]
+    vec![world.response("GET", "/_matrix/key/v2/server", 200, &document)]
 }
 
 fn pad(text: &mut Value) {
     *text = json!(format!("{}=", text.as_str().unwrap_or_default()));
 }
 
-fn signal(world: &World, right: bool, kind: &str, mut content: Value, bend: fn(&mut Value)) -> Vec<Exchange> {
+fn edu(world: &World, right: bool, kind: &str, mut content: Value, change: fn(&mut Value)) -> Vec<Exchange> {
     if !right {
-        bend(&mut content);
+        change(&mut content);
     }
-    vec![world.signals(kind, &content)]
+    vec![world.send_edu(kind, &content)]
 }
 
 fn receipt(kind: &str) -> Value {

@@ -1,4 +1,4 @@
-//! Made-up traffic: a.test speaks, b.test listens.
+//! Made-up traffic of the server a.test with the server b.test.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -28,14 +28,14 @@ impl World {
         BTreeMap::from([(Role::A, "a.test".to_owned()), (Role::B, "b.test".to_owned())])
     }
 
-    /// In the order in which they were made.
+    /// The exchanges, numbered in their order.
     pub(super) fn numbered(&self, exchanges: Vec<Exchange>) -> Vec<Arc<Exchange>> {
         let number = |(id, exchange)| Arc::new(Exchange { id: ExchangeId(id), ..exchange });
         (100..).zip(exchanges).map(number).collect()
     }
 
     pub(super) fn key_documents(&self) -> Vec<Arc<Exchange>> {
-        vec![Arc::new(self.answers("GET", SERVER_KEYS.template, 200, &self.key_document()))]
+        vec![Arc::new(self.response("GET", SERVER_KEYS.template, 200, &self.key_document()))]
     }
 
     pub(super) fn key_document(&self) -> Value {
@@ -62,8 +62,8 @@ impl World {
         }
     }
 
-    /// a.test asks b.test, in due form.
-    pub(super) fn asks(&self, method: &str, path: &str, body: &Value) -> Exchange {
+    /// A valid request of a.test to b.test.
+    pub(super) fn request(&self, method: &str, path: &str, body: &Value) -> Exchange {
         let content = (!body.is_null()).then_some(body);
         let request =
             RequestSignature { origin: "a.test", destination: "b.test", method, uri: path, content };
@@ -77,48 +77,48 @@ impl World {
         exchange
     }
 
-    /// a.test answers b.test.
-    pub(super) fn answers(&self, method: &str, path: &str, status: u16, body: &Value) -> Exchange {
+    /// A response of a.test to b.test.
+    pub(super) fn response(&self, method: &str, path: &str, status: u16, body: &Value) -> Exchange {
         let mut exchange = self.exchange(Role::B, Role::A, method, path);
         exchange.status = Some(status);
         exchange.response_body = Body::of(body.to_string().as_bytes());
         exchange
     }
 
-    /// a.test sends events.
-    pub(super) fn sends(&self, pdus: &[Value]) -> Exchange {
+    /// A transaction of a.test with these PDUs.
+    pub(super) fn send_pdus(&self, pdus: &[Value]) -> Exchange {
         self.transaction(&json!({"origin": "a.test", "origin_server_ts": 1, "pdus": pdus}))
     }
 
-    /// a.test sends a signal.
-    pub(super) fn signals(&self, kind: &str, content: &Value) -> Exchange {
+    /// A transaction of a.test with one EDU.
+    pub(super) fn send_edu(&self, kind: &str, content: &Value) -> Exchange {
         let edus = [json!({"edu_type": kind, "content": content})];
         self.transaction(&json!({"origin": "a.test", "origin_server_ts": 1, "pdus": [], "edus": edus}))
     }
 
     pub(super) fn transaction(&self, body: &Value) -> Exchange {
-        self.asks("PUT", &paths::send("1"), body)
+        self.request("PUT", &paths::send("1"), body)
     }
 
-    /// a.test answers with everything of a room.
-    pub(super) fn tells(&self, room: &Room) -> Exchange {
-        self.tells_events(room.id(), &pdus(room))
+    /// A response of a.test with all events of a room.
+    pub(super) fn state_response(&self, room: &Room) -> Exchange {
+        self.state_response_with(room.id(), &pdus(room))
     }
 
-    pub(super) fn tells_events(&self, room: &str, pdus: &[Value]) -> Exchange {
-        self.answers("GET", &paths::state(room, "$x"), 200, &json!({"pdus": pdus, "auth_chain": []}))
+    pub(super) fn state_response_with(&self, room: &str, pdus: &[Value]) -> Exchange {
+        self.response("GET", &paths::state(room, "$x"), 200, &json!({"pdus": pdus, "auth_chain": []}))
     }
 
     /// A public room of Alice's.
     pub(super) fn room(&self) -> Room {
-        self.founded(|founding| founding)
+        self.created_room(|founding| founding)
     }
 
-    pub(super) fn founded(&self, plan: impl FnOnce(Founding) -> Founding) -> Room {
+    pub(super) fn created_room(&self, plan: impl FnOnce(Founding) -> Founding) -> Room {
         plan(Founding::new(&self.version, ALICE, 1_000).unwrap()).found(&self.key).unwrap()
     }
 
-    /// With Bob in it.
+    /// A public room of Alice's that Bob has joined.
     pub(super) fn room_with_bob(&self) -> Room {
         let mut room = self.room();
         let join = room.draft_member(BOB, BOB, "join").sign(&self.key).json;
@@ -130,8 +130,8 @@ impl World {
         room.draft("m.room.message", ALICE).content(json!({"body": "hej", "msgtype": "m.text"}))
     }
 
-    /// The event with a change, hashed and signed anew.
-    pub(super) fn anew(&self, pdu: &Value, change: impl FnOnce(&mut Value)) -> Value {
+    /// The event with a change, hashed and signed again.
+    pub(super) fn changed(&self, pdu: &Value, change: impl FnOnce(&mut Value)) -> Value {
         let mut pdu = pdu.clone();
         change(&mut pdu);
         let object = pdu.as_object_mut().unwrap();
@@ -141,21 +141,21 @@ impl World {
         pdu
     }
 
-    /// What keeps to an endpoint's form, and what does not, by what is wrong with it.
-    pub(super) fn forms(&self, endpoint: &Endpoint, asks: bool) -> (Exchange, Vec<(String, Exchange)>) {
-        let fields = if asks { endpoint.request } else { endpoint.response };
+    /// An exchange with the right fields for an endpoint, and wrong ones, each with what is wrong in it.
+    pub(super) fn forms(&self, endpoint: &Endpoint, is_request: bool) -> (Exchange, Vec<(String, Exchange)>) {
+        let fields = if is_request { endpoint.request } else { endpoint.response };
         let values: Vec<_> = endpoint.parameters().map(|_| "x").collect();
         let path = endpoint.path(&values);
         let query: Vec<_> = endpoint.query.iter().map(|name| format!("{name}=1")).collect();
         let full = format!("{path}?{}", query.join("&"));
-        let exchange = |path: &str, body: &Value| match (asks, endpoint.method) {
-            (false, method) => self.answers(method, path, 200, body),
-            (true, "GET") => self.asks("GET", path, &Value::Null),
-            (true, method) => self.asks(method, path, body),
+        let exchange = |path: &str, body: &Value| match (is_request, endpoint.method) {
+            (false, method) => self.response(method, path, 200, body),
+            (true, "GET") => self.request("GET", path, &Value::Null),
+            (true, method) => self.request(method, path, body),
         };
         let right = sample(fields);
         let mut wrong = Vec::new();
-        for name in endpoint.query.iter().filter(|_| asks) {
+        for name in endpoint.query.iter().filter(|_| is_request) {
             let others: Vec<_> = query.iter().filter(|pair| !pair.starts_with(name)).cloned().collect();
             wrong.push((format!("no {name}"), exchange(&format!("{path}?{}", others.join("&")), &right)));
         }
@@ -197,7 +197,7 @@ fn sample(fields: &[Field]) -> Value {
     body
 }
 
-/// Puts a value in each place that a field stands for.
+/// Sets each value at a place.
 fn set(body: &mut Value, place: &str, value: Value) {
     match place.split_once('/') {
         None if place == "*" => entries(body).into_iter().for_each(|entry| *entry = value.clone()),
@@ -215,7 +215,7 @@ fn remove(body: &mut Value, place: &str) {
     }
 }
 
-/// The entries of a list or an object, of which there is at least one.
+/// The entries of a list or an object; an empty object gets one.
 fn entries(body: &mut Value) -> Vec<&mut Value> {
     if let Some(map) = body.as_object_mut().filter(|map| map.is_empty()) {
         map.insert("entry".to_owned(), json!({}));
