@@ -1,4 +1,4 @@
-//! What differs between two results, or two matrices, of the same suite.
+//! The differences between two results, or two vendor matrices, of the same suite.
 
 use std::{
     cmp::Ordering,
@@ -12,52 +12,52 @@ use crate::{
     outcome::exit_code_of,
 };
 
-/// In which direction, and how. What asks for attention comes first.
+/// The kind of a change. The most urgent kinds come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// It fails, and did not; or it is new, and fails.
+    /// The check fails now and did not before, or it is new and fails.
     NewFail,
-    /// It failed, and fails for another reason.
+    /// The check failed before and fails now for another reason.
     ReasonChanged,
-    /// It had a verdict, and could not be judged.
+    /// The check had a verdict before and could not be judged now.
     Unjudged,
-    /// It was judged, and does not stand there or does not apply any more.
+    /// The check was judged before, and is gone or does not apply now.
     Removed,
-    /// It fails as a recorded deviation says, and did not.
+    /// The check fails now as a recorded deviation says, and did not before.
     Recorded,
-    /// It failed, and passes.
+    /// The check failed before and passes now.
     Fixed,
-    /// It could not be judged, and passes.
+    /// The check could not be judged before and passes now.
     Judged,
-    /// It did not stand there or did not apply, and does not fail.
+    /// The check was absent or did not apply before, and does not fail now.
     Added,
 }
 
-/// A check that came out differently.
+/// A check with a different result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// How.
+    /// The kind of the change.
     pub kind: ChangeKind,
-    /// The pair of a matrix.
+    /// The pair of a vendor matrix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pair: Option<[String; 2]>,
     /// The check.
     pub check: CheckId,
-    /// What it asks for, in one sentence.
+    /// What the check requires, in one sentence.
     pub title: String,
-    /// In which play.
+    /// The play.
     #[serde(flatten)]
     pub play: Play,
-    /// What it was; none when it was not there.
+    /// The old state; none if the check was absent.
     pub old: Option<Stood>,
-    /// What it is; none when it is not there.
+    /// The new state; none if the check is absent.
     pub new: Option<Stood>,
-    /// What it alone gives for an exit code: that of its new state where it got worse, else 0.
+    /// The exit code of this change alone: that of its new state if it got worse, otherwise 0.
     pub exit_code: u8,
 }
 
-/// What a check came to.
+/// The state of a check in a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stood {
     /// The verdict's name.
@@ -65,11 +65,11 @@ pub struct Stood {
     /// The reason code of a fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonCode>,
-    /// What it meant against the records.
+    /// How the verdict counted against the recorded deviations.
     pub disposition: Disposition,
 }
 
-/// A result, and which pair of a matrix it is of.
+/// A result, and its pair if it belongs to a vendor matrix.
 #[derive(Debug, Clone)]
 pub struct Side<'a> {
     pair: Option<[String; 2]>,
@@ -82,8 +82,8 @@ impl<'a> Side<'a> {
         vec![Self { pair: None, result }]
     }
 
-    /// The pairs of a matrix. A vendor goes by its name alone where the matrix has one version of it, so that a new version
-    /// is held against the old one.
+    /// The pairs of a vendor matrix. A vendor with one version in it goes by its name alone, so that a new version is
+    /// compared with the old one.
     pub fn of_matrix(matrix: &MatrixFile, met: &'a [Met]) -> Vec<Self> {
         let name = |spec: &str| spec.split('@').next().unwrap_or_default().to_owned();
         let short = |spec: &str| {
@@ -96,10 +96,10 @@ impl<'a> Side<'a> {
     }
 }
 
-/// What is the same in both, sorted as results are.
+/// The key of a check in both results, sorted as results are.
 type Key<'a> = (&'a Option<[String; 2]>, (&'a CheckId, u32, &'a str, crate::Role));
 
-/// What changed from `old` to `new`: what got worse first.
+/// The changes from `old` to `new`, deteriorations first.
 pub fn changes(old: &[Side<'_>], new: &[Side<'_>]) -> Vec<Change> {
     let (old, new) = (standing(old), standing(new));
     let keys: BTreeSet<_> = old.keys().chain(new.keys()).copied().collect();
@@ -115,12 +115,13 @@ pub fn changes(old: &[Side<'_>], new: &[Side<'_>]) -> Vec<Change> {
     changes
 }
 
-/// The exit code of a comparison: 0 unless something got worse; else the worst of what that alone would give a run.
+/// The exit code of a comparison: 0 unless something got worse, otherwise the gravest code that those checks alone would
+/// give a run.
 pub fn exit_code(changes: &[Change]) -> u8 {
     exit::worst(changes.iter().map(|change| change.exit_code))
 }
 
-/// All checks that apply, by what names them.
+/// All checks that apply, by their keys.
 fn standing<'a>(sides: &'a [Side<'a>]) -> BTreeMap<Key<'a>, &'a CheckResult> {
     let of = |side: &'a Side<'a>| {
         let applies = |check: &&CheckResult| !matches!(check.verdict, Verdict::NotApplicable { .. });
@@ -129,7 +130,7 @@ fn standing<'a>(sides: &'a [Side<'a>]) -> BTreeMap<Key<'a>, &'a CheckResult> {
     sides.iter().flat_map(of).collect()
 }
 
-/// Verdicts as far as a comparison tells them apart.
+/// The verdicts that a comparison distinguishes.
 #[derive(PartialEq, Eq)]
 enum State<'a> {
     Passes,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CheckId, Role, Verdict};
 
-/// How much a check weighs, from the requirement it tests.
+/// The weight of a check, from the requirement that it tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
@@ -17,7 +17,7 @@ pub enum Weight {
     May,
 }
 
-/// One play of a scenario: in which room version, and which role hosts the room.
+/// One play of a scenario: its room version, and the role that hosts the room.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Play {
     /// The room version, for instance `11`.
@@ -26,37 +26,37 @@ pub struct Play {
     pub host: Role,
 }
 
-/// What a verdict means against what was expected of it. The raw verdict always stands beside it.
+/// How a verdict counts against what was expected. The raw verdict is always kept beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Disposition {
-    /// A pass, or something that was not to be judged.
+    /// A pass, or a check that did not have to be judged.
     AsExpected,
-    /// Anything else that nobody recorded.
+    /// Anything else without a recorded deviation.
     Unexpected,
     /// A fail that a recorded deviation covers.
     Deviation,
-    /// A deviation is recorded, but the check passed: the record has to go.
+    /// A deviation is recorded, but the check passed: the deviation has to be removed.
     DeviationStale,
-    /// A deviation covers the fail, but its date has passed.
+    /// A deviation covers the fail, but has expired.
     DeviationExpired,
     /// A deviation is recorded for the check, with another reason.
     ReasonChanged,
-    /// It failed and passed in the same run.
+    /// The check failed and passed in the same run.
     Flaky,
-    /// It passed, but no fault of the kill matrix is known to turn it red, so that its pass shows nothing.
+    /// The check passed, but no fault of the kill matrix turns it red, so the pass proves nothing.
     Unproven,
 }
 
-/// One try at a check; a fail is played again alone to classify it, never to rescue it.
+/// One attempt at a check. A fail is played again alone to classify it, never to rescue it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
-    /// The name of the verdict this try ended with.
+    /// The name of the attempt's verdict.
     pub verdict: String,
-    /// The reason code, when it was a fail.
+    /// The reason code, if the attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Where its transcript lies, relative to the result file.
+    /// The path of its transcript, relative to the result file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<String>,
 }
@@ -66,47 +66,47 @@ pub struct Attempt {
 pub struct CheckResult {
     /// Permanent id.
     pub id: CheckId,
-    /// What it asks for, in one sentence.
+    /// What the check requires, in one sentence.
     pub title: String,
-    /// In which play of its scenario.
+    /// The play of its scenario.
     #[serde(flatten)]
     pub play: Play,
-    /// How much it weighs.
+    /// The weight of the check.
     pub weight: Weight,
-    /// The requirements it tests, by id.
+    /// The ids of the requirements that it tests.
     pub requirements: Vec<String>,
-    /// The sections of the specification those stand in.
+    /// The sections of the specification with these requirements.
     pub spec: Vec<String>,
-    /// The catalogue rows its scenario covers.
+    /// The catalogue rows that its scenario covers.
     pub catalogue: Vec<String>,
-    /// The faults that are known to turn it red, by name: proof that it can fail.
+    /// The names of the faults that turn it red: proof that it can fail.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proven_by: Vec<String>,
-    /// What was found out.
+    /// The verdict.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// What that means against what was expected.
+    /// How the verdict counts against what was expected.
     pub disposition: Disposition,
-    /// Why a recorded deviation makes it so, when one does.
+    /// The reason that the deviation gives, if one covers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deviation: Option<String>,
-    /// Every try, the first first. One where nothing had to be classified.
+    /// Every attempt, in order. There is one if nothing had to be classified.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
     /// How long its scenario played, in milliseconds.
     pub duration_ms: u64,
-    /// Where the scenario's transcript lies, relative to the result file.
+    /// The path of the scenario's transcript, relative to the result file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<String>,
 }
 
 impl CheckResult {
-    /// Whether it says anything about a server. The pass of a check that nothing proves does not.
+    /// Whether it says anything about a server. An unproven pass does not.
     pub fn is_judged(&self) -> bool {
         self.verdict.is_judged() && self.disposition != Disposition::Unproven
     }
 
-    /// Orders results the way files and reports list them.
+    /// The order of results in files and reports.
     pub fn sort_key(&self) -> (&CheckId, u32, &str, Role) {
         let number = self.play.room_version.parse().unwrap_or(u32::MAX);
         (&self.id, number, &self.play.room_version, self.play.host)

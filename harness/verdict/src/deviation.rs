@@ -1,4 +1,4 @@
-//! A vendor's recorded differences: what is known, who owns it, and until when it is accepted.
+//! A vendor's recorded deviations: the difference, its owner, and the date until which it is accepted.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,12 @@ use crate::{CheckId, Disposition, Play, ReasonCode, Verdict};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviationFile {
-    /// The records.
+    /// The deviations.
     #[serde(default, rename = "deviation")]
     pub deviations: Vec<Deviation>,
 }
 
-/// One record. It covers the fails of one check for one reason.
+/// One deviation. It covers the fails of one check for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deviation {
@@ -24,43 +24,43 @@ pub struct Deviation {
     pub check: CheckId,
     /// The reason code of its fail.
     pub reason: ReasonCode,
-    /// The room versions it holds for; all, when none is named.
+    /// The room versions for which it holds; all if it names none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub room_versions: Vec<String>,
-    /// The versions of the product it holds for, each a prefix such as `1.140.`; all, when none is named.
+    /// The versions of the product for which it holds, as prefixes such as `1.140.`; all if it names none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<String>,
-    /// The vendors on the other side that it holds with; all, when none is named.
+    /// The vendors on the other side with which it holds; all if it names none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vs: Vec<String>,
-    /// The vendors on the other side that it does not hold with: two servers with one mistake may agree on what is wrong.
+    /// The vendors on the other side with which it does not hold: two servers with the same defect may agree.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_vs: Vec<String>,
-    /// Where the product's answer differs from an expectation: the SHA-256 of the normalised answer, so that another
-    /// difference in the same place is not covered.
+    /// The SHA-256 of the normalised answer that differs from an expectation, so that another difference of the same check is
+    /// not covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual_sha256: Option<String>,
-    /// Who answers for the record.
+    /// The owner of the deviation.
     pub owner: String,
-    /// What differs and why that is accepted, in a sentence.
+    /// One sentence: the difference, and the reason to accept it.
     pub because: String,
-    /// Where it is followed up.
+    /// The issue that follows it up.
     pub issue: String,
     /// The last day on which it is accepted, `YYYY-MM-DD`.
     pub expires: String,
 }
 
-/// What a judged check meant against the records.
+/// How a judged check counts against the deviations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
     /// The disposition.
     pub disposition: Disposition,
-    /// The record's sentence with owner, issue and last day, where a record made it so.
+    /// The deviation's sentence with owner, issue and last day, if a deviation decided it.
     pub deviation: Option<String>,
 }
 
 impl Deviation {
-    /// Whether it holds for this version of the product with that vendor on the other side.
+    /// Whether the deviation holds for this version of the product with that vendor on the other side.
     pub fn holds(&self, product_version: &str, vs: Option<&str>) -> bool {
         let named = |vendors: &[String]| vendors.iter().any(|vendor| Some(vendor.as_str()) == vs);
         (self.versions.is_empty() || self.versions.iter().any(|prefix| product_version.starts_with(prefix)))
@@ -79,8 +79,7 @@ impl Deviation {
     }
 }
 
-/// Holds a verdict against the records of the vendor it concerns: those that [hold](Deviation::holds). `today` is
-/// `YYYY-MM-DD`.
+/// Compares a verdict with the deviations of its vendor that [hold](Deviation::holds). `today` is `YYYY-MM-DD`.
 pub fn dispose(
     records: &[Deviation],
     check: &CheckId,
@@ -116,7 +115,7 @@ pub fn dispose(
 }
 
 impl DeviationFile {
-    /// The records that name a check which does not exist. Such a record can never go stale, so it is an error.
+    /// The deviations that name a check that does not exist. Such a deviation can never become stale, so it is an error.
     pub fn orphans<'a>(&'a self, known: &BTreeSet<CheckId>) -> Vec<&'a Deviation> {
         self.deviations.iter().filter(|record| !known.contains(&record.check)).collect()
     }
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_whose_check_passes_is_stale() {
+    fn a_deviation_whose_check_passes_is_stale() {
         let pass = pass();
         assert_eq!(
             judged(&[record("client.refused")], &pass, "11", "2026-12-01"),

@@ -1,10 +1,10 @@
 //! The exit codes of `samklang`, published constants.
 //!
-//! When several apply, [`worst`] decides: 70 before 64 before 1 before 3 before 2 before 0.
+//! If several apply, [`worst`] decides: 70 before 64 before 1 before 3 before 2 before 0.
 
 /// Everything was as expected.
 pub const AS_EXPECTED: u8 = 0;
-/// A check failed that no deviation covers.
+/// A check failed, and no deviation covers it.
 pub const UNEXPECTED_FAIL: u8 = 1;
 /// Something could not be judged, so nothing is proven.
 pub const NOT_PROVEN: u8 = 2;
@@ -15,7 +15,7 @@ pub const USAGE: u8 = 64;
 /// Samklang itself or the container engine failed.
 pub const HARNESS_ERROR: u8 = 70;
 
-/// The code that wins where several apply.
+/// The gravest of several codes.
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
     const ORDER: [u8; 6] = [AS_EXPECTED, NOT_PROVEN, DEVIATION, UNEXPECTED_FAIL, USAGE, HARNESS_ERROR];
     let rank = |code: u8| ORDER.iter().position(|&known| known == code).unwrap_or(ORDER.len());

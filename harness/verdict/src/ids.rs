@@ -100,7 +100,7 @@ text_id!(
 );
 
 text_id!(
-    /// Why a check failed, stable for ever: `delivery.not_seen`. Diffs and deviations key on it.
+    /// The permanent reason code of a fail: `delivery.not_seen`. Diffs and deviations refer to it.
     ReasonCode,
     "reason code",
     "group.reason in lower-case words joined by underscores",

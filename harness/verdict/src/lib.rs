@@ -3,7 +3,7 @@
 //! A run judges *checks*. Each check ends in a [`Verdict`]; what the run was told to expect turns a verdict
 //! into a [`Disposition`]; all of them together give a [`ResultFile`], an [`Outcome`] and an exit code.
 //!
-//! Texts for people never stand in code: a [`Message`] carries a key and arguments, and a [`Catalogue`] renders it.
+//! Texts for users are never in code: a [`Message`] has a key and arguments, and a [`Catalogue`] renders it.
 
 mod change;
 mod check;

@@ -1,4 +1,4 @@
-//! The interoperability matrix: every vendor with every vendor, itself included.
+//! The vendor matrix: every vendor with every vendor, itself included.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,79 +19,79 @@ pub const MATRIX_SCHEMA: &str = "samklang-matrix/1";
 pub struct MatrixFile {
     /// Always [`MATRIX_SCHEMA`].
     pub schema: String,
-    /// Every vendor, `name@version`, as asked for. The first is the baseline.
+    /// Every vendor, `name@version`, as requested. The first one is the baseline.
     pub vendors: Vec<String>,
-    /// What all pairs were judged by; none as long as no pair has a result.
+    /// The settings of all pairs; none if no pair has a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
-    /// Which part of the pairs this is, `i/n`, where it is one.
+    /// The shard of the pairs, `i/n`, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,
     /// The pairs that have a result, in the order in which vendors are named.
     pub pairs: Vec<MatrixPair>,
-    /// The pairs that should have one and do not.
+    /// The pairs that lack a result.
     pub missing: Vec<[String; 2]>,
-    /// How many checks ended how, in all pairs together.
+    /// The number of checks with each result, in all pairs together.
     pub counts: Counts,
-    /// Where fails come from, as the pairs show it together.
+    /// The origins of fails, as all pairs together show them.
     pub findings: Vec<Finding>,
-    /// What it comes to.
+    /// The outcome.
     pub outcome: Outcome,
     /// The exit code that goes with it.
     pub exit_code: u8,
 }
 
-/// What has to be equal for results to stand side by side.
+/// The settings that have to be equal for results to be comparable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Terms {
-    /// What it was judged by.
+    /// The suite that judged it.
     pub suite: SuiteInfo,
-    /// What was asked for.
+    /// The selection as given.
     pub selection: Vec<String>,
-    /// Whether servers met without the switchboard.
+    /// Whether the servers were connected without the switchboard.
     pub direct: bool,
     /// Samklang's own version.
     pub samklang: String,
 }
 
-/// Two vendors that met, both judged: the pair stands for either of them with the other as its peer.
+/// Two vendors on one stage, both judged. The pair counts for each of them, with the other as its partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MatrixPair {
     /// The vendor in role A, `name@version`.
     pub a: String,
     /// The vendor in role B.
     pub b: String,
-    /// Where its `result.json` lies, relative to this file.
+    /// The path of its `result.json`, relative to this file.
     pub result: String,
-    /// That result's digest.
+    /// The digest of that result.
     pub digest: String,
     /// How it ended.
     pub termination: Termination,
-    /// How many checks ended how.
+    /// The number of checks with each result.
     pub counts: Counts,
-    /// What it comes to.
+    /// The outcome.
     pub outcome: Outcome,
     /// The exit code that goes with it.
     pub exit_code: u8,
 }
 
-/// Fails of one check in one room version that have one origin.
+/// Fails of one check in one room version with the same origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The check.
     pub check: CheckId,
-    /// What it asks for, in one sentence.
+    /// What the check requires, in one sentence.
     pub title: String,
     /// The room version.
     pub room_version: String,
-    /// How much the check weighs.
+    /// The weight of the check.
     pub weight: Weight,
-    /// Where the fails come from.
+    /// The origin of the fails.
     #[serde(flatten)]
     pub origin: Origin,
     /// The pairs that show it.
     pub pairs: Vec<[String; 2]>,
-    /// The reason codes of the fails there.
+    /// The reason codes of these fails.
     pub reasons: Vec<ReasonCode>,
 }
 
@@ -102,12 +102,12 @@ pub struct Met {
     pub a: String,
     /// The vendor in role B.
     pub b: String,
-    /// What came of it.
+    /// The result.
     pub result: ResultFile,
 }
 
-/// Every pair of `vendors`, each once, a vendor with itself too. The one whose name sorts first is A, so that a pair is the
-/// same whatever the order in which vendors are named. One more vendor at the end adds its own pairs at the end.
+/// Every pair of `vendors` once, including each vendor with itself. The vendor whose name sorts first is A, so a pair does not
+/// depend on the order of the vendors. Another vendor at the end adds its pairs at the end.
 pub fn pairs(vendors: &[String]) -> Vec<[String; 2]> {
     let mut pairs = Vec::new();
     for (place, one) in vendors.iter().enumerate() {
@@ -119,7 +119,7 @@ pub fn pairs(vendors: &[String]) -> Vec<[String; 2]> {
 }
 
 impl Terms {
-    /// Those of a result.
+    /// The settings of a result.
     pub fn of(result: &ResultFile) -> Self {
         Self {
             suite: result.suite.clone(),
@@ -131,8 +131,8 @@ impl Terms {
 }
 
 impl MatrixFile {
-    /// The matrix of `vendors` with the results of those pairs that have met, in any order. Of a shard (`i/n`) nothing but
-    /// what is there is expected.
+    /// The vendor matrix of `vendors` with the results of the pairs that have met, in any order. A shard (`i/n`) expects only
+    /// the results that it has.
     pub fn of(vendors: Vec<String>, shard: Option<String>, met: &[Met]) -> Self {
         let (mut there, mut missing) = (Vec::new(), Vec::new());
         for pair in pairs(&vendors) {
@@ -179,7 +179,7 @@ impl MatrixFile {
     /// Reads a matrix file.
     ///
     /// # Errors
-    /// When it is no JSON, of another schema version, or not of the schema's shape.
+    /// When it is not JSON, has another schema version, or does not match the schema.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ResultFileError> {
         shaped(bytes, MATRIX_SCHEMA)
     }
@@ -190,7 +190,7 @@ impl Met {
         [&self.a, &self.b] == pair.each_ref()
     }
 
-    /// The folder of a pair below the matrix's own.
+    /// The folder of a pair below that of the vendor matrix.
     pub fn folder(a: &str, b: &str) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "@.+-_".contains(c) { c } else { '_' };
         let name: String = format!("{a}--{b}").chars().map(plain).collect();
@@ -220,7 +220,7 @@ impl Met {
     }
 }
 
-/// What the pairs show of one check in one room version.
+/// The results of one check in one room version, of each pair.
 #[derive(Default)]
 struct Question<'a> {
     meetings: BTreeMap<usize, (Meeting<'a>, BTreeSet<&'a ReasonCode>)>,
@@ -228,7 +228,7 @@ struct Question<'a> {
     check: Option<&'a CheckResult>,
 }
 
-/// Where the fails of all pairs come from: what is blamed on one vendor first, then by check and room version.
+/// The origins of the fails of all pairs: fails blamed on one vendor first, then by check and room version.
 fn findings(vendors: &[String], met: &[&Met]) -> Vec<Finding> {
     let vendors: Vec<_> = vendors.iter().map(String::as_str).collect();
     let mut questions: BTreeMap<(&CheckId, u32, &str), Question<'_>> = BTreeMap::new();
@@ -257,7 +257,7 @@ impl<'a> Question<'a> {
         let start = || (Meeting { pair: names, ..Meeting::default() }, BTreeSet::new());
         let (meeting, reasons) = self.meetings.entry(place).or_insert_with(start);
         match &check.verdict {
-            // What passed in another try is not firm.
+            // A fail that passed in another attempt is not firm.
             _ if check.disposition == Disposition::Flaky => meeting.unjudged = true,
             Verdict::Pass { .. } | Verdict::NotApplicable { .. } => {}
             Verdict::Fail(fail) => {
@@ -275,7 +275,7 @@ impl<'a> Question<'a> {
     fn findings(&self, vendors: &[&'a str], version: &str, check: &CheckResult) -> Vec<Finding> {
         let (meetings, reasons): (Vec<_>, Vec<_>) = self.meetings.values().cloned().unzip();
         let origins = triangulate(vendors, &meetings, &self.absent);
-        // Two pairs that each have a finding of their own have two.
+        // Two pairs with a finding each have two.
         let single = origins.into_iter().flat_map(|(origin, places)| match origin {
             Origin::Pair => places.into_iter().map(|place| (Origin::Pair, vec![place])).collect::<Vec<_>>(),
             other => vec![(other, places.into_iter().collect())],
@@ -299,7 +299,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The JSON Schema of the matrix file.
+/// The JSON Schema of `matrix.json`.
 pub fn matrix_schema() -> serde_json::Value {
     schemars::schema_for!(MatrixFile).to_value()
 }

@@ -1,16 +1,16 @@
-//! Texts for people: a key with arguments in the code, sentences in a catalogue.
+//! Texts for users: the code has a key with arguments, the catalogue has the sentences.
 
 use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What is to be said, apart from the language it is said in.
+/// A text for users, independent of the language.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// The text's key in the catalogue.
     pub key: String,
-    /// What the text's `{name}` places are filled with. May hold anything a server sent.
+    /// The values for the text's `{name}` placeholders. They may contain anything that a server sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, String>,
 }
@@ -49,7 +49,7 @@ macro_rules! message {
 pub struct Text {
     /// What happened, or the whole text.
     pub what: String,
-    /// Why it happened, where that is known.
+    /// Why it happened, if that is known.
     pub why: Option<String>,
     /// What the reader can do next.
     pub next: Option<String>,
@@ -92,7 +92,7 @@ impl Catalogue {
             ];
             let mut texts = BTreeMap::new();
             for table in tables {
-                // A catalogue that does not parse is caught by this module's test, not by a user.
+                // This module's test finds a catalogue that does not parse, so no user does.
                 let table = table.parse::<toml::Table>().unwrap_or_default();
                 collect("", &table, &mut texts);
             }
@@ -106,7 +106,7 @@ impl Catalogue {
         self.texts.iter().map(|(key, template)| (key.as_str(), template.places()))
     }
 
-    /// The text of `message`. A key that is missing shows as itself with its arguments, so that nothing is lost.
+    /// The text of `message`. A missing key is shown as it is, with its arguments, so that no information is lost.
     pub fn render(&self, message: &Message) -> Text {
         match self.texts.get(&message.key) {
             Some(template) => Text {
@@ -185,7 +185,7 @@ fn fill(text: &str, args: &BTreeMap<String, String>) -> String {
     filled
 }
 
-/// Arguments may come from a server: control characters would let it write to a terminal as it likes.
+/// Arguments may come from a server, which could use control characters to act on a terminal.
 fn plain(value: &str) -> String {
     value.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_key_still_says_what_it_knows() {
+    fn a_missing_key_is_shown_with_its_arguments() {
         let text = Catalogue::english().render(&Message::new("no.such-key").with("port", 8448));
         assert_eq!(text.in_one_line(), "no.such-key port=8448");
     }

@@ -1,11 +1,11 @@
-//! What a pass rests on.
+//! The observations on which a pass rests.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ExchangeId, Role};
 
-/// Something that a server was seen to do.
+/// Something that Samklang observed a server do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
     /// The server that did it.
@@ -14,14 +14,14 @@ pub struct Observation {
     pub exchange: ExchangeId,
 }
 
-/// At least one observation: the type a pass cannot be made without.
+/// At least one observation; a pass cannot be made without it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<Observation>", into = "Vec<Observation>")]
 #[schemars(with = "Vec<Observation>")]
 pub struct Observations(Vec<Observation>);
 
 impl Observations {
-    /// `first` and whatever else there is, sorted and without doubles.
+    /// `first` and `rest`, sorted and without duplicates.
     pub fn new(first: Observation, rest: impl IntoIterator<Item = Observation>) -> Self {
         let mut all: Vec<_> = std::iter::once(first).chain(rest).collect();
         all.sort();
@@ -29,7 +29,7 @@ impl Observations {
         Self(all)
     }
 
-    /// `None` when there is nothing to rest on.
+    /// `None` if there are no observations.
     pub fn from_all(all: impl IntoIterator<Item = Observation>) -> Option<Self> {
         let mut all = all.into_iter();
         all.next().map(|first| Self::new(first, all))
@@ -40,7 +40,7 @@ impl Observations {
         &self.0
     }
 
-    /// Whether one of `roles` did any of it.
+    /// Whether a server with one of `roles` did any of it.
     pub fn any_by(&self, roles: &[Role]) -> bool {
         self.0.iter().any(|observation| roles.contains(&observation.by))
     }

@@ -1,4 +1,4 @@
-//! What a whole run comes to: three words, no percentage.
+//! The outcome of a whole run: three words, no percentage.
 
 use std::collections::BTreeSet;
 
@@ -15,18 +15,18 @@ pub enum Outcome {
     Certifiable,
     /// A MUST failed.
     NotCertifiable,
-    /// Neither: something could not be judged.
+    /// Not proven: something could not be judged.
     NotProven,
 }
 
-/// How many checks ended how.
+/// The number of checks with each result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Passed.
     pub pass: u64,
-    /// Failed and nobody recorded it.
+    /// Failed without a recorded deviation.
     pub fail: u64,
-    /// Failed as recorded in a deviation that holds.
+    /// Failed as a valid deviation says.
     pub deviation: u64,
     /// A recorded deviation is stale, expired or has another reason.
     pub deviation_broken: u64,
@@ -36,11 +36,11 @@ pub struct Counts {
     pub not_applicable: u64,
     /// Samklang's or the engine's fault.
     pub error: u64,
-    /// The run ended before.
+    /// The run ended before this check.
     pub not_run: u64,
     /// Failed and passed in the same run.
     pub flaky: u64,
-    /// Passed, and nothing proves that the check can fail: no pass.
+    /// Passed, but no fault proves that the check can fail. It does not count as a pass.
     #[serde(default)]
     pub unproven: u64,
 }
@@ -70,7 +70,7 @@ impl Counts {
         counts
     }
 
-    /// These and those.
+    /// The sum of two counts.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Counts {
         }
     }
 
-    /// All of them.
+    /// The total.
     pub fn total(&self) -> u64 {
         self.pass
             + self.fail
@@ -124,7 +124,7 @@ pub fn aggregate(checks: &[CheckResult]) -> (Outcome, u8) {
         .filter(|check| check.disposition == Disposition::Deviation)
         .map(|check| (&check.id, &check.play))
         .collect();
-    // What a recorded fail keeps from being judged is as expected as that fail; the outcome remembers that it is unproven.
+    // A check that a recorded fail blocks is as expected as that fail, but the outcome is still not proven.
     let foreseen = |check: &&CheckResult| match &check.verdict {
         Verdict::Inconclusive { blocked_by: Some(by), .. } => recorded.contains(&(by, &check.play)),
         _ => false,
@@ -134,8 +134,8 @@ pub fn aggregate(checks: &[CheckResult]) -> (Outcome, u8) {
     (outcome, code)
 }
 
-/// A run in which every check met an error or a server that never came up has its codes from those; one that has no
-/// checks, or only such as do not apply or show nothing, is an error of its own.
+/// If every check met an error or a server that did not start, the run has their codes. A run without checks, or only with
+/// checks that do not apply or prove nothing, is an error of its own.
 fn nothing_judged(checks: &[CheckResult]) -> u8 {
     let shows_nothing = |check: &CheckResult| {
         check.disposition == Disposition::Unproven || matches!(check.verdict, Verdict::NotApplicable { .. })
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_recorded_fail_blocks_is_expected_and_unproven() {
+    fn a_check_blocked_by_a_recorded_fail_is_expected_and_not_proven() {
         let blocked_by = |by: &str| {
             let verdict = Verdict::Inconclusive {
                 message: Message::new("x"),

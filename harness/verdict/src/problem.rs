@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Message, exit};
 
-/// Whose fault an error is.
+/// The party at fault for an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// The call, a file or the machine's set-up: the caller can mend it.
+    /// The call, a file or the machine's set-up: the caller can fix it.
     Configuration,
     /// The server under judgement.
     Subject,
@@ -21,7 +21,7 @@ pub enum Class {
     Harness,
     /// The container engine or the machine.
     Engine,
-    /// Nobody: something is missing that only the caller can bring, such as a product's licence.
+    /// No party: something is missing that only the caller can supply, such as a product's licence.
     Blocked,
 }
 
@@ -30,7 +30,7 @@ pub enum Class {
 pub struct Problem {
     /// Whose fault.
     pub class: Class,
-    /// What, why and what next.
+    /// What happened, why, and what to do next.
     pub message: Message,
     /// Lines that help to understand: the end of a server's log, a compiler's output. Bounded by whoever adds them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -43,7 +43,7 @@ impl Problem {
         Self { class, message, detail: Vec::new() }
     }
 
-    /// A problem that the caller can mend.
+    /// A problem that the caller can fix.
     pub fn configuration(message: Message) -> Self {
         Self::new(Class::Configuration, message)
     }

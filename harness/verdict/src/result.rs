@@ -20,19 +20,19 @@ pub struct ResultFile {
     pub digest: String,
     /// The run.
     pub run: RunInfo,
-    /// What it was judged by.
+    /// The suite that judged it.
     pub suite: SuiteInfo,
-    /// Who took part.
+    /// The servers that took part.
     pub participants: Vec<Participant>,
-    /// What was judged, sorted by id, room version and host.
+    /// The checks, sorted by id, room version and host.
     pub checks: Vec<CheckResult>,
-    /// How many ended how.
+    /// The number of checks with each result.
     pub counts: Counts,
-    /// What it comes to.
+    /// The outcome.
     pub outcome: Outcome,
     /// The exit code that goes with it.
     pub exit_code: u8,
-    /// What went wrong outside any check.
+    /// Problems outside the checks.
     pub problems: Vec<Problem>,
     /// The files beside this one.
     pub evidence: Vec<EvidenceFile>,
@@ -41,7 +41,7 @@ pub struct ResultFile {
 /// The run itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunInfo {
-    /// Its id, also the label of all it made.
+    /// Its id, which is also the label of everything that it made.
     pub id: String,
     /// When it began, RFC 3339, UTC.
     pub started: String,
@@ -49,19 +49,19 @@ pub struct RunInfo {
     pub ended: String,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// The seed of everything random in it.
+    /// The seed of all randomness in it.
     pub seed: u64,
     /// `container`, `process`, `embedded` or `target`.
     pub deployer: String,
-    /// Whether servers met without the switchboard, so that nothing on the wire was recorded.
+    /// Whether the servers were connected without the switchboard, so that their traffic was not recorded.
     pub direct: bool,
     /// How it ended.
     pub termination: Termination,
-    /// What was asked for: the selection as given.
+    /// The selection as given.
     pub selection: Vec<String>,
     /// Samklang's own version.
     pub samklang: String,
-    /// Where the time went, in milliseconds, by phase.
+    /// The duration of each phase, in milliseconds.
     pub phases_ms: BTreeMap<String, u64>,
 }
 
@@ -69,15 +69,15 @@ pub struct RunInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Termination {
-    /// All that was planned was played.
+    /// Everything that was planned was played.
     Complete,
-    /// Somebody stopped it; this is what there was by then.
+    /// The run was stopped on request; the result has the verdicts until then.
     Interrupted,
-    /// A problem ended it; this is what there was by then.
+    /// A problem ended the run; the result has the verdicts until then.
     Broken,
 }
 
-/// What a run is judged by.
+/// The suite that judges a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SuiteInfo {
     /// The suite's version.
@@ -89,11 +89,11 @@ pub struct SuiteInfo {
     /// SHA-256 over the kill matrix: which faults prove which checks.
     #[serde(default)]
     pub kill_matrix_sha256: String,
-    /// The profile whose bounds held.
+    /// The profile whose time limits applied.
     pub profile: String,
 }
 
-/// A server that took part, as it answered for itself.
+/// A server that took part, as it announced itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Participant {
     /// Its role.
@@ -102,64 +102,63 @@ pub struct Participant {
     pub subject: bool,
     /// The vendor's name.
     pub vendor: String,
-    /// The version that was asked for.
+    /// The requested version.
     pub version: String,
-    /// The newer version that took over from it in mid-run, where one was asked for.
+    /// The newer version that replaced it during the run, if one was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
     /// Its server name in this run.
     pub server_name: String,
-    /// What `/_matrix/federation/v1/version` answered: name.
+    /// The name that `/_matrix/federation/v1/version` returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_name: Option<String>,
-    /// What `/_matrix/federation/v1/version` answered: version.
+    /// The version that `/_matrix/federation/v1/version` returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_version: Option<String>,
     /// Its signing keys by key id, unpadded base64, from `/_matrix/key/v2/server`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub verify_keys: BTreeMap<String, String>,
-    /// The digest of the image it ran from.
+    /// The digest of its image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// Whether it was handed the key of the stage's certificate authority.
+    /// Whether it had the key of the stage's certificate authority.
     pub holds_ca_key: bool,
     /// The room versions it declares.
     pub room_versions: Vec<String>,
     /// The features it declares.
     pub features: Vec<String>,
-    /// Processor time its processes used, in milliseconds, where it could be read.
+    /// The processor time of its processes in milliseconds, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_ms: Option<u64>,
-    /// Where its log lies, relative to the result file.
+    /// The path of its log, relative to the result file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
 }
 
-/// The newer version that takes over from a server in mid-run, as it answered for itself. It answered nothing where it did
-/// not come to that.
+/// The newer version that replaces a server during the run, as it announced itself; empty if the upgrade did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Upgrade {
-    /// The version that was asked for.
+    /// The requested version.
     pub version: String,
-    /// What `/_matrix/federation/v1/version` answered after it: name.
+    /// The name that `/_matrix/federation/v1/version` returned after the upgrade.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_name: Option<String>,
-    /// What `/_matrix/federation/v1/version` answered after it: version.
+    /// The version that `/_matrix/federation/v1/version` returned after the upgrade.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_version: Option<String>,
-    /// The digest of the image it ran from.
+    /// The digest of its image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
 
 impl Upgrade {
-    /// One that has not come to pass yet.
+    /// An upgrade that has not happened yet.
     pub fn to(version: String) -> Self {
         Self { version, answered_name: None, answered_version: None, image: None }
     }
 }
 
-/// What [`RunInfo::deployer`] is where nothing was brought up: a server took part that was running already.
+/// The value of [`RunInfo::deployer`] for a run with a server that was already running.
 pub const TARGET: &str = "target";
 
 /// A file beside the result file.
@@ -179,7 +178,7 @@ pub enum ResultFileError {
     /// It is of another schema version.
     #[error("the file is of schema {found:?}, which this program does not read here")]
     OtherSchema {
-        /// What it says it is.
+        /// The schema version that it declares.
         found: String,
     },
     /// It is not a result file.
@@ -188,7 +187,7 @@ pub enum ResultFileError {
 }
 
 impl ResultFile {
-    /// Sorts the lists and works out counts, outcome, exit code and digest from what stands in the file.
+    /// Sorts the lists, and computes counts, outcome, exit code and digest from the file's content.
     /// `problem_codes` are the exit codes of problems outside any check.
     pub fn settle(&mut self) {
         self.checks.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
@@ -199,15 +198,15 @@ impl ResultFile {
         let problems = self.problems.iter().map(Problem::exit_code);
         self.exit_code = crate::exit::worst(problems.chain([code]));
         let broken = self.run.termination != Termination::Complete || !self.problems.is_empty();
-        // What a vendor plays with a server of its own shows nobody else what runs there.
+        // A run on a vendor's own server does not show others what software runs there.
         let certifies = !broken && self.run.deployer != TARGET;
         self.outcome =
             if !certifies && outcome == Outcome::Certifiable { Outcome::NotProven } else { outcome };
         self.digest = self.digest_of();
     }
 
-    /// SHA-256 over the suite, the participants' vendors and answered versions, and each check's id, play, verdict,
-    /// reason and disposition: equal for two runs that came to the same verdicts, whatever their times and ids.
+    /// SHA-256 over the suite, the participants' vendors and announced versions, and each check's id, play, verdict,
+    /// reason and disposition: equal for two runs with the same verdicts, whatever their times and ids.
     pub fn digest_of(&self) -> String {
         fn json(part: &impl Serialize) -> serde_json::Value {
             serde_json::json!(part)
@@ -223,7 +222,7 @@ impl ResultFile {
                     json(&p.answered_name),
                     json(&p.answered_version),
                 ];
-                // Without one the digest is what it was before there were any.
+                // Without an upgrade the digest is the same as before upgrades existed.
                 who.extend(
                     p.upgrade.as_ref().map(|upgrade| json(&(&upgrade.version, &upgrade.answered_version))),
                 );
@@ -255,13 +254,13 @@ impl ResultFile {
     /// Reads a result file.
     ///
     /// # Errors
-    /// When it is no JSON, of another schema version, or not of the schema's shape.
+    /// When it is not JSON, has another schema version, or does not match the schema.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ResultFileError> {
         shaped(bytes, RESULT_SCHEMA)
     }
 }
 
-/// Reads a file that says it is of this schema.
+/// Reads a file that declares this schema.
 pub(crate) fn shaped<T: DeserializeOwned>(bytes: &[u8], schema: &str) -> Result<T, ResultFileError> {
     let malformed = |error: serde_json::Error| ResultFileError::Malformed(error.to_string());
     let value: serde_json::Value = serde_json::from_slice(bytes).map_err(malformed)?;
@@ -283,7 +282,7 @@ fn write_canonical(value: &serde_json::Value, out: &mut Vec<u8>) {
     use serde_json::Value;
     match value {
         Value::Object(map) => {
-            // Sorted here, since a dependency may switch serde_json's own maps to insertion order.
+            // The keys are sorted here, because a dependency may switch serde_json's maps to insertion order.
             let sorted: BTreeMap<_, _> = map.iter().collect();
             out.push(b'{');
             for (i, (key, value)) in sorted.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What went over the wire.
+//! Recorded exchanges.
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use schemars::JsonSchema;
@@ -7,13 +7,13 @@ use sha2::{Digest, Sha256};
 
 use crate::{ExchangeId, Role};
 
-/// Which API an exchange belongs to.
+/// The API of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Wire {
-    /// A user at a server.
+    /// The client API: from a user to a server.
     Client,
-    /// A server at a server.
+    /// The federation API: from a server to a server.
     Federation,
 }
 
@@ -31,21 +31,21 @@ pub enum Party {
         /// The name.
         name: String,
     },
-    /// A homeserver of the harness's own.
+    /// A peer: a homeserver inside the harness.
     Peer {
         /// Its server name.
         name: String,
     },
     /// The harness itself, probing.
     Harness,
-    /// Somebody on the run's network who did not say who it is, or a name that is not of this run.
+    /// A sender on the run's network without a known name, or a name that does not belong to this run.
     Stranger {
         /// The name or address it gave.
         name: String,
     },
 }
 
-/// One request and what came of it.
+/// One request with its response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange {
     /// Counted from 1 within the stage, in the order in which the requests began.
@@ -56,9 +56,9 @@ pub struct Exchange {
     pub at_us: u64,
     /// How long it took until the answer was complete, in microseconds.
     pub took_us: u64,
-    /// Who asked.
+    /// The sender.
     pub from: Party,
-    /// Who was asked.
+    /// The receiver.
     pub to: Party,
     /// The method.
     pub method: String,
@@ -68,7 +68,7 @@ pub struct Exchange {
     pub request_headers: Vec<(String, String)>,
     /// The request's body.
     pub request_body: Body,
-    /// The answer's status; none when no answer came.
+    /// The answer's status; none if no answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The answer's headers in order, names in lower case.
@@ -79,27 +79,27 @@ pub struct Exchange {
     /// Why no complete answer came, in the words of the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken: Option<String>,
-    /// The fault that a scenario had the switchboard apply.
+    /// The network fault that the switchboard applied for a scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
 
-/// A body as recorded: whole where it is text of bearable size, else by length, digest and beginning.
+/// A body as recorded: complete if it is text of limited size, otherwise its length, digest and beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "body", rename_all = "lowercase")]
 pub enum Body {
-    /// Nothing.
+    /// An empty body.
     Empty,
     /// The exact text.
     Text {
         /// All of it.
         text: String,
     },
-    /// Bytes that are no text, or too many.
+    /// Bytes that are not text, or too many.
     Bytes {
-        /// How many were seen.
+        /// The number of bytes.
         length: u64,
-        /// SHA-256 of those, in hexadecimal.
+        /// SHA-256 of them, in hexadecimal.
         sha256: String,
         /// The first of them, unpadded base64.
         head: String,
@@ -107,9 +107,9 @@ pub enum Body {
 }
 
 impl Body {
-    /// Text up to this many bytes is kept whole.
+    /// Text up to this many bytes is recorded completely.
     pub const KEPT: usize = 1024 * 1024;
-    /// Of other bodies this many bytes are kept.
+    /// The number of bytes recorded of other bodies.
     const HEAD: usize = 256;
 
     /// Records `bytes`.
@@ -125,7 +125,7 @@ impl Body {
         }
     }
 
-    /// The body as JSON; `None` where it is not JSON.
+    /// The body as JSON; `None` if it is not JSON.
     pub fn json(&self) -> Option<serde_json::Value> {
         match self {
             Self::Text { text } => serde_json::from_str(text).ok(),
@@ -133,7 +133,7 @@ impl Body {
         }
     }
 
-    /// The exact text, where it was kept.
+    /// The exact text, if it was recorded.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text { text } => Some(text),
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_are_kept_whole_only_where_they_are_bearable_text() {
+    fn only_text_of_limited_size_is_recorded_completely() {
         assert_eq!(Body::of(b""), Body::Empty);
         assert_eq!(Body::of("{\"å\":1}".as_bytes()).json(), Some(serde_json::json!({"å": 1})));
         let Body::Bytes { length, head, .. } = Body::of(&vec![b'x'; Body::KEPT + 1]) else { panic!("kept") };

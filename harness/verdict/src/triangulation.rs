@@ -1,17 +1,17 @@
-//! Whose fault a fail is, as several pairs show it together. The wire of one pair often leaves open which of the two did the
-//! wrong thing; what the same check came to with other peers narrows it down. It never overrules the wire: whom that clears
-//! is no suspect.
+//! The origin of a fail, as several pairs together show it. The recorded traffic of one pair often does not show which of the
+//! two servers did the wrong thing; the results of the same check in other pairs narrow it down. They never overrule the
+//! recorded traffic: a server that it clears is not a suspect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What one check in one room version came to where two vendors met, whoever hosted. A check that does not apply there is
+/// The result of one check in one room version for two vendors, with either host. A pair in which the check does not apply has
 /// no meeting.
 #[derive(Debug, Clone, Default)]
 pub struct Meeting<'a> {
-    /// The two vendors; twice the same where one met itself.
+    /// The two vendors; the same one twice if it was paired with itself.
     pub pair: [&'a str; 2],
     /// Each fail.
     pub fails: Vec<Suspicion<'a>>,
@@ -19,50 +19,50 @@ pub struct Meeting<'a> {
     pub unjudged: bool,
 }
 
-/// A fail, and who may have caused it.
+/// A fail, and the vendors that may have caused it.
 #[derive(Debug, Clone)]
 pub struct Suspicion<'a> {
-    /// Whom the wire blames; both vendors, where it does not decide.
+    /// The vendor that the recorded traffic blames; both vendors if it does not decide.
     pub suspects: BTreeSet<&'a str>,
     /// Whether a recorded deviation covers it.
     pub recorded: bool,
 }
 
-/// Where a fail comes from.
+/// The origin of a fail.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "origin", rename_all = "snake_case")]
 pub enum Origin {
-    /// One vendor: it fails with every peer, the baseline among them.
+    /// One vendor: it fails with every partner, the baseline included.
     Vendor {
-        /// The vendor, as it was asked for.
+        /// The vendor, as requested.
         vendor: String,
     },
-    /// Two vendors that fail with each other, and with nobody else.
+    /// Two vendors that fail with each other only.
     Pair,
-    /// It fails in some pairs and not in others, and no vendor fails with all its peers.
+    /// The check fails in some pairs and not in others, and no vendor fails with all its partners.
     Mixed,
-    /// Pairs that would tell were not judged, or the baseline was not among them.
+    /// Pairs that would decide were not judged, or the baseline was not among them.
     Unproven,
-    /// It fails as a recorded deviation says.
+    /// The check fails as a recorded deviation says.
     Recorded,
 }
 
-/// How a vendor's fails are spread over its peers.
+/// How a vendor's fails are spread over its partners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spread {
-    /// With all, the baseline among them.
+    /// It fails with all partners, the baseline included.
     Everywhere,
-    /// With one, and with no other.
+    /// It fails with one partner only.
     OnlyThere,
-    /// With several, and not with all.
+    /// It fails with several partners, but not with all.
     Several,
-    /// Peers that would tell were not judged.
+    /// Pairs that would decide were not judged.
     Open,
 }
 
-/// Where the fails of one check come from, each origin with the pairs (by place in `meetings`) that show it. `vendors` are
-/// all that should have met, the baseline first. A pair without a meeting counts as not judged, unless it stands in `absent`:
-/// then the check does not apply there, and the pair says nothing.
+/// The origins of the fails of one check, each with the pairs (by index in `meetings`) that show it. `vendors` are all that
+/// should have met, the baseline first. A pair without a meeting counts as not judged, unless `absent` has it: then the check
+/// does not apply there.
 pub fn triangulate<'a>(
     vendors: &[&'a str],
     meetings: &[Meeting<'a>],
@@ -131,7 +131,7 @@ mod tests {
         Suspicion { suspects: suspects.iter().copied().collect(), recorded: false }
     }
 
-    /// All pairs met and passed, but for those in which somebody is suspected.
+    /// All pairs met and passed, except those with a suspect.
     fn meetings<'a>(fails: &[([&'a str; 2], &[&'a str])]) -> Vec<Meeting<'a>> {
         let of = |pair: [&'a str; 2]| {
             let here = fails.iter().filter(|(at, _)| *at == pair);
@@ -158,12 +158,12 @@ mod tests {
         [(["base", "oak"], &["base", "oak"]), (["oak", "oak"], &["oak"]), (["oak", "elm"], &["oak", "elm"])];
 
     #[test]
-    fn where_nothing_fails_nothing_is_found() {
+    fn without_fails_there_are_no_findings() {
         assert_eq!(origins(&meetings(&[])), []);
     }
 
     #[test]
-    fn who_fails_with_every_peer_is_to_blame_and_the_peers_are_not() {
+    fn a_vendor_that_fails_with_every_partner_is_blamed_and_its_partners_are_not() {
         let pairs = vec![pair("base", "oak"), pair("oak", "oak"), pair("oak", "elm")];
         assert_eq!(origins(&meetings(&OAK_EVERYWHERE)), [(blamed("oak"), pairs)]);
     }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn who_passes_with_one_peer_is_not_blamed_for_the_others() {
+    fn a_vendor_that_passes_with_one_partner_is_not_blamed() {
         let mut all = meetings(&OAK_EVERYWHERE);
         all[1].fails.clear();
         let pairs = vec![pair("oak", "oak"), pair("oak", "elm")];
@@ -187,10 +187,10 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_in_one_pair_alone_is_a_finding_of_that_pair() {
+    fn a_fail_in_one_pair_only_is_a_finding_of_that_pair() {
         let undecided = meetings(&[(["oak", "elm"], &["oak", "elm"])]);
         assert_eq!(origins(&undecided), [(Origin::Pair, vec![pair("oak", "elm")])]);
-        // Also where the wire says which of the two it was: with others that one does it right.
+        // This is also so if the recorded traffic blames one of the two: with other partners that one passes.
         let decided = meetings(&[(["oak", "elm"], &["elm"])]);
         assert_eq!(origins(&decided), [(Origin::Pair, vec![pair("oak", "elm")])]);
         let with_itself = meetings(&[(["elm", "elm"], &["elm"])]);
@@ -198,8 +198,8 @@ mod tests {
     }
 
     #[test]
-    fn whom_the_wire_clears_is_no_suspect() {
-        // Oak meets a fail everywhere, but elsewhere than with itself the wire shows that it was the other one.
+    fn a_vendor_that_the_recorded_traffic_clears_is_not_a_suspect() {
+        // Oak's pairs all have a fail, but except with itself the recorded traffic blames the other vendor.
         let fails: [(_, &[&str]); 3] =
             [(["base", "oak"], &["base"]), (["oak", "oak"], &["oak"]), (["oak", "elm"], &["elm"])];
         assert!(!origins(&meetings(&fails)).iter().any(|(origin, _)| *origin == blamed("oak")));
@@ -230,13 +230,13 @@ mod tests {
     }
 
     #[test]
-    fn without_the_baseline_nobody_is_blamed() {
+    fn without_the_baseline_no_vendor_is_blamed() {
         let mut all = meetings(&OAK_EVERYWHERE);
         all.remove(1);
         let absent = BTreeSet::from([["base", "oak"]]);
         let found = triangulate(&VENDORS, &all, &absent);
         assert_eq!(found.keys().collect::<Vec<_>>(), [&Origin::Unproven]);
-        // Where it does not apply elsewhere, the rest decides.
+        // If the check does not apply in other pairs, the remaining pairs decide.
         let mut all = meetings(&OAK_EVERYWHERE);
         all.remove(4);
         let absent = BTreeSet::from([["oak", "elm"]]);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recorded_stays_so_and_still_counts_as_a_fail() {
+    fn a_recorded_fail_stays_recorded_and_counts_as_a_fail() {
         let mut all = meetings(&OAK_EVERYWHERE);
         all[2].fails[0].recorded = true;
         let found = origins(&all);

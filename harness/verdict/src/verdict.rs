@@ -5,78 +5,78 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CheckId, Class, ExchangeId, Message, Observations, ReasonCode, Role};
 
-/// What was found out about one check. A pass cannot be written without an [`Observations`].
+/// The verdict of one check. A pass cannot be written without [`Observations`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
-    /// The server did what was asked, and was seen to do it.
+    /// The server did what the check requires, and Samklang observed it.
     Pass {
-        /// What the pass rests on.
+        /// The observations on which the pass rests.
         observations: Observations,
     },
     /// The server did something else.
     Fail(Box<Fail>),
-    /// It could not be judged: set-up, peer or bound not met.
+    /// The check could not be judged: the set-up, the peer or a time limit prevented it.
     Inconclusive {
         /// Why not.
         message: Message,
-        /// The check whose failure stood in the way.
+        /// The check whose failure prevented it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blocked_by: Option<CheckId>,
-        /// The bound that passed, in milliseconds.
+        /// The time limit that passed, in milliseconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bound_ms: Option<u64>,
     },
-    /// By declaration, specification version or room version.
+    /// A declaration, the version of the specification or the room version excludes the check.
     NotApplicable {
-        /// The predicate that said so.
+        /// The condition that excludes it.
         message: Message,
     },
-    /// Samklang's or the engine's own fault; says nothing of a server.
+    /// Samklang or the container engine failed; this says nothing about a server.
     Error {
         /// Whose fault.
         class: Class,
         /// What happened.
         message: Message,
     },
-    /// The run ended before.
+    /// The run ended before this check.
     NotRun {
         /// Why.
         message: Message,
     },
 }
 
-/// Who, what, where in the transcript.
+/// A fail: the blame, the reason, and the evidence in the transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fail {
-    /// Why, stable for ever.
+    /// The permanent reason code.
     pub reason: ReasonCode,
     /// The server that sent the wrong thing.
     pub blame: Blame,
     /// What happened, for people.
     pub message: Message,
-    /// What should have been there, as lines of text.
+    /// The expected text, in lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What was there, as lines of text. May hold anything a server sent.
+    /// The actual text, in lines. It may contain anything that a server sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual: Option<String>,
-    /// The exchanges that show it, the telling ones first.
+    /// The exchanges that show it, the decisive ones first.
     pub evidence: Vec<ExchangeId>,
 }
 
-/// Whose fault a fail is, as the wire shows it.
+/// The server at fault for a fail, as the recorded traffic shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "who", rename_all = "snake_case")]
 pub enum Blame {
-    /// One server.
+    /// One server is at fault.
     Server {
         /// Its role in the constellation.
         role: Role,
-        /// How the wire shows that it was this one.
+        /// How the recorded traffic shows that.
         because: Message,
     },
-    /// The wire does not decide between the servers.
+    /// The recorded traffic does not show which server is at fault.
     Undecided {
         /// Why not.
         because: Message,
@@ -104,7 +104,7 @@ impl Verdict {
         }
     }
 
-    /// The exchanges that it rests on, the telling ones first.
+    /// The exchanges on which it rests, the decisive ones first.
     pub fn evidence(&self) -> Vec<ExchangeId> {
         match self {
             Self::Pass { observations } => observations.all().iter().map(|seen| seen.exchange).collect(),

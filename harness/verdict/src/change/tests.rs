@@ -59,7 +59,7 @@ fn each_way_to_change_has_its_kind_and_its_code() {
 }
 
 #[test]
-fn what_got_worse_stands_first_and_the_gravest_code_counts() {
+fn deteriorations_come_first_and_the_gravest_code_counts() {
     let at = |version: &str, verdict: Verdict, disposition| {
         let mut check = check(verdict, disposition);
         check.play.room_version = version.into();

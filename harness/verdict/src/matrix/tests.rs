@@ -23,7 +23,7 @@ fn red(a: &str, b: &str) -> Met {
 }
 
 #[test]
-fn every_two_vendors_meet_once_whatever_their_order() {
+fn every_two_vendors_are_paired_once_in_any_order() {
     let forth = pairs(&named(&["oak", "elm", "ash"]));
     let expected =
         [["oak", "oak"], ["elm", "oak"], ["elm", "elm"], ["ash", "oak"], ["ash", "elm"], ["ash", "ash"]];
@@ -51,7 +51,7 @@ fn results_in_any_order_give_the_same_file() {
 }
 
 #[test]
-fn a_pair_without_a_result_proves_nothing_unless_it_is_anothers() {
+fn a_pair_without_a_result_proves_nothing_except_in_another_shard() {
     let vendors = || named(&["elm", "oak"]);
     let some = [fine("elm", "elm"), fine("elm", "oak")];
     let open = MatrixFile::of(vendors(), None, &some);
@@ -64,7 +64,7 @@ fn a_pair_without_a_result_proves_nothing_unless_it_is_anothers() {
 }
 
 #[test]
-fn what_could_not_be_judged_or_does_not_apply_is_told_apart() {
+fn unjudged_and_not_applicable_checks_are_distinguished() {
     let vendors = || named(&["elm", "oak"]);
     let origin = |third: Met| {
         let all = [fine("elm", "elm"), red("elm", "oak"), third];
@@ -85,7 +85,7 @@ fn what_could_not_be_judged_or_does_not_apply_is_told_apart() {
 }
 
 #[test]
-fn whom_the_wire_blames_is_the_only_suspect() {
+fn a_vendor_that_the_recorded_traffic_blames_is_the_only_suspect() {
     let met = fine("elm", "oak");
     let suspects = |blame: Blame| {
         let Verdict::Fail(mut fail) = fail("client.refused") else { panic!() };
@@ -113,7 +113,7 @@ fn a_check_that_applies_with_one_host_is_a_meeting() {
 }
 
 #[test]
-fn a_folder_holds_nothing_that_leads_elsewhere() {
+fn a_folder_name_cannot_lead_out_of_the_matrix_folder() {
     assert_eq!(Met::folder("oak@1.0", "elm@2.0-rc.1"), "pairs/oak@1.0--elm@2.0-rc.1");
     assert_eq!(Met::folder("../..", "a/b c"), "pairs/.._..--a_b_c");
 }
