@@ -17,9 +17,9 @@ pub mod wire;
 use std::path::Path;
 
 use samklang_runner::{
-    expectation::Expectations,
+    judging::expectation::Expectations,
     scenario::Scenario,
-    selftest::matrix::KillMatrix,
+    suite::kill_matrix::KillMatrix,
     suite::{Profile, Requirements, Suite, read_catalogue},
 };
 use samklang_verdict::Problem;

@@ -13,9 +13,9 @@ pub(crate) use samklang_matrix::{SigningKey, Tamper};
 pub(crate) use samklang_reference::segment;
 pub(crate) use samklang_runner::{
     play,
-    scenario::{CheckPlan, Kind, Need, Scenario, Versions},
+    scenario::{CheckPlan, Need, Scenario, ScenarioKind, Versions},
     scene::Scene,
-    wire::Passage,
+    traffic::wire_view::Delivery,
 };
 pub(crate) use samklang_verdict::{Exchange, Observation, Observations, Problem, Role, Weight, message};
 pub(crate) use serde_json::{Value, json};

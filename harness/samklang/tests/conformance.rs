@@ -8,7 +8,9 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use clap::{Parser, ValueEnum};
 use libtest_mimic::Arguments;
 use samklang::setting::{self, Deploy, Deployment};
-use samklang_runner::{order::Order, plan::Selection, suite::project_root, trials};
+use samklang_runner::{
+    run::conformance, run::order::RunOrder, schedule::plan::Selection, suite::project_root,
+};
 use samklang_verdict::{Catalogue, Problem, message};
 
 fn main() -> ExitCode {
@@ -35,7 +37,7 @@ fn conformance(arguments: Arguments) -> Result<ExitCode, Problem> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))?;
     let deployment = runtime.block_on(Deployment::choose(&casts, deploy, false))?;
-    let order = Order {
+    let order = RunOrder {
         id: deployment.id.clone(),
         casts,
         subjects: setting::subjects(other.is_none()),
@@ -48,7 +50,8 @@ fn conformance(arguments: Arguments) -> Result<ExitCode, Problem> {
         deviations,
         today: jiff::Zoned::now().date().to_string(),
     };
-    let code = trials::offer(arguments, runtime, Arc::new(suite), order, Arc::clone(&deployment.deployer));
+    let code =
+        conformance::offer(arguments, runtime, Arc::new(suite), order, Arc::clone(&deployment.deployer));
     deployment.close()?;
     code
 }

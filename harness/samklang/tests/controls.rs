@@ -19,7 +19,7 @@ use samklang_runner::{
     play,
     scenario::{CheckPlan, Scenario},
     scene::Scene,
-    selftest::{CameTo, Selftest, Showing},
+    selftest::{CheckState, Selftest, ServerResults},
 };
 use samklang_verdict::{Problem, Role};
 use samklang_wire::switchboard::{FederationClient, Ground};
@@ -208,8 +208,8 @@ fn no_server_passes_a_check_that_no_server_can_pass() {
         assert!(!came.is_empty());
         for came in came {
             match (reason, came) {
-                (None, came) => assert_eq!(came, &CameTo::Pass, "{name}"),
-                (Some(reason), CameTo::Fail(found, _)) => assert_eq!(found.as_str(), reason, "{name}"),
+                (None, came) => assert_eq!(came, &CheckState::Pass, "{name}"),
+                (Some(reason), CheckState::Fail(found, _)) => assert_eq!(found.as_str(), reason, "{name}"),
                 (Some(_), came) => panic!("{name}: {came:?}"),
             }
         }
@@ -226,11 +226,12 @@ fn the_same_seed_brings_the_same_verdicts() {
         let seen = || test(Some(chosen.clone())).show(&deployer(EmbeddedDeployer::new(fault))).unwrap().seen;
         let (first, second) = (seen(), seen());
         assert!(first.len() > 100, "{}", first.len());
-        let red = |seen: &BTreeMap<_, CameTo>| seen.values().any(|came| matches!(came, CameTo::Fail(..)));
+        let red =
+            |seen: &BTreeMap<_, CheckState>| seen.values().any(|came| matches!(came, CheckState::Fail(..)));
         assert_eq!((&first, red(&first)), (&second, fault.is_some()));
     }
 }
 
-fn came_to<'a>(showing: &'a Showing, name: &str) -> Vec<&'a CameTo> {
+fn came_to<'a>(showing: &'a ServerResults, name: &str) -> Vec<&'a CheckState> {
     showing.seen.iter().filter(|((check, _), _)| check.name() == name).map(|(_, came)| came).collect()
 }

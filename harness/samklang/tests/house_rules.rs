@@ -9,10 +9,9 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use samklang_reference::Fault;
 use samklang_runner::{
-    scenario::{FLOW, Kind},
-    selftest::{exceptions::Exceptions, matrix::KillMatrix},
-    suite::REQUIREMENT_COLUMNS,
-    table,
+    scenario::{FLOW, ScenarioKind},
+    selftest::exceptions::Exceptions,
+    suite::{REQUIREMENT_COLUMNS, kill_matrix::KillMatrix, table},
 };
 use samklang_verdict::{Catalogue, CheckId};
 
@@ -271,7 +270,7 @@ fn every_check_is_proven_or_excused() {
     let exceptions = Exceptions::read(&suites.join("kill-exceptions.toml")).unwrap();
     let suite = samklang_suites::suite(project()).unwrap();
     // A passive scenario has no flow of its own that could fail.
-    let passive = suite.scenarios.iter().filter(|scenario| scenario.kind == Kind::Passive);
+    let passive = suite.scenarios.iter().filter(|scenario| scenario.kind == ScenarioKind::Passive);
     let flows: BTreeSet<_> = passive.map(|scenario| format!("{}/{FLOW}", scenario.id)).collect();
     let is_open = |id: &CheckId| matrix.proofs_of(id).next().is_none() && !flows.contains(id.as_str());
     let excused = |id: &CheckId| exceptions.unproven.contains_key(id);

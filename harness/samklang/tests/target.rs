@@ -12,11 +12,11 @@ use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, sync::Arc};
 use samklang::setting;
 use samklang_deploy::{Deployer, Terms, embedded::EmbeddedDeployer};
 use samklang_runner::{
-    event::{Event, Observer},
-    order::Order,
-    plan::Selection,
     run,
+    run::order::RunOrder,
+    run::progress::{Observer, RunEvent},
     scenario::Need,
+    schedule::plan::Selection,
 };
 use samklang_suites::BUILT_FROM;
 use samklang_verdict::{Role, Verdict, exit};
@@ -93,7 +93,7 @@ async fn a_scenario_that_needs_more_users_than_there_are_does_not_apply() {
 struct SilentObserver;
 
 impl Observer for SilentObserver {
-    fn hear(&self, _: &Event) {}
+    fn hear(&self, _: &RunEvent) {}
 }
 
 /// A test has no server outside loopback, so it gives the terms of such a server to one inside the program.
@@ -106,7 +106,7 @@ fn without_consent_no_peer_meets_the_server_and_nothing_disturbs_it() {
     casts[0].target = Some(Terms { server_name: "a.test".to_owned(), hostile: false });
     let output = std::env::temp_dir().join(format!("samklang-terms-{:016x}", fastrand::u64(..)));
     let selection = Selection { room_versions: vec!["12".to_owned()], ..Selection::default() };
-    let order = Order {
+    let order = RunOrder {
         id: "terms".to_owned(),
         casts,
         subjects: vec![Role::A],

@@ -10,7 +10,7 @@
 //! The server may give up, or correct the template and sign an honest event; both are right.
 
 use samklang_reference::decoded;
-use samklang_runner::wire::role_of;
+use samklang_runner::traffic::wire_view::role_of;
 
 use super::successful_request_about;
 use crate::{peer_setup::alice_in_mallorys_room, prelude::*};

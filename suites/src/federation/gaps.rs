@@ -1,7 +1,7 @@
 //! Events whose prev events are missing (server-server API, retrieving missing events).
 
 use samklang_matrix::Event;
-use samklang_runner::{scene::party, wire::role_of};
+use samklang_runner::{scene::party, traffic::wire_view::role_of};
 use samklang_wire::switchboard::{Effect, Fault};
 
 use crate::prelude::*;
@@ -12,7 +12,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.gap-filled",
         title: "The server fetches missing events when a later event arrives, and keeps all messages in the host's order.",
-        kind: Kind::Fault,
+        kind: ScenarioKind::NetworkFault,
         weight: Weight::Should,
         catalogue: &["FC-16"],
         requirements: &["SS-MISSING-012"],
@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.cut-healed",
         title: "Both servers hold all messages that were sent while the network was cut in one direction.",
-        kind: Kind::Fault,
+        kind: ScenarioKind::NetworkFault,
         catalogue: &["FC-16"],
         requirements: &["SS-TXN-019"],
         needs: TOGETHER,

@@ -7,7 +7,7 @@
 
 use samklang_matrix::{Founding, Rule};
 use samklang_reference::decoded;
-use samklang_runner::wire::{WireView, role_of};
+use samklang_runner::traffic::wire_view::{WireView, role_of};
 
 use super::{
     poisoned_joins::{JoiningUser, check_failed},

@@ -18,7 +18,7 @@ mod templates;
 use std::sync::Arc;
 
 use samklang_reference::decoded;
-use samklang_runner::wire::{WireView, role_of};
+use samklang_runner::traffic::wire_view::{WireView, role_of};
 
 use crate::prelude::*;
 

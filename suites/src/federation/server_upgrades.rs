@@ -17,7 +17,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "federation.upgraded-in-mid-room",
     title: "After an upgrade to a newer version the server still has its users' logins, rooms and undelivered events.",
-    kind: Kind::Fault,
+    kind: ScenarioKind::NetworkFault,
     catalogue: &["FC-16", "RS-03", "RS-10"],
     versions: Versions::Newest,
     needs: &[Need::Wire, Need::NewerVersion],

@@ -107,7 +107,7 @@ async fn receipt_shown(
         let ids = edu["content"][&message.room]["m.read"][reader.id()]["event_ids"].as_array();
         ids.is_some_and(|ids| ids.contains(&json!(message.id)))
     };
-    let sent = scene.signal_on_wire("m.receipt", reader.role(), is_it).await.ok().map(|edu| {
+    let sent = scene.edu_on_wire("m.receipt", reader.role(), is_it).await.ok().map(|edu| {
         edu.map(|edu| {
             let data = &edu["content"][&message.room]["m.read"][reader.id()]["data"];
             essence(data, message, reader)
@@ -180,7 +180,7 @@ async fn private_on_wire(scene: &Scene) -> Result<(), Failure> {
         reader.reads(&loud, ReceiptKind::Public, None).await?;
         let names = |edu: &Value, id: &str| edu.to_string().contains(id);
         let public = |edu: &Value| names(edu, &loud.id) && names(edu, reader.id());
-        let sentinel = scene.signal_on_wire("m.receipt", reader.role(), public).await?;
+        let sentinel = scene.edu_on_wire("m.receipt", reader.role(), public).await?;
         scene.record(
             check_public,
             sentinel.clone().map(|edu| {
@@ -189,7 +189,7 @@ async fn private_on_wire(scene: &Scene) -> Result<(), Failure> {
             }),
         );
 
-        let sent = scene.wire()?.signals_on_wire("m.receipt", reader.role());
+        let sent = scene.wire()?.edus_on_wire("m.receipt", reader.role());
         let is_private = |edu: &Value| names(edu, "m.read.private") || names(edu, &quiet.id);
         let leak = sent.into_iter().find(|(edu, _)| names(edu, reader.id()) && is_private(edu));
         scene.check(

@@ -55,7 +55,7 @@ async fn on_wire(scene: &Scene) -> Result<(), Failure> {
             // The users are in this room only, so an EDU that names another room is judged, too.
             let is_it =
                 |edu: &Value| edu["content"]["user_id"] == *writer.id() && edu["content"]["typing"] == on;
-            scene.signal_on_wire("m.typing", writer.role(), is_it).await
+            scene.edu_on_wire("m.typing", writer.role(), is_it).await
         };
         writer.types(&room, true).await?;
         let started = edu_sent(true).await?;

@@ -83,9 +83,9 @@ async fn silence_after_leaving(scene: &Scene) -> Result<(), Failure> {
     let seen = bob.sees(&hello).await?;
 
     let wire = scene.wire()?;
-    let outcome = match wire.event_passage(&secret.id, alice.role(), bob.role()) {
-        Passage::NotSent => Ok(merge_observations(seen, secret.done.clone())),
-        Passage::Refused { exchange, .. } | Passage::Delivered { exchange } => Err(alice.wrong(
+    let outcome = match wire.event_delivery(&secret.id, alice.role(), bob.role()) {
+        Delivery::NotSent => Ok(merge_observations(seen, secret.done.clone())),
+        Delivery::Refused { exchange, .. } | Delivery::Delivered { exchange } => Err(alice.wrong(
             "delivery.sent_after_leaving",
             message!("fail.sent-after-leaving", event = secret.what),
             &[Observation { by: alice.role(), exchange }],

@@ -76,7 +76,7 @@ async fn devices_announced(scene: &Scene) -> Result<(), Failure> {
     // From here on Bob's server may hold Alice's device list.
     bob.device_keys_of(alice.id()).await?;
     let announced = async |kind: &str, what: &str, wanted: &(dyn Fn(&Value) -> bool + Sync)| match scene
-        .signal_on_wire(kind, alice.role(), |edu| wanted(&edu["content"]))
+        .edu_on_wire(kind, alice.role(), |edu| wanted(&edu["content"]))
         .await
     {
         Err(Failure::Inconclusive(_)) => {

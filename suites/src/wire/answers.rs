@@ -1,8 +1,8 @@
 //! Responses and errors (server-server API, API standards).
 
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
+    judging::rule::RuleFinding,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 use samklang_verdict::Message;
 
@@ -19,10 +19,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("media-type", "Every successful response has the media type application/json.")
                 .of(&["SS-HTTP-001"])
-                .answering("answer.no_media_type", media_type),
+                .for_responses("answer.no_media_type", media_type),
             CheckPlan::new("object", "Every successful response is a JSON object.")
                 .of(&["SS-HTTP-005", "SS-HTTP-006"])
-                .answering("answer.no_object", object),
+                .for_responses("answer.no_object", object),
         ],
         ..Scenario::PASSIVE
     },
@@ -34,7 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-ERRORS-004"],
         checks: &[CheckPlan::new("standard", "Every error response has an errcode and an error.")
             .of(&["SS-ERRORS-004"])
-            .answering("answer.no_standard_error", standard)],
+            .for_responses("answer.no_standard_error", standard)],
         ..Scenario::PASSIVE
     },
     Scenario {
@@ -47,19 +47,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("namespace", "Every errcode is in capitals and begins with a namespace.")
                 .of(&["SS-ERRORS-005"])
-                .answering("answer.odd_errcode", namespace),
+                .for_responses("answer.odd_errcode", namespace),
             CheckPlan::new("retry-after", "Every response with status 429 has a Retry-After header.")
                 .of(&["SS-ERRORS-009"])
-                .answering("answer.no_retry_after", retry_after),
+                .for_responses("answer.no_retry_after", retry_after),
         ],
         ..Scenario::PASSIVE
     },
 ];
 
 /// Whether the response should be JSON: only media come as multipart.
-fn is_json(said: &Said<'_>) -> bool {
-    let media = endpoint(said).is_some_and(|(_, path)| path.first() == Some(&"media"));
-    said.path_only().starts_with("/_matrix/") && !media
+fn is_json(half: &ExchangeHalf<'_>) -> bool {
+    let media = endpoint(half).is_some_and(|(_, path)| path.first() == Some(&"media"));
+    half.exchange.path_only().starts_with("/_matrix/") && !media
 }
 
 /// The wrong in a media type that should be `application/json`.
@@ -72,41 +72,47 @@ pub(super) fn not_json(kind: &str, path: &str, media_type: Option<&str>) -> Opti
     wrong.then(|| message!("wire.media-type", kind = kind, path = path, media_type = media_type))
 }
 
-fn media_type(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    if !is_json(said) || said.status != Some(200) {
+fn media_type(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    if !is_json(half) || half.exchange.status != Some(200) {
         return None;
     }
-    Some(Finding::of(not_json("response", said.path_only(), header(&said.response_headers, "content-type"))))
+    Some(RuleFinding::of(not_json(
+        "response",
+        half.exchange.path_only(),
+        header(&half.exchange.response_headers, "content-type"),
+    )))
 }
 
-fn object(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    if !is_json(said) || said.status != Some(200) {
+fn object(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    if !is_json(half) || half.exchange.status != Some(200) {
         return None;
     }
-    let right = match &said.response_body {
+    let right = match &half.exchange.response_body {
         // The recorder keeps a long body only in part.
         samklang_verdict::Body::Bytes { .. } => return None,
-        _ => said.answer.is_object(),
+        _ => half.response.is_object(),
     };
-    Some(Finding::of((!right).then(|| message!("wire.response-not-object", path = said.path_only()))))
+    Some(RuleFinding::of(
+        (!right).then(|| message!("wire.response-not-object", path = half.exchange.path_only())),
+    ))
 }
 
-fn standard(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let status = said.status.filter(|status| *status >= 400)?;
-    if !said.path_only().starts_with("/_matrix/") {
+fn standard(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let status = half.exchange.status.filter(|status| *status >= 400)?;
+    if !half.exchange.path_only().starts_with("/_matrix/") {
         return None;
     }
-    let body = &said.answer;
+    let body = half.response;
     let right = body["errcode"].is_string() && body["error"].is_string();
-    let (method, path) = (&said.method, said.path_only());
+    let (method, path) = (&half.exchange.method, half.exchange.path_only());
     let wrong =
         || message!("wire.no-standard-error", method = method, path = path, status = status, body = body);
-    Some(Finding::of((!right).then(wrong)))
+    Some(RuleFinding::of((!right).then(wrong)))
 }
 
-fn namespace(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let refused = said.status.is_some_and(|status| status >= 400);
-    let errcode = said.answer["errcode"].as_str().filter(|_| refused)?;
+fn namespace(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let refused = half.exchange.status.is_some_and(|status| status >= 400);
+    let errcode = half.response["errcode"].as_str().filter(|_| refused)?;
     let capitals = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
     };
@@ -114,10 +120,11 @@ fn namespace(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     let right = errcode.split_once('_').is_some_and(|(space, rest)| {
         space.split('.').all(capitals) && !rest.is_empty() && *rest == rest.to_ascii_uppercase()
     });
-    Some(Finding::of((!right).then(|| message!("wire.errcode", errcode = errcode))))
+    Some(RuleFinding::of((!right).then(|| message!("wire.errcode", errcode = errcode))))
 }
 
-fn retry_after(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let has_header = header(&said.response_headers, "retry-after").is_some();
-    (said.status == Some(429)).then(|| Finding::of((!has_header).then(|| message!("wire.no-retry-after"))))
+fn retry_after(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let has_header = header(&half.exchange.response_headers, "retry-after").is_some();
+    (half.exchange.status == Some(429))
+        .then(|| RuleFinding::of((!has_header).then(|| message!("wire.no-retry-after"))))
 }

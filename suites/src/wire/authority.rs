@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use samklang_matrix::{Cited, Event, Refusal, Snapshot, auth_types, check_auth_events, check_state};
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
+    judging::rule::RuleFinding,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 use samklang_verdict::Message;
 
@@ -20,41 +20,41 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new("nothing-else", "An event has no auth events outside the selection for its type.")
             .of(&["SS-PDU-025", "SS-PDU-026"])
-            .saying("pdu.cites_too_much", nothing_else),
+            .for_both("pdu.cites_too_much", nothing_else),
         CheckPlan::new("create", "A create event has no auth events.")
             .of(&["SS-PDU-031"])
-            .saying("pdu.create_cites", create),
+            .for_both("pdu.create_cites", create),
         CheckPlan::new("no-create", "From version 12 on no event has the create event as an auth event.")
             .of(&["SS-PDU-026"])
-            .saying("pdu.cites_create", no_create),
+            .for_both("pdu.cites_create", no_create),
         CheckPlan::new(
             "complete",
             "An event has the create event, the power levels and its sender's membership as auth events.",
         )
         .of(&["SS-PDU-025"])
-        .asking("pdu.cites_too_little", complete),
+        .for_requests("pdu.cites_too_little", complete),
         CheckPlan::new("target", "A member event has the earlier member event of its user as an auth event.")
             .of(&["SS-PDU-027"])
-            .asking("pdu.cites_too_little", of_target),
+            .for_requests("pdu.cites_too_little", of_target),
         CheckPlan::new("join-rules", "A join, an invite and a knock have the join rules as an auth event.")
             .of(&["SS-PDU-028"])
-            .asking("pdu.cites_too_little", join_rules),
+            .for_requests("pdu.cites_too_little", join_rules),
         CheckPlan::new(
             "authoriser",
             "A join that names an authorising user has that user's membership as an auth event.",
         )
         .of(&["SS-PDU-030"])
-        .saying("pdu.cites_too_little", authoriser),
+        .for_both("pdu.cites_too_little", authoriser),
         CheckPlan::new("allowed", "The auth events of an event allow it.")
             .of(&["SS-PDU-025"])
-            .saying("pdu.not_allowed", allowed),
+            .for_both("pdu.not_allowed", allowed),
     ],
     ..Scenario::PASSIVE
 }];
 
 /// The selection has at most one event for each type and state key.
-fn nothing_else(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let events = own_events(traffic, said).filter(|event| event.kind() != "m.room.create");
+fn nothing_else(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let events = own_events(traffic, half).filter(|event| event.kind() != "m.room.create");
     first_wrong(events, |event| {
         let ids = event.auth_events();
         let selected = auth_types(event);
@@ -68,15 +68,15 @@ fn nothing_else(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn create(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let creates = own_events(traffic, said).filter(|event| event.kind() == "m.room.create");
+fn create(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let creates = own_events(traffic, half).filter(|event| event.kind() == "m.room.create");
     first_wrong(creates, |event| {
         (!event.auth_events().is_empty()).then(|| message!("wire.create-auth-events"))
     })
 }
 
-fn no_create(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let events = own_events(traffic, said).filter(|event| version_of(event) >= 12);
+fn no_create(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let events = own_events(traffic, half).filter(|event| version_of(event) >= 12);
     first_wrong(events, |event| {
         let create = format!("${}", event.room_id()?.strip_prefix('!')?);
         let has_create = event.auth_events().contains(&create);
@@ -126,8 +126,8 @@ fn ancestors<'a>(traffic: &'a Traffic, event: &Event) -> Vec<&'a Event> {
     found
 }
 
-fn complete(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let events = own_events(traffic, said).filter(|event| event.kind() != "m.room.create");
+fn complete(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let events = own_events(traffic, half).filter(|event| event.kind() != "m.room.create");
     first_wrong(events, |event| {
         let always_selected = |kind: &str, key: &str| {
             matches!(kind, "m.room.create" | "m.room.power_levels") || key == event.sender()
@@ -137,27 +137,27 @@ fn complete(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
 }
 
 /// The member events that a server made.
-fn members<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
-    own_events(traffic, said).filter(|event| event.kind() == "m.room.member")
+fn members<'a>(traffic: &'a Traffic, half: &'a ExchangeHalf<'_>) -> impl Iterator<Item = &'a Event> {
+    own_events(traffic, half).filter(|event| event.kind() == "m.room.member")
 }
 
-fn of_target(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(members(traffic, said), |event| {
+fn of_target(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(members(traffic, half), |event| {
         missing_auth_event(traffic, event, |kind, key| {
             kind == "m.room.member" && event.state_key() == Some(key)
         })
     })
 }
 
-fn join_rules(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn join_rules(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     let entering = |event: &&Event| matches!(event.membership(), Some("join" | "invite" | "knock"));
-    first_wrong(members(traffic, said).filter(entering), |event| {
+    first_wrong(members(traffic, half).filter(entering), |event| {
         missing_auth_event(traffic, event, |kind, _| kind == "m.room.join_rules")
     })
 }
 
-fn authoriser(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let named = members(traffic, said).filter_map(|event| {
+fn authoriser(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let named = members(traffic, half).filter_map(|event| {
         let user = event.content().get("join_authorised_via_users_server")?.as_str()?;
         Some((user, known_auth_events(traffic, event)?))
     });
@@ -168,8 +168,8 @@ fn authoriser(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
 }
 
 /// Events with unknown auth events are left out, and so are those with a lie among them, which has deceived their server.
-fn allowed(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let judged = own_events(traffic, said).filter_map(|event| Some((event, authorised(traffic, event)?)));
+fn allowed(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let judged = own_events(traffic, half).filter_map(|event| Some((event, authorised(traffic, event)?)));
     first_wrong(judged, |(event, verdict)| {
         verdict.err().map(|rule| message!("wire.not-allowed", event = event.kind(), rule = rule))
     })

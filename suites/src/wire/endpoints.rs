@@ -4,27 +4,29 @@
 //! the request of `v1/invite` is an event. All other endpoints have a check here.
 
 use samklang_matrix::endpoints::{self, Endpoint};
-use samklang_runner::passive::{Finding, Said};
+use samklang_runner::{judging::rule::RuleFinding, traffic::exchange::ExchangeHalf};
 use samklang_verdict::Body;
 
 use super::wrong_field;
 use crate::prelude::*;
 
-fn judge_request(endpoint: &Endpoint, said: &Said<'_>) -> Option<Finding> {
-    if !endpoint.matches(&said.method, &said.path) || is_cut_short(&said.request_body) {
+fn judge_request(endpoint: &Endpoint, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    if !endpoint.matches(&half.exchange.method, &half.exchange.path)
+        || is_cut_short(&half.exchange.request_body)
+    {
         return None;
     }
-    let has = |wanted: &str| endpoints::query(&said.path).any(|(name, _)| name == wanted);
+    let has = |wanted: &str| endpoints::query(&half.exchange.path).any(|(name, _)| name == wanted);
     let missing = endpoint.query.iter().find(|name| !has(name));
     let missing = missing.map(|name| message!("wire.no-parameter", of = endpoint.template, name = name));
-    Some(Finding::of(missing.or_else(|| wrong_field(endpoint.template, &said.request, endpoint.request))))
+    Some(RuleFinding::of(missing.or_else(|| wrong_field(endpoint.template, half.request, endpoint.request))))
 }
 
-fn judge_response(endpoint: &Endpoint, said: &Said<'_>) -> Option<Finding> {
-    let concerns = endpoint.matches(&said.method, &said.path)
-        && said.status == Some(200)
-        && !is_cut_short(&said.response_body);
-    concerns.then(|| Finding::of(wrong_field(endpoint.template, &said.answer, endpoint.response)))
+fn judge_response(endpoint: &Endpoint, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let concerns = endpoint.matches(&half.exchange.method, &half.exchange.path)
+        && half.exchange.status == Some(200)
+        && !is_cut_short(&half.exchange.response_body);
+    concerns.then(|| RuleFinding::of(wrong_field(endpoint.template, half.response, endpoint.response)))
 }
 
 /// Whether a body was too long to be recorded in full.
@@ -37,7 +39,7 @@ macro_rules! request {
     ($endpoint:ident, $title:literal $(, $requirements:expr)?) => {
         CheckPlan::new(endpoints::$endpoint.name, $title)
             $(.of($requirements))?
-            .asking("request.field_missing", |_, said| judge_request(&endpoints::$endpoint, said))
+            .for_requests("request.field_missing", |_, half| judge_request(&endpoints::$endpoint, half))
     };
 }
 
@@ -46,7 +48,7 @@ macro_rules! response {
     ($endpoint:ident, $title:literal $(, $requirements:expr)?) => {
         CheckPlan::new(endpoints::$endpoint.name, $title)
             $(.of($requirements))?
-            .answering("answer.field_missing", |_, said| judge_response(&endpoints::$endpoint, said))
+            .for_responses("answer.field_missing", |_, half| judge_response(&endpoints::$endpoint, half))
     };
 }
 

@@ -2,8 +2,8 @@
 
 use samklang_matrix::{Event, Signer, Verified, format_breaches, verify_event};
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
+    judging::rule::RuleFinding,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 
 use super::{endpoint, first_wrong, own_events, version_of};
@@ -18,28 +18,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("format", "An event has the format of its room version and keeps to all limits.")
                 .of(&["SS-PDU-007"])
-                .saying("pdu.malformed", format),
+                .for_both("pdu.malformed", format),
             CheckPlan::new("no-event-id", "An event has no event_id field.")
                 .of(&["SS-PDU-008"])
-                .saying("pdu.event_id", no_event_id),
+                .for_both("pdu.event_id", no_event_id),
             CheckPlan::new("signature", "An event has a valid signature of its sender's server.")
                 .of(&["SS-PDU-044", "SS-KEYS-035"])
-                .saying("pdu.bad_signature", signature),
+                .for_both("pdu.bad_signature", signature),
             CheckPlan::new("content-hash", "The content hash of an event matches its content.")
                 .of(&["SS-PDU-043"])
-                .asking("pdu.bad_content_hash", content_hash),
+                .for_requests("pdu.bad_content_hash", content_hash),
             CheckPlan::new("unpadded", "Hashes and signatures of an event are base64 without padding.")
                 .of(&["SS-CJSON-014"])
-                .saying("pdu.padded", unpadded),
+                .for_both("pdu.padded", unpadded),
             CheckPlan::new("key-ids", "Signatures of an event are filed by server name and key ID.")
                 .of(&["SS-CJSON-017"])
-                .saying("pdu.odd_key_id", key_ids),
+                .for_both("pdu.odd_key_id", key_ids),
             CheckPlan::new(
                 "depth",
                 "The depth of an event is one more than the greatest depth of its prev events.",
             )
             .of(&["SS-PDU-015"])
-            .asking("pdu.odd_depth", depth),
+            .for_requests("pdu.odd_depth", depth),
         ],
         ..Scenario::PASSIVE
     },
@@ -51,10 +51,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("asked-for", "A request for an event is answered with the event of that ID.")
                 .of(&["SS-STATEQ-010", "SS-PDU-011"])
-                .answering("pdu.other_event", asked_for),
+                .for_responses("pdu.other_event", asked_for),
             CheckPlan::new("verifiable", "An event in a response has valid signatures.")
                 .of(&["SS-STATEQ-010"])
-                .answering("pdu.bad_signature", verifiable),
+                .for_responses("pdu.bad_signature", verifiable),
         ],
         ..Scenario::PASSIVE
     },
@@ -68,28 +68,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "A redaction has redacts in its content from version 11 on, and at the top level before.",
         )
         .of(&["SS-REDACT-020", "SS-REDACT-023"])
-        .asking("redaction.no_target", target)],
+        .for_requests("redaction.no_target", target)],
         ..Scenario::PASSIVE
     },
 ];
 
-fn format(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(own_events(traffic, said), |event| {
+fn format(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(own_events(traffic, half), |event| {
         let json = Value::Object(event.json().clone());
         let breach = format_breaches(&json, event.version()).into_iter().next()?;
         Some(message!("wire.event-format", event = event.kind(), breach = breach))
     })
 }
 
-fn no_event_id(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let events = own_events(traffic, said).filter(|event| version_of(event) >= 3);
+fn no_event_id(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let events = own_events(traffic, half).filter(|event| version_of(event) >= 3);
     first_wrong(events, |event| {
         event.json().contains_key("event_id").then(|| message!("wire.event-id", event = event.kind()))
     })
 }
 
-fn signature(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(own_events(traffic, said), |event| {
+fn signature(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(own_events(traffic, half), |event| {
         let error = verify_event(event, &traffic.keys).err()?;
         // The authorising user's server signs a join only after it has received it (rooms/v8, authorisation rules).
         let concerns = error.role() != Signer::Authoriser;
@@ -97,8 +97,8 @@ fn signature(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn content_hash(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(own_events(traffic, said), |event| {
+fn content_hash(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(own_events(traffic, half), |event| {
         let mismatch = verify_event(event, &traffic.keys) == Ok(Verified::ContentHashMismatch);
         mismatch.then(|| message!("wire.content-hash", event = event.kind()))
     })
@@ -113,8 +113,8 @@ fn signatures(event: &Event) -> impl Iterator<Item = (&str, &str, &Value)> {
     })
 }
 
-fn unpadded(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(own_events(traffic, said), |event| {
+fn unpadded(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(own_events(traffic, half), |event| {
         let hash = event.json().get("hashes").map(|hashes| &hashes["sha256"]);
         let mut encoded = hash.into_iter().chain(signatures(event).map(|(.., signature)| signature));
         let padded = encoded.any(|text| text.as_str().is_some_and(|text| text.ends_with('=')));
@@ -122,8 +122,8 @@ fn unpadded(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn key_ids(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(own_events(traffic, said), |event| {
+fn key_ids(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(own_events(traffic, half), |event| {
         let odd = signatures(event)
             .find(|(server, id, _)| !samklang_matrix::is_server_name(server) || !super::keys::is_key_id(id));
         odd.map(|(server, id, _)| {
@@ -132,9 +132,9 @@ fn key_ids(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn depth(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn depth(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     // Events with a prev event that did not go over the wire are left out.
-    let events = own_events(traffic, said).filter_map(|event| {
+    let events = own_events(traffic, half).filter_map(|event| {
         let prev: Option<Vec<_>> = event.prev_events().iter().map(|id| traffic.event(id)).collect();
         let deepest = prev?.iter().map(|event| event.depth()).max()?;
         Some((event, deepest))
@@ -147,29 +147,29 @@ fn depth(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
 }
 
 /// The event in the response to `GET /event`, and the ID in the request.
-fn given<'a>(said: &'a Said<'_>) -> Option<(&'a Event, String)> {
-    let (_, path) = endpoint(said)?;
+fn given<'a>(half: &'a ExchangeHalf<'_>) -> Option<(&'a Event, String)> {
+    let (_, path) = endpoint(half)?;
     let ["event", id] = path.as_slice() else { return None };
     let id = samklang_reference::decoded(id);
-    (said.status == Some(200)).then(|| Some((said.events.first()?.as_ref(), id)))?
+    (half.exchange.status == Some(200)).then(|| Some((half.events.first()?.as_ref(), id)))?
 }
 
-fn asked_for(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let (event, id) = given(said)?;
+fn asked_for(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let (event, id) = given(half)?;
     let wrong = || message!("wire.other-event", asked = id, given = event.id());
-    Some(Finding::of((event.id() != id).then(wrong)))
+    Some(RuleFinding::of((event.id() != id).then(wrong)))
 }
 
-fn verifiable(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let (event, _) = given(said).filter(|(event, _)| !traffic.is_admitted(event.id()))?;
+fn verifiable(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let (event, _) = given(half).filter(|(event, _)| !traffic.is_admitted(event.id()))?;
     let error = verify_event(event, &traffic.keys).err();
-    Some(Finding::of(
+    Some(RuleFinding::of(
         error.map(|error| message!("wire.event-signature", event = event.kind(), error = error)),
     ))
 }
 
-fn target(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let redactions = own_events(traffic, said).filter(|event| event.kind() == "m.room.redaction");
+fn target(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let redactions = own_events(traffic, half).filter(|event| event.kind() == "m.room.redaction");
     first_wrong(redactions, |event| {
         let in_content = version_of(event) >= 11;
         let target = if in_content { event.content().get("redacts") } else { event.json().get("redacts") };

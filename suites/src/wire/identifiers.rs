@@ -2,8 +2,8 @@
 
 use samklang_matrix::server_of;
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
+    judging::rule::RuleFinding,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 
 use super::{endpoint, first_wrong, own_events, version_of};
@@ -17,24 +17,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new("users", "The localpart of a user ID has only characters that the grammar allows.")
             .of(&["SS-IDENT-004"])
-            .saying("id.odd_user", users),
+            .for_both("id.odd_user", users),
         CheckPlan::new(
             "rooms",
             "A room ID ends with the name of the creating server and has at most 255 bytes.",
         )
         .of(&["SS-IDENT-008"])
-        .saying("id.odd_room", rooms),
+        .for_both("id.odd_room", rooms),
         CheckPlan::new("media", "A media ID has only letters, digits, underscores and hyphens.")
             .of(&["SS-MEDIA-023"])
-            .answering("id.odd_media", media),
+            .for_responses("id.odd_media", media),
     ],
     ..Scenario::PASSIVE
 }];
 
-fn users(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn users(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     let is_allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte);
-    first_wrong(own_events(traffic, said), |event| {
+    first_wrong(own_events(traffic, half), |event| {
         let localpart = event.sender().strip_prefix('@').and_then(|rest| rest.split(':').next());
         let right = localpart.is_some_and(|part| !part.is_empty() && part.bytes().all(is_allowed));
         (!right).then(|| message!("wire.user-id", user = event.sender()))
@@ -42,20 +42,21 @@ fn users(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
 }
 
 /// From version 12 on a room ID is made from the create event's ID, without a server name.
-fn rooms(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn rooms(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     let creates =
-        own_events(traffic, said).filter(|event| event.kind() == "m.room.create" && version_of(event) < 12);
+        own_events(traffic, half).filter(|event| event.kind() == "m.room.create" && version_of(event) < 12);
     first_wrong(creates, |event| {
         let id = event.room_id().unwrap_or_default();
-        let right = server_of(id) == traffic.name(said.by) && id.len() <= 255;
+        let right = server_of(id) == traffic.name(half.by) && id.len() <= 255;
         (!right).then(|| message!("wire.room-id", room = id))
     })
 }
 
-fn media(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let (_, path) = endpoint(said)?;
+fn media(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let (_, path) = endpoint(half)?;
     let ["media", _, id] = path.as_slice() else { return None };
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let right = !id.is_empty() && id.bytes().all(is_allowed);
-    (said.status == Some(200)).then(|| Finding::of((!right).then(|| message!("wire.media-id", media = id))))
+    (half.exchange.status == Some(200))
+        .then(|| RuleFinding::of((!right).then(|| message!("wire.media-id", media = id))))
 }

@@ -2,8 +2,8 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
+    judging::rule::RuleFinding,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 
 use super::first_wrong;
@@ -18,13 +18,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new("ids", "Every key ID has the form algorithm:version.")
             .of(&["SS-KEYS-003"])
-            .answering("keys.odd_id", ids),
+            .for_responses("keys.odd_id", ids),
         CheckPlan::new("keys", "Every Ed25519 key is unpadded base64 of 32 bytes.")
             .of(&["SS-KEYS-004", "SS-CJSON-014"])
-            .answering("keys.odd_key", keys),
+            .for_responses("keys.odd_key", keys),
         CheckPlan::new("unpadded", "The signatures on a key document are base64 without padding.")
             .of(&["SS-CJSON-014"])
-            .answering("keys.padded", unpadded),
+            .for_responses("keys.padded", unpadded),
     ],
     ..Scenario::PASSIVE
 }];
@@ -38,33 +38,34 @@ pub(super) fn is_key_id(id: &str) -> bool {
 }
 
 /// The key document in the response.
-fn document<'a>(said: &'a Said<'_>) -> Option<&'a Value> {
-    let is_one = said.status == Some(200) && said.path_only().starts_with("/_matrix/key/v2/server");
-    is_one.then_some(said.body)
+fn document<'a>(half: &'a ExchangeHalf<'_>) -> Option<&'a Value> {
+    let is_one =
+        half.exchange.status == Some(200) && half.exchange.path_only().starts_with("/_matrix/key/v2/server");
+    is_one.then_some(half.body)
 }
 
 /// The keys in a key document, each with its ID.
-fn listed<'a>(said: &'a Said<'_>) -> impl Iterator<Item = (&'a str, &'a Value)> {
-    let document = document(said);
+fn listed<'a>(half: &'a ExchangeHalf<'_>) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let document = document(half);
     let lists = ["verify_keys", "old_verify_keys"].map(|list| document.map(|document| &document[list]));
     let keys = lists.into_iter().flatten().filter_map(Value::as_object).flatten();
     keys.map(|(id, key)| (id.as_str(), &key["key"]))
 }
 
-fn ids(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(listed(said), |(id, _)| (!is_key_id(id)).then(|| message!("wire.key-id", key_id = id)))
+fn ids(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(listed(half), |(id, _)| (!is_key_id(id)).then(|| message!("wire.key-id", key_id = id)))
 }
 
-fn keys(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let ed25519 = listed(said).filter(|(id, _)| id.starts_with("ed25519:"));
+fn keys(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let ed25519 = listed(half).filter(|(id, _)| id.starts_with("ed25519:"));
     first_wrong(ed25519, |(id, key)| {
         let bytes = key.as_str().and_then(|key| STANDARD_NO_PAD.decode(key).ok());
         bytes.is_none_or(|bytes| bytes.len() != 32).then(|| message!("wire.key", key_id = id, key = key))
     })
 }
 
-fn unpadded(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let servers = document(said)?["signatures"].as_object().into_iter().flat_map(serde_json::Map::values);
+fn unpadded(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let servers = document(half)?["signatures"].as_object().into_iter().flat_map(serde_json::Map::values);
     let signatures = servers.filter_map(Value::as_object).flat_map(serde_json::Map::values);
     first_wrong(signatures.filter_map(Value::as_str), |signature| {
         signature.ends_with('=').then(|| message!("wire.key-document-padding"))

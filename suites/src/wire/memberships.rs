@@ -2,8 +2,8 @@
 
 use samklang_matrix::{Event, format_breaches, server_of};
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
+    judging::rule::RuleFinding,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 
 use super::{endpoint, first_wrong, own_events, transaction};
@@ -18,13 +18,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("path", "The event in the request has the event ID in the path.")
                 .of(&["SS-JOIN-021", "SS-PDU-011"])
-                .asking("membership.other_id", path),
+                .for_requests("membership.other_id", path),
             CheckPlan::new(
                 "version-2",
                 "Joins, leaves and invites are sent to version 2 of their endpoints.",
             )
             .of(&["SS-JOIN-048"])
-            .asking("membership.old_endpoint", version_2),
+            .for_requests("membership.old_endpoint", version_2),
         ],
         ..Scenario::PASSIVE
     },
@@ -36,16 +36,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("create", "The invite_room_state of an invite has the create event.")
                 .of(&["SS-INVITE-005"])
-                .asking("invite.no_create", has_create),
+                .for_requests("invite.no_create", has_create),
             CheckPlan::new("complete", "The invite_room_state of an invite holds complete events.")
                 .of(&["SS-INVITE-006"])
-                .asking("invite.stripped", holds_complete_events),
+                .for_requests("invite.stripped", holds_complete_events),
             CheckPlan::new(
                 "both-sign",
                 "An invite that is sent to the room has a signature of the invited user's server.",
             )
             .of(&["SS-INVITE-007"])
-            .asking("invite.one_signature", both_sign),
+            .for_requests("invite.one_signature", both_sign),
         ],
         ..Scenario::PASSIVE
     },
@@ -57,14 +57,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-RESTR-019"],
         checks: &[CheckPlan::new("no-authoriser", "A member event after a join names no authorising user.")
             .of(&["SS-RESTR-019"])
-            .saying("member.copied_authoriser", no_authoriser)],
+            .for_both("member.copied_authoriser", no_authoriser)],
         ..Scenario::PASSIVE
     },
 ];
 
 /// The event ID in the path of a request that sends a membership event.
-fn id_in_path(said: &Said<'_>) -> Option<String> {
-    let (_, path) = endpoint(said)?;
+fn id_in_path(half: &ExchangeHalf<'_>) -> Option<String> {
+    let (_, path) = endpoint(half)?;
     match path.as_slice() {
         ["send_join" | "send_leave" | "send_knock" | "invite", _, id] => {
             Some(samklang_reference::decoded(id))
@@ -73,44 +73,44 @@ fn id_in_path(said: &Said<'_>) -> Option<String> {
     }
 }
 
-fn path(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let id = id_in_path(said)?;
-    let event = if said.request["event"].is_object() { &said.request["event"] } else { &said.request };
+fn path(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let id = id_in_path(half)?;
+    let event = if half.request["event"].is_object() { &half.request["event"] } else { half.request };
     let event = traffic.read(event).filter(|event| !traffic.is_admitted(event.id()))?;
     let wrong = || message!("wire.other-event-id", event = event.id(), path_id = id);
-    Some(Finding::of((event.id() != id).then(wrong)))
+    Some(RuleFinding::of((event.id() != id).then(wrong)))
 }
 
-fn version_2(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let (version, path) = endpoint(said)?;
+fn version_2(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let (version, path) = endpoint(half)?;
     let concerns = matches!(path.first(), Some(&("send_join" | "send_leave" | "invite")));
     let wrong = || message!("wire.old-endpoint", endpoint = path[0], version = version);
-    concerns.then(|| Finding::of((version != "v2").then(wrong)))
+    concerns.then(|| RuleFinding::of((version != "v2").then(wrong)))
 }
 
 /// The entries of the `invite_room_state` of an invite.
-fn invite_room_state<'a>(said: &'a Said<'_>) -> Option<&'a Vec<Value>> {
-    let (_, path) = endpoint(said)?;
+fn invite_room_state<'a>(half: &'a ExchangeHalf<'_>) -> Option<&'a Vec<Value>> {
+    let (_, path) = endpoint(half)?;
     let is_invite = path.first() == Some(&"invite");
-    is_invite.then(|| said.request["invite_room_state"].as_array())?
+    is_invite.then(|| half.request["invite_room_state"].as_array())?
 }
 
-fn has_create(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let found = invite_room_state(said)?.iter().any(|entry| entry["type"] == "m.room.create");
-    Some(Finding::of((!found).then(|| message!("wire.invite-without-create"))))
+fn has_create(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let found = invite_room_state(half)?.iter().any(|entry| entry["type"] == "m.room.create");
+    Some(RuleFinding::of((!found).then(|| message!("wire.invite-without-create"))))
 }
 
-fn holds_complete_events(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(invite_room_state(said)?, |entry| {
+fn holds_complete_events(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(invite_room_state(half)?, |entry| {
         let complete = |event: Event| format_breaches(entry, event.version()).is_empty();
         let right = entry["hashes"].is_object() && traffic.read(entry).is_some_and(complete);
         (!right).then(|| message!("wire.invite-with-stripped-event", event = entry["type"]))
     })
 }
 
-fn both_sign(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    transaction(said)?;
-    let invites = own_events(traffic, said).filter(|event| event.membership() == Some("invite"));
+fn both_sign(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    transaction(half)?;
+    let invites = own_events(traffic, half).filter(|event| event.membership() == Some("invite"));
     let foreign = invites.filter_map(|event| {
         let invited = server_of(event.state_key()?)?;
         // An invite from a third-party invite need not be signed by the invited user's server.
@@ -124,9 +124,9 @@ fn both_sign(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn no_authoriser(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn no_authoriser(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     let is_join = |event: &Event| event.kind() == "m.room.member" && event.membership() == Some("join");
-    let changes = own_events(traffic, said).filter(|event| {
+    let changes = own_events(traffic, half).filter(|event| {
         let user = event.state_key().unwrap_or_default();
         let auth_events = event.auth_events();
         let mut auth_events = auth_events.iter().filter_map(|id| traffic.event(id));

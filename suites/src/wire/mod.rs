@@ -22,9 +22,9 @@ use samklang_matrix::{
     server_of,
 };
 use samklang_runner::{
-    passive::{Finding, Said},
+    judging::rule::RuleFinding,
     scenario::Scenario,
-    traffic::Traffic,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 use samklang_verdict::{Message, message};
 use serde_json::Value;
@@ -46,8 +46,8 @@ pub const SCENARIOS: &[&[Scenario]] = &[
 ];
 
 /// The version of a federation endpoint and the path's segments after it; none for paths outside `/_matrix/federation`.
-fn endpoint<'a>(said: &'a Said<'_>) -> Option<(&'a str, Vec<&'a str>)> {
-    let rest = said.path_only().strip_prefix("/_matrix/federation/")?;
+fn endpoint<'a>(half: &'a ExchangeHalf<'_>) -> Option<(&'a str, Vec<&'a str>)> {
+    let rest = half.exchange.path_only().strip_prefix("/_matrix/federation/")?;
     let (version, rest) = rest.split_once('/')?;
     Some((version, rest.split('/').collect()))
 }
@@ -58,16 +58,16 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// The body of a transaction.
-fn transaction<'a>(said: &'a Said<'_>) -> Option<&'a Value> {
-    let (_, path) = endpoint(said)?;
-    let is_transaction = path.first() == Some(&"send") && said.method == "PUT";
-    is_transaction.then_some(&said.request)
+fn transaction<'a>(half: &'a ExchangeHalf<'_>) -> Option<&'a Value> {
+    let (_, path) = endpoint(half)?;
+    let is_transaction = path.first() == Some(&"send") && half.exchange.method == "PUT";
+    is_transaction.then_some(half.request)
 }
 
 /// The events in this half of an exchange that its server made itself: those of its own users, without admitted lies.
-fn own_events<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
-    let server = traffic.name(said.by);
-    let events = said.events.iter().map(AsRef::as_ref);
+fn own_events<'a>(traffic: &'a Traffic, half: &'a ExchangeHalf<'_>) -> impl Iterator<Item = &'a Event> {
+    let server = traffic.name(half.by);
+    let events = half.events.iter().map(AsRef::as_ref);
     events.filter(move |event| server_of(event.sender()) == server && !traffic.is_admitted(event.id()))
 }
 
@@ -75,15 +75,15 @@ fn own_events<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Ite
 fn first_wrong<T>(
     items: impl IntoIterator<Item = T>,
     wrong: impl Fn(T) -> Option<Message>,
-) -> Option<Finding> {
+) -> Option<RuleFinding> {
     let mut any = false;
     for item in items {
         any = true;
         if let Some(what) = wrong(item) {
-            return Some(Finding::Breaks(what));
+            return Some(RuleFinding::Breaks(what));
         }
     }
-    any.then_some(Finding::Keeps)
+    any.then_some(RuleFinding::Keeps)
 }
 
 /// The finding about the body of `of`, where a field is missing or has the wrong type.

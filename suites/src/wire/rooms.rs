@@ -2,8 +2,8 @@
 
 use samklang_matrix::Event;
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
+    judging::rule::RuleFinding,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 
 use super::{endpoint, first_wrong, own_events, version_of};
@@ -18,25 +18,25 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("creator", "Up to version 10 a create event names its sender as the creator.")
                 .of(&["SS-ROOMV-005"])
-                .saying("create.odd_creator", creator),
+                .for_both("create.odd_creator", creator),
             CheckPlan::new("no-creator", "From version 11 on a create event has no creator field.")
                 .of(&["SS-ROOMV-006"])
-                .saying("create.creator", no_creator),
+                .for_both("create.creator", no_creator),
             CheckPlan::new("no-room-id", "From version 12 on a create event has no room_id.")
                 .of(&["SS-ROOMV-014"])
-                .saying("create.room_id", no_room_id),
+                .for_both("create.room_id", no_room_id),
             CheckPlan::new(
                 "names-the-room",
                 "From version 12 on the room ID is the create event's ID with ! in place of $.",
             )
             .of(&["SS-ROOMV-015"])
-            .saying("create.other_room", names_the_room),
+            .for_both("create.other_room", names_the_room),
             CheckPlan::new(
                 "predecessor",
                 "The create event of an upgraded room names the old room as its predecessor.",
             )
             .of(&["SS-UPGRADE-002"])
-            .saying("create.no_predecessor", predecessor),
+            .for_both("create.no_predecessor", predecessor),
         ],
         ..Scenario::PASSIVE
     },
@@ -48,16 +48,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("integers", "Every power level is an integer.")
                 .of(&["SS-ROOMV-011"])
-                .saying("levels.no_integer", integers),
+                .for_both("levels.no_integer", integers),
             CheckPlan::new("no-creators", "From version 12 on the power levels do not list creators.")
                 .of(&["SS-ROOMV-019"])
-                .saying("levels.creator", no_creators),
+                .for_both("levels.creator", no_creators),
             CheckPlan::new(
                 "tombstone",
                 "From version 12 on a tombstone needs a higher power level than other state events.",
             )
             .of(&["SS-ROOMV-020"])
-            .saying("levels.tombstone", tombstone),
+            .for_both("levels.tombstone", tombstone),
         ],
         ..Scenario::PASSIVE
     },
@@ -71,18 +71,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "The create event is followed by the creator's join, and the join by the power levels.",
         )
         .of(&["SS-ROOMV-021"])
-        .saying("room.odd_beginning", order)],
+        .for_both("room.odd_beginning", order)],
         ..Scenario::PASSIVE
     },
 ];
 
 /// The create events that a server made.
-fn creates<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
-    own_events(traffic, said).filter(|event| event.kind() == "m.room.create")
+fn creates<'a>(traffic: &'a Traffic, half: &'a ExchangeHalf<'_>) -> impl Iterator<Item = &'a Event> {
+    own_events(traffic, half).filter(|event| event.kind() == "m.room.create")
 }
 
-fn creator(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(creates(traffic, said).filter(|event| version_of(event) < 11), |event| {
+fn creator(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(creates(traffic, half).filter(|event| version_of(event) < 11), |event| {
         let named = event.content().get("creator").and_then(Value::as_str);
         let other = |named| message!("wire.create-other-creator", sender = event.sender(), creator = named);
         let wrong = || named.map_or_else(|| message!("wire.create-without-creator"), other);
@@ -90,31 +90,31 @@ fn creator(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn no_creator(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(creates(traffic, said).filter(|event| version_of(event) >= 11), |event| {
+fn no_creator(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(creates(traffic, half).filter(|event| version_of(event) >= 11), |event| {
         event.content().contains_key("creator").then(|| message!("wire.create-with-creator"))
     })
 }
 
-fn no_room_id(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(creates(traffic, said).filter(|event| version_of(event) >= 12), |event| {
+fn no_room_id(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(creates(traffic, half).filter(|event| version_of(event) >= 12), |event| {
         event.json().contains_key("room_id").then(|| message!("wire.create-with-room-id"))
     })
 }
 
 /// Compares a create event with the room ID in the path of the exchange that holds it.
-fn names_the_room(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let (_, path) = endpoint(said)?;
+fn names_the_room(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let (_, path) = endpoint(half)?;
     let ["send_join" | "invite" | "state" | "event_auth", room, ..] = path.as_slice() else { return None };
     let room = samklang_reference::decoded(room);
-    first_wrong(creates(traffic, said).filter(|event| version_of(event) >= 12), |event| {
+    first_wrong(creates(traffic, half).filter(|event| version_of(event) >= 12), |event| {
         let wrong = || message!("wire.create-of-other-room", event = event.id(), room = room);
         (event.room_id() != Some(&room)).then(wrong)
     })
 }
 
-fn predecessor(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let upgraded = own_events(traffic, said).filter_map(|event| {
+fn predecessor(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let upgraded = own_events(traffic, half).filter_map(|event| {
         let tombstone = Some(event).filter(|event| event.is_state("m.room.tombstone", ""))?;
         let new = tombstone.content().get("replacement_room")?;
         let is_its_create_event = |event: &&Event| {
@@ -133,12 +133,12 @@ fn predecessor(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
 }
 
 /// The power levels events that a server made.
-fn levels<'a>(traffic: &'a Traffic, said: &'a Said<'_>) -> impl Iterator<Item = &'a Event> {
-    own_events(traffic, said).filter(|event| event.is_state("m.room.power_levels", ""))
+fn levels<'a>(traffic: &'a Traffic, half: &'a ExchangeHalf<'_>) -> impl Iterator<Item = &'a Event> {
+    own_events(traffic, half).filter(|event| event.is_state("m.room.power_levels", ""))
 }
 
-fn integers(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(levels(traffic, said), |event| {
+fn integers(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(levels(traffic, half), |event| {
         let values = event.content().values();
         let all =
             values.flat_map(|value| value.as_object().map_or(vec![value], |map| map.values().collect()));
@@ -152,8 +152,8 @@ fn create_of<'a>(traffic: &'a Traffic, event: &Event) -> Option<&'a Event> {
     traffic.event(&format!("${}", event.room_id()?.strip_prefix('!')?))
 }
 
-fn no_creators(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let known = levels(traffic, said)
+fn no_creators(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let known = levels(traffic, half)
         .filter(|event| version_of(event) >= 12)
         .filter_map(|event| Some((event, create_of(traffic, event)?)));
     first_wrong(known, |(event, create)| {
@@ -171,8 +171,8 @@ fn is_first(traffic: &Traffic, event: &Event) -> bool {
     known.is_some_and(|events| !events.iter().any(|event| event.kind() == "m.room.power_levels"))
 }
 
-fn tombstone(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let first = levels(traffic, said).filter(|event| version_of(event) >= 12 && is_first(traffic, event));
+fn tombstone(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let first = levels(traffic, half).filter(|event| version_of(event) >= 12 && is_first(traffic, event));
     first_wrong(first, |event| {
         let content = event.content();
         let state = content.get("state_default").map_or(Some(50), Value::as_i64);
@@ -183,12 +183,12 @@ fn tombstone(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn order(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn order(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     let only_prev_event = |event: &Event| match event.prev_events().as_slice() {
         [id] => traffic.event(id),
         _ => None,
     };
-    let first = levels(traffic, said).filter(|event| is_first(traffic, event)).filter_map(|event| {
+    let first = levels(traffic, half).filter(|event| is_first(traffic, event)).filter_map(|event| {
         Some((event, event.prev_events().iter().map(|id| traffic.event(id)).collect::<Option<Vec<_>>>()?))
     });
     first_wrong(first, |(event, _)| {

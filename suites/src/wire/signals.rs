@@ -5,9 +5,9 @@ use samklang_matrix::{
     server_of,
 };
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
-    wire::role_of,
+    judging::rule::RuleFinding,
+    traffic::wire_view::role_of,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 
 use super::{first_wrong, transaction, wrong_field};
@@ -23,19 +23,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("typing", "Every m.typing has room_id, user_id and typing.")
                 .of(&["SS-TYPING-001"])
-                .asking("edu.malformed", typing_form),
+                .for_requests("edu.malformed", typing_form),
             CheckPlan::new("receipts", "Every receipt names exactly one event and has a time.")
                 .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"])
-                .asking("edu.malformed", receipts),
+                .for_requests("edu.malformed", receipts),
             CheckPlan::new("presence", "Every presence update has user_id, presence and last_active_ago.")
                 .of(&["SS-PRESENCE-002"])
-                .asking("edu.malformed", presence_form),
+                .for_requests("edu.malformed", presence_form),
             CheckPlan::new("own-users", "EDUs concern only users of the sending server.")
                 .of(&["SS-PRESENCE-003"])
-                .asking("edu.foreign_user", own_users),
+                .for_requests("edu.foreign_user", own_users),
             CheckPlan::new("no-user-signing-key", "An m.signing_key_update never holds a user-signing key.")
                 .of(&["SS-XSIGN-003"])
-                .asking("edu.user_signing_key", no_user_signing_key),
+                .for_requests("edu.user_signing_key", no_user_signing_key),
         ],
         ..Scenario::PASSIVE
     },
@@ -50,15 +50,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "read",
             "Every receipt that is sent to another server has the type m.read.",
         )
-        .asking("edu.other_receipt", only_read)],
+        .for_requests("edu.other_receipt", only_read)],
         ..Scenario::PASSIVE
     },
 ];
 
 /// The contents of the EDUs of a type in a transaction.
-pub(super) fn contents<'a>(said: &'a Said<'_>, kind: &'a str) -> impl Iterator<Item = &'a Value> {
-    let is_request = std::ptr::eq(said.body, &raw const said.request);
-    let body = transaction(said).filter(|_| is_request);
+pub(super) fn contents<'a>(half: &'a ExchangeHalf<'_>, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    let is_request = half.is_request;
+    let body = transaction(half).filter(|_| is_request);
     let edus = body.and_then(|body| body["edus"].as_array()).into_iter().flatten();
     edus.filter(move |edu| edu["edu_type"] == *kind).map(|edu| &edu["content"])
 }
@@ -66,8 +66,8 @@ pub(super) fn contents<'a>(said: &'a Said<'_>, kind: &'a str) -> impl Iterator<I
 const TYPING: &[Field] = &[string("room_id"), string("user_id"), boolean("typing")];
 const PRESENCE: &[Field] = &[string("user_id"), string("presence"), integer("last_active_ago")];
 
-fn typing_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.typing"), |typing| wrong_field("m.typing", typing, TYPING))
+fn typing_form(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(contents(half, "m.typing"), |typing| wrong_field("m.typing", typing, TYPING))
 }
 
 /// The receipts of an `m.receipt`, each with its type and its user.
@@ -80,26 +80,26 @@ fn entries(receipts: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     })
 }
 
-fn receipts(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.receipt").flat_map(entries), |(.., receipt)| {
+fn receipts(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(contents(half, "m.receipt").flat_map(entries), |(.., receipt)| {
         let one = receipt["event_ids"].as_array().is_some_and(|ids| ids.len() == 1 && ids[0].is_string());
         let timed = receipt["data"]["ts"].is_i64();
         (!one || !timed).then(|| message!("wire.receipt", receipt = receipt))
     })
 }
 
-fn only_read(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.receipt").flat_map(entries), |(kind, ..)| {
+fn only_read(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(contents(half, "m.receipt").flat_map(entries), |(kind, ..)| {
         (kind != "m.read").then(|| message!("wire.receipt-type", kind = kind))
     })
 }
 
-fn pushed<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a Value> {
-    contents(said, "m.presence").flat_map(|presence| presence["push"].as_array().into_iter().flatten())
+fn pushed<'a>(half: &'a ExchangeHalf<'_>) -> impl Iterator<Item = &'a Value> {
+    contents(half, "m.presence").flat_map(|presence| presence["push"].as_array().into_iter().flatten())
 }
 
-fn presence_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.presence"), |presence| {
+fn presence_form(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(contents(half, "m.presence"), |presence| {
         let Some(pushed) = presence["push"].as_array() else {
             return Some(message!("wire.wrong-field", of = "m.presence", field = "push"));
         };
@@ -112,27 +112,27 @@ fn presence_form(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
 }
 
 /// The users whom the EDUs of a transaction concern.
-fn users_concerned<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a str> {
+fn users_concerned<'a>(half: &'a ExchangeHalf<'_>) -> impl Iterator<Item = &'a str> {
     let named = |kind: &'static str, key: &'static str| {
-        contents(said, kind).filter_map(move |content| content[key].as_str())
+        contents(half, kind).filter_map(move |content| content[key].as_str())
     };
     let users = named("m.typing", "user_id").chain(named("m.device_list_update", "user_id"));
     let senders = named("m.direct_to_device", "sender").chain(named("m.signing_key_update", "user_id"));
-    let present = pushed(said).filter_map(|push| push["user_id"].as_str());
-    let readers = contents(said, "m.receipt").flat_map(entries).map(|(_, user, _)| user);
+    let present = pushed(half).filter_map(|push| push["user_id"].as_str());
+    let readers = contents(half, "m.receipt").flat_map(entries).map(|(_, user, _)| user);
     users.chain(senders).chain(present).chain(readers)
 }
 
-fn own_users(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn own_users(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     // Only the servers under test are bound: scenarios have peers send such EDUs on purpose.
-    let own = traffic.name(said.by).filter(|_| role_of(said.by).is_some())?;
-    first_wrong(users_concerned(said), |user| {
+    let own = traffic.name(half.by).filter(|_| role_of(half.by).is_some())?;
+    first_wrong(users_concerned(half), |user| {
         (server_of(user) != Some(own)).then(|| message!("wire.other-servers-user", user = user))
     })
 }
 
-fn no_user_signing_key(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.signing_key_update"), |update| {
+fn no_user_signing_key(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(contents(half, "m.signing_key_update"), |update| {
         let held = update.get("user_signing_key").is_some();
         held.then(|| message!("wire.user-signing-key", what = "m.signing_key_update"))
     })

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use samklang_matrix::endpoints;
 use samklang_runner::{
-    passive::{Finding, Rule},
+    judging::rule::{RuleFinding, TrafficRule},
     scenario::CheckPlan,
-    traffic::{Company, Traffic},
+    traffic::{Traffic, TrafficContext},
 };
 use samklang_verdict::{Exchange, Party, Role};
 
@@ -27,24 +27,25 @@ fn checks() -> impl Iterator<Item = (String, &'static CheckPlan)> {
     })
 }
 
-fn rule(check: &str) -> Rule {
+fn rule(check: &str) -> TrafficRule {
     let (_, plan) = checks().find(|(name, _)| name == check).expect(check);
     plan.rule.expect(check)
 }
 
 /// A rule's findings about what a.test sent: how often it keeps to the rule, and how it breaks it.
-fn judged(rule: Rule, world: &World, exchanges: Vec<Exchange>) -> (usize, Vec<String>) {
+fn judged(rule: TrafficRule, world: &World, exchanges: Vec<Exchange>) -> (usize, Vec<String>) {
     let exchanges = world.numbered(exchanges);
-    let company = Company { names: world.names(), played: world.version.clone(), ..Company::default() };
+    let context =
+        TrafficContext { names: world.names(), played: world.version.clone(), ..TrafficContext::default() };
     let all: Vec<_> = world.key_documents().into_iter().chain(exchanges.iter().cloned()).collect();
-    let traffic = Traffic::of(company, &all, exchanges);
+    let traffic = Traffic::of(context, &all, exchanges);
     let (mut kept, mut broken) = (0, Vec::new());
     for exchange in &traffic.exchanges {
         for (by, finding) in rule.findings(&traffic, exchange) {
             match finding {
                 _ if *by != (Party::Server { role: Role::A }) => {}
-                Finding::Keeps => kept += 1,
-                Finding::Breaks(what) => broken.push(what.to_string()),
+                RuleFinding::Keeps => kept += 1,
+                RuleFinding::Breaks(what) => broken.push(what.to_string()),
             }
         }
     }

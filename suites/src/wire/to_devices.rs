@@ -3,8 +3,8 @@
 
 use samklang_matrix::endpoints::{Field, integer, object, optional, string, strings};
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
+    judging::rule::RuleFinding,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 
 use super::{endpoint, first_wrong, signals::contents, wrong_field};
@@ -23,10 +23,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 "Every m.direct_to_device has sender, type, message_id and messages by user and device.",
             )
             .of(&["SS-TODEV-002"])
-            .asking("edu.malformed", to_device),
+            .for_requests("edu.malformed", to_device),
             CheckPlan::new("id-length", "The message_id of a to-device message has at most 32 characters.")
                 .of(&["SS-TODEV-003"])
-                .asking("edu.long_id", id_length),
+                .for_requests("edu.long_id", id_length),
         ],
         ..Scenario::PASSIVE
     },
@@ -39,13 +39,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new("form", "Every device list update has user_id, device_id and stream_id.")
                 .of(&["SS-DEVLIST-010"])
-                .asking("edu.malformed", devices),
+                .for_requests("edu.malformed", devices),
             CheckPlan::new("unique", "Updates for two devices of a user never have the same stream_id.")
                 .of(&["SS-DEVLIST-005"])
-                .asking("devices.stream_id_twice", unique),
+                .for_requests("devices.stream_id_twice", unique),
             CheckPlan::new("unnamed", "The device_display_name in a device list update is never null.")
                 .of(&["SS-DEVLIST-015"])
-                .asking("devices.empty_name", unnamed),
+                .for_requests("devices.empty_name", unnamed),
         ],
         ..Scenario::PASSIVE
     },
@@ -60,7 +60,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "chained",
             "Every device list update after a user's first has a non-empty prev_id.",
         )
-        .asking("devices.not_chained", chained)],
+        .for_requests("devices.not_chained", chained)],
         ..Scenario::PASSIVE
     },
     Scenario {
@@ -75,19 +75,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 "Every m.signing_key_update has only user_id, master_key and self_signing_key.",
             )
             .of(&["SS-XSIGN-002"])
-            .asking("edu.malformed", signing_keys),
+            .for_requests("edu.malformed", signing_keys),
             CheckPlan::new(
                 "keys",
                 "A cross-signing key object has one key, and the key's ID ends with that key.",
             )
             .of(&["SS-XSIGN-009"])
-            .saying("keys.odd_cross_signing", cross_signing),
+            .for_both("keys.odd_cross_signing", cross_signing),
             CheckPlan::new(
                 "no-user-signing-key",
                 "No response about a user's devices or keys holds a user-signing key.",
             )
             .of(&["SS-XSIGN-003"])
-            .answering("keys.user_signing_key", no_user_signing_key),
+            .for_responses("keys.user_signing_key", no_user_signing_key),
         ],
         ..Scenario::PASSIVE
     },
@@ -103,69 +103,70 @@ const DEVICES: &[Field] = &[
     optional(strings("keys/algorithms")),
 ];
 
-fn to_device(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.direct_to_device"), |edu| wrong_field("m.direct_to_device", edu, TO_DEVICE))
+fn to_device(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(contents(half, "m.direct_to_device"), |edu| wrong_field("m.direct_to_device", edu, TO_DEVICE))
 }
 
-fn id_length(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(contents(said, "m.direct_to_device"), |edu| {
+fn id_length(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(contents(half, "m.direct_to_device"), |edu| {
         let length = edu["message_id"].as_str().map_or(0, |id| id.chars().count());
         (length > 32).then(|| message!("wire.message-id-length", length = length))
     })
 }
 
-fn devices(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(updates(said), |update| wrong_field("m.device_list_update", update, DEVICES))
+fn devices(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(updates(half), |update| wrong_field("m.device_list_update", update, DEVICES))
 }
 
-fn updates<'a>(said: &'a Said<'_>) -> impl Iterator<Item = &'a Value> {
-    contents(said, "m.device_list_update")
+fn updates<'a>(half: &'a ExchangeHalf<'_>) -> impl Iterator<Item = &'a Value> {
+    contents(half, "m.device_list_update")
 }
 
 /// The device list updates that a server sent to any server before the update at `place` of this transaction.
 fn earlier_updates<'a>(
     traffic: &'a Traffic,
-    said: &'a Said<'_>,
+    half: &'a ExchangeHalf<'_>,
     place: usize,
 ) -> impl Iterator<Item = (&'a samklang_verdict::Party, &'a Value)> {
-    let beside = updates(said).take(place).map(|update| (said.to, update));
-    let before = traffic.exchanges.iter().take_while(|exchange| exchange.id < said.id);
-    let own = before.filter(|exchange| exchange.from == *said.by && exchange.status == Some(200));
+    let beside = updates(half).take(place).map(|update| (half.to, update));
+    let before = traffic.exchanges.iter().take_while(|exchange| exchange.recorded.id < half.exchange.id);
+    let own =
+        before.filter(|exchange| exchange.recorded.from == *half.by && exchange.recorded.status == Some(200));
     let earlier = own.flat_map(|exchange| {
         let edus = exchange.request["edus"].as_array().into_iter().flatten();
         let updates = edus.filter(|edu| edu["edu_type"] == "m.device_list_update");
-        updates.map(|edu| (&exchange.to, &edu["content"]))
+        updates.map(|edu| (&exchange.recorded.to, &edu["content"]))
     });
     earlier.chain(beside)
 }
 
 /// A server may send the same update to many servers, and again to one that has not accepted it.
-fn unique(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn unique(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     let stream = |update: &Value| (update["user_id"].clone(), update["stream_id"].clone());
-    first_wrong(updates(said).enumerate(), |(place, update)| {
+    first_wrong(updates(half).enumerate(), |(place, update)| {
         let mut same =
-            earlier_updates(traffic, said, place).filter(|(_, other)| stream(other) == stream(update));
+            earlier_updates(traffic, half, place).filter(|(_, other)| stream(other) == stream(update));
         let is_used = same.any(|(_, other)| other["device_id"] != update["device_id"]);
         is_used.then(|| message!("wire.stream-id", stream_id = update["stream_id"]))
     })
 }
 
-fn unnamed(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(updates(said), |update| {
+fn unnamed(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(updates(half), |update| {
         let name = update.get("device_display_name");
         (name == Some(&Value::Null)).then(|| message!("wire.null-device-name"))
     })
 }
 
-fn chained(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let later = updates(said).enumerate().filter(|(place, update)| {
+fn chained(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let later = updates(half).enumerate().filter(|(place, update)| {
         let user = &update["user_id"];
         let earlier = |(to, other): (&samklang_verdict::Party, &Value)| {
-            to == said.to
+            to == half.to
                 && other["user_id"] == *user
                 && other["stream_id"].as_i64() < update["stream_id"].as_i64()
         };
-        earlier_updates(traffic, said, *place).any(earlier)
+        earlier_updates(traffic, half, *place).any(earlier)
     });
     first_wrong(later, |(_, update)| {
         let named = update["prev_id"].as_array().is_some_and(|ids| !ids.is_empty());
@@ -173,10 +174,10 @@ fn chained(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn signing_keys(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn signing_keys(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     const FORM: &[Field] =
         &[string("user_id"), optional(object("master_key")), optional(object("self_signing_key"))];
-    first_wrong(contents(said, "m.signing_key_update"), |update| {
+    first_wrong(contents(half, "m.signing_key_update"), |update| {
         let known = |name: &str| FORM.iter().any(|field| field.place == name);
         let stray = update.as_object().into_iter().flat_map(|map| map.keys()).find(|name| !known(name));
         let stray = stray.map(|name| message!("wire.signing-key-update", field = name));
@@ -185,17 +186,17 @@ fn signing_keys(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
 }
 
 /// The cross-signing keys in a body: of one user, of several, or in EDUs.
-fn cross_signing_keys<'a>(said: &'a Said<'_>) -> Vec<&'a Value> {
-    let of_user = ["master_key", "self_signing_key"].map(|name| &said.body[name]);
-    let listed = ["master_keys", "self_signing_keys"].map(|name| &said.body[name]);
+fn cross_signing_keys<'a>(half: &'a ExchangeHalf<'_>) -> Vec<&'a Value> {
+    let of_user = ["master_key", "self_signing_key"].map(|name| &half.body[name]);
+    let listed = ["master_keys", "self_signing_keys"].map(|name| &half.body[name]);
     let listed = listed.into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::values);
-    let updates = contents(said, "m.signing_key_update");
+    let updates = contents(half, "m.signing_key_update");
     let updated = updates.flat_map(|update| [&update["master_key"], &update["self_signing_key"]]);
     of_user.into_iter().chain(listed).chain(updated).filter(|key| key.is_object()).collect()
 }
 
-fn cross_signing(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    first_wrong(cross_signing_keys(said), |key| {
+fn cross_signing(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    first_wrong(cross_signing_keys(half), |key| {
         let keys: Vec<_> = key["keys"].as_object().into_iter().flatten().collect();
         let right = match keys.as_slice() {
             [(id, key)] => {
@@ -207,10 +208,12 @@ fn cross_signing(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn no_user_signing_key(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let (_, path) = endpoint(said)?;
-    let concerns = path.first() == Some(&"user") && said.status == Some(200);
-    let holds = |name: &&&str| said.answer[**name].as_object().is_some_and(|keys| !keys.is_empty());
+fn no_user_signing_key(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let (_, path) = endpoint(half)?;
+    let concerns = path.first() == Some(&"user") && half.exchange.status == Some(200);
+    let holds = |name: &&&str| half.response[**name].as_object().is_some_and(|keys| !keys.is_empty());
     let held = ["user_signing_key", "user_signing_keys"].iter().find(holds);
-    concerns.then(|| Finding::of(held.map(|_| message!("wire.user-signing-key", what = said.path_only()))))
+    concerns.then(|| {
+        RuleFinding::of(held.map(|_| message!("wire.user-signing-key", what = half.exchange.path_only())))
+    })
 }

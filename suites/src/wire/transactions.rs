@@ -1,8 +1,8 @@
 //! Transactions (server-server API, transactions).
 
 use samklang_runner::{
-    passive::{Finding, Said},
-    traffic::Traffic,
+    judging::rule::RuleFinding,
+    traffic::{Traffic, exchange::ExchangeHalf},
 };
 
 use super::{first_wrong, transaction};
@@ -16,44 +16,46 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new("whole", "A transaction has origin, origin_server_ts and a list of PDUs.")
             .of(&["SS-TXN-001"])
-            .asking("transaction.incomplete", whole),
+            .for_requests("transaction.incomplete", whole),
         CheckPlan::new("limits", "A transaction holds at most 50 PDUs and 100 EDUs.")
             .of(&["SS-TXN-002"])
-            .asking("transaction.too_large", limits),
+            .for_requests("transaction.too_large", limits),
         CheckPlan::new("edus", "Every EDU has a type and a content.")
             .of(&["SS-TXN-017"])
-            .asking("edu.malformed", edus),
+            .for_requests("edu.malformed", edus),
         CheckPlan::new(
             "results",
             "The response to a transaction has results only for the events of that transaction.",
         )
         .of(&["SS-PDU-011", "SS-REDACT-001", "SS-REDACT-007"])
-        .answering("transaction.other_id", results),
+        .for_responses("transaction.other_id", results),
     ],
     ..Scenario::PASSIVE
 }];
 
-fn whole(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let body = transaction(said)?;
+fn whole(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let body = transaction(half)?;
     let right = [
-        ("origin", body["origin"].as_str() == traffic.name(&said.from)),
+        ("origin", body["origin"].as_str() == traffic.name(&half.exchange.from)),
         ("origin_server_ts", body["origin_server_ts"].is_i64()),
         ("pdus", body["pdus"].is_array()),
     ];
     let wrong = right.into_iter().find(|(_, right)| !right);
-    Some(Finding::of(wrong.map(|(name, _)| message!("wire.wrong-field", of = "a transaction", field = name))))
+    Some(RuleFinding::of(
+        wrong.map(|(name, _)| message!("wire.wrong-field", of = "a transaction", field = name)),
+    ))
 }
 
-fn limits(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let body = transaction(said)?;
+fn limits(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let body = transaction(half)?;
     let over = [("pdus", 50), ("edus", 100)]
         .into_iter()
         .find(|(list, most)| body[list].as_array().is_some_and(|list| list.len() > *most));
-    Some(Finding::of(over.map(|(list, most)| message!("wire.too-many", most = most, list = list))))
+    Some(RuleFinding::of(over.map(|(list, most)| message!("wire.too-many", most = most, list = list))))
 }
 
-fn edus(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
-    let body = transaction(said)?;
+fn edus(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
+    let body = transaction(half)?;
     let edus = body["edus"].as_array().cloned().unwrap_or_default();
     first_wrong(edus, |edu| {
         let right = edu["edu_type"].is_string() && edu["content"].is_object();
@@ -61,18 +63,18 @@ fn edus(_: &Traffic, said: &Said<'_>) -> Option<Finding> {
     })
 }
 
-fn results(traffic: &Traffic, said: &Said<'_>) -> Option<Finding> {
+fn results(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     // A transaction under a used transaction ID may get the response to the first one.
-    if traffic.is_admitted(&said.id.to_string()) {
+    if traffic.is_admitted(&half.exchange.id.to_string()) {
         return None;
     }
-    let body = transaction(said)?;
-    let results = said.answer["pdus"].as_object().filter(|_| said.status == Some(200))?;
+    let body = transaction(half)?;
+    let results = half.response["pdus"].as_object().filter(|_| half.exchange.status == Some(200))?;
     // An event that cannot be read has no known ID, and then the results cannot be compared.
-    let all_read = body["pdus"].as_array().is_some_and(|pdus| pdus.len() == said.asked_with.len());
-    let is_sent = |id: &str| said.asked_with.iter().any(|event| event.id() == id);
+    let all_read = body["pdus"].as_array().is_some_and(|pdus| pdus.len() == half.request_events.len());
+    let is_sent = |id: &str| half.request_events.iter().any(|event| event.id() == id);
     (all_read && !results.is_empty()).then(|| {
         let stray = results.keys().find(|id| !is_sent(id));
-        Finding::of(stray.map(|id| message!("wire.other-result", event = id)))
+        RuleFinding::of(stray.map(|id| message!("wire.other-result", event = id)))
     })
 }

@@ -17,7 +17,7 @@ pub struct Exceptions {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct ExceptionsFile {
     #[serde(default)]
     survivor: Vec<Survivor>,
     #[serde(default)]
@@ -55,7 +55,7 @@ impl Exceptions {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        let file: ExceptionsFile = toml::from_str(text).map_err(|error| error.to_string())?;
         let reasons = file.survivor.iter().map(|entry| &entry.because);
         if reasons
             .chain(file.unproven.iter().map(|entry| &entry.because))

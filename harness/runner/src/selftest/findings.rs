@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use samklang_verdict::CheckId;
 
-use super::{
-    exceptions::Exceptions,
-    matrix::{Kill, KillMatrix},
-};
+use super::exceptions::Exceptions;
+use crate::suite::kill_matrix::{Kill, KillMatrix};
 
 /// A fault that turns more than one check in so many red is blunt: it says little about any of them.
 const BLUNT: usize = 10;
 
 /// What is held against what.
-pub struct Evidence<'a> {
+pub struct SelftestEvidence<'a> {
     /// The matrix on file.
     pub stored: &'a KillMatrix,
     /// What this test found.
@@ -34,7 +32,7 @@ pub struct Evidence<'a> {
 
 /// What a selftest found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Findings {
+pub struct SelftestFindings {
     /// Kills that are not on file.
     pub new: Vec<Kill>,
     /// Kills on file that were not found again.
@@ -51,9 +49,9 @@ pub struct Findings {
     pub stale: Vec<String>,
 }
 
-impl Findings {
+impl SelftestFindings {
     /// What `evidence` comes to.
-    pub fn of(evidence: &Evidence<'_>) -> Self {
+    pub fn of(evidence: &SelftestEvidence<'_>) -> Self {
         let (stored, found) = (evidence.stored, evidence.found);
         let on_file: BTreeSet<_> = stored.kills().map(key).collect();
         let seen: BTreeSet<_> = found.kills().map(key).collect();
@@ -143,9 +141,9 @@ mod tests {
     }
 
     impl Case {
-        fn findings(&self) -> Findings {
+        fn findings(&self) -> SelftestFindings {
             let covers = |kill: &Kill| self.complete || kill.fault == "f";
-            Findings::of(&Evidence {
+            SelftestFindings::of(&SelftestEvidence {
                 stored: &self.stored,
                 found: &self.found,
                 complete: self.complete,

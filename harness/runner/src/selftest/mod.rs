@@ -4,7 +4,6 @@
 
 pub mod exceptions;
 pub mod findings;
-pub mod matrix;
 mod play;
 mod sample;
 
@@ -20,13 +19,15 @@ use samklang_verdict::{CheckId, Play, Problem, ReasonCode};
 
 use self::{
     exceptions::Exceptions,
-    findings::{Evidence, Findings},
-    matrix::{Kill, KillMatrix},
+    findings::{SelftestEvidence, SelftestFindings},
     sample::Sample,
 };
 use crate::{
-    plan::{Selection, select},
-    suite::Suite,
+    schedule::plan::{Selection, select},
+    suite::{
+        Suite,
+        kill_matrix::{Kill, KillMatrix},
+    },
 };
 
 /// What is to be played.
@@ -49,22 +50,22 @@ pub struct Selftest {
 
 /// What the suite made of one server.
 #[derive(Debug, Clone)]
-pub struct Showing {
+pub struct ServerResults {
     /// The server's fault; none for the honest one.
     pub fault: Option<Fault>,
     /// What each check came to.
-    pub seen: BTreeMap<(CheckId, Play), CameTo>,
+    pub seen: BTreeMap<(CheckId, Play), CheckState>,
     /// How long it took.
     pub took: Duration,
 }
 
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CameTo {
+pub enum CheckState {
     /// Green.
     Pass,
     /// Red, for this reason, by what happened there.
-    Fail(ReasonCode, Spot),
+    Fail(ReasonCode, KillSite),
     /// It did not apply.
     NotApplicable,
     /// It was not judged, for this reason.
@@ -73,7 +74,7 @@ pub enum CameTo {
 
 /// Where something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct KillSite {
     /// The scenario.
     pub scenario: String,
     /// The room version in which it was played.
@@ -81,9 +82,9 @@ pub struct Spot {
 }
 
 /// What all servers came to.
-pub struct Played {
+pub struct SelftestRun {
     /// The honest one.
-    pub honest: Showing,
+    pub honest: ServerResults,
     /// Which check noticed which fault of the others.
     pub matrix: KillMatrix,
     /// What was looked for, where that is not everything.
@@ -95,7 +96,7 @@ impl Selftest {
     ///
     /// # Errors
     /// When the stage does not come up.
-    pub fn show(&self, deployer: &Arc<dyn Deployer>) -> Result<Showing, Problem> {
+    pub fn show(&self, deployer: &Arc<dyn Deployer>) -> Result<ServerResults, Problem> {
         play::show(self, None, None, deployer)
     }
 
@@ -104,7 +105,7 @@ impl Selftest {
     ///
     /// # Errors
     /// When a stage does not come up.
-    pub fn play(&self, heard: &(dyn Fn(&Showing, usize) + Sync)) -> Result<Played, Problem> {
+    pub fn play(&self, heard: &(dyn Fn(&ServerResults, usize) + Sync)) -> Result<SelftestRun, Problem> {
         let (honest, sample) = (self.show(&play::embedded(None))?, self.sample());
         let is_green = honest.troubles().next().is_none();
         let faulty = if is_green { self.faulty(&honest, sample.as_ref())? } else { vec![] };
@@ -118,17 +119,21 @@ impl Selftest {
             let more = play::side_by_side(self, &again, &honest, &|showing| heard(showing, all))?;
             matrix = matrix.kills().chain(more.kills()).cloned().collect();
         }
-        Ok(Played { honest, matrix, sample })
+        Ok(SelftestRun { honest, matrix, sample })
     }
 
     /// The faults that are played, and where: a scenario in which the honest server never comes by the mistake would show
     /// nothing of it.
-    fn faulty(&self, honest: &Showing, sample: Option<&Sample>) -> Result<Vec<(Fault, Places)>, Problem> {
+    fn faulty(
+        &self,
+        honest: &ServerResults,
+        sample: Option<&Sample>,
+    ) -> Result<Vec<(Fault, ScenarioVersions)>, Problem> {
         let faults = self.faults.iter().copied();
         let faulty: Vec<_> = match sample {
             Some(sample) => faults.map(|fault| (fault, sample.places(&fault.name()))).collect(),
             None => {
-                let mut reach = play::reach(self, &Places::of(honest))?;
+                let mut reach = play::reach(self, &ScenarioVersions::of(honest))?;
                 faults.filter_map(|fault| Some((fault, reach.remove(&fault)?))).collect()
             }
         };
@@ -137,9 +142,13 @@ impl Selftest {
 
     /// The faults of which a quick test missed something, to be played everywhere: some mistakes show only where many
     /// scenarios meet on one stage.
-    fn everywhere(&self, missed: &BTreeSet<String>, honest: &Showing) -> Vec<(Fault, Places)> {
+    fn everywhere(
+        &self,
+        missed: &BTreeSet<String>,
+        honest: &ServerResults,
+    ) -> Vec<(Fault, ScenarioVersions)> {
         let missed = self.faults.iter().filter(|fault| missed.contains(&fault.name()));
-        missed.map(|fault| (*fault, Places::of(honest))).collect()
+        missed.map(|fault| (*fault, ScenarioVersions::of(honest))).collect()
     }
 
     /// What a quick test looks for.
@@ -154,7 +163,7 @@ impl Selftest {
     }
 
     /// The matrix on file, with what `played` found out about the faults that were played in place of what it says of them.
-    pub fn matrix_after(&self, played: &Played) -> KillMatrix {
+    pub fn matrix_after(&self, played: &SelftestRun) -> KillMatrix {
         let names: BTreeSet<_> = self.faults.iter().map(|fault| fault.name()).collect();
         let known: BTreeSet<_> = Fault::all().into_iter().map(Fault::name).collect();
         let selected = select(&self.suite, &self.selection()).unwrap_or_default();
@@ -166,10 +175,10 @@ impl Selftest {
     }
 
     /// What `played` says about the suite, held against what is on file.
-    pub fn findings(&self, played: &Played, exceptions: &Exceptions) -> Findings {
+    pub fn findings(&self, played: &SelftestRun, exceptions: &Exceptions) -> SelftestFindings {
         let faults: Vec<_> = self.faults.iter().map(|fault| fault.name()).collect();
         let complete = !self.quick && self.scenarios.is_empty() && faults.len() == Fault::all().len();
-        let places = Places::of(&played.honest);
+        let places = ScenarioVersions::of(&played.honest);
         let covers = |kill: &Kill| match &played.sample {
             _ if complete => true,
             Some(sample) => sample.contains(kill),
@@ -179,7 +188,7 @@ impl Selftest {
                     && places.contain(&kill.scenario, &kill.room_version)
             }
         };
-        Findings::of(&Evidence {
+        SelftestFindings::of(&SelftestEvidence {
             stored: &self.suite.kill_matrix,
             found: &played.matrix,
             complete,
@@ -195,13 +204,13 @@ impl Selftest {
 /// The plays in which faults are looked for, room versions by scenario: each scenario in its newest version, and in older
 /// ones only where they have checks that the newer ones have not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Places(BTreeMap<String, BTreeSet<String>>);
+struct ScenarioVersions(BTreeMap<String, BTreeSet<String>>);
 
-impl Places {
+impl ScenarioVersions {
     /// Those that hold, once, every check that was green with the honest server.
-    fn of(honest: &Showing) -> Self {
+    fn of(honest: &ServerResults) -> Self {
         let mut green: BTreeMap<&str, BTreeMap<u32, BTreeSet<&CheckId>>> = BTreeMap::new();
-        for ((check, play), _) in honest.seen.iter().filter(|(_, came)| **came == CameTo::Pass) {
+        for ((check, play), _) in honest.seen.iter().filter(|(_, came)| **came == CheckState::Pass) {
             let versions = green.entry(check.scenario()).or_default();
             versions.entry(play.room_version.parse().unwrap_or(0)).or_default().insert(check);
         }
@@ -247,24 +256,24 @@ impl Places {
     }
 }
 
-impl Showing {
+impl ServerResults {
     /// What is neither green nor set aside: in an honest server nothing.
-    pub fn troubles(&self) -> impl Iterator<Item = (&CheckId, &Play, &CameTo)> {
-        let trouble = |came: &CameTo| matches!(came, CameTo::Fail(..) | CameTo::Unjudged(_));
+    pub fn troubles(&self) -> impl Iterator<Item = (&CheckId, &Play, &CheckState)> {
+        let trouble = |came: &CheckState| matches!(came, CheckState::Fail(..) | CheckState::Unjudged(_));
         self.seen.iter().filter(move |(_, came)| trouble(came)).map(|((id, play), came)| (id, play, came))
     }
 
     /// The checks that were green in some play.
     pub fn green(&self) -> impl Iterator<Item = &CheckId> {
-        self.seen.iter().filter(|(_, came)| **came == CameTo::Pass).map(|((id, _), _)| id)
+        self.seen.iter().filter(|(_, came)| **came == CheckState::Pass).map(|((id, _), _)| id)
     }
 
     /// What is red here and was green with the honest server, in the same play.
-    fn kills(&self, honest: &Showing) -> impl Iterator<Item = Kill> {
+    fn kills(&self, honest: &ServerResults) -> impl Iterator<Item = Kill> {
         let fault = self.fault.map(Fault::name).unwrap_or_default();
         self.seen.iter().filter_map(move |(place, came)| {
-            let CameTo::Fail(reason, spot) = came else { return None };
-            (honest.seen.get(place) == Some(&CameTo::Pass)).then(|| Kill {
+            let CheckState::Fail(reason, spot) = came else { return None };
+            (honest.seen.get(place) == Some(&CheckState::Pass)).then(|| Kill {
                 fault: fault.clone(),
                 check: place.0.clone(),
                 reason: reason.clone(),
@@ -279,24 +288,24 @@ impl Showing {
 mod tests {
     use super::*;
 
-    fn showing(seen: &[(&str, &str, CameTo)]) -> Showing {
-        let entry = |(check, version, came): &(&str, &str, CameTo)| {
+    fn showing(seen: &[(&str, &str, CheckState)]) -> ServerResults {
+        let entry = |(check, version, came): &(&str, &str, CheckState)| {
             let play = Play { room_version: (*version).to_owned(), host: samklang_verdict::Role::A };
             ((CheckId::new(*check).unwrap(), play), came.clone())
         };
-        Showing { fault: None, seen: seen.iter().map(entry).collect(), took: Duration::ZERO }
+        ServerResults { fault: None, seen: seen.iter().map(entry).collect(), took: Duration::ZERO }
     }
 
     #[test]
     fn a_scenario_is_played_in_older_versions_only_for_what_newer_ones_lack() {
-        let places = Places::of(&showing(&[
-            ("a.x/one", "10", CameTo::Pass),
-            ("a.x/one", "11", CameTo::Pass),
-            ("a.x/one", "12", CameTo::Pass),
-            ("a.x/two", "10", CameTo::Pass),
-            ("a.x/two", "11", CameTo::Pass),
-            ("a.x/two", "12", CameTo::NotApplicable),
-            ("a.y/flow", "12", CameTo::NotApplicable),
+        let places = ScenarioVersions::of(&showing(&[
+            ("a.x/one", "10", CheckState::Pass),
+            ("a.x/one", "11", CheckState::Pass),
+            ("a.x/one", "12", CheckState::Pass),
+            ("a.x/two", "10", CheckState::Pass),
+            ("a.x/two", "11", CheckState::Pass),
+            ("a.x/two", "12", CheckState::NotApplicable),
+            ("a.y/flow", "12", CheckState::NotApplicable),
         ]));
         assert!(places.contain("a.x", "12") && places.contain("a.x", "11"));
         assert!(!places.contain("a.x", "10") && !places.contain("a.y", "12"));

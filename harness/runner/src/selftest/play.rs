@@ -17,11 +17,15 @@ use samklang_verdict::{CheckId, ExchangeId, Problem, Role, ScenarioId, Verdict, 
 use samklang_wire::waiting;
 use tokio::sync::watch;
 
-use super::{CameTo, Places, Selftest, Showing, Spot, matrix::KillMatrix};
+use super::{CheckState, KillSite, ScenarioVersions, Selftest, ServerResults};
 use crate::{
-    plan::{Trial, plan},
-    scenario::{Kind, Versions},
-    schedule::{Played, Schedule},
+    scenario::{ScenarioKind, Versions},
+    schedule::{
+        Schedule,
+        plan::{Trial, plan},
+        played::PlayedTrial,
+    },
+    suite::kill_matrix::KillMatrix,
 };
 
 /// How many scenarios share a stage at a time: they wait for each other's servers, which costs no time here.
@@ -35,9 +39,9 @@ pub(super) fn embedded(fault: Option<Fault>) -> Arc<dyn Deployer> {
 /// Plays a server with each of these faults, in its places, and keeps what was noticed.
 pub(super) fn side_by_side(
     test: &Selftest,
-    faulty: &[(Fault, Places)],
-    honest: &Showing,
-    heard: &(dyn Fn(&Showing) + Sync),
+    faulty: &[(Fault, ScenarioVersions)],
+    honest: &ServerResults,
+    heard: &(dyn Fn(&ServerResults) + Sync),
 ) -> Result<KillMatrix, Problem> {
     let kills = each(test, faulty, |(fault, places)| {
         let showing = show(test, Some(*fault), Some(places), &embedded(Some(*fault)))?;
@@ -49,15 +53,19 @@ pub(super) fn side_by_side(
 
 /// Of each fault, where an honest server comes by it: each place is played alone, and the rules about all traffic belong to
 /// whatever brings the fault onto the wire.
-pub(super) fn reach(test: &Selftest, everywhere: &Places) -> Result<BTreeMap<Fault, Places>, Problem> {
-    let is_passive =
-        |place: &Places| test.suite.scenarios.iter().any(|it| it.kind == Kind::Passive && place.name(it.id));
+pub(super) fn reach(
+    test: &Selftest,
+    everywhere: &ScenarioVersions,
+) -> Result<BTreeMap<Fault, ScenarioVersions>, Problem> {
+    let is_passive = |place: &ScenarioVersions| {
+        test.suite.scenarios.iter().any(|it| it.kind == ScenarioKind::Passive && place.name(it.id))
+    };
     let (passive, active): (Vec<_>, Vec<_>) = everywhere.each().partition(is_passive);
     let found = each(test, &active, |place| {
         let (shown, faults) = reached(|| show(test, None, Some(place), &embedded(None)));
         shown.map(|_| (place.clone(), faults))
     })?;
-    let mut reach: BTreeMap<Fault, Places> = BTreeMap::new();
+    let mut reach: BTreeMap<Fault, ScenarioVersions> = BTreeMap::new();
     for (place, faults) in found {
         for fault in faults {
             reach.entry(fault).or_default().extend(place.clone());
@@ -96,9 +104,9 @@ fn each<T: Sync, U: Send>(
 pub(super) fn show(
     test: &Selftest,
     fault: Option<Fault>,
-    places: Option<&Places>,
+    places: Option<&ScenarioVersions>,
     deployer: &Arc<dyn Deployer>,
-) -> Result<Showing, Problem> {
+) -> Result<ServerResults, Problem> {
     let begun = Instant::now();
     // What is random here follows the seed, whichever thread it comes to.
     fastrand::seed(test.seed);
@@ -115,7 +123,7 @@ pub(super) fn show(
             seed: test.seed,
             stop,
         };
-        let ending = schedule.play_all(trials(test, places)?, &|_: &Played| {}).await;
+        let ending = schedule.play_all(trials(test, places)?, &|_: &PlayedTrial| {}).await;
         schedule.stage.down().await;
         if let Some(problem) = ending.casualty {
             return Err(problem);
@@ -123,11 +131,11 @@ pub(super) fn show(
         let spots = spots_of(&ending.played);
         Ok(ending.played.iter().flat_map(|played| of_play(played, &spots)).collect())
     })?;
-    Ok(Showing { fault, seen, took: begun.elapsed() })
+    Ok(ServerResults { fault, seen, took: begun.elapsed() })
 }
 
 /// What is played in these places, or everywhere.
-fn trials(test: &Selftest, places: Option<&Places>) -> Result<Vec<Trial>, Problem> {
+fn trials(test: &Selftest, places: Option<&ScenarioVersions>) -> Result<Vec<Trial>, Problem> {
     let mut trials = plan(&test.suite, &test.selection(), &test.casts, &[Role::A], false)?;
     if let Some(places) = places {
         trials.retain(|trial| match trial.scenario.versions {
@@ -140,45 +148,46 @@ fn trials(test: &Selftest, places: Option<&Places>) -> Result<Vec<Trial>, Proble
 }
 
 /// The scenario and the room version that each exchange belongs to.
-fn spots_of(played: &[Played]) -> BTreeMap<ExchangeId, Spot> {
-    let active = played.iter().filter(|played| played.trial.scenario.kind != Kind::Passive);
-    let belongs = |played: &Played| {
+fn spots_of(played: &[PlayedTrial]) -> BTreeMap<ExchangeId, KillSite> {
+    let active = played.iter().filter(|played| played.trial.scenario.kind != ScenarioKind::Passive);
+    let belongs = |played: &PlayedTrial| {
         let spot = spot(&played.trial);
         played.transcript.iter().map(|exchange| (exchange.id, spot.clone())).collect::<Vec<_>>()
     };
     active.flat_map(belongs).collect()
 }
 
-fn spot(trial: &Trial) -> Spot {
-    Spot { scenario: trial.scenario.id.to_owned(), room_version: trial.play.room_version.clone() }
+fn spot(trial: &Trial) -> KillSite {
+    KillSite { scenario: trial.scenario.id.to_owned(), room_version: trial.play.room_version.clone() }
 }
 
 /// Puts the newest room version first, and there the scenarios in order.
-fn rank<'a>(spot: &&'a Spot) -> (Reverse<u32>, &'a str) {
+fn rank<'a>(spot: &&'a KillSite) -> (Reverse<u32>, &'a str) {
     (Reverse(spot.room_version.parse().unwrap_or(0)), &spot.scenario)
 }
 
 fn of_play(
-    played: &Played,
-    spots: &BTreeMap<ExchangeId, Spot>,
-) -> impl Iterator<Item = ((CheckId, samklang_verdict::Play), CameTo)> {
+    played: &PlayedTrial,
+    spots: &BTreeMap<ExchangeId, KillSite>,
+) -> impl Iterator<Item = ((CheckId, samklang_verdict::Play), CheckState)> {
     let scenario = ScenarioId::new(played.trial.scenario.id).ok();
     played.checks.iter().filter_map(move |(name, outcome)| {
         let id = CheckId::of(scenario.as_ref()?, name).ok()?;
         let came = match &outcome.verdict {
-            Verdict::Pass { .. } => CameTo::Pass,
+            Verdict::Pass { .. } => CheckState::Pass,
             Verdict::Fail(fail) => {
                 let evidence = outcome.verdict.evidence();
                 let evident = evidence.iter().filter_map(|id| spots.get(id));
                 // What belongs to no scenario may be seen in any.
                 let seen_in = evident.min_by_key(rank).or_else(|| spots.values().min_by_key(rank));
-                let seen_in = seen_in.filter(|_| played.trial.scenario.kind == Kind::Passive).cloned();
-                CameTo::Fail(fail.reason.clone(), seen_in.unwrap_or_else(|| spot(&played.trial)))
+                let seen_in =
+                    seen_in.filter(|_| played.trial.scenario.kind == ScenarioKind::Passive).cloned();
+                CheckState::Fail(fail.reason.clone(), seen_in.unwrap_or_else(|| spot(&played.trial)))
             }
-            Verdict::NotApplicable { .. } => CameTo::NotApplicable,
+            Verdict::NotApplicable { .. } => CheckState::NotApplicable,
             Verdict::Inconclusive { message, .. }
             | Verdict::Error { message, .. }
-            | Verdict::NotRun { message } => CameTo::Unjudged(message.to_string()),
+            | Verdict::NotRun { message } => CheckState::Unjudged(message.to_string()),
         };
         Some(((id, played.trial.play.clone()), came))
     })

@@ -3,10 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Places,
-    matrix::{Kill, KillMatrix},
-};
+use super::ScenarioVersions;
+use crate::suite::kill_matrix::{Kill, KillMatrix};
 
 /// The kills that are looked for.
 #[derive(Debug, Default)]
@@ -15,11 +13,11 @@ pub(super) struct Sample {
 }
 
 /// A fault, a scenario and a room version.
-type Place<'a> = (&'a str, &'a str, &'a str);
+type FaultPlay<'a> = (&'a str, &'a str, &'a str);
 
 /// What a play can show: that a check can fail, or that a fault is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Shown<'a> {
+enum Proof<'a> {
     Check(&'a str),
     Fault(&'a str),
 }
@@ -27,7 +25,7 @@ enum Shown<'a> {
 impl Sample {
     /// A sample of `matrix` that looks for these faults alone.
     pub(super) fn of(matrix: &KillMatrix, faults: &BTreeSet<String>) -> Self {
-        let mut plays: BTreeMap<Place<'_>, BTreeSet<&Kill>> = BTreeMap::new();
+        let mut plays: BTreeMap<FaultPlay<'_>, BTreeSet<&Kill>> = BTreeMap::new();
         for kill in matrix.kills().filter(|kill| faults.contains(&kill.fault)) {
             plays.entry((&kill.fault, &kill.scenario, &kill.room_version)).or_default().insert(kill);
         }
@@ -57,8 +55,8 @@ impl Sample {
     }
 
     /// What is played for a fault: the scenarios in which it is to be noticed, and those that notice it.
-    pub(super) fn places(&self, fault: &str) -> Places {
-        let mut places = Places::default();
+    pub(super) fn places(&self, fault: &str) -> ScenarioVersions {
+        let mut places = ScenarioVersions::default();
         for kill in self.kills.iter().filter(|kill| kill.fault == fault) {
             places.add(&kill.scenario, &kill.room_version);
             places.add(kill.check.scenario(), &kill.room_version);
@@ -68,14 +66,14 @@ impl Sample {
 }
 
 /// How much these kills show that is not shown yet.
-fn gain<'a>(kills: &BTreeSet<&'a Kill>, shown: &BTreeSet<Shown<'a>>) -> usize {
+fn gain<'a>(kills: &BTreeSet<&'a Kill>, shown: &BTreeSet<Proof<'a>>) -> usize {
     let new: BTreeSet<_> =
         kills.iter().flat_map(|kill| shows(kill)).filter(|what| !shown.contains(what)).collect();
     new.len()
 }
 
-fn shows(kill: &Kill) -> [Shown<'_>; 2] {
-    [Shown::Check(kill.check.as_str()), Shown::Fault(&kill.fault)]
+fn shows(kill: &Kill) -> [Proof<'_>; 2] {
+    [Proof::Check(kill.check.as_str()), Proof::Fault(&kill.fault)]
 }
 
 #[cfg(test)]
@@ -99,7 +97,7 @@ mod tests {
         assert_eq!(sought, [true, true, true, true, true, false]);
         let places = sample.places("g");
         assert!(places.contain("a.x", "12") && places.contain("w.y", "12") && !places.contain("a.z", "12"));
-        assert_eq!(sample.places("i"), Places::default());
+        assert_eq!(sample.places("i"), ScenarioVersions::default());
         let without_g: KillMatrix = kills.iter().filter(|kill| kill.fault != "g").cloned().collect();
         assert_eq!(sample.missed(&without_g), ["g".to_owned()].into());
         assert!(!Sample::of(&matrix, &["h".to_owned()].into()).contains(&kills[0]));

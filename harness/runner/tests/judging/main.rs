@@ -15,16 +15,16 @@ use std::{
 use samklang_actors::user::{Failure, MustBeRefused, Observed, Public, join};
 use samklang_deploy::Cast;
 use samklang_runner::{
-    expectation::Expectations,
-    order::Order,
-    plan::{Obstacle, Selection, Trial, plan},
+    judging::expectation::Expectations,
     play,
+    run::order::RunOrder,
+    run::tally::CheckTally,
     scenario::{CheckPlan, Need, Scenario},
     scene::Scene,
-    schedule::{Played, Schedule},
-    selftest::matrix::{Kill, KillMatrix},
+    schedule::plan::{Selection, Trial, TrialObstacle, plan},
+    schedule::{Schedule, played::PlayedTrial},
+    suite::kill_matrix::{Kill, KillMatrix},
     suite::{Profile, Requirements, Suite},
-    tally::Tally,
 };
 use samklang_verdict::{
     Blame, CheckId, CheckResult, Counts, Disposition, Outcome, Play, ReasonCode, Role, Verdict, aggregate,
@@ -187,7 +187,7 @@ impl Drop for Folder {
 
 struct Bench {
     schedule: Schedule,
-    order: Order,
+    order: RunOrder,
     _folder: Folder,
 }
 
@@ -211,7 +211,7 @@ impl Bench {
             kill_matrix: proven(&TALK),
         };
         let casts = vec![world::cast(Role::A), world::cast(Role::B)];
-        let order = Order {
+        let order = RunOrder {
             id: "test".into(),
             casts,
             subjects: vec![Role::A, Role::B],
@@ -241,8 +241,8 @@ impl Bench {
         let play = Play { room_version: "11".into(), host: Role::A };
         let trials = vec![Trial { scenario, play, obstacle: None }];
         let mut played = self.schedule.play_all(trials, &|_| {}).await.played;
-        let tally = Tally::new(&self.order, &self.schedule.suite, &[]);
-        self.schedule.classify(&mut played, &|played: &Played| tally.is_news(played), &|_| {}).await;
+        let tally = CheckTally::new(&self.order, &self.schedule.suite, &[]);
+        self.schedule.classify(&mut played, &|played: &PlayedTrial| tally.is_news(played), &|_| {}).await;
         let checks = tally.checks(&played);
         checks.into_iter().map(|check| (check.id.name().to_owned(), check)).collect()
     }
@@ -559,7 +559,7 @@ async fn quiet(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// What a scenario about an upgrade comes to, by host, where the server in `role` is upgraded or none is.
-fn upgrades(role: Option<Role>) -> Vec<(Role, Option<Obstacle>)> {
+fn upgrades(role: Option<Role>) -> Vec<(Role, Option<TrialObstacle>)> {
     let mut suite = Suite::clone(&Bench::new("upgrades", Fault::None).schedule.suite);
     suite.scenarios = vec![&UPGRADE];
     let cast = |own| {
@@ -575,7 +575,9 @@ fn upgrades(role: Option<Role>) -> Vec<(Role, Option<Obstacle>)> {
 fn an_upgrade_is_hosted_by_who_is_upgraded_and_does_not_apply_to_anybody_else() {
     assert_eq!(upgrades(Some(Role::A)), [(Role::A, None)]);
     assert_eq!(upgrades(Some(Role::B)), [(Role::B, None)]);
-    let [(Role::A, Some(Obstacle::NotApplicable(why)))] = &upgrades(None)[..] else { panic!("no predicate") };
+    let [(Role::A, Some(TrialObstacle::NotApplicable(why)))] = &upgrades(None)[..] else {
+        panic!("no predicate")
+    };
     assert_eq!(why.key, "plan.no-upgrade");
 }
 
@@ -585,7 +587,7 @@ async fn an_upgrade_comes_after_all_else() {
     let trial =
         |scenario, host| Trial { scenario, play: Play { room_version: "11".into(), host }, obstacle: None };
     let seen = std::sync::Mutex::new(Vec::new());
-    let note = |played: &Played| seen.lock().unwrap().push(played.trial.scenario.id);
+    let note = |played: &PlayedTrial| seen.lock().unwrap().push(played.trial.scenario.id);
     let trials = vec![trial(&UPGRADE, Role::A), trial(&WHOLE, Role::A), trial(&QUIET, Role::B)];
     bench.schedule.play_all(trials, &note).await;
     assert_eq!(*seen.lock().unwrap(), ["fake.quiet", "fake.whole", "fake.upgrade"]);

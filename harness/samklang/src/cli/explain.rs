@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use samklang_reference::Fault;
 use samklang_runner::{
-    plan::{Selection, select},
     scenario::Scenario,
+    schedule::plan::{Selection, select},
     suite::{Suite, project_root},
 };
 use samklang_verdict::{Catalogue, CheckId};

@@ -1,8 +1,8 @@
 //! `samklang list`.
 
 use samklang_runner::{
-    plan::{Selection, select},
     scenario::{Scenario, Versions},
+    schedule::plan::{Selection, select},
     suite::{Suite, project_root},
 };
 use samklang_verdict::Catalogue;

@@ -8,12 +8,12 @@ use std::{
 use samklang_deploy::{Cast, Deployer, target::Target, vendor::VendorShelf};
 use samklang_reports::{Colour, Reports, transcripts_in, write_all};
 use samklang_runner::{
-    event::{Event, Observer},
-    evidence::write_whole,
-    expectation::forced_update,
-    order::Order,
-    plan::Selection,
+    judging::expectation::forced_update,
     run,
+    run::evidence::write_whole,
+    run::order::RunOrder,
+    run::progress::{Observer, RunEvent},
+    schedule::plan::Selection,
     suite::{Suite, project_root},
 };
 use samklang_verdict::{Catalogue, Problem, ResultFile, Role, exit, message};
@@ -152,7 +152,7 @@ async fn run_async(planned: PlannedRun<'_>) -> Result<EndedRun, Problem> {
     }
     let id = deployment.id.clone();
     let output = output.unwrap_or_else(|| run::default_output(Path::new(OUT), &id));
-    let order = Order {
+    let order = RunOrder {
         id,
         casts,
         subjects,
@@ -183,7 +183,7 @@ async fn run_async(planned: PlannedRun<'_>) -> Result<EndedRun, Problem> {
 
 /// Plays until the end, or until somebody interrupts twice: then there is no result.
 async fn play(
-    order: &Order,
+    order: &RunOrder,
     suite: Arc<Suite>,
     deployer: &Arc<dyn Deployer>,
     printer: &ProgressPrinter,
@@ -202,7 +202,7 @@ async fn play(
 }
 
 /// Writes the result and its reports, and prints the closing lines.
-fn tell(order: &Order, result: &ResultFile, printer: &ProgressPrinter) -> CommandResult {
+fn tell(order: &RunOrder, result: &ResultFile, printer: &ProgressPrinter) -> CommandResult {
     let transcripts = transcripts_in(&order.output);
     let reports = Reports::new(result, &transcripts, Catalogue::english());
     let written = write_result(&order.output, result).and_then(|()| write_all(&order.output, &reports));
@@ -210,7 +210,7 @@ fn tell(order: &Order, result: &ResultFile, printer: &ProgressPrinter) -> Comman
         Ok(_) => result.exit_code,
         Err(problem) => exit::worst([result.exit_code, problem.exit_code()]),
     };
-    printer.hear(&Event::Ended { outcome: result.outcome, counts: result.counts, exit_code: code });
+    printer.hear(&RunEvent::Ended { outcome: result.outcome, counts: result.counts, exit_code: code });
     if !printer.is_json() {
         print!("{}", reports.closing(colour()));
     }

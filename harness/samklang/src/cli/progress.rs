@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use samklang_runner::event::{Event, Observer};
+use samklang_runner::run::progress::{Observer, RunEvent};
 use samklang_verdict::{Catalogue, Message, message};
 
 use super::args::ProgressFormat;
@@ -108,20 +108,20 @@ fn say(message: &Message) -> String {
 }
 
 /// Writes an event to the log. `pair` is the pair that it is about, when several play at a time.
-fn log(event: &Event, pair: Option<&str>) {
+fn log(event: &RunEvent, pair: Option<&str>) {
     match event {
-        Event::Pair { a, b, there: false, .. } => tracing::info!(a, b, "pair begins"),
-        Event::Pair { a, b, there: true, .. } => tracing::info!(a, b, "pair has a whole result"),
-        Event::Begun { deployer, .. } => tracing::info!(pair, deployer, "stage comes up"),
-        Event::Preparing { line } => tracing::debug!(pair, line, "preparing"),
-        Event::StageUp { took_ms, .. } => tracing::info!(pair, took_ms, "stage is up"),
-        Event::Planned { trials, set_aside, .. } => tracing::info!(pair, trials, set_aside, "plays begin"),
-        Event::Played { trial, counts, took_ms, .. } => {
+        RunEvent::Pair { a, b, there: false, .. } => tracing::info!(a, b, "pair begins"),
+        RunEvent::Pair { a, b, there: true, .. } => tracing::info!(a, b, "pair has a whole result"),
+        RunEvent::Begun { deployer, .. } => tracing::info!(pair, deployer, "stage comes up"),
+        RunEvent::Preparing { line } => tracing::debug!(pair, line, "preparing"),
+        RunEvent::StageUp { took_ms, .. } => tracing::info!(pair, took_ms, "stage is up"),
+        RunEvent::Planned { trials, set_aside, .. } => tracing::info!(pair, trials, set_aside, "plays begin"),
+        RunEvent::Played { trial, counts, took_ms, .. } => {
             tracing::info!(pair, trial, failed = counts.fail, took_ms, "play ended");
         }
-        Event::Again { trial } => tracing::info!(pair, trial, "play again, alone"),
-        Event::Trouble { problem } => tracing::error!(pair, %problem, "trouble"),
-        Event::Ended { exit_code, .. } => tracing::info!(pair, exit_code, "result is written"),
+        RunEvent::Again { trial } => tracing::info!(pair, trial, "play again, alone"),
+        RunEvent::Trouble { problem } => tracing::error!(pair, %problem, "trouble"),
+        RunEvent::Ended { exit_code, .. } => tracing::info!(pair, exit_code, "result is written"),
     }
 }
 
@@ -149,7 +149,7 @@ impl ProgressCount {
 }
 
 impl Observer for ProgressPrinter {
-    fn hear(&self, event: &Event) {
+    fn hear(&self, event: &RunEvent) {
         log(event, self.label.as_deref());
         if self.style == PrinterStyle::Json {
             if let Ok(mut json) = serde_json::to_value(event) {
@@ -161,7 +161,7 @@ impl Observer for ProgressPrinter {
             return;
         }
         match event {
-            Event::Pair { a, b, place, of, there } => {
+            RunEvent::Pair { a, b, place, of, there } => {
                 let text = if *there {
                     message!("matrix.pair-there", place = place, of = of, a = a, b = b)
                 } else {
@@ -170,16 +170,16 @@ impl Observer for ProgressPrinter {
                 self.count().played = 0;
                 self.line(&say(&text));
             }
-            Event::Begun { run, deployer } => {
+            RunEvent::Begun { run, deployer } => {
                 self.line(&say(&message!("progress.begun", run = run, deployer = deployer)));
             }
-            Event::Preparing { line } if self.style == PrinterStyle::Moving => self.moving(line),
-            Event::Preparing { line } => self.line(line),
-            Event::StageUp { servers, took_ms } => {
+            RunEvent::Preparing { line } if self.style == PrinterStyle::Moving => self.moving(line),
+            RunEvent::Preparing { line } => self.line(line),
+            RunEvent::StageUp { servers, took_ms } => {
                 let servers = servers.join(", ");
                 self.line(&say(&message!("progress.stage-up", ms = took_ms, servers = servers)));
             }
-            Event::Planned { trials, set_aside, judges_traffic } => {
+            RunEvent::Planned { trials, set_aside, judges_traffic } => {
                 let mut count = self.count();
                 count.planned = *trials;
                 count.since = Instant::now();
@@ -188,18 +188,18 @@ impl Observer for ProgressPrinter {
                     self.line(&say(&message!("progress.traffic-not-judged")));
                 }
             }
-            Event::Played { trial, counts, troubles, took_ms } => {
+            RunEvent::Played { trial, counts, troubles, took_ms } => {
                 self.played(trial, troubles, *counts, *took_ms);
             }
-            Event::Again { trial } => self.line(&say(&message!("progress.again", trial = trial))),
-            Event::Trouble { problem } => {
+            RunEvent::Again { trial } => self.line(&say(&message!("progress.again", trial = trial))),
+            RunEvent::Trouble { problem } => {
                 let text = Catalogue::english().render(&problem.message);
                 self.line(&text.in_one_line());
                 for line in &problem.detail {
                     self.line(&format!("  | {line}"));
                 }
             }
-            Event::Ended { .. } => self.moving(""),
+            RunEvent::Ended { .. } => self.moving(""),
         }
     }
 }

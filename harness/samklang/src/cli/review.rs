@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use samklang_runner::{
-    expectation::{Expectations, Proposal},
+    judging::expectation::{Expectations, Proposal},
     suite::project_root,
 };
 use samklang_verdict::{Catalogue, Problem, exit, message};

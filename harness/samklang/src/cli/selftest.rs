@@ -14,15 +14,15 @@ use std::{
 use samklang_deploy::vendor::nearest;
 use samklang_reference::Fault;
 use samklang_runner::{
-    evidence::write_whole,
-    expectation::forced_update,
+    judging::expectation::forced_update,
+    run::evidence::write_whole,
     selftest::{
-        CameTo, Played, Selftest, Showing,
-        exceptions::Exceptions,
-        findings::Findings,
-        matrix::{Kill, KillMatrix},
+        CheckState, Selftest, SelftestRun, ServerResults, exceptions::Exceptions, findings::SelftestFindings,
     },
-    suite::project_root,
+    suite::{
+        kill_matrix::{Kill, KillMatrix},
+        project_root,
+    },
 };
 use samklang_verdict::{Catalogue, Message, Problem, exit, message};
 
@@ -107,8 +107,8 @@ fn say(message: &Message) -> String {
 }
 
 /// The line about one server.
-fn line(showing: &Showing, place: &str) -> String {
-    let red = showing.seen.iter().filter(|(_, came)| matches!(came, CameTo::Fail(..)));
+fn line(showing: &ServerResults, place: &str) -> String {
+    let red = showing.seen.iter().filter(|(_, came)| matches!(came, CheckState::Fail(..)));
     let mut red: Vec<_> = red.map(|((check, _), _)| check).collect();
     red.dedup();
     let green = showing.green().count();
@@ -123,19 +123,19 @@ fn line(showing: &Showing, place: &str) -> String {
 }
 
 /// The checks of the honest server that are not green.
-fn not_green(honest: &Showing) -> String {
+fn not_green(honest: &ServerResults) -> String {
     let troubles = honest.troubles().map(|(check, play, came)| {
         let why = match came {
-            CameTo::Fail(reason, _) => reason.to_string(),
-            CameTo::Unjudged(why) => why.clone(),
-            CameTo::Pass | CameTo::NotApplicable => String::new(),
+            CheckState::Fail(reason, _) => reason.to_string(),
+            CheckState::Unjudged(why) => why.clone(),
+            CheckState::Pass | CheckState::NotApplicable => String::new(),
         };
         format!("{check} v{} host {}: {why}", play.room_version, play.host)
     });
     list("selftest.head-honest", troubles)
 }
 
-fn summary(test: &Selftest, played: &Played, findings: &Findings) -> String {
+fn summary(test: &Selftest, played: &SelftestRun, findings: &SelftestFindings) -> String {
     let kill = |kill: &Kill| format!("{} {} {}", kill.fault, kill.check, kill.reason);
     let blunt = |(fault, checks): &(String, usize)| {
         say(&message!("selftest.blunt", fault = fault, checks = checks)).trim_end().to_owned()

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use samklang_runner::evidence::write_whole;
+use samklang_runner::run::evidence::write_whole;
 use samklang_verdict::{MATRIX_SCHEMA, MatrixFile, Met, Problem, Side, message};
 
 use crate::cli::report;

@@ -16,9 +16,9 @@ use samklang_deploy::{
 };
 use samklang_reports::MatrixReport;
 use samklang_runner::{
-    event::{Event, Observer},
-    plan::{Selection, select},
+    run::progress::{Observer, RunEvent},
     run::{SAMKLANG, default_output},
+    schedule::plan::{Selection, select},
     suite::Suite,
 };
 use samklang_verdict::{
@@ -53,7 +53,7 @@ pub(super) fn matrix(args: &MatrixArgs) -> CommandResult {
     for (place, [a, b]) in pairs.iter().enumerate() {
         let found = matrix.whole(a, b).filter(|_| args.resume.is_some());
         let (a, b) = (a.clone(), b.clone());
-        let event = Event::Pair {
+        let event = RunEvent::Pair {
             a: a.clone(),
             b: b.clone(),
             place: place + 1,

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use samklang_runner::event::{Event, Observer};
+use samklang_runner::run::progress::{Observer, RunEvent};
 use samklang_verdict::{Met, Problem, Termination, message};
 
 use super::{MatrixRun, ProgressPrinter};
@@ -23,7 +23,7 @@ pub(super) struct PendingPair {
     pub(super) a: String,
     pub(super) b: String,
     /// The event to report when it begins.
-    pub(super) event: Event,
+    pub(super) event: RunEvent,
 }
 
 /// The pairs that wait, and the results of the others.

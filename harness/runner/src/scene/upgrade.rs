@@ -9,7 +9,7 @@ use samklang_reference::Transport as _;
 use samklang_stage::Renewed;
 use samklang_verdict::{Class, Observation, Observations, Problem, ReasonCode, message};
 
-use crate::scene::Scene;
+use super::Scene;
 
 impl Scene {
     /// What a server answers to whoever asks, without credentials.

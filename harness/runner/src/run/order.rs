@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 use samklang_deploy::Cast;
 use samklang_verdict::{Deviation, Role};
 
-use crate::plan::Selection;
+use crate::schedule::plan::Selection;
 
 /// What a run is asked to do.
-pub struct Order {
+pub struct RunOrder {
     /// The run's id.
     pub id: String,
     /// Who plays.

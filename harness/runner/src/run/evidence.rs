@@ -12,7 +12,7 @@ use samklang_stage::Stage;
 use samklang_verdict::{EvidenceFile, Exchange, Problem, Role, Wire, message};
 use sha2::{Digest, Sha256};
 
-use crate::schedule::Played;
+use crate::schedule::played::PlayedTrial;
 
 /// Where transcripts lie, relative to the result file.
 const TRANSCRIPTS: &str = "evidence";
@@ -87,7 +87,7 @@ pub fn transcript_path(trial: &str, again: usize) -> String {
 ///
 /// # Errors
 /// When one of them cannot be written; the others are tried all the same.
-pub fn write(output: &Path, stage: &Stage, played: &[Played]) -> Result<(), Problem> {
+pub fn write(output: &Path, stage: &Stage, played: &[PlayedTrial]) -> Result<(), Problem> {
     let mut told = BTreeSet::new();
     let mut result = Ok(());
     let mut write = |path: String, exchanges: &[Arc<Exchange>]| {

@@ -1,5 +1,8 @@
 //! A suite: scenarios with the data they are judged by.
 
+pub mod kill_matrix;
+pub mod table;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -11,12 +14,8 @@ use samklang_verdict::{CheckId, Problem, ScenarioId, SuiteInfo, Weight, message}
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::{
-    expectation::Expectations,
-    scenario::Scenario,
-    selftest::matrix::KillMatrix,
-    table::{self, TableRow},
-};
+use self::{kill_matrix::KillMatrix, table::TableRow};
+use crate::{judging::expectation::Expectations, scenario::Scenario};
 
 /// Scenarios with the data they are judged by.
 #[derive(Debug, Clone)]

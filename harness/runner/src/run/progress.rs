@@ -6,7 +6,7 @@ use serde::Serialize;
 /// Something that happened in a run.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
+pub enum RunEvent {
     /// The next pair of a matrix.
     Pair {
         /// The vendor in role A.
@@ -83,5 +83,5 @@ pub enum Event {
 /// Listens to a run.
 pub trait Observer: Send + Sync {
     /// Hears an event, in order.
-    fn hear(&self, event: &Event);
+    fn hear(&self, event: &RunEvent);
 }

@@ -4,7 +4,7 @@ use samklang_actors::user::{Actor, Failure, Signal};
 use samklang_drivers::CallError;
 use samklang_verdict::{Blame, Class, ExchangeId, Fail, Message, ReasonCode, Role, Verdict, message};
 
-use crate::wire::{Lacking, Passage, WireView};
+use crate::traffic::wire_view::{Delivery, MissingPrevEvent, WireView, role_of};
 
 /// The verdict that a failure amounts to. `wire` is none where nothing between the servers was recorded.
 pub fn verdict_of(failure: &Failure, wire: Option<&WireView>) -> Verdict {
@@ -151,7 +151,7 @@ fn refused(role: Role, exchange: ExchangeId, wire: Option<&WireView>) -> (Blame,
         path = cause.path_only(),
         status = status
     );
-    let other = crate::wire::role_of(&cause.to);
+    let other = role_of(&cause.to);
     let blame = match (other, cause.status) {
         // No answer, or an internal error: the asked server's own fault. A considered refusal may be the asker's.
         (Some(other), None | Some(500..)) => Blame::Server { role: other, because },
@@ -182,25 +182,25 @@ fn not_seen(
         return (Blame::Undecided { because: message!("blame.no-wire") }, vec![]);
     };
     let event = about.iter().find(|id| id.starts_with('$'));
-    let passage = match (signal, event) {
-        (Some(signal), _) => wire.signal_passage(signal, origin, who.role),
-        (None, Some(id)) => wire.event_passage(id, origin, who.role),
-        (None, None) => wire.mention_passage(about, origin, who.role),
+    let delivery = match (signal, event) {
+        (Some(signal), _) => wire.edu_delivery(signal, origin, who.role),
+        (None, Some(id)) => wire.event_delivery(id, origin, who.role),
+        (None, None) => wire.mention_delivery(about, origin, who.role),
     };
-    match passage {
-        Passage::Delivered { exchange } => {
-            let because = match event.and_then(|id| wire.lacking_before(id, origin, who.role)) {
+    match delivery {
+        Delivery::Delivered { exchange } => {
+            let because = match event.and_then(|id| wire.missing_prev_event(id, origin, who.role)) {
                 None => return delivered(who.role, exchange),
-                Some(Lacking::NeverSent(before)) => {
+                Some(MissingPrevEvent::NeverSent(before)) => {
                     message!("blame.never-sent-before", exchange = exchange, event = before, origin = origin)
                 }
-                Some(Lacking::Unsigned(before)) => {
+                Some(MissingPrevEvent::Unsigned(before)) => {
                     message!("blame.unsigned-before", exchange = exchange, event = before)
                 }
             };
             (Blame::Server { role: origin, because }, vec![exchange])
         }
-        Passage::Refused { exchange, answer } => (
+        Delivery::Refused { exchange, answer } => (
             Blame::Undecided {
                 because: message!(
                     "blame.transaction-refused",
@@ -211,7 +211,7 @@ fn not_seen(
             },
             vec![exchange],
         ),
-        Passage::NotSent => (
+        Delivery::NotSent => (
             Blame::Server {
                 role: origin,
                 because: message!("blame.never-sent", origin = origin, role = who.role),
@@ -229,7 +229,7 @@ fn leaked(exchange: ExchangeId) -> Blame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::tests::{exchange, pdu};
+    use crate::traffic::wire_view::tests::{exchange, pdu};
     use samklang_drivers::Refusal;
     use serde_json::json;
     use std::time::Duration;

@@ -8,36 +8,34 @@ use samklang_verdict::{
     Verdict, Weight, dispose, message,
 };
 
+use super::{evidence, order::RunOrder, progress::RunEvent};
 use crate::{
-    event::Event,
-    evidence,
-    order::Order,
-    scenario::Kind,
-    schedule::Played,
+    scenario::ScenarioKind,
+    schedule::played::PlayedTrial,
     suite::{Requirements, Suite},
 };
 
 /// What plays come to, held against what is on record about the vendors who take part.
-pub struct Tally<'a> {
-    order: &'a Order,
+pub struct CheckTally<'a> {
+    order: &'a RunOrder,
     suite: &'a Suite,
     /// The records of each role's vendor that hold for the version which plays and for the vendor it plays with.
     records: BTreeMap<Role, Vec<Deviation>>,
 }
 
-impl<'a> Tally<'a> {
+impl<'a> CheckTally<'a> {
     /// Of a run in which these take part.
-    pub fn new(order: &'a Order, suite: &'a Suite, participants: &[Participant]) -> Self {
+    pub fn new(order: &'a RunOrder, suite: &'a Suite, participants: &[Participant]) -> Self {
         Self { order, suite, records: records(order, participants) }
     }
 
     /// All checks of `played`.
-    pub fn checks(&self, played: &[Played]) -> Vec<CheckResult> {
+    pub fn checks(&self, played: &[PlayedTrial]) -> Vec<CheckResult> {
         let mut checks: Vec<_> = played.iter().flat_map(|play| self.checks_of(play)).collect();
         let partial = !self.order.selection.terms.is_empty();
         let passive = |check: &CheckResult| {
             let scenario = self.suite.scenarios.iter().find(|scenario| check.id.scenario() == scenario.id);
-            scenario.is_some_and(|scenario| scenario.kind == Kind::Passive)
+            scenario.is_some_and(|scenario| scenario.kind == ScenarioKind::Passive)
         };
         let failing: BTreeSet<_> = checks
             .iter()
@@ -57,7 +55,7 @@ impl<'a> Tally<'a> {
 
     /// Whether something failed in a play that no record covers. What is recorded is known well enough: should it ever
     /// pass, the record is stale, which fails the run.
-    pub fn is_news(&self, played: &Played) -> bool {
+    pub fn is_news(&self, played: &PlayedTrial) -> bool {
         let is_news = |check: &CheckResult| {
             check.verdict.name() == "fail" && check.disposition != Disposition::Deviation
         };
@@ -65,7 +63,7 @@ impl<'a> Tally<'a> {
     }
 
     /// What is told of a trial when it has ended.
-    pub fn told(&self, played: &Played) -> Event {
+    pub fn told(&self, played: &PlayedTrial) -> RunEvent {
         let checks = self.checks_of(played);
         let is_trouble = |check: &&CheckResult| {
             !matches!(
@@ -80,7 +78,7 @@ impl<'a> Tally<'a> {
         let in_words = |check: &CheckResult| {
             format!("{} {}: {}", check.verdict.name(), check.id.name(), why(&check.verdict))
         };
-        Event::Played {
+        RunEvent::Played {
             trial: played.trial.name(),
             counts: Counts::of(&checks),
             troubles: checks.iter().filter(is_trouble).map(in_words).collect(),
@@ -88,12 +86,12 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn checks_of(&self, played: &Played) -> Vec<CheckResult> {
+    fn checks_of(&self, played: &PlayedTrial) -> Vec<CheckResult> {
         let Self { order, suite, records } = self;
         let scenario = played.trial.scenario;
         let name = played.trial.name();
         // A scenario with peers plays with its host alone.
-        let at_play = |role: &Role| scenario.kind != Kind::Peer || *role == played.trial.play.host;
+        let at_play = |role: &Role| scenario.kind != ScenarioKind::Peer || *role == played.trial.play.host;
         let held: Vec<_> = order.subjects.iter().copied().filter(at_play).collect();
         let check = |(check, title, requirements): (&'static str, &'static str, &'static [&'static str])| {
             let id = CheckId::of(&ScenarioId::new(scenario.id).ok()?, check).ok()?;
@@ -140,7 +138,7 @@ impl<'a> Tally<'a> {
 }
 
 /// The records of each role's vendor that hold for the version which plays and for the vendor it plays with.
-fn records(order: &Order, participants: &[Participant]) -> BTreeMap<Role, Vec<Deviation>> {
+fn records(order: &RunOrder, participants: &[Participant]) -> BTreeMap<Role, Vec<Deviation>> {
     let of = |cast: &Cast| {
         let answered = participants.iter().find(|participant| participant.role == cast.role);
         let version =

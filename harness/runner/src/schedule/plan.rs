@@ -6,7 +6,7 @@ use samklang_deploy::{Cast, Terms, vendor};
 use samklang_verdict::{Message, Play, Problem, Role, message};
 
 use crate::{
-    scenario::{Kind, Need, Scenario, Versions},
+    scenario::{Need, Scenario, ScenarioKind, Versions},
     suite::Suite,
 };
 
@@ -38,12 +38,12 @@ pub struct Trial {
     /// In which room version, and who hosts.
     pub play: Play,
     /// What keeps it from being played, if anything does.
-    pub obstacle: Option<Obstacle>,
+    pub obstacle: Option<TrialObstacle>,
 }
 
 /// Why a trial is not played.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum TrialObstacle {
     /// It does not apply, as this predicate says.
     NotApplicable(Message),
     /// It applies, but this run cannot play it.
@@ -104,7 +104,7 @@ pub fn select(suite: &Suite, selection: &Selection) -> Result<Vec<&'static Scena
     };
     let mut chosen: Vec<_> = suite.scenarios.iter().copied().filter(wanted).collect();
     // What judges the traffic of others needs others.
-    let is_passive = |scenario: &&'static Scenario| scenario.kind == Kind::Passive;
+    let is_passive = |scenario: &&'static Scenario| scenario.kind == ScenarioKind::Passive;
     if chosen.iter().all(is_passive) && !chosen.is_empty() {
         let others = suite.scenarios.iter().copied().filter(|scenario| !is_passive(scenario));
         chosen = others.chain(chosen).collect();
@@ -137,7 +137,7 @@ pub fn plan(
     for scenario in scenarios {
         let mut of_scenario = Vec::new();
         for version in versions.iter().filter(|version| scenario.versions.include(version)) {
-            let alone = scenario.kind == Kind::Peer;
+            let alone = scenario.kind == ScenarioKind::Peer;
             let turn = match scenario.versions {
                 Versions::Newest => scenario.id.to_owned(),
                 _ => format!("{} {version}", scenario.id),
@@ -189,11 +189,11 @@ fn is_upgraded(role: Role, casts: &[Cast]) -> bool {
 /// Whether the server in this role is to host. Only one that is judged meets peers, and has its traffic judged, whoever
 /// hosts; several judged ones of the same product and version take turns as hosts, each always at the same scenarios, since
 /// what one does the others do.
-fn hosts_in_turn(role: Role, kind: Kind, turn: &str, judged: &[&Cast]) -> bool {
+fn hosts_in_turn(role: Role, kind: ScenarioKind, turn: &str, judged: &[&Cast]) -> bool {
     let Some(cast) = judged.iter().find(|cast| cast.role == role) else {
         return match kind {
-            Kind::Peer => false,
-            Kind::Passive => judged.is_empty(),
+            ScenarioKind::Peer => false,
+            ScenarioKind::Passive => judged.is_empty(),
             _ => true,
         };
     };
@@ -201,7 +201,7 @@ fn hosts_in_turn(role: Role, kind: Kind, turn: &str, judged: &[&Cast]) -> bool {
     let same: Vec<_> = judged.iter().filter(is_same).collect();
     let turn = match kind {
         // Traffic is judged by its sender, whoever hosts: one play hears all of it.
-        Kind::Passive => 0,
+        ScenarioKind::Passive => 0,
         _ => turn.bytes().map(usize::from).sum(),
     };
     same[turn % same.len()].role == role
@@ -227,19 +227,19 @@ fn room_versions(suite: &Suite, selection: &Selection) -> Result<Vec<String>, Pr
 }
 
 /// What a server that is not the run's own is not put through.
-fn on_terms(scenario: &Scenario, terms: &Terms) -> Option<Obstacle> {
+fn on_terms(scenario: &Scenario, terms: &Terms) -> Option<TrialObstacle> {
     let server = &terms.server_name;
-    if scenario.kind == Kind::Fault || scenario.is_alone() {
+    if scenario.kind == ScenarioKind::NetworkFault || scenario.is_alone() {
         let text = message!("plan.not-to-be-disturbed", scenario = scenario.id, server = server);
-        return Some(Obstacle::NotApplicable(text));
+        return Some(TrialObstacle::NotApplicable(text));
     }
     (scenario.is_hostile() && !terms.hostile)
-        .then(|| Obstacle::NotRun(message!("plan.no-consent", scenario = scenario.id, server = server)))
+        .then(|| TrialObstacle::NotRun(message!("plan.no-consent", scenario = scenario.id, server = server)))
 }
 
-fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> Option<Obstacle> {
+fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> Option<TrialObstacle> {
     if scenario.is_upgrade() && casts.iter().all(|cast| cast.upgrade_to.is_none()) {
-        return Some(Obstacle::NotApplicable(message!("plan.no-upgrade", scenario = scenario.id)));
+        return Some(TrialObstacle::NotApplicable(message!("plan.no-upgrade", scenario = scenario.id)));
     }
     let needed = scenario.needs.iter().filter_map(|need| match need {
         Need::RoomVersion(version) => Some(*version),
@@ -252,18 +252,19 @@ fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> O
         }
         let vendor = &cast.vendor;
         // What two servers do together may still show something of the other one.
-        if scenario.kind == Kind::Peer && vendor.is_all_adapters(scenario.id) {
-            return Some(Obstacle::NotApplicable(message!("plan.adapter-made", vendor = vendor.title)));
+        if scenario.kind == ScenarioKind::Peer && vendor.is_all_adapters(scenario.id) {
+            return Some(TrialObstacle::NotApplicable(message!("plan.adapter-made", vendor = vendor.title)));
         }
         // With peers a room may be theirs; who makes it shows when it is played.
-        let makes_the_room = cast.role == play.host && matches!(scenario.kind, Kind::Pair | Kind::Fault);
+        let makes_the_room = cast.role == play.host
+            && matches!(scenario.kind, ScenarioKind::Pair | ScenarioKind::NetworkFault);
         if makes_the_room && !vendor.creates_room_versions.contains(&play.room_version) {
-            return Some(Obstacle::NotApplicable(vendor.creates_no(&play.room_version)));
+            return Some(TrialObstacle::NotApplicable(vendor.creates_no(&play.room_version)));
         }
         for version in &versions {
             if !vendor.room_versions.iter().any(|known| known == version) {
                 let text = message!("plan.version-not-declared", vendor = vendor.title, version = version);
-                return Some(Obstacle::NotApplicable(text));
+                return Some(TrialObstacle::NotApplicable(text));
             }
         }
         for need in scenario.needs {
@@ -271,12 +272,12 @@ fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> O
                 && !vendor.features.iter().any(|declared| declared == feature)
             {
                 let text = message!("plan.feature-not-declared", vendor = vendor.title, feature = feature);
-                return Some(Obstacle::NotApplicable(text));
+                return Some(TrialObstacle::NotApplicable(text));
             }
         }
     }
     let needs_wire = scenario.needs.contains(&Need::Wire);
-    (needs_wire && direct).then(|| Obstacle::NotRun(message!("plan.needs-wire", scenario = scenario.id)))
+    (needs_wire && direct).then(|| TrialObstacle::NotRun(message!("plan.needs-wire", scenario = scenario.id)))
 }
 
 #[cfg(test)]
@@ -290,7 +291,7 @@ mod tests {
         let trial = |version: &str, host, playable: bool| Trial {
             scenario: &ANY,
             play: Play { room_version: version.to_owned(), host },
-            obstacle: (!playable).then(|| Obstacle::NotApplicable(message!("plan.empty"))),
+            obstacle: (!playable).then(|| TrialObstacle::NotApplicable(message!("plan.empty"))),
         };
         let (a, b) = (Role::A, Role::B);
         let mut trials = vec![

@@ -12,7 +12,7 @@ use samklang_verdict::{Exchange, ExchangeId, Party, Role, Wire};
 use samklang_wire::recorder::Recorder;
 use serde_json::Value;
 
-use crate::traffic::LISTS;
+use super::LISTS;
 
 /// The requests that bring a membership to another server.
 const HANDSHAKES: [&str; 4] = ["/invite/", "/send_join/", "/send_leave/", "/send_knock/"];
@@ -25,7 +25,7 @@ pub struct WireView {
 
 /// What became of an event or a signal on its way from one server to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Passage {
+pub enum Delivery {
     /// It never went out.
     NotSent,
     /// It went out, and the receiver did not take it.
@@ -44,7 +44,7 @@ pub enum Passage {
 
 /// An event that another one follows, and that a server cannot have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lacking {
+pub enum MissingPrevEvent {
     /// It never went over the wire to that server, or from it.
     NeverSent(String),
     /// It did, and without a signature of its sender's server, so that nobody takes it.
@@ -93,8 +93,8 @@ impl WireView {
     }
 
     /// How the event `id` fared on its way from `from` to `to` by transaction.
-    pub fn event_passage(&self, id: &str, from: Role, to: Role) -> Passage {
-        let mut passage = Passage::NotSent;
+    pub fn event_delivery(&self, id: &str, from: Role, to: Role) -> Delivery {
+        let mut delivery = Delivery::NotSent;
         for (exchange, body) in self.transactions(from, to) {
             let carries = body["pdus"]
                 .as_array()
@@ -103,17 +103,17 @@ impl WireView {
                 .any(|pdu| Event::parse(pdu, &self.room_version).is_ok_and(|event| event.id() == id));
             if carries {
                 match fate(exchange, Some(id)) {
-                    delivered @ Passage::Delivered { .. } => return delivered,
-                    other => passage = other,
+                    delivered @ Delivery::Delivered { .. } => return delivered,
+                    other => delivery = other,
                 }
             }
         }
-        passage
+        delivery
     }
 
     /// An event that `id` follows and that `to` cannot have, although `id` came there from `from`: without it nobody can
     /// tell what `id` is worth.
-    pub fn lacking_before(&self, id: &str, from: Role, to: Role) -> Option<Lacking> {
+    pub fn missing_prev_event(&self, id: &str, from: Role, to: Role) -> Option<MissingPrevEvent> {
         let read = |json: &Value| Event::parse(json, &self.room_version).ok();
         let pdus = |body: Value| body["pdus"].as_array().cloned().unwrap_or_default();
         let mut sent = self.transactions(from, to).flat_map(|(_, body)| pdus(body));
@@ -136,19 +136,19 @@ impl WireView {
         }
         event.prev_events().into_iter().find_map(|before| match known.get(&before) {
             Some(true) => None,
-            Some(false) => Some(Lacking::Unsigned(before)),
-            None => Some(Lacking::NeverSent(before)),
+            Some(false) => Some(MissingPrevEvent::Unsigned(before)),
+            None => Some(MissingPrevEvent::NeverSent(before)),
         })
     }
 
     /// How a signal (EDU) fared.
-    pub fn signal_passage(&self, signal: &Signal, from: Role, to: Role) -> Passage {
+    pub fn edu_delivery(&self, signal: &Signal, from: Role, to: Role) -> Delivery {
         let carries = |body: &Value| body["edus"].as_array().into_iter().flatten().any(|edu| signal.is(edu));
         best(self.transactions(from, to).filter(|(_, body)| carries(body)).map(|(exchange, _)| exchange))
     }
 
     /// The signals (EDUs) of this type that `from` sent in transactions, each with the exchange that shows it.
-    pub fn signals_on_wire(&self, kind: &str, from: Role) -> Vec<(Value, ExchangeId)> {
+    pub fn edus_on_wire(&self, kind: &str, from: Role) -> Vec<(Value, ExchangeId)> {
         let sent = self.federation().filter(|exchange| role_of(&exchange.from) == Some(from));
         let bodies = sent.filter_map(|exchange| Some((exchange.id, exchange.request_body.json()?)));
         bodies
@@ -162,7 +162,7 @@ impl WireView {
 
     /// How something fared that mentions all of `ids`: an event or a signal in a transaction, or what is brought for a
     /// membership. One of both cannot be told from another that mentions the same.
-    pub fn mention_passage(&self, ids: &[String], from: Role, to: Role) -> Passage {
+    pub fn mention_delivery(&self, ids: &[String], from: Role, to: Role) -> Delivery {
         let mentions = |text: String| ids.iter().all(|id| text.contains(id.as_str()));
         let carries = |(_, body): &(&Arc<Exchange>, Value)| {
             let lists = [&body["pdus"], &body["edus"]];
@@ -212,31 +212,31 @@ fn is_signed_by_sender(pdu: &Value) -> bool {
 }
 
 /// What of several attempts counts: the one that came through, else the last.
-fn best<'a>(attempts: impl Iterator<Item = &'a Arc<Exchange>>) -> Passage {
-    let mut passage = Passage::NotSent;
+fn best<'a>(attempts: impl Iterator<Item = &'a Arc<Exchange>>) -> Delivery {
+    let mut delivery = Delivery::NotSent;
     for exchange in attempts {
         match fate(exchange, None) {
-            delivered @ Passage::Delivered { .. } => return delivered,
-            other => passage = other,
+            delivered @ Delivery::Delivered { .. } => return delivered,
+            other => delivery = other,
         }
     }
-    passage
+    delivery
 }
 
 /// What the receiver of a transaction made of it, or of one PDU in it.
-fn fate(exchange: &Exchange, event: Option<&str>) -> Passage {
+fn fate(exchange: &Exchange, event: Option<&str>) -> Delivery {
     let id = exchange.id;
     match exchange.status {
         Some(200) => {
             let answer = exchange.response_body.json().unwrap_or_default();
             let error = event.and_then(|event| answer["pdus"][event]["error"].as_str().map(str::to_owned));
             match error {
-                Some(answer) => Passage::Refused { exchange: id, answer },
-                None => Passage::Delivered { exchange: id },
+                Some(answer) => Delivery::Refused { exchange: id, answer },
+                None => Delivery::Delivered { exchange: id },
             }
         }
-        Some(status) => Passage::Refused { exchange: id, answer: format!("status {status}") },
-        None => Passage::Refused { exchange: id, answer: exchange.broken.clone().unwrap_or_default() },
+        Some(status) => Delivery::Refused { exchange: id, answer: format!("status {status}") },
+        None => Delivery::Refused { exchange: id, answer: exchange.broken.clone().unwrap_or_default() },
     }
 }
 
@@ -289,16 +289,16 @@ pub(crate) mod tests {
             exchange(2, Some(200), &request, &json!({"pdus": {id.clone(): {}}})),
         ]);
         assert_eq!(
-            delivered.event_passage(&id, Role::A, Role::B),
-            Passage::Delivered { exchange: ExchangeId(2) }
+            delivered.event_delivery(&id, Role::A, Role::B),
+            Delivery::Delivered { exchange: ExchangeId(2) }
         );
-        assert_eq!(delivered.event_passage("$other", Role::A, Role::B), Passage::NotSent);
-        assert_eq!(delivered.event_passage(&id, Role::B, Role::A), Passage::NotSent);
+        assert_eq!(delivered.event_delivery("$other", Role::A, Role::B), Delivery::NotSent);
+        assert_eq!(delivered.event_delivery(&id, Role::B, Role::A), Delivery::NotSent);
 
         let answer = json!({"pdus": {id.clone(): {"error": "not today"}}});
         let refused = view(vec![exchange(3, Some(200), &request, &answer)]);
-        let expected = Passage::Refused { exchange: ExchangeId(3), answer: "not today".into() };
-        assert_eq!(refused.event_passage(&id, Role::A, Role::B), expected);
+        let expected = Delivery::Refused { exchange: ExchangeId(3), answer: "not today".into() };
+        assert_eq!(refused.event_delivery(&id, Role::A, Role::B), expected);
     }
 
     #[test]
@@ -308,11 +308,11 @@ pub(crate) mod tests {
         second["prev_events"] = json!([first_id]);
         let id = Event::parse(&second, "11").unwrap().id().to_owned();
         let sent = |pdus: &[&Value]| exchange(1, Some(200), &json!({"pdus": pdus}), &json!({}));
-        let missing = |exchanges| view(exchanges).lacking_before(&id, Role::A, Role::B);
-        assert_eq!(missing(vec![sent(&[&second])]), Some(Lacking::NeverSent(first_id.clone())));
+        let missing = |exchanges| view(exchanges).missing_prev_event(&id, Role::A, Role::B);
+        assert_eq!(missing(vec![sent(&[&second])]), Some(MissingPrevEvent::NeverSent(first_id.clone())));
         let mut unsigned = first.clone();
         unsigned["signatures"] = json!({"b.test": {"ed25519:1": "x"}});
-        assert_eq!(missing(vec![sent(&[&unsigned, &second])]), Some(Lacking::Unsigned(first_id)));
+        assert_eq!(missing(vec![sent(&[&unsigned, &second])]), Some(MissingPrevEvent::Unsigned(first_id)));
         assert_eq!(missing(vec![sent(&[&first, &second])]), None);
         let asked_for = exchange(2, Some(200), &json!({}), &json!({"events": [first]}));
         assert_eq!(missing(vec![sent(&[&second]), asked_for]), None);
@@ -323,17 +323,17 @@ pub(crate) mod tests {
     fn a_signal_is_followed_by_its_type_and_what_it_says() {
         let edu = json!({"edu_type": "m.typing", "content": {"user_id": "@a:a.test", "room_id": "!room"}});
         let wire = view(vec![exchange(1, Some(200), &json!({"edus": [edu]}), &json!({}))]);
-        let delivered = Passage::Delivered { exchange: ExchangeId(1) };
-        let passage = |kind, user: &'static str| {
+        let delivered = Delivery::Delivered { exchange: ExchangeId(1) };
+        let delivery = |kind, user: &'static str| {
             let signal = Signal::new(kind, move |content| content["user_id"] == user);
-            wire.signal_passage(&signal, Role::A, Role::B)
+            wire.edu_delivery(&signal, Role::A, Role::B)
         };
-        assert_eq!(passage("m.typing", "@a:a.test"), delivered);
-        assert_eq!(passage("m.receipt", "@a:a.test"), Passage::NotSent);
-        assert_eq!(passage("m.typing", "@b:a.test"), Passage::NotSent);
+        assert_eq!(delivery("m.typing", "@a:a.test"), delivered);
+        assert_eq!(delivery("m.receipt", "@a:a.test"), Delivery::NotSent);
+        assert_eq!(delivery("m.typing", "@b:a.test"), Delivery::NotSent);
         let ids = ["@a:a.test".to_owned(), "!room".to_owned()];
-        assert_eq!(wire.mention_passage(&ids, Role::A, Role::B), delivered);
-        assert_eq!(wire.mention_passage(&["!other".to_owned()], Role::A, Role::B), Passage::NotSent);
+        assert_eq!(wire.mention_delivery(&ids, Role::A, Role::B), delivered);
+        assert_eq!(wire.mention_delivery(&["!other".to_owned()], Role::A, Role::B), Delivery::NotSent);
     }
 
     #[test]
@@ -343,12 +343,15 @@ pub(crate) mod tests {
             let body = json!({"event": {"state_key": "@b:b.test"}});
             Exchange { path: path.into(), ..exchange(1, Some(status), &body, &json!({})) }
         };
-        let passage = |exchange| view(vec![exchange]).mention_passage(&ids, Role::A, Role::B);
+        let delivery = |exchange| view(vec![exchange]).mention_delivery(&ids, Role::A, Role::B);
         let invite = "/_matrix/federation/v2/invite/%21room%3Aa.test/$1";
-        assert_eq!(passage(brought(200, invite)), Passage::Delivered { exchange: ExchangeId(1) });
-        assert!(matches!(passage(brought(403, invite)), Passage::Refused { .. }));
+        assert_eq!(delivery(brought(200, invite)), Delivery::Delivered { exchange: ExchangeId(1) });
+        assert!(matches!(delivery(brought(403, invite)), Delivery::Refused { .. }));
         let other = "/_matrix/federation/v2/invite/%21other%3Aa.test/$1";
-        assert_eq!(passage(brought(200, other)), Passage::NotSent);
-        assert_eq!(passage(brought(200, "/_matrix/federation/v1/state/%21room%3Aa.test")), Passage::NotSent);
+        assert_eq!(delivery(brought(200, other)), Delivery::NotSent);
+        assert_eq!(
+            delivery(brought(200, "/_matrix/federation/v1/state/%21room%3Aa.test")),
+            Delivery::NotSent
+        );
     }
 }

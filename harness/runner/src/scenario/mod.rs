@@ -6,26 +6,8 @@ use samklang_actors::user::Failure;
 use samklang_verdict::{Problem, Weight, message};
 use serde::Serialize;
 
-use crate::{
-    passive::{Rule, Side, WireRule},
-    scene::Scene,
-};
-
-/// Who plays in a scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Two servers, each of which hosts the room once.
-    Pair,
-    /// Two servers and a fault of the network between them.
-    Fault,
-    /// A server is asked a few questions from outside.
-    Probe,
-    /// One server, and homeservers of the harness's own.
-    Peer,
-    /// Nobody: it judges what all the others put on the wire.
-    Passive,
-}
+pub use crate::judging::declaration::{CheckPlan, FLOW, ScenarioKind};
+use crate::{judging::declaration::Declaration, scene::Scene};
 
 /// What a scenario cannot be played without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -77,61 +59,8 @@ impl Versions {
     }
 }
 
-/// A check that a scenario makes beside its flow.
-#[derive(Debug, Clone, Copy)]
-pub struct CheckPlan {
-    /// Its permanent name within the scenario.
-    pub name: &'static str,
-    /// What it asks for, in one sentence.
-    pub title: &'static str,
-    /// The requirements it tests; the scenario's, when none is named.
-    pub requirements: &'static [&'static str],
-    /// What recorded traffic is held against, where that is the check.
-    pub rule: Option<Rule>,
-}
-
-impl CheckPlan {
-    /// A check that tests what its scenario tests.
-    pub const fn new(name: &'static str, title: &'static str) -> Self {
-        Self { name, title, requirements: &[], rule: None }
-    }
-
-    /// A check of particular requirements.
-    #[must_use]
-    pub const fn of(mut self, requirements: &'static [&'static str]) -> Self {
-        self.requirements = requirements;
-        self
-    }
-
-    /// A rule for those who ask; `reason` is the code of a fail.
-    #[must_use]
-    pub const fn asking(self, reason: &'static str, rule: WireRule) -> Self {
-        self.held_against(Side::Asking, reason, rule)
-    }
-
-    /// A rule for those who answer.
-    #[must_use]
-    pub const fn answering(self, reason: &'static str, rule: WireRule) -> Self {
-        self.held_against(Side::Answering, reason, rule)
-    }
-
-    /// A rule for all who say something, be it in requests or in answers.
-    #[must_use]
-    pub const fn saying(self, reason: &'static str, rule: WireRule) -> Self {
-        self.held_against(Side::Either, reason, rule)
-    }
-
-    const fn held_against(mut self, side: Side, reason: &'static str, rule: WireRule) -> Self {
-        self.rule = Some(Rule { side, reason, judge: rule });
-        self
-    }
-}
-
 /// A play under way.
 pub type Playing<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
-
-/// The check that every scenario has: that its story went as told, to the end.
-pub const FLOW: &str = "flow";
 
 /// A scenario.
 #[derive(Clone, Copy)]
@@ -141,7 +70,7 @@ pub struct Scenario {
     /// Its story in one sentence.
     pub title: &'static str,
     /// Who plays.
-    pub kind: Kind,
+    pub kind: ScenarioKind,
     /// How much its checks weigh.
     pub weight: Weight,
     /// The rows of the scenario catalogue that it covers.
@@ -164,7 +93,7 @@ impl Scenario {
     pub const PAIR: Self = Self {
         id: "",
         title: "",
-        kind: Kind::Pair,
+        kind: ScenarioKind::Pair,
         weight: Weight::Must,
         catalogue: &[],
         requirements: &[],
@@ -176,15 +105,20 @@ impl Scenario {
 
     /// What scenarios with peers have in common: one server, a MUST, every room version, the switchboard. To be completed
     /// as [`Scenario::PAIR`].
-    pub const PEER: Self = Self { kind: Kind::Peer, needs: &[Need::Wire], ..Self::PAIR };
+    pub const PEER: Self = Self { kind: ScenarioKind::Peer, needs: &[Need::Wire], ..Self::PAIR };
 
     /// What scenarios have in common that judge what others put on the wire: they are played by the rules of their checks.
     pub const PASSIVE: Self = Self {
-        kind: Kind::Passive,
+        kind: ScenarioKind::Passive,
         needs: &[Need::Wire],
         play: |scene| Box::pin(scene.judge_traffic()),
         ..Self::PAIR
     };
+
+    /// What it declares about itself to the code that judges it.
+    pub fn declaration(&self) -> Declaration {
+        Declaration { id: self.id, title: self.title, kind: self.kind, checks: self.checks }
+    }
 
     /// Whether nobody else may be on the stage while it plays.
     pub fn is_alone(&self) -> bool {
@@ -199,7 +133,7 @@ impl Scenario {
 
     /// Whether peers may lie in it to the server that they meet.
     pub fn is_hostile(&self) -> bool {
-        self.kind == Kind::Peer && self.needs.contains(&Need::Wire)
+        self.kind == ScenarioKind::Peer && self.needs.contains(&Need::Wire)
     }
 
     /// The area: what stands before the dot.

@@ -8,7 +8,7 @@ use std::{
 use samklang_verdict::{CheckId, Problem, ReasonCode, message};
 use sha2::{Digest, Sha256};
 
-use crate::table::{self, TableRow};
+use super::table::{self, TableRow};
 
 /// The file's columns, as its first line names them.
 const COLUMNS: [&str; 5] = ["fault", "check", "reason", "room_version", "scenario"];
@@ -133,7 +133,7 @@ impl KillMatrix {
 #[cfg(test)]
 impl Kill {
     /// A kill by a check that says that an event is shown.
-    pub(super) fn example(fault: &str, check: &str, room_version: &str, scenario: &str) -> Self {
+    pub(crate) fn example(fault: &str, check: &str, room_version: &str, scenario: &str) -> Self {
         Self {
             fault: fault.to_owned(),
             check: CheckId::new(check).unwrap(),

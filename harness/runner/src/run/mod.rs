@@ -1,5 +1,12 @@
 //! A whole run: plan, stage up, play, judge, write.
 
+pub mod conformance;
+pub mod evidence;
+pub mod order;
+mod participants;
+pub mod progress;
+pub mod tally;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -7,30 +14,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-use samklang_deploy::{Cast, Deployer};
+use samklang_deploy::Deployer;
 use samklang_stage::{Logs, Stage};
 use samklang_verdict::{
-    Counts, Outcome, Participant, Problem, RESULT_SCHEMA, ResultFile, RunInfo, Termination, Upgrade, Verdict,
-    message,
+    Counts, Outcome, Participant, Problem, RESULT_SCHEMA, ResultFile, RunInfo, Termination, Verdict, message,
 };
 use tokio::sync::watch;
 
+use self::{
+    order::RunOrder,
+    progress::{Observer, RunEvent},
+    tally::CheckTally,
+};
 use crate::{
-    event::{Event, Observer},
-    evidence,
-    order::Order,
-    plan::{Trial, plan},
-    scenario::Kind,
-    schedule::{Ending, Played, Schedule},
+    scenario::ScenarioKind,
+    schedule::{
+        Schedule,
+        nonce::Round,
+        plan::{Trial, plan},
+        played::{PlayedTrial, ScheduleEnd},
+    },
     suite::Suite,
-    tally::Tally,
 };
 
 /// This program's own version, as results have it.
 pub const SAMKLANG: &str = env!("CARGO_PKG_VERSION");
-
-/// The place of the first upgrade: behind all that is played before it, and again.
-const UPGRADES: usize = 1_000_000;
 
 /// Where the time of a run went.
 #[derive(Default)]
@@ -64,7 +72,7 @@ fn millis(span: Duration) -> u64 {
 /// # Errors
 /// When nothing can be planned or the output folder cannot be used: then nothing was started.
 pub async fn run(
-    order: &Order,
+    order: &RunOrder,
     suite: Arc<Suite>,
     deployer: &Arc<dyn Deployer>,
     observer: &dyn Observer,
@@ -75,13 +83,13 @@ pub async fn run(
     evidence::prepare(&order.output)?;
     let started = jiff::Timestamp::now();
     let begun = Instant::now();
-    observer.hear(&Event::Begun { run: order.id.clone(), deployer: order.deployer_line.clone() });
+    observer.hear(&RunEvent::Begun { run: order.id.clone(), deployer: order.deployer_line.clone() });
     let mut clock = Clock::default();
     let mut result = blank(order, &suite, deployer.as_ref(), started)?;
     let mut stopped = stop.clone();
     let up = Instant::now();
     let logs = Logs::default();
-    let progress = |line: &str| observer.hear(&Event::Preparing { line: line.to_owned() });
+    let progress = |line: &str| observer.hear(&RunEvent::Preparing { line: line.to_owned() });
     let stage = tokio::select! {
         stage = Stage::up(deployer, &order.casts, order.direct, &progress, &logs) => Some(stage),
         Ok(_) = stopped.wait_for(|&stop| stop) => None,
@@ -90,19 +98,20 @@ pub async fn run(
     let (played, trouble) = match stage {
         Some(Ok(stage)) => {
             let stage = Arc::new(stage);
-            result.participants = stage.servers().map(|server| participant(server, order)).collect();
+            result.participants =
+                stage.servers().map(|server| participants::answered(server, order)).collect();
             observer.hear(&stage_up(&stage, up.elapsed()));
             let playing = Instant::now();
             let ending =
                 play(order, &suite, (&stage, &result.participants), trials, observer, stop.clone()).await;
             clock.note("play", playing);
             let writing = Instant::now();
-            let identity = proof_of_difference(order, &stage);
+            let identity = participants::proof_of_difference(order, &stage);
             let written = evidence::write(&order.output, &stage, &ending.played);
             stage.down().await;
             clock.note("write", writing);
-            note_cpu(&stage, &mut result.participants).await;
-            note_upgrades(&stage, &mut result.participants);
+            participants::note_cpu(&stage, &mut result.participants).await;
+            participants::note_upgrades(&stage, &mut result.participants);
             let trouble: Vec<_> = [ending.casualty, identity, written.err()].into_iter().flatten().collect();
             (ending.played, trouble)
         }
@@ -122,9 +131,9 @@ pub async fn run(
     clock.note("stage_down", down);
     result.problems = trouble.into_iter().chain(cleared.err()).chain(unkept).collect();
     for problem in &result.problems {
-        observer.hear(&Event::Trouble { problem: problem.clone() });
+        observer.hear(&RunEvent::Trouble { problem: problem.clone() });
     }
-    result.checks = Tally::new(order, &suite, &result.participants).checks(&played);
+    result.checks = CheckTally::new(order, &suite, &result.participants).checks(&played);
     result.evidence = evidence::list(&order.output);
     result.run.termination = match (*stop.borrow(), result.problems.is_empty()) {
         (true, _) => Termination::Interrupted,
@@ -140,16 +149,16 @@ pub async fn run(
 }
 
 async fn play(
-    order: &Order,
+    order: &RunOrder,
     suite: &Arc<Suite>,
     (stage, participants): (&Arc<Stage>, &[Participant]),
     trials: Vec<Trial>,
     observer: &dyn Observer,
     stop: watch::Receiver<bool>,
-) -> Ending {
+) -> ScheduleEnd {
     let set_aside = trials.iter().filter(|trial| trial.obstacle.is_some()).count();
-    let judges_traffic = trials.iter().any(|trial| trial.scenario.kind == Kind::Passive);
-    observer.hear(&Event::Planned { trials: trials.len() - set_aside, set_aside, judges_traffic });
+    let judges_traffic = trials.iter().any(|trial| trial.scenario.kind == ScenarioKind::Passive);
+    observer.hear(&RunEvent::Planned { trials: trials.len() - set_aside, set_aside, judges_traffic });
     let schedule = Schedule {
         suite: Arc::clone(suite),
         stage: Arc::clone(stage),
@@ -158,22 +167,22 @@ async fn play(
         seed: order.seed,
         stop,
     };
-    let tally = Tally::new(order, suite, participants);
-    let heard = |played: &Played| observer.hear(&tally.told(played));
+    let tally = CheckTally::new(order, suite, participants);
+    let heard = |played: &PlayedTrial| observer.hear(&tally.told(played));
     // What failed is played again on the version that it failed on, so that an upgrade waits for that.
     let (upgrades, trials): (Vec<_>, Vec<_>) =
         trials.into_iter().partition(|trial| trial.scenario.is_upgrade());
     let mut ending = schedule.play_all(trials, &heard).await;
     if ending.casualty.is_none() {
-        let again = |trial: &str| observer.hear(&Event::Again { trial: trial.to_owned() });
+        let again = |trial: &str| observer.hear(&RunEvent::Again { trial: trial.to_owned() });
         schedule.classify(&mut ending.played, &|played| tally.is_news(played), &again).await;
     }
     let after = match &ending.casualty {
-        None => schedule.play_all_from(UPGRADES, upgrades, &heard).await,
+        None => schedule.play_round(Round::Upgrade, upgrades, &heard).await,
         Some(_) => {
             let gone = Verdict::NotRun { message: message!("run.stage-gone") };
-            let played = upgrades.into_iter().map(|trial| Played::unplayed(trial, &gone)).collect();
-            Ending { played, casualty: None }
+            let played = upgrades.into_iter().map(|trial| PlayedTrial::unplayed(trial, &gone)).collect();
+            ScheduleEnd { played, casualty: None }
         }
     };
     ending.played.extend(after.played);
@@ -182,7 +191,7 @@ async fn play(
 }
 
 fn blank(
-    order: &Order,
+    order: &RunOrder,
     suite: &Suite,
     deployer: &dyn Deployer,
     started: jiff::Timestamp,
@@ -204,7 +213,7 @@ fn blank(
             phases_ms: BTreeMap::new(),
         },
         suite: suite.info()?,
-        participants: order.casts.iter().map(|cast| cast_only(cast, order)).collect(),
+        participants: order.casts.iter().map(|cast| participants::cast_only(cast, order)).collect(),
         checks: vec![],
         counts: Counts::default(),
         outcome: Outcome::NotProven,
@@ -214,95 +223,17 @@ fn blank(
     })
 }
 
-/// What is known of a participant before it has answered.
-fn cast_only(cast: &Cast, order: &Order) -> Participant {
-    Participant {
-        role: cast.role,
-        subject: order.subjects.contains(&cast.role),
-        vendor: cast.vendor.name.clone(),
-        version: cast.version.clone(),
-        upgrade: cast.upgrade_to.clone().map(Upgrade::to),
-        server_name: String::new(),
-        answered_name: None,
-        answered_version: None,
-        verify_keys: BTreeMap::new(),
-        image: None,
-        holds_ca_key: false,
-        room_versions: cast.vendor.room_versions.clone(),
-        features: cast.vendor.features.clone(),
-        cpu_ms: None,
-        log: None,
-    }
-}
-
-fn participant(server: &samklang_stage::Server, order: &Order) -> Participant {
-    Participant {
-        server_name: server.name.clone(),
-        answered_name: server.identity.name.clone(),
-        answered_version: server.identity.version.clone(),
-        verify_keys: server.identity.verify_keys.clone(),
-        image: server.running().image(),
-        holds_ca_key: server.holds_ca_key,
-        ..cast_only(&server.cast, order)
-    }
-}
-
-/// What the newer versions answered that have taken over.
-fn note_upgrades(stage: &Stage, participants: &mut [Participant]) {
-    for participant in participants {
-        let renewed = stage.renewed(participant.role);
-        if let (Some(upgrade), Some(renewed)) = (&mut participant.upgrade, renewed) {
-            upgrade.answered_name = renewed.identity.name;
-            upgrade.answered_version = renewed.identity.version;
-            upgrade.image = renewed.image;
-        }
-    }
-}
-
-async fn note_cpu(stage: &Stage, participants: &mut [Participant]) {
-    for participant in participants {
-        if let Some(server) = stage.server(participant.role) {
-            participant.cpu_ms = server.running().cpu().await.map(millis);
-        }
-    }
-}
-
-fn stage_up(stage: &Stage, took: Duration) -> Event {
+fn stage_up(stage: &Stage, took: Duration) -> RunEvent {
     let line = |server: &Arc<samklang_stage::Server>| {
         let answered = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".into());
         let identity = &server.identity;
         format!("{} {} {}", server.role, answered(&identity.name), answered(&identity.version))
     };
-    Event::StageUp { servers: stage.servers().map(line).collect(), took_ms: millis(took) }
-}
-
-/// Two roles that are cast differently must not answer alike, and every server must prove who it is by its keys.
-fn proof_of_difference(order: &Order, stage: &Stage) -> Option<Problem> {
-    let servers: Vec<_> = stage.servers().collect();
-    for (i, one) in servers.iter().enumerate() {
-        if one.identity.verify_keys.is_empty() {
-            let text = message!("run.no-identity", role = one.role);
-            return Some(Problem::new(samklang_verdict::Class::Subject, text));
-        }
-        for other in &servers[i + 1..] {
-            let cast_alike =
-                one.cast.vendor.name == other.cast.vendor.name && one.cast.version == other.cast.version;
-            let answer_alike =
-                one.identity.name == other.identity.name && one.identity.version == other.identity.version;
-            let keys_alike = one.identity.verify_keys == other.identity.verify_keys;
-            // Nobody has brought up a server that runs already, so nobody can have brought up another in its place.
-            let is_ours = one.cast.target.is_none() && other.cast.target.is_none();
-            if keys_alike || (answer_alike && !cast_alike && !order.direct && is_ours) {
-                let text = message!("run.same-identity", one = one.role, other = other.role);
-                return Some(Problem::harness(text));
-            }
-        }
-    }
-    None
+    RunEvent::StageUp { servers: stage.servers().map(line).collect(), took_ms: millis(took) }
 }
 
 /// A stage that did not come up leaves every trial unjudged, for the reason that kept it down.
-fn set_aside(trials: Vec<Trial>, problem: &Problem) -> Vec<Played> {
+fn set_aside(trials: Vec<Trial>, problem: &Problem) -> Vec<PlayedTrial> {
     use samklang_verdict::Class;
     let verdict = match problem.class {
         Class::Subject | Class::Peer | Class::Blocked => {
@@ -310,12 +241,12 @@ fn set_aside(trials: Vec<Trial>, problem: &Problem) -> Vec<Played> {
         }
         _ => Verdict::NotRun { message: problem.message.clone() },
     };
-    trials.into_iter().map(|trial| Played::unplayed(trial, &verdict)).collect()
+    trials.into_iter().map(|trial| PlayedTrial::unplayed(trial, &verdict)).collect()
 }
 
-fn stopped_before(trials: Vec<Trial>) -> Vec<Played> {
+fn stopped_before(trials: Vec<Trial>) -> Vec<PlayedTrial> {
     let verdict = Verdict::NotRun { message: message!("run.stopped") };
-    trials.into_iter().map(|trial| Played::unplayed(trial, &verdict)).collect()
+    trials.into_iter().map(|trial| PlayedTrial::unplayed(trial, &verdict)).collect()
 }
 
 /// Where a run's files go when nothing is said: a folder of its own below `base`.

@@ -1,9 +1,11 @@
 //! What all plays of one room version and direction put on the wire, and what has to be known to judge it: the servers'
 //! names and keys, and each room's version.
 
+pub mod exchange;
+pub mod wire_view;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Deref,
     sync::Arc,
 };
 
@@ -13,6 +15,8 @@ use samklang_stage::Stage;
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Role, Wire};
 use serde_json::Value;
 
+use self::exchange::ReadExchange;
+
 /// Where bodies list events.
 pub(crate) const LISTS: [&str; 6] =
     ["pdus", "state", "auth_chain", "events", "invite_room_state", "knock_room_state"];
@@ -20,7 +24,7 @@ pub(crate) const LISTS: [&str; 6] =
 /// Recorded traffic between servers.
 pub struct Traffic {
     /// The exchanges between servers, in order; those that never reached anybody or were never answered left out.
-    pub exchanges: Vec<Heard>,
+    pub exchanges: Vec<ReadExchange>,
     /// The keys that were published.
     pub keys: KeyRing,
     names: BTreeMap<Role, String>,
@@ -32,30 +36,9 @@ pub struct Traffic {
     events: BTreeMap<String, Arc<Event>>,
 }
 
-/// An exchange with its bodies read, once for all who look at it.
-pub struct Heard {
-    exchange: Arc<Exchange>,
-    /// The request's body; null where it is no JSON or none.
-    pub request: Value,
-    /// The answer's body; null where it is no JSON or none.
-    pub answer: Value,
-    /// The events that the request holds, whoever made them.
-    pub asked_with: Vec<Arc<Event>>,
-    /// The events that the answer holds, whoever made them.
-    pub answered_with: Vec<Arc<Event>>,
-}
-
-impl Deref for Heard {
-    type Target = Exchange;
-
-    fn deref(&self) -> &Exchange {
-        &self.exchange
-    }
-}
-
 /// Who took part in traffic, and what is known of it beforehand.
 #[derive(Debug, Clone, Default)]
-pub struct Company {
+pub struct TrafficContext {
     /// The servers' names, by role.
     pub names: BTreeMap<Role, String>,
     /// What peers have admitted to be lies: ids of events and exchanges, and their own names.
@@ -78,13 +61,13 @@ impl Traffic {
         let all = stage.recorder().all();
         let in_doubt = if sound.is_empty() { &all } else { &exchanges };
         let in_doubt = in_doubt.iter().map(|exchange| exchange.id).filter(|id| !sound.contains(id));
-        let company = Company {
+        let context = TrafficContext {
             names: stage.servers().map(|server| (server.role, server.name.clone())).collect(),
             admitted: stage.peers().iter().flat_map(|peer| peer.forged()).collect(),
             played: played.to_owned(),
             doubtful: in_doubt.collect(),
         };
-        let mut traffic = Self::of(company, &all, exchanges);
+        let mut traffic = Self::of(context, &all, exchanges);
         // What a peer shows of a room may be the first that is seen of its key.
         for peer in stage.peers() {
             if let Ok(document) = KeyDocument::verify(&peer.key_document(), peer.name()) {
@@ -96,16 +79,16 @@ impl Traffic {
 
     /// What `exchanges` show, where `all` is everything that was recorded beside them. Of that, what no scenario can call
     /// its own belongs to them too: key documents, and requests to names that nobody has.
-    pub fn of(company: Company, all: &[Arc<Exchange>], exchanges: Vec<Arc<Exchange>>) -> Self {
+    pub fn of(context: TrafficContext, all: &[Arc<Exchange>], exchanges: Vec<Arc<Exchange>>) -> Self {
         let mut traffic = Self {
             exchanges: Vec::new(),
             keys: KeyRing::new(),
-            names: company.names,
+            names: context.names,
             versions: BTreeMap::new(),
-            played: RoomVersion::new(&company.played).ok(),
+            played: RoomVersion::new(&context.played).ok(),
             events: BTreeMap::new(),
-            admitted: company.admitted,
-            doubtful: company.doubtful,
+            admitted: context.admitted,
+            doubtful: context.doubtful,
         };
         for exchange in all {
             traffic.learn_keys(exchange);
@@ -115,17 +98,17 @@ impl Traffic {
         let exchanges: BTreeMap<_, _> =
             exchanges.into_iter().chain(common).map(|exchange| (exchange.id, exchange)).collect();
         for exchange in exchanges.into_values().filter(|exchange| is_whole(exchange)) {
-            let heard = traffic.hear(exchange);
-            traffic.exchanges.push(heard);
+            let read = traffic.read_exchange(exchange);
+            traffic.exchanges.push(read);
         }
         traffic
     }
 
-    fn hear(&mut self, exchange: Arc<Exchange>) -> Heard {
+    fn read_exchange(&mut self, recorded: Arc<Exchange>) -> ReadExchange {
         let read = |body: &Body| body.json().unwrap_or_default();
-        let (request, answer) = (read(&exchange.request_body), read(&exchange.response_body));
-        let (asked_with, answered_with) = (self.learn_events(&request), self.learn_events(&answer));
-        Heard { exchange, request, answer, asked_with, answered_with }
+        let (request, response) = (read(&recorded.request_body), read(&recorded.response_body));
+        let (request_events, response_events) = (self.learn_events(&request), self.learn_events(&response));
+        ReadExchange { recorded, request, response, request_events, response_events }
     }
 
     fn learn_keys(&mut self, exchange: &Exchange) {

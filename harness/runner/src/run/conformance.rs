@@ -15,14 +15,14 @@ use samklang_stage::{Logs, Stage};
 use samklang_verdict::{Catalogue, CheckResult, Disposition, Message, Problem, Verdict, message};
 use tokio::{runtime::Runtime, sync::OnceCell, sync::watch};
 
+use super::{evidence, order::RunOrder, tally::CheckTally};
 use crate::{
-    evidence,
-    order::Order,
-    plan::{Obstacle, Trial, plan},
-    scenario::Kind,
-    schedule::Schedule,
+    scenario::ScenarioKind,
+    schedule::{
+        Schedule,
+        plan::{Trial, TrialObstacle, plan},
+    },
     suite::Suite,
-    tally::Tally,
 };
 
 /// How many trials run side by side when the caller does not say: they wait for servers most of the time.
@@ -31,7 +31,7 @@ const SIDE_BY_SIDE: usize = 6;
 /// What the trials share.
 pub struct Conformance {
     suite: Arc<Suite>,
-    order: Order,
+    order: RunOrder,
     deployer: Arc<dyn Deployer>,
     runtime: Runtime,
     stage: OnceCell<Result<Schedule, Problem>>,
@@ -46,7 +46,7 @@ pub fn offer(
     mut arguments: Arguments,
     runtime: Runtime,
     suite: Arc<Suite>,
-    order: Order,
+    order: RunOrder,
     deployer: Arc<dyn Deployer>,
 ) -> Result<ExitCode, Problem> {
     arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
@@ -74,14 +74,14 @@ fn code(conclusion: &Conclusion) -> ExitCode {
 
 /// Each trial stands for itself here, and these have something to say about a whole run alone.
 fn is_passive(trial: &Trial) -> bool {
-    trial.scenario.kind == Kind::Passive
+    trial.scenario.kind == ScenarioKind::Passive
 }
 
 fn one(conformance: &Arc<Conformance>, place: usize, trial: Trial) -> Offered {
     let name = trial.name();
     match &trial.obstacle {
         // Decided before the run, so that no runner counts it as a pass.
-        Some(Obstacle::NotApplicable(why) | Obstacle::NotRun(why)) => {
+        Some(TrialObstacle::NotApplicable(why) | TrialObstacle::NotRun(why)) => {
             let why = in_words(why);
             Offered::ignorable_test(name, move || Ok(Completion::ignored_with(why))).with_ignored_flag(true)
         }
@@ -109,7 +109,7 @@ impl Conformance {
                 Err(problem) => return Err(Failed::from(told(problem))),
             };
             let played = schedule.play_one(place, trial).await;
-            let checks = Tally::new(&self.order, &self.suite, &[]).checks(std::slice::from_ref(&played));
+            let checks = CheckTally::new(&self.order, &self.suite, &[]).checks(std::slice::from_ref(&played));
             let bad: Vec<_> = checks.iter().filter(|check| !is_well(check)).collect();
             if bad.is_empty() {
                 let judged = checks.iter().any(CheckResult::is_judged);

@@ -6,7 +6,8 @@ use samklang_matrix::Event;
 use samklang_verdict::{Exchange, Observation, Observations, Role};
 use serde_json::Value;
 
-use crate::{scene::Scene, wire::role_of};
+use super::Scene;
+use crate::traffic::wire_view::role_of;
 
 impl Scene {
     /// The event as its sender's server sent it to another server.
@@ -23,7 +24,7 @@ impl Scene {
     ///
     /// # Errors
     /// Inconclusive where nothing is recorded, or no transaction holds it within the profile's bound.
-    pub async fn signal_on_wire(
+    pub async fn edu_on_wire(
         &self,
         kind: &str,
         from: Role,
