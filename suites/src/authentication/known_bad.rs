@@ -8,7 +8,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     title: "The server does not sign with a key whose private half is public knowledge.",
     catalogue: &["SH-22"],
     versions: Versions::Only(&["11"]),
-    checks: &[CheckPlan::new("not-in-use", "None of the server's verify_keys is known to be compromised.")],
+    checks: &[CheckPlan::new("not-in-use", "No key in the server's verify_keys is known to be compromised.")],
     play: play!(known_bad_keys),
     ..Scenario::PEER
 }];

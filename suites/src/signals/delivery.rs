@@ -105,9 +105,9 @@ async fn unknown_type(scene: &Scene) -> Result<(), Failure> {
         to_device_message(&setup, "1", "before the unknown"),
         to_device_message(&setup, "2", "after the unknown"),
     ];
-    let signals = [messages[0].edu.clone(), unknown, messages[1].edu.clone()];
+    let edus = [messages[0].edu.clone(), unknown, messages[1].edu.clone()];
     let event = setup.copy.message("beside the unknown")?;
-    let transaction = Transaction { events: &[&event], signals: &signals, ..Transaction::default() };
+    let transaction = Transaction { events: &[&event], signals: &edus, ..Transaction::default() };
     setup.mallory.deliver(&setup.host, &transaction).await?;
     scene.check("event", setup.alice.sees(&event).await);
     scene.check("neighbours", check_both_shown(&setup, messages).await);
@@ -194,8 +194,8 @@ async fn malformed(scene: &Scene) -> Result<(), Failure> {
                 let body = name(place);
                 to_device_message(&setup, &format!("{check}-{place}-{number}"), &body)
             });
-            let signals = [messages[0].edu.clone(), bad, messages[1].edu.clone()];
-            let transaction = Transaction { signals: &signals, ..Transaction::default() };
+            let edus = [messages[0].edu.clone(), bad, messages[1].edu.clone()];
+            let transaction = Transaction { signals: &edus, ..Transaction::default() };
             setup.mallory.deliver(&setup.host, &transaction).await?;
             let shown = check_both_shown(&setup, messages).await;
             if all.as_ref().is_none_or(Result::is_ok) {

@@ -154,8 +154,8 @@ async fn too_many_events(scene: &Scene) -> Result<(), Failure> {
 async fn too_many_edus(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let messages = to_device_messages(&setup, MAX_EDUS + 1);
-    let signals: Vec<_> = messages.iter().map(|message| message.edu.clone()).collect();
-    setup.mallory.deliver(&setup.host, &Transaction { signals: &signals, ..Transaction::default() }).await?;
+    let edus: Vec<_> = messages.iter().map(|message| message.edu.clone()).collect();
+    setup.mallory.deliver(&setup.host, &Transaction { signals: &edus, ..Transaction::default() }).await?;
     let after = to_device_edu(&setup.copy.user, &setup.alice, "after", "after too many");
     let after = setup.alice.sees(setup.send_edu(&setup.mallory, after).await?).await?;
     let shown = messages.iter().filter(|message| !setup.alice.seen_so_far(&message.shown).is_empty()).count();

@@ -65,9 +65,9 @@ async fn false_origin(scene: &Scene) -> Result<(), Failure> {
     let olof = setup.another_peer_joins("olof").await?;
     let (typing, to_device) =
         (typing_edu(&setup.room, &olof.user), to_device_edu(&olof.user, &setup.alice, "1", "not by Olof"));
-    let signals = [typing.edu, to_device.edu];
+    let edus = [typing.edu, to_device.edu];
     let (id, origin) = (Some(ID), Some(olof.peer.name()));
-    let lie = Transaction { signals: &signals, id, origin, ..Transaction::default() };
+    let lie = Transaction { signals: &edus, id, origin, ..Transaction::default() };
     let reply = setup.mallory.deliver(&setup.host, &lie).await?;
     let tick = scene.ledger().tick();
     let [typing, to_device] =

@@ -3,6 +3,7 @@
 
 mod answers;
 mod authority;
+mod edus;
 mod endpoints;
 mod events;
 mod identifiers;
@@ -10,7 +11,6 @@ mod keys;
 mod memberships;
 mod requests;
 mod rooms;
-mod signals;
 #[cfg(test)]
 mod tests;
 mod to_devices;
@@ -33,6 +33,7 @@ use serde_json::Value;
 pub const SCENARIOS: &[&[Scenario]] = &[
     answers::SCENARIOS,
     authority::SCENARIOS,
+    edus::SCENARIOS,
     endpoints::SCENARIOS,
     events::SCENARIOS,
     identifiers::SCENARIOS,
@@ -40,7 +41,6 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     memberships::SCENARIOS,
     requests::SCENARIOS,
     rooms::SCENARIOS,
-    signals::SCENARIOS,
     to_devices::SCENARIOS,
     transactions::SCENARIOS,
 ];

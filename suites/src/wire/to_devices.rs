@@ -7,7 +7,7 @@ use samklang_runner::{
     traffic::{Traffic, exchange::ExchangeHalf},
 };
 
-use super::{endpoint, first_wrong, signals::contents, wrong_field};
+use super::{edus::contents, endpoint, first_wrong, wrong_field};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
