@@ -33,7 +33,7 @@ pub fn rows<const N: usize>(text: &str, names: [&str; N]) -> Result<Vec<TableRow
     let mut has_header = false;
     for record in reader.records() {
         let record = record.map_err(|error| MalformedLine { line: 0, why: error.to_string() })?;
-        let line = record.position().and_then(|place| usize::try_from(place.line()).ok()).unwrap_or(0);
+        let line = record.position().map_or(0, |place| line_of(text, place));
         if !has_header {
             if record != names[..] {
                 break;
@@ -53,6 +53,14 @@ pub fn rows<const N: usize>(text: &str, names: [&str; N]) -> Result<Vec<TableRow
     } else {
         Err(MalformedLine { line: 1, why: format!("expected the columns {}", names.join(", ")) })
     }
+}
+
+/// The line of a record. The reader's own place of it is before the empty lines that it skips.
+fn line_of(text: &str, place: &csv::Position) -> usize {
+    let [byte, line] = [place.byte(), place.line()].map(|number| usize::try_from(number).unwrap_or(0));
+    let rest = text.get(byte..).unwrap_or_default();
+    let skipped = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+    line + rest[..skipped].matches('\n').count()
 }
 
 #[cfg(test)]
