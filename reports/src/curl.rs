@@ -14,7 +14,7 @@ const ARGUMENT: usize = 96 * 1024;
 /// Headers that belong to the connection or that curl works out itself.
 const CURLS_OWN: [&str; 6] =
     ["connection", "content-length", "expect", "keep-alive", "transfer-encoding", "upgrade"];
-/// Headers that curl adds unless it is told not to.
+/// Headers that curl adds by default.
 const ADDED: [&str; 3] = ["accept", "content-type", "user-agent"];
 
 /// The command, below remarks as shell comments.

@@ -27,14 +27,14 @@ pub(crate) fn report(reports: &Reports<'_>) -> Result<String, SerializeError> {
         areas.entry(scenario.split_once('.').map_or(scenario, |(area, _)| area)).or_default().push(check);
     }
     let mut report = Report::new("samklang");
-    let mut told = 0;
+    let mut fails = 0;
     report.set_time(Duration::from_millis(result.run.duration_ms));
     for (area, checks) in areas {
         let mut suite = TestSuite::new(area);
         suite.set_time(Duration::from_millis(checks.iter().map(|check| check.duration_ms).sum()));
         suite.add_test_cases(checks.into_iter().map(|check| {
-            told += usize::from(check.verdict.reason().is_some());
-            case(words, check, told <= MAX_DETAILED)
+            fails += usize::from(check.verdict.reason().is_some());
+            case(words, check, fails <= MAX_DETAILED)
         }));
         report.add_test_suite(suite);
     }
@@ -82,13 +82,13 @@ fn case(words: Words<'_>, check: &CheckResult, in_full: bool) -> TestCase {
 }
 
 fn status(words: Words<'_>, check: &CheckResult, in_full: bool) -> TestCaseStatus {
-    let told = safe_line(check.deviation.as_deref().unwrap_or_default());
-    let stale = |key: &str| format!("{told} {}", words.label(key)).trim().to_owned();
+    let deviation = safe_line(check.deviation.as_deref().unwrap_or_default());
+    let stale = |key: &str| format!("{deviation} {}", words.label(key)).trim().to_owned();
     match (check.disposition, &check.verdict) {
         // The check did not pass, and its deviation has an owner: neither green nor red.
         (Disposition::Deviation, _) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_type("deviation").set_message(told);
+            status.set_type("deviation").set_message(deviation);
             status
         }
         (Disposition::DeviationStale, _) => {

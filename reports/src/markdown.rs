@@ -58,11 +58,11 @@ fn failure(words: Words<'_>, group: &FailGroup<'_>, number: usize) -> String {
     out.push_str(&format!("   `{}` · {}<br>\n", check.id, escaped(&words.plays(&group.checks()))));
     out.push_str(&format!("   {}<br>\n", escaped(head(&words.line(&fail.message), SENTENCE))));
     out.push_str(&format!("   **{}**<br>\n", escaped(head(&words.blame(fail).1, SENTENCE))));
-    if let Some(told) = &check.deviation {
+    if let Some(text) = &check.deviation {
         out.push_str(&format!(
             "   {}: {}<br>\n",
             words.label("field.deviation"),
-            escaped(head(told, SENTENCE))
+            escaped(head(text, SENTENCE))
         ));
     }
     let requirements = crate::closing::requirements(check);

@@ -82,8 +82,8 @@ fn more(words: Words<'_>, unjudged: u64) -> Vec<String> {
     add("error", counts.error);
     add("flaky", counts.flaky);
     // If the first sentence is about fails, a reader must not mistake the recorded fails for passes.
-    let told = counts.fail == 0 && counts.deviation_broken == 0 && unjudged == 0;
-    add("deviation", if told { 0 } else { counts.deviation });
+    let is_in_first_sentence = counts.fail == 0 && counts.deviation_broken == 0 && unjudged == 0;
+    add("deviation", if is_in_first_sentence { 0 } else { counts.deviation });
     add("not-applicable", counts.not_applicable);
     add("unproven", counts.unproven);
     more.extend(result.participants.iter().filter_map(|participant| words.upgrade(participant)));

@@ -89,22 +89,22 @@ pub fn dispose(
     today: &str,
 ) -> Judged {
     let concerned: Vec<_> = records.iter().filter(|record| record.concerns(check, play)).collect();
-    let told = |record: &Deviation| {
+    let judged = |record: &Deviation| {
         Some(format!("{} ({}; {}; {})", record.because, record.owner, record.issue, record.expires))
     };
     match verdict {
         Verdict::Fail(_) => match concerned.iter().find(|record| record.covers(verdict, actual_sha256)) {
             Some(record) if record.expires.as_str() < today => {
-                Judged { disposition: Disposition::DeviationExpired, deviation: told(record) }
+                Judged { disposition: Disposition::DeviationExpired, deviation: judged(record) }
             }
-            Some(record) => Judged { disposition: Disposition::Deviation, deviation: told(record) },
+            Some(record) => Judged { disposition: Disposition::Deviation, deviation: judged(record) },
             None => match concerned.first() {
-                Some(record) => Judged { disposition: Disposition::ReasonChanged, deviation: told(record) },
+                Some(record) => Judged { disposition: Disposition::ReasonChanged, deviation: judged(record) },
                 None => Judged { disposition: Disposition::Unexpected, deviation: None },
             },
         },
         Verdict::Pass { .. } => match concerned.first() {
-            Some(record) => Judged { disposition: Disposition::DeviationStale, deviation: told(record) },
+            Some(record) => Judged { disposition: Disposition::DeviationStale, deviation: judged(record) },
             None => Judged { disposition: Disposition::AsExpected, deviation: None },
         },
         Verdict::NotApplicable { .. } => Judged { disposition: Disposition::AsExpected, deviation: None },
@@ -193,7 +193,7 @@ mod tests {
         ] {
             assert_eq!(record.holds("1.2.3", Some("acme")), holds, "{record:?}");
         }
-        assert!(!with(&[], &["acme"], &[]).holds("1.2.3", None), "nobody is no vendor");
+        assert!(!with(&[], &["acme"], &[]).holds("1.2.3", None), "None is not a vendor");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The words of a verdict as types. Nothing here does I/O.
 //!
-//! A run judges *checks*. Each check ends in a [`Verdict`]; what the run was told to expect turns a verdict
+//! A run judges *checks*. Each check ends in a [`Verdict`]; the expected results turn a verdict
 //! into a [`Disposition`]; all of them together give a [`ResultFile`], an [`Outcome`] and an exit code.
 //!
 //! Texts for users are never in code: a [`Message`] has a key and arguments, and a [`Catalogue`] renders it.

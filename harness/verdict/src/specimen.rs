@@ -14,7 +14,7 @@ pub(crate) fn pass() -> Verdict {
     Verdict::Pass { observations: Observations::new(seen, []) }
 }
 
-/// A fail for this reason, for which the wire does not decide whom to blame.
+/// A fail for this reason, with undecided blame.
 pub(crate) fn fail(reason: &str) -> Verdict {
     Verdict::Fail(Box::new(Fail {
         reason: ReasonCode::new(reason).unwrap(),

@@ -116,7 +116,7 @@ pub(super) fn deviation(page: &RunPage<'_>, check: &CheckResult) -> Markup {
         @if !state.is_empty() || check.deviation.is_some() {
             p.deviation {
                 b { (page.label("field.deviation")) ": " }
-                @if let Some(told) = &check.deviation { (sentence(told)) " " }
+                @if let Some(text) = &check.deviation { (sentence(text)) " " }
                 @if !state.is_empty() { (page.label(state)) }
             }
         }

@@ -163,8 +163,10 @@ impl<'a> MatrixReport<'a> {
         if let Some(shard) = &matrix.shard {
             more.push(phrases.say("matrix.shard", &[("shard", &safe_line(shard))]));
         }
-        let told = if key == "unproven" { 0 } else { unjudged };
-        for (name, n) in [("missing", missing), ("broken-off", self.broken_off()), ("unjudged", told)] {
+        let others_unjudged = if key == "unproven" { 0 } else { unjudged };
+        for (name, n) in
+            [("missing", missing), ("broken-off", self.broken_off()), ("unjudged", others_unjudged)]
+        {
             if n > 0 {
                 more.push(phrases.count(&format!("matrix.lacks.{name}"), n, &[]));
             }

@@ -145,7 +145,7 @@ pub fn mixed() -> ResultFile {
     for (version, host) in [("11", Role::A), ("11", Role::B), ("12", Role::A), ("12", Role::B)] {
         checks.push(check(
             "rooms.invite-accepted/stripped-state",
-            "An invited user is told the room's name and join rule.",
+            "An invited user is shown the room's name and join rule.",
             version,
             host,
             fail(
@@ -183,9 +183,9 @@ pub fn mixed() -> ResultFile {
     };
     let some_fail =
         || fail("delivery.not_seen", Some(Role::A), "A never showed the receipt.", "seen", "not seen");
-    let told = Some("Receipts are batched for a minute. (vendor; tracker#1; 2027-01-31)");
+    let deviation = Some("Receipts are batched for a minute. (vendor; tracker#1; 2027-01-31)");
     let unsure = |blocked_by| Verdict::Inconclusive {
-        message: message("Nobody answered within the bound."),
+        message: message("The server did not answer within the time limit."),
         blocked_by,
         bound_ms: Some(30_000),
     };
@@ -195,23 +195,23 @@ pub fn mixed() -> ResultFile {
         "A read receipt reaches the other server.",
         some_fail(),
         Disposition::Deviation,
-        told,
+        deviation,
     );
     add(
         "messages.receipts/expired",
         "A receipt of another thread.",
         some_fail(),
         Disposition::DeviationExpired,
-        told,
+        deviation,
     );
     add(
         "messages.receipts/changed",
         "A receipt after a leave.",
         some_fail(),
         Disposition::ReasonChanged,
-        told,
+        deviation,
     );
-    add("messages.receipts/stale", "A receipt for an edit.", pass(), Disposition::DeviationStale, told);
+    add("messages.receipts/stale", "A receipt for an edit.", pass(), Disposition::DeviationStale, deviation);
     add("messages.typing/flaky", "Typing is shown and ends.", some_fail(), Disposition::Flaky, None);
     add("media.download/late", "A picture is fetched from B.", unsure(None), Disposition::Unexpected, None);
     add(
@@ -294,8 +294,13 @@ pub fn realistic() -> ResultFile {
         "transactions",
         "wire",
     ];
-    const WHO: [&str; 5] =
-        ["A server", "The invited user's server", "A moderator", "The resident server", "Whoever asks"];
+    const WHO: [&str; 5] = [
+        "A server",
+        "The invited user's server",
+        "A moderator",
+        "The resident server",
+        "The requesting server",
+    ];
     const DOES: [&str; 6] = [
         "does not take an event whose signature does not hold, and takes the honest ones after it",
         "shows the message in the order in which the other server sent it, once and with its own sender",
@@ -336,7 +341,7 @@ pub fn realistic() -> ResultFile {
         let (version, host) = (["10", "11", "12"][i / 2 % 3], [Role::A, Role::B][i % 2]);
         let mut check = check(&id, &title, version, host, verdict(i * 7 % 9_973));
         check.proven_by =
-            (0..row % 9 + 1).map(|fault| format!("a-mistake-of-a-server-{}", row % 90 + fault)).collect();
+            (0..row % 9 + 1).map(|fault| format!("a-fault-of-a-server-{}", row % 90 + fault)).collect();
         check
     };
     run_of((0..10_000).map(make).collect())

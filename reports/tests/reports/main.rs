@@ -140,7 +140,7 @@ fn the_page_starts_with_the_outcome_and_ends_with_details() {
             "</h1>",
             // The first screen: what failed, whose fault, where to look.
             "href=\"#f1\"",
-            "told the room's name".replace('\'', "&#39;").as_str(),
+            "shown the room's name".replace('\'', "&#39;").as_str(),
             "fault of B",
             "rooms.invite-accepted/stripped-state",
             "id=\"facts\"",

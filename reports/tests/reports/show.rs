@@ -158,13 +158,13 @@ fn a_repeated_event_is_compared_with_its_first_exchange() {
 fn a_failure_is_shown_first_and_its_exchanges_are_marked() {
     let exchanges = common::transcript();
     let verdict =
-        fail("expectation.differs", Some(Role::B), "Bob is told another name.", "name: x\n", "name: y\n");
-    let failed = check("rooms.x/name-shown", "Bob is told the name.", "11", Role::A, verdict);
+        fail("expectation.differs", Some(Role::B), "Bob is shown another name.", "name: x\n", "name: y\n");
+    let failed = check("rooms.x/name-shown", "Bob is shown the name.", "11", Role::A, verdict);
     let text = sequence(&[&failed], &exchanges, false);
     assert_in_order(
         &text,
         &[
-            "✗ Bob is told the name.",
+            "✗ Bob is shown the name.",
             "Fault of B",
             "- name: x",
             "+ name: y",
