@@ -1,4 +1,4 @@
-//! Makes verdicts of what happened, and finds out from the wire whose fault a fail is.
+//! Makes verdicts of failures, and finds out from the wire which server is to blame for a fail.
 
 use samklang_actors::user::{Actor, Failure, Signal};
 use samklang_drivers::CallError;
@@ -59,7 +59,7 @@ pub fn verdict_of(failure: &Failure, wire: Option<&WireView>) -> Verdict {
     }
 }
 
-/// A fail with this reason. A reason that does not follow the grammar is the harness's own fault.
+/// A fail with this reason. A reason that does not follow the grammar is an error of the harness.
 pub fn fail(reason: &str, blame: Blame, message: Message, evidence: Vec<ExchangeId>) -> Verdict {
     match ReasonCode::new(reason) {
         Ok(reason) => {
@@ -71,7 +71,7 @@ pub fn fail(reason: &str, blame: Blame, message: Message, evidence: Vec<Exchange
     }
 }
 
-/// The same verdict with what should be and what is.
+/// The same verdict with the expected text and the actual text.
 pub fn with_texts(verdict: Verdict, expected: Option<String>, actual: Option<String>) -> Verdict {
     match verdict {
         Verdict::Fail(mut fail) => {
@@ -135,7 +135,8 @@ fn call(who: &Actor, verb: &str, error: &CallError, wire: Option<&WireView>) -> 
     }
 }
 
-/// Who is to blame for a refusal: another server whose answer the refusing one needed and did not get, else itself.
+/// The server to blame for a refusal: another server whose answer the refusing server needed and did not get, else the
+/// refusing server itself.
 fn refused(role: Role, exchange: ExchangeId, wire: Option<&WireView>) -> (Blame, Vec<ExchangeId>) {
     let Some(wire) = wire else {
         return (Blame::Undecided { because: message!("blame.no-wire") }, vec![]);
@@ -153,14 +154,14 @@ fn refused(role: Role, exchange: ExchangeId, wire: Option<&WireView>) -> (Blame,
     );
     let other = role_of(&cause.to);
     let blame = match (other, cause.status) {
-        // No answer, or an internal error: the asked server's own fault. A considered refusal may be the asker's.
+        // The other server is to blame if it did not answer or had an internal error. A refusal may have been right.
         (Some(other), None | Some(500..)) => Blame::Server { role: other, because },
         _ => Blame::Undecided { because },
     };
     (blame, vec![cause.id])
 }
 
-/// The server has taken it and does not show it.
+/// The server accepted it and does not show it.
 fn delivered(role: Role, exchange: ExchangeId) -> (Blame, Vec<ExchangeId>) {
     let because = message!("blame.delivered", exchange = exchange, role = role);
     (Blame::Server { role, because }, vec![exchange])
@@ -221,7 +222,7 @@ fn not_seen(
     }
 }
 
-/// Seeing alone does not tell which server let it out.
+/// A sighting alone does not tell which server let it out.
 fn leaked(exchange: ExchangeId) -> Blame {
     Blame::Undecided { because: message!("blame.leaked", exchange = exchange) }
 }
@@ -251,12 +252,12 @@ mod tests {
         };
         let verdict = refused(403, "M_FORBIDDEN");
         assert_eq!(verdict.reason().map(ReasonCode::as_str), Some("client.refused"));
-        // Who is asked too often has not said what it makes of the request.
+        // A rate limit does not tell whether the server would have accepted the request.
         assert_eq!(refused(429, "M_LIMIT_EXCEEDED").name(), "inconclusive");
     }
 
     #[test]
-    fn what_an_own_user_did_not_see_is_the_own_servers_fault() {
+    fn a_server_is_to_blame_if_it_does_not_show_an_event_of_its_own_user() {
         let failure = |origin| Failure::NotSeen {
             who: who(),
             what: "x".into(),
@@ -299,9 +300,9 @@ mod tests {
         }
     }
 
-    /// That its user is mentioned elsewhere does not mean that a signal was sent.
+    /// An event that mentions the user does not mean that the EDU was sent.
     #[test]
-    fn a_signal_that_was_not_sent_is_the_senders_fault() {
+    fn the_sending_server_is_to_blame_for_an_edu_that_it_did_not_send() {
         let about = vec!["!room".to_owned(), "@a:a.test".to_owned()];
         let signal = || Some(Signal::new("m.receipt", |content| content["!room"].is_object()));
         let (pdu, _) = pdu();
@@ -311,9 +312,9 @@ mod tests {
         assert_eq!(blamed(about, None, &json!({"pdus": [pdu]})), Role::B);
     }
 
-    /// What follows an event that nobody was given cannot be judged by who got it.
+    /// The receiving server cannot judge an event whose prev event it was never sent.
     #[test]
-    fn an_event_without_those_before_it_is_the_senders_fault() {
+    fn the_sending_server_is_to_blame_for_an_event_whose_prev_event_it_did_not_send() {
         let (first, first_id) = pdu();
         let mut second = first.clone();
         second["prev_events"] = json!([first_id]);

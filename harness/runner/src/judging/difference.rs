@@ -1,4 +1,4 @@
-//! What was observed, held against the stored expectation of a check, and who is to blame where the two differ.
+//! Holds an observation against the stored expectation of a check, and finds the server to blame where the two differ.
 
 use samklang_actors::user::Observed;
 use samklang_verdict::{Blame, ExchangeId, Observation, Observations, Problem, Role, Verdict, message};

@@ -1,8 +1,7 @@
-//! Expectations: what a scenario shows, stored once for all vendors. The only file that imports insta.
+//! Stored expectations: what a scenario has to show, the same for all vendors. The only file that imports insta.
 //!
-//! The verdict is ours: the stored text is read and compared here, and insta's update modes have no say in it. Only
-//! then is a proposal written, in insta's own format beside the stored file, for `samklang review` or
-//! `cargo insta review`.
+//! This file reads the stored text and compares it, so that insta's update modes cannot change a verdict. After that it
+//! writes a proposal in insta's own format beside the stored file, for `samklang review` or `cargo insta review`.
 
 use std::{
     fs,
@@ -20,7 +19,7 @@ pub struct Expectations {
     proposes: bool,
 }
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
     /// The text is the stored one.
@@ -40,7 +39,7 @@ impl Expectations {
         Self { folder: folder.into(), proposes: true }
     }
 
-    /// The same expectations, which write no proposals.
+    /// The same expectations, but without proposals.
     #[must_use]
     pub fn without_proposals(self) -> Self {
         Self { proposes: false, ..self }
@@ -222,7 +221,7 @@ fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Problem> {
     Ok(found)
 }
 
-/// The update modes of insta that would turn a mismatch into a pass, were they heeded: `NAME=value`, if one is set.
+/// The update mode of insta that asks to turn a mismatch into a pass, as `NAME=value`, if one is set.
 pub fn forced_update() -> Option<String> {
     let set = |name: &str, bad: fn(&str) -> bool| {
         std::env::var(name).ok().filter(|value| bad(value)).map(|value| format!("{name}={value}"))

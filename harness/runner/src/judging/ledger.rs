@@ -152,7 +152,7 @@ impl CheckLedger {
     }
 }
 
-/// What a check comes to whose scenario did not get that far.
+/// The verdict on a check whose scenario ended before it.
 fn blocked(declaration: &Declaration, flow: &Verdict) -> Verdict {
     if let Verdict::NotApplicable { message } = flow {
         return Verdict::NotApplicable { message: message.clone() };

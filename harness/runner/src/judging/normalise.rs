@@ -1,4 +1,4 @@
-//! Makes what one run showed comparable with what every run should show.
+//! Makes an observation of one run comparable with the stored expectation for all runs.
 //!
 //! Identifiers get the names by which the scenario calls them, so that "this redacts that" stays visible; times,
 //! hashes and other things that differ from run to run become placeholders; of events only what the specification
@@ -22,7 +22,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// `names` maps ids to what they are called.
+    /// `names` maps ids to the names that the scenario uses.
     pub fn new(names: &BTreeMap<String, String>) -> Self {
         let ids: Vec<_> = names.keys().filter(|id| !id.is_empty()).collect();
         let called = ids.iter().map(|id| names[*id].clone()).collect();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_replaced_by_names_wherever_they_stand() {
+    fn ids_are_replaced_by_names_everywhere() {
         let seen = json!({
             "users": {"@alice-k3:127.0.0.1:40001": 100},
             "text": "alice-k3 on 127.0.0.1:40001",
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_event_only_what_has_a_meaning_everywhere_is_kept() {
+    fn of_an_event_only_the_specified_keys_are_kept() {
         let event = json!({
             "type": "m.room.message", "content": {"body": "hej", "ts": 1}, "origin_server_ts": 5, "user_id": "x",
             "unsigned": {"age": 3, "redacted_because": {"type": "m.room.redaction", "content": {}, "age": 1}},

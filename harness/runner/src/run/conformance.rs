@@ -72,7 +72,7 @@ fn code(conclusion: &Conclusion) -> ExitCode {
     conclusion.exit_code()
 }
 
-/// Each trial stands for itself here, and these have something to say about a whole run alone.
+/// Whether the trial judges the traffic of a whole run. Here each trial is played by itself.
 fn is_passive(trial: &Trial) -> bool {
     trial.scenario.kind == ScenarioKind::Passive
 }
@@ -80,7 +80,7 @@ fn is_passive(trial: &Trial) -> bool {
 fn one(conformance: &Arc<Conformance>, place: usize, trial: Trial) -> Offered {
     let name = trial.name();
     match &trial.obstacle {
-        // Decided before the run, so that no runner counts it as a pass.
+        // The trial is ignored before the run, so that no runner counts it as a pass.
         Some(TrialObstacle::NotApplicable(why) | TrialObstacle::NotRun(why)) => {
             let why = in_words(why);
             Offered::ignorable_test(name, move || Ok(Completion::ignored_with(why))).with_ignored_flag(true)
@@ -93,11 +93,11 @@ fn one(conformance: &Arc<Conformance>, place: usize, trial: Trial) -> Offered {
 }
 
 impl Conformance {
-    /// Plays one trial. Where it came to nothing that counts it is ignored, for a skip is no pass.
+    /// Plays one trial. A trial without a judged check is reported as ignored, since a skip is not a pass.
     fn play(&self, place: usize, trial: Trial) -> Result<Completion, Failed> {
         let alone = trial.scenario.is_alone();
         let (_shared, _whole);
-        // A trial that panicked while it held the lock has left nothing half done behind it.
+        // A trial that panicked while it held the lock left nothing half done.
         if alone {
             _whole = self.turn.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         } else {

@@ -83,7 +83,7 @@ pub fn transcript_path(trial: &str, again: usize) -> String {
     }
 }
 
-/// Writes each trial's transcript, and of the exchanges that belong to none the federation ones as the stage's own.
+/// Writes the transcript of each trial, and a transcript of the federation exchanges that belong to no trial.
 ///
 /// # Errors
 /// When one of them cannot be written; the others are tried all the same.
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_left_is_no_evidence_of_this_one() {
+    fn files_of_an_earlier_run_are_removed() {
         let folder = std::env::temp_dir().join(format!("samklang-cleared-{}", std::process::id()));
         clear(&folder).unwrap();
         prepare(&folder).unwrap();
@@ -204,7 +204,7 @@ mod tests {
         }
         clear(&folder).unwrap();
         let left: Vec<_> = list(&folder).into_iter().map(|file| file.path).collect();
-        assert_eq!(left, ["evidence/notes.txt"], "what is not ours stays");
+        assert_eq!(left, ["evidence/notes.txt"], "files that a run did not write stay");
         fs::remove_dir_all(&folder).unwrap();
     }
 

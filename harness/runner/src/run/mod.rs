@@ -67,7 +67,7 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Plays a run to its end. Whatever goes wrong on the way stands in the result; what was made is taken down again.
+/// Plays a run to its end. All problems stand in the result, and everything that was started is stopped again.
 ///
 /// # Errors
 /// When nothing can be planned or the output folder cannot be used: then nothing was started.
@@ -169,7 +169,7 @@ async fn play(
     };
     let tally = CheckTally::new(order, suite, participants);
     let heard = |played: &PlayedTrial| observer.hear(&tally.told(played));
-    // What failed is played again on the version that it failed on, so that an upgrade waits for that.
+    // A fail is played again on the same version, so the upgrade comes after that.
     let (upgrades, trials): (Vec<_>, Vec<_>) =
         trials.into_iter().partition(|trial| trial.scenario.is_upgrade());
     let mut ending = schedule.play_all(trials, &heard).await;
@@ -249,7 +249,7 @@ fn stopped_before(trials: Vec<Trial>) -> Vec<PlayedTrial> {
     trials.into_iter().map(|trial| PlayedTrial::unplayed(trial, &verdict)).collect()
 }
 
-/// Where a run's files go when nothing is said: a folder of its own below `base`.
+/// The default output folder of a run: a folder of its own below `base`.
 pub fn default_output(base: &Path, run: &str) -> PathBuf {
     base.join(run)
 }

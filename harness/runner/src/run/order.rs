@@ -1,4 +1,4 @@
-//! What a run is asked to do.
+//! The order for a run: what is played, where, and with which servers.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -7,15 +7,15 @@ use samklang_verdict::{Deviation, Role};
 
 use crate::schedule::plan::Selection;
 
-/// What a run is asked to do.
+/// The order for a run.
 pub struct RunOrder {
     /// The run's id.
     pub id: String,
-    /// Who plays.
+    /// The servers that take part.
     pub casts: Vec<Cast>,
     /// Which roles are judged.
     pub subjects: Vec<Role>,
-    /// What of the suite.
+    /// The selected part of the suite.
     pub selection: Selection,
     /// Whether servers meet without the switchboard.
     pub direct: bool,

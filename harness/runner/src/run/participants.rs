@@ -1,4 +1,4 @@
-//! Who takes part in a run: what is known of each server, and what each one answered about itself.
+//! The servers that take part in a run: what is known about each, and what each answered about itself.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use samklang_verdict::{Class, Participant, Problem, Upgrade, message};
 
 use super::{millis, order::RunOrder};
 
-/// What is known of a participant before it has answered.
+/// What is known about a participant before it has answered.
 pub(super) fn cast_only(cast: &Cast, order: &RunOrder) -> Participant {
     Participant {
         role: cast.role,
@@ -41,7 +41,7 @@ pub(super) fn answered(server: &Server, order: &RunOrder) -> Participant {
     }
 }
 
-/// What the newer versions answered that have taken over.
+/// Adds the answers of the newer versions after an upgrade.
 pub(super) fn note_upgrades(stage: &Stage, participants: &mut [Participant]) {
     for participant in participants {
         let renewed = stage.renewed(participant.role);
@@ -75,7 +75,7 @@ pub(super) fn proof_of_difference(order: &RunOrder, stage: &Stage) -> Option<Pro
             let answer_alike =
                 one.identity.name == other.identity.name && one.identity.version == other.identity.version;
             let keys_alike = one.identity.verify_keys == other.identity.verify_keys;
-            // Nobody has brought up a server that runs already, so nobody can have brought up another in its place.
+            // A server that ran before this run was not started by it, so no other server can stand in its place.
             let is_ours = one.cast.target.is_none() && other.cast.target.is_none();
             if keys_alike || (answer_alike && !cast_alike && !order.direct && is_ours) {
                 let text = message!("run.same-identity", one = one.role, other = other.role);

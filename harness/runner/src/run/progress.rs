@@ -1,4 +1,4 @@
-//! What a run tells while it goes on. One stream feeds the terminal, plain lines and JSON lines.
+//! The progress of a run. One stream feeds the terminal, the plain lines and the JSON lines.
 
 use samklang_verdict::{Counts, Outcome, Problem};
 use serde::Serialize;
@@ -20,26 +20,26 @@ pub enum RunEvent {
         /// Whether its result is there already.
         there: bool,
     },
-    /// The run exists.
+    /// The run has begun.
     Begun {
         /// Its id.
         run: String,
         /// How servers are brought up, and why so.
         deployer: String,
     },
-    /// Something that takes a while goes on.
+    /// A step that takes a while is under way.
     Preparing {
-        /// What, in a line.
+        /// The text of the line.
         line: String,
     },
     /// The stage is up.
     StageUp {
-        /// Who is on it: role, vendor, answered version.
+        /// The servers on it: role, vendor, answered version.
         servers: Vec<String>,
         /// How long that took, in milliseconds.
         took_ms: u64,
     },
-    /// It is known what is to be played.
+    /// The trials are planned.
     Planned {
         /// How many trials will be played.
         trials: usize,
@@ -66,7 +66,7 @@ pub enum RunEvent {
     },
     /// Something went wrong outside any check.
     Trouble {
-        /// What.
+        /// The problem.
         problem: Problem,
     },
     /// The run is over and its files are written.

@@ -1,4 +1,4 @@
-//! From what trials came to, to the checks of the result file.
+//! Turns the results of trials into the checks of the result file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::{
     suite::{Requirements, Suite},
 };
 
-/// What plays come to, held against what is on record about the vendors who take part.
+/// Holds the results of trials against the recorded deviations of the vendors that take part.
 pub struct CheckTally<'a> {
     order: &'a RunOrder,
     suite: &'a Suite,
@@ -24,7 +24,7 @@ pub struct CheckTally<'a> {
 }
 
 impl<'a> CheckTally<'a> {
-    /// Of a run in which these take part.
+    /// The tally of a run in which these servers take part.
     pub fn new(order: &'a RunOrder, suite: &'a Suite, participants: &[Participant]) -> Self {
         Self { order, suite, records: records(order, participants) }
     }
@@ -43,8 +43,9 @@ impl<'a> CheckTally<'a> {
             .map(|check| (check.id.clone(), check.play.room_version.clone()))
             .collect();
         for check in checks.iter_mut().filter(|check| check.disposition == Disposition::DeviationStale) {
-            // A record holds for both directions: it is stale once neither shows the difference any more. What judges the
-            // traffic of others shows it only where the traffic has it, so a part of the suite proves nothing.
+            // A record holds for both directions, so it is stale only once neither of them shows the difference. A
+            // passive check shows a difference only if the traffic has it, so a part of the suite does not make a
+            // record stale.
             let elsewhere = failing.contains(&(check.id.clone(), check.play.room_version.clone()));
             if elsewhere || (partial && passive(check)) {
                 (check.disposition, check.deviation) = (Disposition::AsExpected, None);
@@ -53,8 +54,8 @@ impl<'a> CheckTally<'a> {
         checks
     }
 
-    /// Whether something failed in a play that no record covers. What is recorded is known well enough: should it ever
-    /// pass, the record is stale, which fails the run.
+    /// Whether something failed that no record covers. A recorded fail is not played again: if it ever passes, its
+    /// record is stale, which fails the run.
     pub fn is_news(&self, played: &PlayedTrial) -> bool {
         let is_news = |check: &CheckResult| {
             check.verdict.name() == "fail" && check.disposition != Disposition::Deviation
@@ -62,13 +63,13 @@ impl<'a> CheckTally<'a> {
         self.checks_of(played).iter().any(is_news)
     }
 
-    /// What is told of a trial when it has ended.
+    /// The progress event about a trial that has ended.
     pub fn told(&self, played: &PlayedTrial) -> RunEvent {
         let checks = self.checks_of(played);
         let is_trouble = |check: &&CheckResult| {
             !matches!(
                 check.disposition,
-                // That a record is stale shows at the end, when all plays have been.
+                // Whether a record is stale is known at the end, after all plays.
                 Disposition::AsExpected
                     | Disposition::Deviation
                     | Disposition::DeviationStale
@@ -90,7 +91,7 @@ impl<'a> CheckTally<'a> {
         let Self { order, suite, records } = self;
         let scenario = played.trial.scenario;
         let name = played.trial.name();
-        // A scenario with peers plays with its host alone.
+        // A scenario with peers needs only its host.
         let at_play = |role: &Role| scenario.kind != ScenarioKind::Peer || *role == played.trial.play.host;
         let held: Vec<_> = order.subjects.iter().copied().filter(at_play).collect();
         let check = |(check, title, requirements): (&'static str, &'static str, &'static [&'static str])| {
@@ -151,8 +152,8 @@ fn records(order: &RunOrder, participants: &[Participant]) -> BTreeMap<Role, Vec
     order.casts.iter().map(|cast| (cast.role, of(cast))).collect()
 }
 
-/// A fail is covered by the records of the server that is to blame; while that is undecided, by those of all who take
-/// part. What else a check comes to speaks of the servers it holds to something, `held`, and of no other's records.
+/// The records that may cover a verdict. A fail is covered by the records of the server that is to blame; where that is
+/// undecided, by the records of all servers. Any other verdict concerns only the servers that the check judges, `held`.
 fn relevant(records: &BTreeMap<Role, Vec<Deviation>>, verdict: &Verdict, held: &[Role]) -> Vec<Deviation> {
     let concerned = |role: &Role| match verdict {
         Verdict::Fail(fail) => match &fail.blame {

@@ -15,15 +15,14 @@ use crate::{judging::declaration::Declaration, scene::Scene};
 pub enum Need {
     /// The switchboard: the scenario reads or bends what goes over the wire between the servers.
     Wire,
-    /// Nobody else on the stage while it plays: it breaks something that all share.
+    /// The whole stage: no other scenario plays at the same time, since it breaks something that all share.
     WholeStage,
-    /// Nobody after it: a server that fails it may never again be able to talk to the others.
+    /// No scenario after it: a server that fails it may not be able to talk to the others any more.
     LastOfAll,
-    /// A newer version of the judged vendor, which takes over from the server in mid-run. Nothing follows it: all that was
-    /// said of the server until then was said of the version before.
+    /// A newer version of the judged vendor, to which the server is upgraded in mid-run. No scenario follows it, since
+    /// all other verdicts are about the older version.
     NewerVersion,
-    /// All others before it, where there are others: some servers are at work on it long after it has ended, and on nothing
-    /// else.
+    /// All other scenarios before it: some servers are busy with it long after it has ended, and do nothing else then.
     OthersFirst,
     /// A room version that both vendors declare, beside the one that is played.
     #[serde(untagged, serialize_with = "room_version")]
@@ -33,7 +32,7 @@ pub enum Need {
     Feature(&'static str),
 }
 
-/// As a word among the others.
+/// Serialised as one word, as the other needs are.
 fn room_version<S: serde::Serializer>(version: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format!("room-version-{version}"))
 }
@@ -45,7 +44,7 @@ pub enum Versions {
     All,
     /// These.
     Only(&'static [&'static str]),
-    /// Nothing here is another matter in another one, so the newest that can be played stands for all.
+    /// The room version does not matter, so the newest one that can be played stands for all.
     Newest,
 }
 
@@ -69,7 +68,7 @@ pub struct Scenario {
     pub id: &'static str,
     /// Its story in one sentence.
     pub title: &'static str,
-    /// Who plays.
+    /// The parties that take part.
     pub kind: ScenarioKind,
     /// How much its checks weigh.
     pub weight: Weight,
@@ -103,11 +102,11 @@ impl Scenario {
         play: |_| Box::pin(async { Err(Failure::Problem(Problem::harness(message!("judging.no-play")))) }),
     };
 
-    /// What scenarios with peers have in common: one server, a MUST, every room version, the switchboard. To be completed
-    /// as [`Scenario::PAIR`].
+    /// What scenarios with peers have in common: one server, a MUST, every room version, the switchboard. To be
+    /// completed as [`Scenario::PAIR`].
     pub const PEER: Self = Self { kind: ScenarioKind::Peer, needs: &[Need::Wire], ..Self::PAIR };
 
-    /// What scenarios have in common that judge what others put on the wire: they are played by the rules of their checks.
+    /// What passive scenarios have in common: they hold the traffic of all others against the rules of their checks.
     pub const PASSIVE: Self = Self {
         kind: ScenarioKind::Passive,
         needs: &[Need::Wire],
@@ -120,13 +119,13 @@ impl Scenario {
         Declaration { id: self.id, title: self.title, kind: self.kind, checks: self.checks }
     }
 
-    /// Whether nobody else may be on the stage while it plays.
+    /// Whether no other scenario may be on the stage while it plays.
     pub fn is_alone(&self) -> bool {
         let alone = |need: &Need| matches!(need, Need::WholeStage | Need::LastOfAll | Need::NewerVersion);
         self.needs.iter().any(alone)
     }
 
-    /// Whether a newer version takes over from a server in it.
+    /// Whether a server is upgraded in it.
     pub fn is_upgrade(&self) -> bool {
         self.needs.contains(&Need::NewerVersion)
     }

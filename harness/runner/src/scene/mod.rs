@@ -74,7 +74,8 @@ impl Scene {
         self.share.servers()
     }
 
-    /// A scripted peer. Its server name belongs to this scenario alone, so that no retry of a server reaches another one.
+    /// A scripted peer. Its server name belongs to this scenario alone, so that no retry of a server reaches another
+    /// one.
     ///
     /// # Errors
     /// Inconclusive without the switchboard. Not applicable where the operator of the server has not consented to what
@@ -112,7 +113,8 @@ impl Scene {
     }
 
     /// Every exchange of this scenario, in order, as its transcript holds them: those that mention its rooms, users and
-    /// events, and those that verdicts cite. A user whose registration is refused has no id that anything could mention.
+    /// events, and those that verdicts cite. A user whose registration is refused has no id that anything could
+    /// mention.
     pub fn transcript(&self, cited: impl IntoIterator<Item = ExchangeId>) -> Vec<Arc<Exchange>> {
         self.share.transcript(cited)
     }

@@ -1,4 +1,4 @@
-//! What a scenario does with a server from which a newer version takes over.
+//! How a scenario upgrades a server to a newer version.
 
 use bytes::Bytes;
 use samklang_actors::{
@@ -12,7 +12,7 @@ use samklang_verdict::{Class, Observation, Observations, Problem, ReasonCode, me
 use super::Scene;
 
 impl Scene {
-    /// What a server answers to whoever asks, without credentials.
+    /// The answer of a server to a request without authentication.
     ///
     /// # Errors
     /// Inconclusive where it does not answer with 200, or nothing is recorded.
@@ -31,7 +31,7 @@ impl Scene {
         Ok(Observed::new(answer.json(), Observations::new(seen, [])))
     }
 
-    /// Stops a server, for its newer version to take over. What its users do from then on waits for that.
+    /// Stops a server before its upgrade. Requests of its users wait from then on until the newer version runs.
     ///
     /// # Errors
     /// When it cannot be stopped.
@@ -39,16 +39,16 @@ impl Scene {
         Ok(self.stage().take_down(host.role()).await?)
     }
 
-    /// Has the newer version of a server that was taken down come up on what it has stored.
+    /// Starts the newer version of a stopped server on the data that the older version stored.
     ///
     /// # Errors
-    /// A fail of the server's when the newer version does not come up.
+    /// A fail of the server when the newer version does not start.
     pub async fn bring_up_newer(&self, host: &Host) -> Result<Renewed, Failure> {
         self.stage().bring_up_newer(host.role()).await.map_err(|problem| not_up(host, problem))
     }
 }
 
-/// A newer version that does not come up on what the one before it has stored is at fault; an engine is not its affair.
+/// A newer version that does not start on the stored data is a fail of the server; a problem of the engine is not.
 fn not_up(host: &Host, problem: Problem) -> Failure {
     let Ok(reason) = ReasonCode::new("upgrade.not_up") else { return problem.into() };
     if problem.class != Class::Subject {

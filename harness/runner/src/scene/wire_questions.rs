@@ -1,5 +1,5 @@
-//! What a scenario may ask of the wire about things that have just happened. An exchange is on record once its answer is
-//! complete, which may be after users were shown what it carried: these questions wait.
+//! Waits for exchanges that have just happened. An exchange is recorded once its response is complete, and a user may
+//! be shown the event before that.
 
 use samklang_actors::user::{Failure, Observed, Sent};
 use samklang_matrix::Event;
@@ -20,7 +20,7 @@ impl Scene {
         self.in_transaction(&sent.what, sent.done.who.role, "pdus", is_it).await
     }
 
-    /// The first signal (EDU) of this type that `from` sent and that `wanted` holds for.
+    /// The first EDU of this type that `from` sent and that `wanted` holds for.
     ///
     /// # Errors
     /// Inconclusive where nothing is recorded, or no transaction holds it within the profile's bound.

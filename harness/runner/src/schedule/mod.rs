@@ -153,7 +153,8 @@ impl Schedule {
         heard: &(dyn Fn(&str) + Sync),
     ) {
         for (place, first) in played.iter_mut().enumerate() {
-            // A passive trial would judge the same recorded traffic, and of an upgraded server the older version is gone.
+            // A passive trial would judge the same recorded traffic, and of an upgraded server the older version is
+            // gone.
             let scenario = first.trial.scenario;
             let cannot_repeat = scenario.kind == ScenarioKind::Passive || scenario.is_upgrade();
             if cannot_repeat || !first.failed() || !news(first) || *self.stop.borrow() {

@@ -1,4 +1,4 @@
-//! What is to be played: a selection of the suite, in room versions, with each server as host once.
+//! The trials of a run: the selected scenarios in each room version, with each server as host once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::{
     suite::Suite,
 };
 
-/// Which part of the suite somebody asks for. Everything, when nothing is named.
+/// The selected part of the suite. Everything is selected when nothing is named.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Scenario ids, areas, requirement ids or catalogue rows; a scenario that fits one of them is selected.
@@ -37,7 +37,7 @@ pub struct Trial {
     pub scenario: &'static Scenario,
     /// In which room version, and who hosts.
     pub play: Play,
-    /// What keeps it from being played, if anything does.
+    /// Why it cannot be played, if it cannot.
     pub obstacle: Option<TrialObstacle>,
 }
 
@@ -103,7 +103,7 @@ pub fn select(suite: &Suite, selection: &Selection) -> Result<Vec<&'static Scena
         selection.terms.is_empty() || selection.terms.iter().any(|term| fits(scenario, term))
     };
     let mut chosen: Vec<_> = suite.scenarios.iter().copied().filter(wanted).collect();
-    // What judges the traffic of others needs others.
+    // A passive scenario judges the traffic of other scenarios, so it needs them.
     let is_passive = |scenario: &&'static Scenario| scenario.kind == ScenarioKind::Passive;
     if chosen.iter().all(is_passive) && !chosen.is_empty() {
         let others = suite.scenarios.iter().copied().filter(|scenario| !is_passive(scenario));
@@ -167,7 +167,7 @@ fn keep_newest(trials: &mut Vec<Trial>) {
     for trial in trials.iter() {
         let this = (trial.obstacle.is_none(), trial.play.room_version.clone());
         let known = newest.entry(trial.play.host).or_insert_with(|| this.clone());
-        // What can be played is not given up for a newer one that cannot.
+        // A version that can be played is kept, even if there is a newer one that cannot.
         if this.0 >= known.0 {
             *known = this;
         }
@@ -177,8 +177,8 @@ fn keep_newest(trials: &mut Vec<Trial>) {
     });
 }
 
-/// Whether a newer version takes over from the server in this role, which then hosts; the first one's stands for all where
-/// nobody has asked for that.
+/// Whether the server in this role is the one that is upgraded, which then hosts. Where no upgrade was asked for, the
+/// first server stands for all.
 fn is_upgraded(role: Role, casts: &[Cast]) -> bool {
     match casts.iter().find(|cast| cast.upgrade_to.is_some()).or(casts.first()) {
         Some(cast) => cast.role == role,
@@ -186,9 +186,9 @@ fn is_upgraded(role: Role, casts: &[Cast]) -> bool {
     }
 }
 
-/// Whether the server in this role is to host. Only one that is judged meets peers, and has its traffic judged, whoever
-/// hosts; several judged ones of the same product and version take turns as hosts, each always at the same scenarios, since
-/// what one does the others do.
+/// Whether the server in this role hosts. Scenarios with peers and passive scenarios are hosted by judged servers only.
+/// Several judged servers of the same vendor and version take turns as hosts, each always in the same scenarios, since
+/// they behave alike.
 fn hosts_in_turn(role: Role, kind: ScenarioKind, turn: &str, judged: &[&Cast]) -> bool {
     let Some(cast) = judged.iter().find(|cast| cast.role == role) else {
         return match kind {
@@ -200,7 +200,7 @@ fn hosts_in_turn(role: Role, kind: ScenarioKind, turn: &str, judged: &[&Cast]) -
     let is_same = |other: &&&Cast| other.vendor.name == cast.vendor.name && other.version == cast.version;
     let same: Vec<_> = judged.iter().filter(is_same).collect();
     let turn = match kind {
-        // Traffic is judged by its sender, whoever hosts: one play hears all of it.
+        // A rule judges the sender of the traffic, whichever server hosts, so one play judges all of it.
         ScenarioKind::Passive => 0,
         _ => turn.bytes().map(usize::from).sum(),
     };
@@ -226,7 +226,7 @@ fn room_versions(suite: &Suite, selection: &Selection) -> Result<Vec<String>, Pr
     Ok(selection.room_versions.clone())
 }
 
-/// What a server that is not the run's own is not put through.
+/// Why a scenario is not played with a server that this run did not start.
 fn on_terms(scenario: &Scenario, terms: &Terms) -> Option<TrialObstacle> {
     let server = &terms.server_name;
     if scenario.kind == ScenarioKind::NetworkFault || scenario.is_alone() {
@@ -251,11 +251,11 @@ fn obstacle(scenario: &Scenario, play: &Play, casts: &[Cast], direct: bool) -> O
             return Some(obstacle);
         }
         let vendor = &cast.vendor;
-        // What two servers do together may still show something of the other one.
+        // A scenario of two servers may still show something about the other server.
         if scenario.kind == ScenarioKind::Peer && vendor.is_all_adapters(scenario.id) {
             return Some(TrialObstacle::NotApplicable(message!("plan.adapter-made", vendor = vendor.title)));
         }
-        // With peers a room may be theirs; who makes it shows when it is played.
+        // In scenarios with peers a peer may create the room.
         let makes_the_room = cast.role == play.host
             && matches!(scenario.kind, ScenarioKind::Pair | ScenarioKind::NetworkFault);
         if makes_the_room && !vendor.creates_room_versions.contains(&play.room_version) {

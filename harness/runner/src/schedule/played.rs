@@ -1,4 +1,4 @@
-//! What trials came to.
+//! The results of trials.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use samklang_verdict::{Attempt, Exchange, Problem, Verdict};
 use super::plan::{Trial, TrialObstacle};
 use crate::judging::ledger::CheckOutcome;
 
-/// What a trial came to.
+/// The result of a trial.
 pub struct PlayedTrial {
     /// The trial.
     pub trial: Trial,

@@ -67,8 +67,8 @@ impl RecordedPlays {
     }
 }
 
-/// Whether a passive trial judges the traffic of `play`. A trial whose rules are the same in all room versions judges the
-/// traffic of all versions. Where all passive trials have one host, they judge the traffic of plays with any host.
+/// Whether a passive trial judges the traffic of `play`. A trial whose rules are the same in all room versions judges
+/// the traffic of all versions. Where all passive trials have one host, they judge the traffic of plays with any host.
 fn judges(trial: &Trial, hosts: &BTreeSet<Role>, play: &Play) -> bool {
     let same_version = play.room_version == trial.play.room_version;
     let same_host = play.host == trial.play.host;

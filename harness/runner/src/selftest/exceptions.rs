@@ -1,12 +1,11 @@
-//! The short list of what nothing proves yet: faults that no check notices, and checks that no fault turns red, each with
-//! its reason.
+//! The list of excused gaps: faults that no check notices, and checks that no fault turns red, each with its reason.
 
 use std::{collections::BTreeMap, path::Path};
 
 use samklang_verdict::{CheckId, Problem, message};
 use serde::Deserialize;
 
-/// What is let pass, with the reason.
+/// The excused faults and checks, each with its reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exceptions {
     /// Faults that no check notices, by name.

@@ -1,4 +1,5 @@
-//! What a selftest says about the suite, held against the stored matrix and the list of exceptions.
+//! The findings of a selftest about the suite: its kills, held against the stored kill matrix and the list of
+//! exceptions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +11,11 @@ use crate::suite::kill_matrix::{Kill, KillMatrix};
 /// A fault that turns more than one check in so many red is blunt: it says little about any of them.
 const BLUNT: usize = 10;
 
-/// What is held against what.
+/// The data that findings are made from.
 pub struct SelftestEvidence<'a> {
-    /// The matrix on file.
+    /// The stored kill matrix.
     pub stored: &'a KillMatrix,
-    /// What this test found.
+    /// The kills that this selftest found.
     pub found: &'a KillMatrix,
     /// Whether it looked for everything: all faults, all scenarios.
     pub complete: bool,
@@ -26,31 +27,31 @@ pub struct SelftestEvidence<'a> {
     pub faults: &'a [String],
     /// How many checks the suite has.
     pub checks: usize,
-    /// What is let pass.
+    /// The faults and checks that are excused.
     pub exceptions: &'a Exceptions,
 }
 
-/// What a selftest found out.
+/// The findings of a selftest about the suite.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SelftestFindings {
-    /// Kills that are not on file.
+    /// Kills that are not in the stored kill matrix.
     pub new: Vec<Kill>,
-    /// Kills on file that were not found again.
+    /// Stored kills that were not found again.
     pub gone: Vec<Kill>,
-    /// Scored checks that no fault turns red, without those that are let pass.
+    /// Scored checks that no fault turns red, without the excused ones.
     pub unproven: Vec<CheckId>,
-    /// Faults that no check notices, without those that are let pass.
+    /// Faults that no check notices, without the excused ones.
     pub survivors: Vec<String>,
-    /// How many checks and faults beside these are let pass.
+    /// How many further checks and faults are excused.
     pub excused: [usize; 2],
     /// Faults that turn more than a tenth of all checks red, and how many.
     pub blunt: Vec<(String, usize)>,
-    /// Exceptions that are none any more.
+    /// Exceptions that are no longer needed.
     pub stale: Vec<String>,
 }
 
 impl SelftestFindings {
-    /// What `evidence` comes to.
+    /// The findings that `evidence` leads to.
     pub fn of(evidence: &SelftestEvidence<'_>) -> Self {
         let (stored, found) = (evidence.stored, evidence.found);
         let on_file: BTreeSet<_> = stored.kills().map(key).collect();
@@ -62,7 +63,7 @@ impl SelftestFindings {
                 || (evidence.complete && !places.contains(&(key(kill), kill.room_version.as_str())))
         };
         let is_gone = |kill: &&Kill| (evidence.covers)(kill) && !seen.contains(&key(kill));
-        // Where not everything was looked for, what is on file counts as well.
+        // A selftest of a part also counts the stored kills.
         let elsewhere = stored.kills().filter(|_| !evidence.complete);
         let known: Vec<_> = found.kills().chain(elsewhere).collect();
         let proven: BTreeSet<_> = known.iter().map(|kill| &kill.check).collect();
@@ -93,18 +94,19 @@ impl SelftestFindings {
         }
     }
 
-    /// Whether the matrix on file is what was found.
+    /// Whether the stored kill matrix is the same as the kills that were found.
     pub fn is_unchanged(&self) -> bool {
         self.new.is_empty() && self.gone.is_empty()
     }
 
-    /// Whether nothing has to be done but, perhaps, to write the matrix. Blunt faults are shown, and fail nothing.
+    /// Whether nothing has to be done except, perhaps, to write the kill matrix. Blunt faults are shown, but fail
+    /// nothing.
     pub fn is_sound(&self) -> bool {
         self.unproven.is_empty() && self.survivors.is_empty() && self.stale.is_empty()
     }
 }
 
-/// A kill wherever it was seen.
+/// What identifies a kill, wherever it was seen.
 fn key(kill: &Kill) -> (&str, &CheckId, &str) {
     (&kill.fault, &kill.check, kill.reason.as_str())
 }
@@ -165,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_file_and_found_again_is_sound() {
+    fn stored_kills_that_are_found_again_are_sound() {
         let findings = case(&ALL, &ALL, true).findings();
         assert!(findings.is_sound() && findings.is_unchanged(), "{findings:?}");
         assert_eq!(findings.blunt, [("f".to_owned(), 2), ("g".to_owned(), 2)]);
     }
 
     #[test]
-    fn every_difference_to_the_file_is_told() {
+    fn every_difference_from_the_file_is_reported() {
         let fewer = case(&ALL, &ALL[1..], true).findings();
         assert_eq!(
             (fewer.gone, fewer.unproven),
@@ -187,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_part_is_held_against_the_part_of_the_file_that_it_covers() {
-        // What lies outside is known from the file.
+        // Kills outside that part are known from the file.
         let findings = case(&ALL, &ALL[..2], false).findings();
         assert!(findings.is_sound() && findings.is_unchanged(), "{findings:?}");
         let findings = case(&ALL, &ALL[1..2], false).findings();
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_covers_what_it_names_until_it_is_none() {
+    fn an_exception_is_stale_once_the_check_or_the_fault_is_proven() {
         let mut case = case(&ALL[..2], &ALL[..2], true);
         let findings = case.findings();
         assert_eq!((findings.unproven.len(), findings.survivors.len()), (1, 1));

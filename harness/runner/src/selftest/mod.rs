@@ -1,6 +1,6 @@
-//! Whether the suite notices what it is there to notice. The homeserver inside this program plays the whole suite against
-//! itself, first as it is, and then with one fault after another in role A. A check that no fault turns red proves
-//! nothing, and a fault that no check notices is a gap in the suite.
+//! Tests the suite itself. The reference plays the whole suite against itself, first without a fault, and then with one
+//! fault after another in role A. A check that no fault turns red proves nothing. A fault that no check notices is a
+//! gap in the suite.
 
 pub mod exceptions;
 pub mod findings;
@@ -30,17 +30,17 @@ use crate::{
     },
 };
 
-/// What is to be played.
+/// A selftest: the suite and the faults that it is held against.
 pub struct Selftest {
-    /// The suite that is on trial.
+    /// The suite that is tested.
     pub suite: Arc<Suite>,
     /// The servers: all inside this program. The one in role A is judged.
     pub casts: Vec<Cast>,
     /// The faults.
     pub faults: Vec<Fault>,
-    /// What is played: all scenarios, where nothing is named.
+    /// The scenarios that are played; all, when none is named.
     pub scenarios: Vec<String>,
-    /// Whether only so much is played that each check turns red once again, and each fault is noticed once again.
+    /// Whether only enough is played to turn each check red once and to notice each fault once.
     pub quick: bool,
     /// How many plays run at a time, each on a thread of its own.
     pub jobs: usize,
@@ -48,7 +48,7 @@ pub struct Selftest {
     pub seed: u64,
 }
 
-/// What the suite made of one server.
+/// What each check came to with one server.
 #[derive(Debug, Clone)]
 pub struct ServerResults {
     /// The server's fault; none for the honest one.
@@ -81,13 +81,13 @@ pub struct KillSite {
     pub room_version: String,
 }
 
-/// What all servers came to.
+/// The results of all servers.
 pub struct SelftestRun {
     /// The honest one.
     pub honest: ServerResults,
-    /// Which check noticed which fault of the others.
+    /// The kills of the servers with faults.
     pub matrix: KillMatrix,
-    /// What was looked for, where that is not everything.
+    /// The kills that a quick selftest looks for.
     sample: Option<Sample>,
 }
 
@@ -100,8 +100,8 @@ impl Selftest {
         play::show(self, None, None, deployer)
     }
 
-    /// Plays the honest server, and where all is green, those with faults. `heard` is told of each as it ends, and of how
-    /// many there are in all.
+    /// Plays the honest server, and where all is green, those with faults. `heard` is told of each as it ends, and of
+    /// how many there are in all.
     ///
     /// # Errors
     /// When a stage does not come up.
@@ -122,8 +122,8 @@ impl Selftest {
         Ok(SelftestRun { honest, matrix, sample })
     }
 
-    /// The faults that are played, and where: a scenario in which the honest server never comes by the mistake would show
-    /// nothing of it.
+    /// The faults that are played, and where: a scenario in which the honest server never comes by the mistake would
+    /// show nothing of it.
     fn faulty(
         &self,
         honest: &ServerResults,
@@ -151,7 +151,7 @@ impl Selftest {
         missed.map(|fault| (*fault, ScenarioVersions::of(honest))).collect()
     }
 
-    /// What a quick test looks for.
+    /// The kills that a quick selftest looks for; none for a whole selftest.
     fn sample(&self) -> Option<Sample> {
         let names: BTreeSet<_> = self.faults.iter().map(|fault| fault.name()).collect();
         self.quick.then(|| Sample::of(&self.suite.kill_matrix, &names))
@@ -162,7 +162,8 @@ impl Selftest {
         Selection { terms: self.scenarios.clone(), ..Selection::default() }
     }
 
-    /// The matrix on file, with what `played` found out about the faults that were played in place of what it says of them.
+    /// The matrix on file, with what `played` found out about the faults that were played in place of what it says of
+    /// them.
     pub fn matrix_after(&self, played: &SelftestRun) -> KillMatrix {
         let names: BTreeSet<_> = self.faults.iter().map(|fault| fault.name()).collect();
         let known: BTreeSet<_> = Fault::all().into_iter().map(Fault::name).collect();
@@ -174,7 +175,7 @@ impl Selftest {
         others.chain(played.matrix.kills()).cloned().collect()
     }
 
-    /// What `played` says about the suite, held against what is on file.
+    /// The findings about the suite: the results, held against the stored kill matrix and the exceptions.
     pub fn findings(&self, played: &SelftestRun, exceptions: &Exceptions) -> SelftestFindings {
         let faults: Vec<_> = self.faults.iter().map(|fault| fault.name()).collect();
         let complete = !self.quick && self.scenarios.is_empty() && faults.len() == Fault::all().len();
@@ -201,8 +202,8 @@ impl Selftest {
     }
 }
 
-/// The plays in which faults are looked for, room versions by scenario: each scenario in its newest version, and in older
-/// ones only where they have checks that the newer ones have not.
+/// The plays in which faults are looked for, room versions by scenario: each scenario in its newest version, and in
+/// older ones only where they have checks that the newer ones have not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct ScenarioVersions(BTreeMap<String, BTreeSet<String>>);
 
@@ -257,7 +258,7 @@ impl ScenarioVersions {
 }
 
 impl ServerResults {
-    /// What is neither green nor set aside: in an honest server nothing.
+    /// The checks that failed or could not be judged; an honest server has none.
     pub fn troubles(&self) -> impl Iterator<Item = (&CheckId, &Play, &CheckState)> {
         let trouble = |came: &CheckState| matches!(came, CheckState::Fail(..) | CheckState::Unjudged(_));
         self.seen.iter().filter(move |(_, came)| trouble(came)).map(|((id, play), came)| (id, play, came))
@@ -268,7 +269,7 @@ impl ServerResults {
         self.seen.iter().filter(|(_, came)| **came == CheckState::Pass).map(|((id, _), _)| id)
     }
 
-    /// What is red here and was green with the honest server, in the same play.
+    /// The checks that are red here and were green with the honest server, in the same play.
     fn kills(&self, honest: &ServerResults) -> impl Iterator<Item = Kill> {
         let fault = self.fault.map(Fault::name).unwrap_or_default();
         self.seen.iter().filter_map(move |(place, came)| {

@@ -1,4 +1,4 @@
-//! Plays servers with faults: each on a stage, a clock and a thread of its own.
+//! Plays servers with faults. Each has its own stage, clock and thread.
 
 use std::{
     cmp::Reverse,
@@ -36,7 +36,7 @@ pub(super) fn embedded(fault: Option<Fault>) -> Arc<dyn Deployer> {
     Arc::new(EmbeddedDeployer::new(fault))
 }
 
-/// Plays a server with each of these faults, in its places, and keeps what was noticed.
+/// Plays a server with each of these faults, in its scenarios, and returns the kills.
 pub(super) fn side_by_side(
     test: &Selftest,
     faulty: &[(Fault, ScenarioVersions)],
@@ -51,8 +51,8 @@ pub(super) fn side_by_side(
     Ok(kills.into_iter().flatten().collect())
 }
 
-/// Of each fault, where an honest server comes by it: each place is played alone, and the rules about all traffic belong to
-/// whatever brings the fault onto the wire.
+/// For each fault, the scenarios in which an honest server reaches the code of the fault. Each scenario is played
+/// alone. The passive scenarios are added to each fault, since they judge the traffic of all others.
 pub(super) fn reach(
     test: &Selftest,
     everywhere: &ScenarioVersions,
@@ -100,7 +100,7 @@ fn each<T: Sync, U: Send>(
     ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect()
 }
 
-/// Plays one server, which `deployer` brings up in role A, in these places, or everywhere.
+/// Plays one server, which `deployer` starts in role A, in these scenarios and room versions, or in all.
 pub(super) fn show(
     test: &Selftest,
     fault: Option<Fault>,
@@ -108,7 +108,7 @@ pub(super) fn show(
     deployer: &Arc<dyn Deployer>,
 ) -> Result<ServerResults, Problem> {
     let begun = Instant::now();
-    // What is random here follows the seed, whichever thread it comes to.
+    // Random numbers follow the seed, on whichever thread they are drawn.
     fastrand::seed(test.seed);
     let runtime = waiting::runtime_of_its_own_time()
         .map_err(|error| Problem::harness(message!("run.no-runtime", error = error)))?;
@@ -134,12 +134,12 @@ pub(super) fn show(
     Ok(ServerResults { fault, seen, took: begun.elapsed() })
 }
 
-/// What is played in these places, or everywhere.
+/// The trials in these scenarios and room versions, or all trials.
 fn trials(test: &Selftest, places: Option<&ScenarioVersions>) -> Result<Vec<Trial>, Problem> {
     let mut trials = plan(&test.suite, &test.selection(), &test.casts, &[Role::A], false)?;
     if let Some(places) = places {
         trials.retain(|trial| match trial.scenario.versions {
-            // It stands for the other versions, too.
+            // The newest version stands for the others too.
             Versions::Newest => places.name(trial.scenario.id),
             _ => places.contain(trial.scenario.id, &trial.play.room_version),
         });
@@ -178,7 +178,7 @@ fn of_play(
             Verdict::Fail(fail) => {
                 let evidence = outcome.verdict.evidence();
                 let evident = evidence.iter().filter_map(|id| spots.get(id));
-                // What belongs to no scenario may be seen in any.
+                // An exchange that belongs to no scenario may be seen in any.
                 let seen_in = evident.min_by_key(rank).or_else(|| spots.values().min_by_key(rank));
                 let seen_in =
                     seen_in.filter(|_| played.trial.scenario.kind == ScenarioKind::Passive).cloned();

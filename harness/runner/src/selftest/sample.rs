@@ -1,5 +1,5 @@
-//! What a quick test looks for: so few of the stored kills that each check turns red once, and each fault is noticed
-//! once, in as few plays as a greedy choice comes to.
+//! The kills that a quick selftest looks for. They turn each check red once and notice each fault once, in few plays: a
+//! greedy choice takes the play that shows most, again and again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub(super) struct Sample {
 /// A fault, a scenario and a room version.
 type FaultPlay<'a> = (&'a str, &'a str, &'a str);
 
-/// What a play can show: that a check can fail, or that a fault is noticed.
+/// A proof that a play can give: that a check can fail, or that a fault is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Proof<'a> {
     Check(&'a str),
@@ -54,7 +54,7 @@ impl Sample {
         missed.map(|kill| kill.fault.clone()).collect()
     }
 
-    /// What is played for a fault: the scenarios in which it is to be noticed, and those that notice it.
+    /// The scenarios that are played for a fault: those in which it shows, and those whose checks notice it.
     pub(super) fn places(&self, fault: &str) -> ScenarioVersions {
         let mut places = ScenarioVersions::default();
         for kill in self.kills.iter().filter(|kill| kill.fault == fault) {

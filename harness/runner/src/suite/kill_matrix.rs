@@ -20,7 +20,7 @@ pub struct Kill {
     pub fault: String,
     /// The check.
     pub check: CheckId,
-    /// What it says.
+    /// The reason code of its fail.
     pub reason: ReasonCode,
     /// The newest room version in which it says so.
     pub room_version: String,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_shape_is_refused_with_its_line() {
+    fn a_malformed_file_is_refused_with_its_line() {
         let table = [
             ("", 1, "expected"),
             ("fault\n", 1, "expected"),

@@ -43,7 +43,7 @@ pub struct Requirement {
     pub spec: String,
     /// How much it weighs.
     pub weight: Weight,
-    /// What it asks for, in a sentence.
+    /// What a server has to do, in a sentence.
     pub statement: String,
 }
 
@@ -64,7 +64,7 @@ pub struct Profile {
     pub version: String,
     /// The room versions that are played when none is asked for.
     pub room_versions: Vec<String>,
-    /// Within how many seconds what a user does is to be seen by the other side's users.
+    /// Within how many seconds the users of the other server have to see what a user does.
     pub delivery_seconds: u64,
     /// Within how many seconds a scenario has to end.
     pub play_seconds: u64,

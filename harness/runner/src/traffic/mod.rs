@@ -1,5 +1,5 @@
-//! What all plays of one room version and direction put on the wire, and what has to be known to judge it: the servers'
-//! names and keys, and each room's version.
+//! The recorded traffic of all plays in one room version and with one host, and what the rules need to judge it: the
+//! servers' names and keys, and the version of each room.
 
 pub mod exchange;
 pub mod wire_view;
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::exchange::ReadExchange;
 
-/// Where bodies list events.
+/// The fields of bodies that list events.
 pub(crate) const LISTS: [&str; 6] =
     ["pdus", "state", "auth_chain", "events", "invite_room_state", "knock_room_state"];
 
@@ -36,22 +36,22 @@ pub struct Traffic {
     events: BTreeMap<String, Arc<Event>>,
 }
 
-/// Who took part in traffic, and what is known of it beforehand.
+/// The parties of recorded traffic, and what is known about it beforehand.
 #[derive(Debug, Clone, Default)]
 pub struct TrafficContext {
     /// The servers' names, by role.
     pub names: BTreeMap<Role, String>,
-    /// What peers have admitted to be lies: ids of events and exchanges, and their own names.
+    /// The admitted lies of peers: ids of events and exchanges, and names of peers.
     pub admitted: BTreeSet<String>,
     /// The room version that was played.
     pub played: String,
-    /// Exchanges of plays that did not go well: what breaks a rule there counts, and no pass rests on them.
+    /// Exchanges of plays that did not go well. A breach of a rule in them counts, but no pass rests on them.
     pub doubtful: BTreeSet<ExchangeId>,
 }
 
 impl Traffic {
-    /// What `exchanges` show, of plays in room version `played` on `stage`. `sound` are those of plays that went well; where
-    /// there is none, all is in doubt.
+    /// Reads `exchanges`, which belong to plays in room version `played` on `stage`. `sound` are the exchanges of plays
+    /// that went well; where there are none, all exchanges are in doubt.
     pub fn on(
         stage: &Stage,
         exchanges: Vec<Arc<Exchange>>,
@@ -68,7 +68,7 @@ impl Traffic {
             doubtful: in_doubt.collect(),
         };
         let mut traffic = Self::of(context, &all, exchanges);
-        // What a peer shows of a room may be the first that is seen of its key.
+        // A peer's event may be on the wire before its key document is.
         for peer in stage.peers() {
             if let Ok(document) = KeyDocument::verify(&peer.key_document(), peer.name()) {
                 traffic.keys.learn(&document, now_ms());
@@ -77,8 +77,8 @@ impl Traffic {
         traffic
     }
 
-    /// What `exchanges` show, where `all` is everything that was recorded beside them. Of that, what no scenario can call
-    /// its own belongs to them too: key documents, and requests to names that nobody has.
+    /// Reads `exchanges`, where `all` is everything that was recorded. From `all` they get the exchanges that belong to
+    /// no scenario: key documents, and requests to server names that do not exist.
     pub fn of(context: TrafficContext, all: &[Arc<Exchange>], exchanges: Vec<Arc<Exchange>>) -> Self {
         let mut traffic = Self {
             exchanges: Vec::new(),
@@ -126,7 +126,7 @@ impl Traffic {
         }
     }
 
-    /// A room's version stands where a client makes or upgrades it, and in templates and invites.
+    /// A room's version is in the requests that create or upgrade it, and in the templates of member events.
     fn learn_version(&mut self, exchange: &Exchange) {
         let path = exchange.path_only();
         let (request, answer) = (|| exchange.request_body.json(), || exchange.response_body.json());
@@ -181,7 +181,7 @@ impl Traffic {
         !self.doubtful.contains(&exchange.id)
     }
 
-    /// Whether a peer has admitted that what has this id, or this very text, is a lie.
+    /// Whether a peer has admitted a lie with this id or name.
     pub fn is_admitted(&self, id: &str) -> bool {
         self.admitted.contains(id)
     }
@@ -189,20 +189,20 @@ impl Traffic {
     /// An event in its room's version; none where it cannot be read at all.
     pub fn read(&self, json: &Value) -> Option<Event> {
         let known = json["room_id"].as_str().and_then(|room| self.versions.get(room)).cloned();
-        // From version 12 on a create event names no room, but the version.
+        // From version 12 on a create event has no room ID, but it has the room version.
         let own = || RoomVersion::new(json["content"]["room_version"].as_str()?).ok();
         let own = || own().filter(|_| json["room_id"].is_null() && json["type"] == "m.room.create");
         Event::read(json, &known.or_else(own).or_else(|| self.played.clone())?).ok()
     }
 }
 
-/// Whether an exchange belongs to no scenario, but to all.
+/// Whether an exchange belongs to all scenarios instead of one.
 fn is_common(exchange: &Exchange) -> bool {
     exchange.path_only().starts_with("/_matrix/key/") || matches!(exchange.to, Party::Stranger { .. })
 }
 
-/// Whether an exchange between servers took place, undisturbed by a fault of the scenario's. Who asks a stranger has done
-/// so, whether or not somebody answers.
+/// Whether an exchange between servers took place without a network fault of the scenario. A request to an unknown name
+/// counts without an answer too.
 fn is_whole(exchange: &Exchange) -> bool {
     let is_answered = exchange.broken.is_none() || matches!(exchange.to, Party::Stranger { .. });
     exchange.wire == Wire::Federation && exchange.fault.is_none() && is_answered

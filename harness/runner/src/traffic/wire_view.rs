@@ -1,4 +1,4 @@
-//! What the wire between the servers shows about one scenario.
+//! The recorded exchanges of one scenario, and questions about them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::LISTS;
 
-/// The requests that bring a membership to another server.
+/// The requests that carry a membership event or an invite to another server.
 const HANDSHAKES: [&str; 4] = ["/invite/", "/send_join/", "/send_leave/", "/send_knock/"];
 
 /// The exchanges of one scenario.
@@ -23,31 +23,31 @@ pub struct WireView {
     room_version: String,
 }
 
-/// What became of an event or a signal on its way from one server to another.
+/// What became of an event or an EDU on its way from one server to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
     /// It never went out.
     NotSent,
-    /// It went out, and the receiver did not take it.
+    /// It went out, and the receiving server did not accept it.
     Refused {
         /// The exchange that shows it.
         exchange: ExchangeId,
-        /// What the receiver answered.
+        /// The answer of the receiving server.
         answer: String,
     },
-    /// It went out, and the receiver took it.
+    /// It went out, and the receiving server accepted it.
     Delivered {
         /// The exchange that shows it.
         exchange: ExchangeId,
     },
 }
 
-/// An event that another one follows, and that a server cannot have.
+/// A prev event of an event that the receiving server cannot have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MissingPrevEvent {
     /// It never went over the wire to that server, or from it.
     NeverSent(String),
-    /// It did, and without a signature of its sender's server, so that nobody takes it.
+    /// It did, but without a signature of its sender's server, so that no server accepts it.
     Unsigned(String),
 }
 
@@ -111,8 +111,7 @@ impl WireView {
         delivery
     }
 
-    /// An event that `id` follows and that `to` cannot have, although `id` came there from `from`: without it nobody can
-    /// tell what `id` is worth.
+    /// A prev event of `id` that `to` cannot have, although `from` sent `id` there. Without it `to` cannot judge `id`.
     pub fn missing_prev_event(&self, id: &str, from: Role, to: Role) -> Option<MissingPrevEvent> {
         let read = |json: &Value| Event::parse(json, &self.room_version).ok();
         let pdus = |body: Value| body["pdus"].as_array().cloned().unwrap_or_default();
@@ -141,13 +140,13 @@ impl WireView {
         })
     }
 
-    /// How a signal (EDU) fared.
+    /// What became of an EDU.
     pub fn edu_delivery(&self, signal: &Signal, from: Role, to: Role) -> Delivery {
         let carries = |body: &Value| body["edus"].as_array().into_iter().flatten().any(|edu| signal.is(edu));
         best(self.transactions(from, to).filter(|(_, body)| carries(body)).map(|(exchange, _)| exchange))
     }
 
-    /// The signals (EDUs) of this type that `from` sent in transactions, each with the exchange that shows it.
+    /// The EDUs of this type that `from` sent in transactions, each with the exchange that shows it.
     pub fn edus_on_wire(&self, kind: &str, from: Role) -> Vec<(Value, ExchangeId)> {
         let sent = self.federation().filter(|exchange| role_of(&exchange.from) == Some(from));
         let bodies = sent.filter_map(|exchange| Some((exchange.id, exchange.request_body.json()?)));
@@ -160,8 +159,8 @@ impl WireView {
             .collect()
     }
 
-    /// How something fared that mentions all of `ids`: an event or a signal in a transaction, or what is brought for a
-    /// membership. One of both cannot be told from another that mentions the same.
+    /// What became of an event or EDU in a transaction, or of a request about a membership, that mentions all of `ids`.
+    /// Two of them that mention the same ids cannot be told apart.
     pub fn mention_delivery(&self, ids: &[String], from: Role, to: Role) -> Delivery {
         let mentions = |text: String| ids.iter().all(|id| text.contains(id.as_str()));
         let carries = |(_, body): &(&Arc<Exchange>, Value)| {
@@ -191,7 +190,7 @@ impl WireView {
         )
     }
 
-    /// What `asker` asked of other servers while the client exchange `id` lasted, and did not get.
+    /// A failed request of `asker` to another server during the client exchange `id`.
     pub fn unanswered_during(&self, id: ExchangeId, asker: Role) -> Option<&Arc<Exchange>> {
         let client = self.exchanges.iter().find(|exchange| exchange.id == id)?;
         let end = client.at_us + client.took_us;
@@ -199,7 +198,7 @@ impl WireView {
             .filter(|exchange| role_of(&exchange.from) == Some(asker))
             .filter(|exchange| exchange.at_us >= client.at_us && exchange.at_us <= end)
             .filter(|exchange| exchange.fault.is_none())
-            // A server that has delegated nothing says so with 404; who asked got what it asked for.
+            // A server without delegation answers 404, which is not a failure.
             .filter(|exchange| !exchange.path_only().starts_with("/.well-known/"))
             .find(|exchange| exchange.status.is_none_or(|status| status >= 400))
     }
@@ -211,7 +210,7 @@ fn is_signed_by_sender(pdu: &Value) -> bool {
     server.is_some_and(|server| pdu["signatures"][server].is_object())
 }
 
-/// What of several attempts counts: the one that came through, else the last.
+/// Of several attempts the one that was delivered counts, else the last one.
 fn best<'a>(attempts: impl Iterator<Item = &'a Arc<Exchange>>) -> Delivery {
     let mut delivery = Delivery::NotSent;
     for exchange in attempts {
@@ -223,7 +222,7 @@ fn best<'a>(attempts: impl Iterator<Item = &'a Arc<Exchange>>) -> Delivery {
     delivery
 }
 
-/// What the receiver of a transaction made of it, or of one PDU in it.
+/// What the receiving server did with a transaction, or with one PDU in it.
 fn fate(exchange: &Exchange, event: Option<&str>) -> Delivery {
     let id = exchange.id;
     match exchange.status {
@@ -281,7 +280,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_event_is_followed_by_its_id() {
+    fn an_event_is_found_by_its_id() {
         let (pdu, id) = pdu();
         let request = json!({"pdus": [pdu], "edus": []});
         let delivered = view(vec![
@@ -302,7 +301,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_event_that_another_builds_on_has_to_have_been_sent() {
+    fn a_prev_event_that_was_not_sent_is_found() {
         let (first, first_id) = pdu();
         let mut second = first.clone();
         second["prev_events"] = json!([first_id]);
@@ -320,7 +319,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_signal_is_followed_by_its_type_and_what_it_says() {
+    fn an_edu_is_found_by_its_type_and_its_content() {
         let edu = json!({"edu_type": "m.typing", "content": {"user_id": "@a:a.test", "room_id": "!room"}});
         let wire = view(vec![exchange(1, Some(200), &json!({"edus": [edu]}), &json!({}))]);
         let delivered = Delivery::Delivered { exchange: ExchangeId(1) };
@@ -337,7 +336,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_brought_for_a_membership_is_followed_as_well() {
+    fn requests_about_a_membership_are_found_too() {
         let ids = ["!room:a.test".to_owned(), "@b:b.test".to_owned()];
         let brought = |status, path: &str| {
             let body = json!({"event": {"state_key": "@b:b.test"}});

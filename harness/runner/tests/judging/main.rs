@@ -1,4 +1,4 @@
-//! Every way in which a check can end, on servers that are nothing but a list in memory.
+//! Every way in which a check can end, tried on servers that are only a list of events in memory.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod world;
@@ -43,7 +43,7 @@ static TALK: Scenario = scenario(
     "fake.talk",
     &[
         CheckPlan::new("shown", "Bob is shown what Alice wrote."),
-        CheckPlan::new("refused", "Nobody may knock."),
+        CheckPlan::new("refused", "The server refuses a knock."),
     ],
     play!(talk),
 );
@@ -170,7 +170,7 @@ static OTHERS: AtomicUsize = AtomicUsize::new(0);
 
 async fn lonely(scene: &Scene) -> Result<(), Failure> {
     let [host] = scene.servers()?;
-    assert_eq!(OTHERS.fetch_add(1, Ordering::SeqCst), 0, "somebody else is on the stage");
+    assert_eq!(OTHERS.fetch_add(1, Ordering::SeqCst), 0, "another scenario is on the stage");
     host.register("alice").await?;
     OTHERS.fetch_sub(1, Ordering::SeqCst);
     Ok(())
@@ -303,7 +303,7 @@ async fn an_expectation_has_to_be_accepted_before_it_can_be_met() {
 }
 
 #[tokio::test]
-async fn what_differs_from_its_expectation_fails_with_both_texts() {
+async fn a_difference_from_the_expectation_fails_with_both_texts() {
     let good = Bench::new("differs", Fault::None);
     good.play(&TALK).await;
     good.accept_all();
@@ -322,7 +322,7 @@ async fn what_differs_from_its_expectation_fails_with_both_texts() {
 }
 
 #[tokio::test]
-async fn a_difference_is_the_fault_of_who_sent_it_so_or_of_who_changed_it() {
+async fn the_server_that_sent_or_changed_a_difference_is_to_blame_for_it() {
     let good = Bench::new("relayed", Fault::None);
     good.play(&RELAYED).await;
     good.accept_all();
@@ -338,7 +338,7 @@ async fn a_difference_is_the_fault_of_who_sent_it_so_or_of_who_changed_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_seen_fails_and_blocks_what_depends_on_it() {
+async fn an_event_that_is_not_seen_fails_the_flow_and_blocks_the_later_checks() {
     let checks = Bench::new("deaf", Fault::Deaf).play(&TALK).await;
     assert_eq!(names(&checks), [("flow", "fail"), ("refused", "inconclusive"), ("shown", "inconclusive")]);
     assert_eq!(reason(&checks["flow"]), "delivery.not_seen");
@@ -347,13 +347,13 @@ async fn what_is_not_seen_fails_and_blocks_what_depends_on_it() {
 }
 
 #[tokio::test]
-async fn what_has_to_be_refused_fails_when_it_is_accepted() {
+async fn a_check_for_a_refusal_fails_if_the_request_is_accepted() {
     let checks = Bench::new("lets-in", Fault::LetsIn).play(&TALK).await;
     assert_eq!(reason(&checks["refused"]), "client.accepted");
 }
 
 #[tokio::test]
-async fn an_answer_out_of_shape_is_the_answering_servers_fault() {
+async fn a_server_is_to_blame_for_its_malformed_answer() {
     let checks = Bench::new("babbles", Fault::Babbles).play(&TALK).await;
     let Verdict::Fail(fail) = &checks["flow"].verdict else { panic!("{checks:?}") };
     assert_eq!(fail.reason.as_str(), "client.malformed_answer");
@@ -427,7 +427,7 @@ async fn one_sided(scene: &Scene) -> Result<(), Failure> {
 }
 
 #[tokio::test]
-async fn a_verb_that_is_not_offered_makes_it_not_applicable_and_is_named() {
+async fn a_scenario_does_not_apply_if_the_api_lacks_a_verb() {
     let checks = Bench::new("wishful", Fault::None).play(&WISHFUL).await;
     assert_eq!(names(&checks), [("flow", "not_applicable"), ("late", "not_applicable")]);
     let Verdict::NotApplicable { message } = &checks["late"].verdict else { panic!("{checks:?}") };
@@ -435,7 +435,7 @@ async fn a_verb_that_is_not_offered_makes_it_not_applicable_and_is_named() {
 }
 
 #[tokio::test]
-async fn a_room_of_a_version_that_is_not_made_makes_it_not_applicable() {
+async fn a_scenario_does_not_apply_in_a_room_version_that_the_server_does_not_create() {
     let bench = Bench::new("not-created", Fault::None);
     let play = Play { room_version: "1".into(), host: Role::A };
     let trials = vec![Trial { scenario: &TALK, play, obstacle: None }];
@@ -481,7 +481,7 @@ static HEARD: Scenario =
     Scenario { id: "fake.heard", title: "A rule.", catalogue: &["X"], ..Scenario::PASSIVE };
 
 #[test]
-fn traffic_of_one_that_is_judged_is_judged_once_whoever_hosts() {
+fn the_traffic_of_a_judged_server_is_judged_once_whichever_server_hosts() {
     let any = Selection::default();
     assert_eq!(hosts_of(&HEARD, "0.9.0", &[Role::B], &any), [Role::B]);
     assert_eq!(hosts_of(&HEARD, "0.9.0", &[Role::A, Role::B], &any), [Role::A, Role::B]);
@@ -490,7 +490,7 @@ fn traffic_of_one_that_is_judged_is_judged_once_whoever_hosts() {
 }
 
 #[tokio::test]
-async fn what_an_adapter_makes_is_judged_neither_way() {
+async fn a_check_of_an_adapter_neither_passes_nor_fails() {
     for fault in [Fault::None, Fault::LetsIn] {
         let mut bench = Bench::new("adapter", fault);
         bench.schedule.stage = world::stage_with(fault, &["fake.talk/refused"]);
@@ -528,7 +528,7 @@ async fn latest(scene: &Scene) -> Result<(), Failure> {
 }
 
 #[tokio::test]
-async fn what_nothing_may_follow_is_played_last_but_for_what_others_come_before() {
+async fn trials_that_are_last_of_all_come_before_those_that_want_others_first() {
     let bench = Bench::new("last", Fault::None);
     let trial =
         |scenario, host| Trial { scenario, play: Play { room_version: "11".into(), host }, obstacle: None };
@@ -539,7 +539,7 @@ async fn what_nothing_may_follow_is_played_last_but_for_what_others_come_before(
 }
 
 #[tokio::test]
-async fn what_needs_the_whole_stage_plays_alone() {
+async fn a_trial_that_needs_the_whole_stage_plays_alone() {
     let bench = Bench::new("lonely", Fault::None);
     let trial =
         |host| Trial { scenario: &LONELY, play: Play { room_version: "11".into(), host }, obstacle: None };
@@ -572,7 +572,7 @@ fn upgrades(role: Option<Role>) -> Vec<(Role, Option<TrialObstacle>)> {
 }
 
 #[test]
-fn an_upgrade_is_hosted_by_who_is_upgraded_and_does_not_apply_to_anybody_else() {
+fn the_upgraded_server_hosts_its_upgrade_and_without_one_it_does_not_apply() {
     assert_eq!(upgrades(Some(Role::A)), [(Role::A, None)]);
     assert_eq!(upgrades(Some(Role::B)), [(Role::B, None)]);
     let [(Role::A, Some(TrialObstacle::NotApplicable(why)))] = &upgrades(None)[..] else {
@@ -582,7 +582,7 @@ fn an_upgrade_is_hosted_by_who_is_upgraded_and_does_not_apply_to_anybody_else() 
 }
 
 #[tokio::test]
-async fn an_upgrade_comes_after_all_else() {
+async fn an_upgrade_is_played_after_all_other_trials() {
     let bench = Bench::new("upgrade-last", Fault::None);
     let trial =
         |scenario, host| Trial { scenario, play: Play { room_version: "11".into(), host }, obstacle: None };
@@ -610,7 +610,7 @@ async fn parted(scene: &Scene) -> Result<(), Failure> {
 }
 
 #[tokio::test]
-async fn what_a_check_found_wrong_keeps_another_from_being_judged() {
+async fn a_check_can_be_blocked_by_the_fail_of_another() {
     let checks = Bench::new("parted", Fault::None).play(&PARTED).await;
     assert_eq!(names(&checks), [("cause", "fail"), ("flow", "pass"), ("rest", "inconclusive")]);
     let Verdict::Inconclusive { blocked_by, .. } = &checks["rest"].verdict else {
