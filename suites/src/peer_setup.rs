@@ -199,8 +199,7 @@ impl PeerSetup<'_> {
 
     /// The response to `GET /state_ids` at an event.
     pub(crate) async fn state_before(&self, id: &str) -> Result<Observed, Failure> {
-        let (room, id) = (segment(&self.room.id), segment(id));
-        let target = format!("/_matrix/federation/v1/state_ids/{room}?event_id={id}");
+        let target = paths::state_ids(&self.room.id, id);
         let reply = self.mallory.ask(&self.host, "GET", &target, None).await?;
         if !reply.body["pdu_ids"].is_array() {
             let what = reply.in_words();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use samklang_matrix::endpoints::client as endpoints;
 use samklang_verdict::Party;
 use serde_json::{Value, json};
 
@@ -114,7 +114,7 @@ impl AccountDriver {
         bound: Duration,
     ) -> Result<Reply, CallError> {
         let token = Some(account.token.expose());
-        let request = self.api.json_request(method, &format!("/v3/{path}"), token, body.as_ref())?;
+        let request = self.api.json_request(method, path, token, body.as_ref())?;
         self.api.call_well(Party::Harness, request, bound).await
     }
 
@@ -122,9 +122,7 @@ impl AccountDriver {
     async fn take_out(&self, account: &Account) {
         let rooms = std::mem::take(&mut account.state().rooms);
         for room in rooms {
-            let room = utf8_percent_encode(&room, NON_ALPHANUMERIC);
-            for act in ["leave", "forget"] {
-                let path = format!("rooms/{room}/{act}");
+            for path in [endpoints::leave(&room), endpoints::forget(&room)] {
                 let _ = self.ask(account, ("POST", &path), Some(json!({})), TIDYING).await;
             }
         }
@@ -132,16 +130,15 @@ impl AccountDriver {
 
     async fn restore_profile(&self, account: &Account) {
         let Some(found) = account.state().profile.take() else { return };
-        let user = utf8_percent_encode(&account.user_id, NON_ALPHANUMERIC);
         for field in FIELDS {
             let value = found[field].as_str().unwrap_or_default();
-            let path = format!("profile/{user}/{field}");
+            let path = endpoints::profile_field(&account.user_id, field);
             let _ = self.ask(account, ("PUT", &path), Some(json!({field: value})), TIDYING).await;
         }
     }
 
     async fn profile(&self, account: &Account) -> Value {
-        let path = format!("profile/{}", utf8_percent_encode(&account.user_id, NON_ALPHANUMERIC));
+        let path = endpoints::profile(&account.user_id);
         // Who has none may be answered with 404.
         match self.ask(account, ("GET", &path), None, CALL_BOUND).await {
             Ok(reply) => reply.json().unwrap_or_default(),
@@ -166,7 +163,7 @@ impl Driver for AccountDriver {
         if account.state().profile.is_none() {
             lease.found = self.profile(&account).await;
         }
-        let reply = self.ask(&account, ("GET", "account/whoami"), None, CALL_BOUND).await?;
+        let reply = self.ask(&account, ("GET", endpoints::WHOAMI.template), None, CALL_BOUND).await?;
         if reply.json()?["user_id"] != *account.user_id {
             let what = "the token is another user's by now".to_owned();
             return Err(CallError::Malformed { what, exchange: reply.exchange });

@@ -180,7 +180,7 @@ impl ApiClient {
         &self.base
     }
 
-    /// A request with a JSON body or none, by the holder of `token` or by nobody; `path` begins below `/_matrix/client`.
+    /// A request with a JSON body or none, by the holder of `token` or by nobody.
     ///
     /// # Errors
     /// [`CallError::Malformed`] when it cannot even be put together.
@@ -193,7 +193,7 @@ impl ApiClient {
     ) -> Result<::http::Request<Vec<u8>>, CallError> {
         let mut request = ::http::Request::builder()
             .method(method)
-            .uri(format!("{}/_matrix/client{path}", self.base))
+            .uri(format!("{}{path}", self.base))
             .header("content-type", "application/json");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));

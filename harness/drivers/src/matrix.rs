@@ -16,6 +16,7 @@ use ruma::{
     events::{AnyMessageLikeEventContent, AnyStateEventContent},
     serde::Raw,
 };
+use samklang_matrix::endpoints::client as endpoints;
 use samklang_verdict::Party;
 use serde_json::{Value, json};
 
@@ -60,7 +61,7 @@ impl Driver for MatrixDriver {
             if let Some(auth) = auth {
                 body["auth"] = auth;
             }
-            let request = self.api.json_request("POST", "/v3/register", None, Some(&body))?;
+            let request = self.api.json_request("POST", endpoints::REGISTER.template, None, Some(&body))?;
             self.api.call(me.clone(), request, CALL_BOUND).await
         };
         // The first call is refused with the session that the second one has to name.
@@ -344,7 +345,7 @@ impl Session for MatrixSession {
     async fn profile(&self, user: &str) -> Call<Value> {
         // Anybody may ask, so the endpoint takes no token in ruma; a server may want one all the same.
         let user: OwnedUserId = id(user)?;
-        let path = format!("{}/_matrix/client/v3/profile/{user}", self.api.base());
+        let path = format!("{}{}", self.api.base(), endpoints::PROFILE.raw_path(&[user.as_str()]));
         let request = ::http::Request::get(path).header("authorization", format!("Bearer {}", self.token));
         let request = request.body(Vec::new()).map_err(|error| unsendable(&error))?;
         let reply = self.api.call_well(self.me.clone(), request, CALL_BOUND).await?;
@@ -370,7 +371,8 @@ impl Session for MatrixSession {
             return Err(CallError::NotOffered { verb: "ask_api" });
         }
         let body = Some(body).filter(|body| !body.is_null());
-        let request = self.api.json_request(method, path, Some(&self.token), body)?;
+        let request =
+            self.api.json_request(method, &format!("{}{path}", endpoints::ROOT), Some(&self.token), body)?;
         let reply = self.api.call_well(self.me.clone(), request, CALL_BOUND).await?;
         Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
     }
@@ -379,7 +381,7 @@ impl Session for MatrixSession {
         let Some(password) = &self.password else { return Err(CallError::NotOffered { verb: "add_device" }) };
         let identifier = json!({"type": "m.id.user", "user": self.user_id});
         let body = json!({"type": "m.login.password", "identifier": identifier, "password": password});
-        let request = self.api.json_request("POST", "/v3/login", None, Some(&body))?;
+        let request = self.api.json_request("POST", endpoints::LOGIN.template, None, Some(&body))?;
         let reply = self.api.call_well(self.me.clone(), request, CALL_BOUND).await?;
         Ok(Answered { value: text_of(&accepted(&reply)?, "device_id", &reply)?, exchange: reply.exchange })
     }
@@ -438,7 +440,7 @@ impl Session for MatrixSession {
         let mut query = vec![("filter", filter.to_owned()), ("timeout", wait_ms.to_string())];
         query.extend(since.map(|since| ("since", since.to_owned())));
         let mut url = reqwest::Url::parse(self.api.base()).map_err(|error| unsendable(&error))?;
-        url.set_path("/_matrix/client/v3/sync");
+        url.set_path(endpoints::SYNC.template);
         url.query_pairs_mut().extend_pairs(query);
         let request =
             ::http::Request::get(url.as_str()).header("authorization", format!("Bearer {}", self.token));

@@ -23,11 +23,13 @@ mod tests;
 
 use std::{borrow::Cow, cmp::Ordering};
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub use fields::{Field, FieldType, boolean, integer, object, objects, optional, string, strings, unfit};
 pub use server_server::*;
 
+/// What the paths of all Matrix APIs begin with.
+pub const ROOT: &str = "/_matrix/";
 /// What the paths of the server-server API begin with, but for those of keys, policy servers and delegation.
 pub const FEDERATION_ROOT: &str = "/_matrix/federation/";
 /// What the paths about server keys begin with.
@@ -148,6 +150,13 @@ pub fn find(method: &str, path: &str) -> Option<&'static Endpoint> {
 /// A value as a segment of a path or in a query: all but letters and digits is percent-encoded.
 pub fn encoded(value: &str) -> String {
     utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
+}
+
+/// An opaque id as a segment of a path: the characters that need no encoding in any place stay as they are (RFC 3986,
+/// unreserved characters).
+fn encoded_opaque(id: &str) -> String {
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(id, RESERVED).to_string()
 }
 
 /// A path with query parameters added, percent-encoded.

@@ -14,7 +14,7 @@ use super::{
     service_records::{self, ServiceRecord},
 };
 
-const WELL_KNOWN: &str = "/.well-known/matrix/server";
+const WELL_KNOWN: &str = samklang_matrix::endpoints::WELL_KNOWN.template;
 /// The port of servers that name none.
 const PORT: u16 = 8448;
 /// At most this many redirects are followed.

@@ -20,7 +20,7 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use samklang_matrix::{KeyDocument, KeyDocumentError};
+use samklang_matrix::{KeyDocument, KeyDocumentError, endpoints};
 use samklang_verdict::{Message, Problem, message};
 use serde::Serialize;
 use serde_json::Value;
@@ -140,12 +140,12 @@ pub async fn look(server_name: &str, settings: &Settings) -> Result<(Option<Foun
     };
     findings.push(prober.judge_certificate(&place.certified_for, &connection.chain));
     let keys = async {
-        let reply = connection.get(&place.host, "/_matrix/key/v2/server").await;
+        let reply = connection.get(&place.host, endpoints::SERVER_KEYS.template).await;
         judge("keys", reply, |body| judge_keys(body, server_name))
     };
     let version = async {
         let reply = match prober.connect(place).await {
-            Ok(connection) => connection.get(&place.host, "/_matrix/federation/v1/version").await,
+            Ok(connection) => connection.get(&place.host, endpoints::VERSION.template).await,
             Err(trouble) => Err(trouble),
         };
         let mut said = None;

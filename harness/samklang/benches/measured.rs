@@ -17,6 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use samklang::setting::{self, Deploy, Deployment};
+use samklang_matrix::endpoints::VERSION;
 use samklang_reference::Transport as _;
 use samklang_runner::suite::project_root;
 use samklang_stage::{Logs, Stage};
@@ -124,10 +125,7 @@ async fn time_requests(
     let mut times = Vec::with_capacity(REQUESTS);
     for _ in 0..REQUESTS {
         let begun = Instant::now();
-        stage
-            .federation()
-            .request("GET", &server, "/_matrix/federation/v1/version", &[], Bytes::new())
-            .await?;
+        stage.federation().request("GET", &server, VERSION.template, &[], Bytes::new()).await?;
         times.push(begun.elapsed());
     }
     stage.down().await;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use samklang_matrix::KeyDocument;
+use samklang_matrix::{
+    KeyDocument,
+    endpoints::{SERVER_KEYS, VERSION, client},
+};
 use samklang_reference::Transport as _;
 use samklang_verdict::{Class, Party, Problem, Role, message};
 
@@ -365,7 +368,7 @@ pub(super) fn client_api(
 /// Ready is who answers `/versions` with JSON that names versions; anything else may still be starting. The error says
 /// in a few words what came instead.
 async fn is_ready(api: &ApiClient) -> Result<(), String> {
-    let request = http::Request::get(format!("{}/_matrix/client/versions", api.base())).body(Vec::new());
+    let request = http::Request::get(format!("{}{}", api.base(), client::VERSIONS.template)).body(Vec::new());
     let request = request.map_err(|error| error.to_string())?;
     let bound = READY_QUESTION.min(CALL_BOUND);
     let in_words = |error: CallError| match error {
@@ -385,7 +388,7 @@ async fn is_ready(api: &ApiClient) -> Result<(), String> {
 
 /// Without the Matrix client API, ready is who answers the federation API's `/version`.
 async fn federates(name: &str, federation: &FederationClient) -> Result<(), String> {
-    let path = "/_matrix/federation/v1/version";
+    let path = VERSION.template;
     match federation.request("GET", name, path, &[], Bytes::new()).await {
         Ok(answer) if answer.status == 200 => Ok(()),
         Ok(answer) => Err(format!("the status of {path} was {}", answer.status)),
@@ -395,8 +398,8 @@ async fn federates(name: &str, federation: &FederationClient) -> Result<(), Stri
 
 /// Reads what the server says of itself. What it does not say, or says wrongly, stays empty.
 pub(super) async fn identify(name: &str, federation: &FederationClient) -> Identity {
-    let version = told(name, federation, "/_matrix/federation/v1/version").await.unwrap_or_default();
-    let keys = told(name, federation, "/_matrix/key/v2/server").await.unwrap_or_default();
+    let version = told(name, federation, VERSION.template).await.unwrap_or_default();
+    let keys = told(name, federation, SERVER_KEYS.template).await.unwrap_or_default();
     let text = |key: &str| version["server"][key].as_str().map(|text| text.chars().take(200).collect());
     let verify_keys =
         KeyDocument::verify(&keys, name).map(|document| document.verify_keys).unwrap_or_default();

@@ -63,7 +63,7 @@ async fn expired_keys(scene: &Scene) -> Result<(), Failure> {
     let setup = PeerSetup { scene, host, alice, room, mallory: mallory.clone(), copy };
 
     let of_peer = Party::Peer { name: mallory.name().to_owned() };
-    let asks_for_keys = |asked: &Asked<'_>| asked.path.contains("/key/v2/");
+    let asks_for_keys = |asked: &Asked<'_>| asked.path.starts_with(endpoints::KEY_ROOT);
     let outage = scene.fault(Fault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
     mallory.peer().publish(valid_for(24).build());
     let at = |milliseconds: u64| i64::try_from(now + milliseconds).unwrap_or(i64::MAX);

@@ -101,7 +101,7 @@ async fn join_handshake(scene: &Scene) -> Result<(), Failure> {
     );
 
     scene.check("template", check_template(scene, &template, &alice, &bob));
-    let second_version = if join.path_only().starts_with("/_matrix/federation/v2/send_join/") {
+    let second_version = if endpoints::SEND_JOIN.matches(&join.method, &join.path) {
         Ok(shown.clone())
     } else {
         let text = message!("fail.not-v2", path = join.path_only());

@@ -57,7 +57,7 @@ async fn upload_secret(user: &User) -> Result<(samklang_actors::user::Media, Str
     let file = File { bytes, content_type: Some("text/plain".into()), name: Some("secret.txt".into()) };
     let media = user.upload(&file).await?;
     let id = media.address.rsplit('/').next().unwrap_or_default().to_owned();
-    Ok((media, format!("/_matrix/federation/v1/media/download/{id}")))
+    Ok((media, endpoints::MEDIA_DOWNLOAD.raw_path(&[&id])))
 }
 
 /// Alice stores a file, and Bob fetches it through his server.

@@ -135,7 +135,7 @@ async fn found_by_alias(scene: &Scene) -> Result<(), Failure> {
     let bob = guest.register("bob").await?;
     let room = alice.create_room(Public).await?;
     let alias = format!("#lage-{}:{}", localpart(&alice), host.name());
-    let path = format!("/v3/directory/room/{}", segment(&alias));
+    let path = client::alias(&alias);
     alice.asks("PUT", &path, &json!({ "room_id": room.id })).await?;
     let found = bob.asks("GET", &path, &Value::Null).await?;
     let outcome = if found.value["room_id"] == *room.id {

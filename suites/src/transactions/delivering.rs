@@ -87,7 +87,7 @@ fn cut_transactions(setup: &PeerSetup<'_>) -> Result<FaultGuard, Failure> {
 async fn send_while_down(setup: &PeerSetup<'_>, body: &str) -> Result<Sent, Failure> {
     let sent = setup.alice.send(&setup.room, body).await?;
     let tried = |exchange: &Exchange| {
-        let is_transaction = exchange.path.contains("/federation/v1/send/");
+        let is_transaction = endpoints::SEND.matches(&exchange.method, &exchange.path);
         let is_lost = is_transaction && exchange.status.is_none() && to_mallory(setup, &exchange.to);
         is_lost && exchange.id > sent.done.exchange
     };
@@ -98,7 +98,7 @@ async fn send_while_down(setup: &PeerSetup<'_>, body: &str) -> Result<Sent, Fail
 fn check_pdus_per_transaction(setup: &PeerSetup<'_>, seen: Observations) -> Result<Observations, Failure> {
     let sent = |exchange: &Exchange| {
         let is_transaction =
-            exchange.path.contains("/federation/v1/send/") && to_mallory(setup, &exchange.to);
+            endpoints::SEND.matches(&exchange.method, &exchange.path) && to_mallory(setup, &exchange.to);
         let body = is_transaction.then(|| exchange.request_body.json()).flatten()?;
         body["pdus"].as_array().map(Vec::len)
     };

@@ -1,8 +1,7 @@
 //! What users do with their devices and keys (client-server API, end-to-end encryption, send-to-device messaging), and what
 //! else has no verb in every product's API.
 
-use samklang_matrix::SigningKey;
-use samklang_reference::segment;
+use samklang_matrix::{SigningKey, endpoints::client};
 use serde_json::{Value, json};
 
 use super::{Failure, Observed, User};
@@ -82,12 +81,13 @@ impl UserKeys {
 }
 
 impl User {
-    /// Asks the user's server something by the Matrix client API, for which there is no verb; `path` begins below
-    /// `/_matrix/client`.
+    /// Sends a request to the Matrix client API of the user's server, where no verb does.
     ///
     /// # Errors
     /// When the server refuses; not applicable where the product has another API.
     pub async fn asks(&self, method: &str, path: &str, body: &Value) -> Result<Observed, Failure> {
+        // Drivers take the path below the root of the API.
+        let path = path.strip_prefix(client::ROOT).unwrap_or(path);
         let call = self.session().ask_api(method, path, body).await;
         let (answer, done) = self.settle("ask_api", &[method, path], call)?;
         Ok(Observed::new(answer, done.observations))
@@ -98,7 +98,7 @@ impl User {
     /// # Errors
     /// As for [`User::asks`].
     pub async fn device_id(&self) -> Result<String, Failure> {
-        let me = self.asks("GET", "/v3/account/whoami", &Value::Null).await?;
+        let me = self.asks("GET", client::WHOAMI.template, &Value::Null).await?;
         Ok(me.value["device_id"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -124,7 +124,7 @@ impl User {
         let one_time = |place| (format!("signed_curve25519:AAAA{place}"), keys.one_time(self.id(), device));
         let one_time: serde_json::Map<_, _> = (0..spares).map(one_time).collect();
         let body = json!({"device_keys": told, "one_time_keys": one_time});
-        self.asks("POST", "/v3/keys/upload", &body).await?;
+        self.asks("POST", client::UPLOAD_KEYS.template, &body).await?;
         Ok(told)
     }
 
@@ -134,7 +134,7 @@ impl User {
     /// As for [`User::asks`].
     pub async fn publish_signing_keys(&self, keys: &UserKeys) -> Result<Value, Failure> {
         let told = keys.cross_signing(self.id());
-        self.asks("POST", "/v3/keys/device_signing/upload", &told).await?;
+        self.asks("POST", client::UPLOAD_SIGNING_KEYS.template, &told).await?;
         Ok(told)
     }
 
@@ -143,7 +143,7 @@ impl User {
     /// # Errors
     /// As for [`User::asks`].
     pub async fn rename_device(&self, device: &str, name: &str) -> Result<Observed, Failure> {
-        let path = format!("/v3/devices/{}", segment(device));
+        let path = client::device(device);
         self.asks("PUT", &path, &json!({ "display_name": name })).await
     }
 
@@ -153,7 +153,7 @@ impl User {
     /// As for [`User::asks`].
     pub async fn claim_key_of(&self, user: &str, device: &str) -> Result<Observed, Failure> {
         let body = json!({"one_time_keys": {user: {device: "signed_curve25519"}}});
-        let answer = self.asks("POST", "/v3/keys/claim", &body).await?;
+        let answer = self.asks("POST", client::CLAIM_KEYS.template, &body).await?;
         Ok(answer.map(|answer| {
             let keys = answer["one_time_keys"][user][device].as_object();
             json!(keys.and_then(|keys| keys.keys().next()))
@@ -171,7 +171,7 @@ impl User {
         content: &Value,
     ) -> Result<Observed, Failure> {
         let transaction: String = std::iter::repeat_with(fastrand::alphanumeric).take(12).collect();
-        let path = format!("/v3/sendToDevice/{kind}/{transaction}");
+        let path = client::send_to_device(kind, &transaction);
         self.asks("PUT", &path, &json!({"messages": {user: {"*": content}}})).await
     }
 }

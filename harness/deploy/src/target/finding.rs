@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use reqwest::Url;
-use samklang_matrix::is_server_name;
+use samklang_matrix::{endpoints::client::WHOAMI, is_server_name};
 use samklang_verdict::{Party, Problem, message};
 
 use super::{Target, Terms, all_loopback, client_api, consent, front, tokens};
@@ -108,7 +108,7 @@ async fn whose(
     for tokens::Line { number, user: said, token } in lines {
         let file = ask.token_file.display();
         let request = api
-            .json_request("GET", "/v3/account/whoami", Some(token.expose()), None)
+            .json_request("GET", WHOAMI.template, Some(token.expose()), None)
             .map_err(|_| Problem::configuration(message!("target.bad-url", url = base)))?;
         let answer = api.call_well(Party::Harness, request, ask.settings.bound).await;
         let no_api = |why: String| {

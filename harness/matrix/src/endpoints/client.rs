@@ -1,7 +1,7 @@
 //! The endpoints of the client-server API that the harness calls by path; ruma's types call the others. Their bodies are
 //! not listed: no rule judges them.
 
-use super::Endpoint;
+use super::{Endpoint, encoded_opaque};
 
 /// What the path of each of these endpoints begins with.
 pub const ROOT: &str = "/_matrix/client";
@@ -153,7 +153,7 @@ pub fn device(device_id: &str) -> String {
 
 /// [`SEND_TO_DEVICE`].
 pub fn send_to_device(event_type: &str, transaction_id: &str) -> String {
-    SEND_TO_DEVICE.path(&[event_type, transaction_id])
+    SEND_TO_DEVICE.raw_path(&[&encoded_opaque(event_type), &encoded_opaque(transaction_id)])
 }
 
 /// [`ALIAS`] and [`SET_ALIAS`].

@@ -102,7 +102,7 @@ pub fn hierarchy(room_id: &str) -> String {
 
 /// [`SEND`].
 pub fn send(transaction_id: &str) -> String {
-    SEND.path(&[transaction_id])
+    SEND.raw_path(&[&encoded_opaque(transaction_id)])
 }
 
 /// [`USER_DEVICES`].

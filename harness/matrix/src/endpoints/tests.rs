@@ -156,6 +156,7 @@ fn builders_fill_in_all_parameters_and_the_required_query() {
     }
     let backfill = "/_matrix/federation/v1/backfill/%21r%3Aa%2Etest?v=%24e%2F%2B&v=%24e%2F%2B&limit=5";
     assert_eq!(table[0].1, backfill);
+    assert_eq!(paths::send("t1-a_b/c"), "/_matrix/federation/v1/send/t1-a_b%2Fc");
 }
 
 #[test]

@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use samklang_matrix::{Event, KeyDocument, KeyRing, RoomVersion};
+use samklang_matrix::{
+    Event, KeyDocument, KeyRing, RoomVersion,
+    endpoints::{self, Endpoint, MAKE_JOIN, MAKE_KNOCK, MAKE_LEAVE},
+};
 use samklang_reference::now_ms;
 use samklang_stage::Stage;
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Role, Wire};
@@ -117,7 +120,8 @@ impl Traffic {
             Party::Peer { name } => Some(name.clone()),
             _ => None,
         };
-        if exchange.status != Some(200) || !exchange.path_only().starts_with("/_matrix/key/v2/server") {
+        if exchange.status != Some(200) || !exchange.path_only().starts_with(endpoints::SERVER_KEYS.template)
+        {
             return;
         }
         let document = exchange.response_body.json().zip(asked);
@@ -137,7 +141,7 @@ impl Traffic {
             request()
                 .zip(answer())
                 .map(|(asked, got)| (text(&got, "replacement_room"), text(&asked, "new_version")))
-        } else if path.contains("/federation/v1/make_") {
+        } else if MAKE_MEMBER.iter().any(|endpoint| endpoint.matches(&exchange.method, path)) {
             answer().map(|got| (text(&got["event"], "room_id"), text(&got, "room_version")))
         } else {
             None
@@ -196,9 +200,12 @@ impl Traffic {
     }
 }
 
+/// The endpoints whose responses hold the template of a member event.
+const MAKE_MEMBER: [&Endpoint; 3] = [&MAKE_JOIN, &MAKE_KNOCK, &MAKE_LEAVE];
+
 /// Whether an exchange belongs to all scenarios instead of one.
 fn is_common(exchange: &Exchange) -> bool {
-    exchange.path_only().starts_with("/_matrix/key/") || matches!(exchange.to, Party::Stranger { .. })
+    exchange.path_only().starts_with(endpoints::KEY_ROOT) || matches!(exchange.to, Party::Stranger { .. })
 }
 
 /// Whether an exchange between servers took place without a network fault of the scenario. A request to an unknown name
