@@ -1,4 +1,4 @@
-//! Edits and redactions by who may not make them (client-server API, event replacements; rooms/v11, redactions).
+//! Edits and redactions by users who may not make them (client-server API, event replacements; rooms/v11, redactions).
 
 use samklang_actors::peer::draft_message;
 use samklang_matrix::{Draft, Room as Copy};
@@ -11,12 +11,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "The server applies an edit only if the sender of the message made it.",
         catalogue: &["SH-07"],
         checks: &[
-            CheckPlan::new("of-another-server", "An edit of another server's user's message is not applied."),
+            CheckPlan::new(
+                "of-another-server",
+                "The server ignores an edit of a message by a user of another server.",
+            ),
             CheckPlan::new(
                 "of-a-neighbour",
-                "An edit of the message of a user of the same server is not applied.",
+                "The server ignores an edit of a message by another user of the sender's server.",
             ),
-            CheckPlan::new("of-another-type", "An edit of another type than the message is not applied."),
+            CheckPlan::new(
+                "of-another-type",
+                "The server ignores an edit whose event type differs from the message's.",
+            ),
         ],
         play: play!(foreign_edit),
         ..Scenario::PEER
@@ -29,15 +35,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "powerless",
-                "A redaction by a powerless user of another server leaves the message as it is.",
+                "A redaction by a user of another server without the redact level leaves the message as it is.",
             ),
-            CheckPlan::new("not-shown", "Such a redaction is not shown."),
-            CheckPlan::new("own", "A user's redaction of the own message is applied.").of(&["SS-REDACT-016"]),
-            CheckPlan::new("same-server", "A redaction by a user of the sender's server is applied.")
+            CheckPlan::new("not-shown", "The server does not show a redaction that its sender may not make."),
+            CheckPlan::new("own", "The server applies a user's redaction of their own message.")
                 .of(&["SS-REDACT-016"]),
             CheckPlan::new(
+                "same-server",
+                "The server applies a redaction by another user of the sender's server.",
+            )
+            .of(&["SS-REDACT-016"]),
+            CheckPlan::new(
                 "given-redacted",
-                "Other servers are given the redacted message without its content.",
+                "The server gives other servers the redacted message without its content.",
             )
             .of(&["SS-REDACT-024"]),
         ],
@@ -50,9 +60,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["SH-08"],
         requirements: &["SS-REDACT-018"],
         checks: &[
-            CheckPlan::new("own", "It takes effect when its sender's message arrives."),
-            CheckPlan::new("powerless", "It has no effect when the message is another server's user's.")
-                .of(&["SS-REDACT-017", "SS-REDACT-018"]),
+            CheckPlan::new(
+                "own",
+                "The server applies an early redaction when the redacting user's message arrives.",
+            ),
+            CheckPlan::new(
+                "powerless",
+                "The server ignores an early redaction of a message by a user of another server.",
+            )
+            .of(&["SS-REDACT-017", "SS-REDACT-018"]),
         ],
         play: play!(early_redaction),
         ..Scenario::PEER

@@ -1,9 +1,8 @@
-//! The authorisation rules about who comes into a room (rooms/v11, authorization rules, 4), from the side of who breaks
-//! them. As in [`super::authorization`], every event is in due form, and only one rule forbids it.
+//! Member events that the authorisation rules of closed rooms forbid (rooms/v11, authorization rules, 4).
 
 use samklang_matrix::{Draft, Room as Copy, Rule};
 
-use super::authorization::{Breach, Ids, break_rules};
+use super::forbidden::{ForbiddenEvent, UserIds, checks, send_forbidden};
 use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -12,12 +11,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "The server rejects unbans, knocks and invites that the rules do not allow.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
-        checks: &[
-            CheckPlan::new("unban", "Who may kick and not ban lifts no ban.").of(&["SS-EAUTH-054"]),
-            CheckPlan::new("knock-of-banned", "Who is banned does not knock.").of(&["SS-EAUTH-060"]),
-            CheckPlan::new("knock-for-another", "Nobody knocks for another.").of(&["SS-EAUTH-059"]),
-            CheckPlan::new("invite", "Below the level for it nobody invites.").of(&["SS-EAUTH-051"]),
-        ],
+        checks: &checks(&KEPT_OUT),
         play: play!(kept_out),
         ..Scenario::PEER
     },
@@ -26,58 +20,86 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "A user cannot join a restricted room unless a member with the power to invite authorises it.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
-        checks: &[
-            CheckPlan::new(
-                "unsigned",
-                "A join that the authorising user's server has not signed is rejected.",
-            )
-            .of(&["SS-EAUTH-029"]),
-            CheckPlan::new("nobody", "A join that nobody authorises is rejected.").of(&["SS-EAUTH-041"]),
-            CheckPlan::new(
-                "powerless",
-                "A join that a member without the power to invite authorises is rejected.",
-            )
-            .of(&["SS-EAUTH-040"]),
-            CheckPlan::new("outsider", "A join that somebody authorises who is not in the room is rejected.")
-                .of(&["SS-EAUTH-041"]),
-        ],
+        checks: &checks(&UNAUTHORISED),
         play: play!(unauthorised_joins),
         ..Scenario::PEER
     },
 ];
 
-const KEPT_OUT: [Breach; 4] = [
-    ("unban", Rule::UnbanLevel, "ban of Eve lifted", |room, ids| {
-        room.draft_member(&ids.mallory, &ids.eve, "leave")
-    }),
-    ("knock-of-banned", Rule::KnockMembership, "knock of the banned Eve", |room, ids| {
-        room.draft_member(&ids.eve, &ids.eve, "knock")
-    }),
-    ("knock-for-another", Rule::KnockOfAnother, "knock by Mallory for his rival", |room, ids| {
-        room.draft_member(&ids.mallory, &ids.rival, "knock")
-    }),
-    ("invite", Rule::InviteLevel, "invite below the level", |room, ids| {
-        room.draft_member(&ids.mallory, "@nobody:example.org", "invite")
-    }),
+/// Mallory has the kick level, but neither the ban nor the invite level; Eve is banned; the join rule is `knock`.
+const KEPT_OUT: [ForbiddenEvent; 4] = [
+    ForbiddenEvent {
+        check: "unban",
+        title: "A user with the kick level but without the ban level cannot unban a user.",
+        requirements: &["SS-EAUTH-054"],
+        rule: Rule::UnbanLevel,
+        what: "unban of Eve",
+        draft: |room, ids| room.draft_member(&ids.mallory, &ids.eve, "leave"),
+    },
+    ForbiddenEvent {
+        check: "knock-of-banned",
+        title: "A banned user cannot knock.",
+        requirements: &["SS-EAUTH-060"],
+        rule: Rule::KnockMembership,
+        what: "knock of the banned Eve",
+        draft: |room, ids| room.draft_member(&ids.eve, &ids.eve, "knock"),
+    },
+    ForbiddenEvent {
+        check: "knock-for-another",
+        title: "A user cannot knock for another user.",
+        requirements: &["SS-EAUTH-059"],
+        rule: Rule::KnockOfAnother,
+        what: "knock by Mallory for his rival",
+        draft: |room, ids| room.draft_member(&ids.mallory, &ids.rival, "knock"),
+    },
+    ForbiddenEvent {
+        check: "invite",
+        title: "A user without the invite level cannot invite a user.",
+        requirements: &["SS-EAUTH-051"],
+        rule: Rule::InviteLevel,
+        what: "invite below the level",
+        draft: |room, ids| room.draft_member(&ids.mallory, "@nobody:example.org", "invite"),
+    },
 ];
 
-const UNAUTHORISED: [Breach; 4] = [
-    ("unsigned", Rule::AuthoriserSignature, "join that Alice is said to authorise", |room, ids| {
-        join_by_way_of(room, ids, Some(&ids.alice))
-    }),
-    ("nobody", Rule::JoinAuthoriser, "join that nobody authorises", |room, ids| {
-        join_by_way_of(room, ids, None)
-    }),
-    ("powerless", Rule::JoinAuthoriser, "join that Mallory authorises", |room, ids| {
-        join_by_way_of(room, ids, Some(&ids.mallory))
-    }),
-    ("outsider", Rule::JoinAuthoriser, "join that an outsider authorises", |room, ids| {
-        join_by_way_of(room, ids, Some(&ids.rival))
-    }),
+/// The join rule is `restricted`. Mallory has no invite level; his rival has it, but is not in the room.
+const UNAUTHORISED: [ForbiddenEvent; 4] = [
+    ForbiddenEvent {
+        check: "unsigned",
+        title: "The server rejects a restricted join without the signature of the authorising user's server.",
+        requirements: &["SS-EAUTH-029"],
+        rule: Rule::AuthoriserSignature,
+        what: "join that names Alice as the authorising user",
+        draft: |room, ids| restricted_join(room, ids, Some(&ids.alice)),
+    },
+    ForbiddenEvent {
+        check: "nobody",
+        title: "The server rejects a restricted join that names no authorising user.",
+        requirements: &["SS-EAUTH-041"],
+        rule: Rule::JoinAuthoriser,
+        what: "join without an authorising user",
+        draft: |room, ids| restricted_join(room, ids, None),
+    },
+    ForbiddenEvent {
+        check: "powerless",
+        title: "The server rejects a restricted join whose authorising user does not have the invite level.",
+        requirements: &["SS-EAUTH-040"],
+        rule: Rule::JoinAuthoriser,
+        what: "join that Mallory authorises",
+        draft: |room, ids| restricted_join(room, ids, Some(&ids.mallory)),
+    },
+    ForbiddenEvent {
+        check: "outsider",
+        title: "The server rejects a restricted join whose authorising user is not in the room.",
+        requirements: &["SS-EAUTH-041"],
+        rule: Rule::JoinAuthoriser,
+        what: "join that an outsider authorises",
+        draft: |room, ids| restricted_join(room, ids, Some(&ids.rival)),
+    },
 ];
 
-/// Eve's join, which this user is said to authorise.
-fn join_by_way_of<'a>(room: &'a Copy, ids: &Ids, authoriser: Option<&str>) -> Draft<'a> {
+/// A join of Eve that names this authorising user.
+fn restricted_join<'a>(room: &'a Copy, ids: &UserIds, authoriser: Option<&str>) -> Draft<'a> {
     let mut content = json!({"membership": "join"});
     if let Some(user) = authoriser {
         content["join_authorised_via_users_server"] = json!(user);
@@ -85,10 +107,9 @@ fn join_by_way_of<'a>(room: &'a Copy, ids: &Ids, authoriser: Option<&str>) -> Dr
     room.draft("m.room.member", &ids.eve).state_key(&ids.eve).content(content)
 }
 
-/// Mallory may kick, and neither ban nor invite; Eve is banned; and people are asked to knock.
 async fn kept_out(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let ids = Ids::of(&setup);
+    let ids = UserIds::of(&setup);
     let levels = json!({
         "users": ids.levels(scene, &[(&ids.mallory, 50)]), "kick": 50, "ban": 75, "invite": 75,
     });
@@ -100,13 +121,12 @@ async fn kept_out(scene: &Scene) -> Result<(), Failure> {
         let set = setup.alice.set_state(&setup.room, kind, key, content).await?;
         scene.event_on_wire(&set).await?;
     }
-    break_rules(setup, &KEPT_OUT).await
+    send_forbidden(setup, &KEPT_OUT).await
 }
 
-/// Mallory may not invite; his rival might, and is not in the room.
 async fn unauthorised_joins(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let ids = Ids::of(&setup);
+    let ids = UserIds::of(&setup);
     let levels = json!({"users": ids.levels(scene, &[(&ids.rival, 50)]), "invite": 50});
     let space = setup.alice.create_room(Public).await?;
     let allowed = json!([{"type": "m.room_membership", "room_id": space.id}]);
@@ -117,5 +137,5 @@ async fn unauthorised_joins(scene: &Scene) -> Result<(), Failure> {
         let set = setup.alice.set_state(&setup.room, kind, "", content).await?;
         scene.event_on_wire(&set).await?;
     }
-    break_rules(setup, &UNAUTHORISED).await
+    send_forbidden(setup, &UNAUTHORISED).await
 }

@@ -4,6 +4,7 @@ mod annotations;
 mod authorization;
 mod closed_rooms;
 mod commands;
+mod forbidden;
 mod malformed;
 mod odd_text;
 mod pagination;
