@@ -1,7 +1,7 @@
-//! Authorisation rules (rooms, authorization rules): which events a room accepts, and if not, by which rule.
+//! Authorisation rules (rooms, authorization rules): whether a room accepts an event, and which rule rejects it.
 //!
-//! The rules are written out here and not taken from ruma, since a verdict has to say which rule it rests on, and since
-//! ruma cannot read all that rooms allow. The tests ask ruma for a second opinion.
+//! The rules are written out here and not taken from ruma: a verdict has to name its rule, and ruma cannot read every
+//! event that a room may hold. The tests compare the results with ruma's.
 
 mod create;
 mod levels;
@@ -25,12 +25,12 @@ use crate::{Event, names::server_of, version::EventIds};
 /// Type and state key of a state event.
 pub type StateKey = (String, String);
 
-/// A state of the room, or the part of it that an event cites.
+/// A state of the room, or the part of it that an event lists in its auth events.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot<'a>(BTreeMap<StateKey, &'a Event>);
 
 impl<'a> Snapshot<'a> {
-    /// The state that the events make; of two with the same type and state key the later. Message events do not count.
+    /// The state that these state events make. Of two with the same type and state key, the later one counts.
     pub fn of(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let entry =
             |event: &'a Event| Some(((event.kind().to_owned(), event.state_key()?.to_owned()), event));
@@ -42,45 +42,45 @@ impl<'a> Snapshot<'a> {
         self.0.get(&(kind.to_owned(), state_key.to_owned())).copied()
     }
 
-    /// Puts an event in its place.
+    /// Sets an event under its type and state key.
     pub fn set(&mut self, event: &'a Event) {
         self.0.extend(Self::of([event]).0);
     }
 
-    /// The membership of a user; somebody who never was in the room has left it.
+    /// The membership of a user; it is `leave` for a user who never was in the room.
     pub(crate) fn membership(&self, user: &str) -> &'a str {
         self.get("m.room.member", user).map_or("leave", |event| event.membership().unwrap_or_default())
     }
 }
 
-/// An event that may be cited, and what became of it.
+/// A known event, and whether it was rejected.
 #[derive(Debug, Clone, Copy)]
-pub struct Cited<'a> {
+pub struct JudgedEvent<'a> {
     /// The event.
     pub event: &'a Event,
     /// Whether it was rejected.
     pub rejected: bool,
 }
 
-/// Why an event does not pass the rules on `auth_events`.
+/// Why an event does not pass the rules about its auth events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum AuthEventsError {
     /// A rule rejects it.
     #[error(transparent)]
     Rule(#[from] Rule),
-    /// It cites events that are not known, so nothing can be said.
-    #[error("it cites events that are not known: {0:?}")]
+    /// Some auth events are not known, so the rules cannot be applied.
+    #[error("auth events are not known: {0:?}")]
     Unknown(Vec<String>),
 }
 
-/// The rules that look at the event and its `auth_events` alone (rooms/v11, rules 1 and 2; rooms/v12, rules 1 to 3).
+/// Applies the rules that look at the event and its auth events alone (rooms/v11, rules 1 and 2; rooms/v12, rules 1 to 3).
 ///
 /// # Errors
-/// The rule that rejects it, or the cited events that `cited` does not know.
+/// The rule that rejects the event, or the auth events that `find` does not know.
 pub fn check_auth_events<'a>(
     event: &Event,
-    cited: impl Fn(&str) -> Option<Cited<'a>>,
-) -> Result<(), Refusal> {
+    find: impl Fn(&str) -> Option<JudgedEvent<'a>>,
+) -> Result<(), AuthEventsError> {
     if event.kind() == "m.room.create" {
         return Ok(create::check(event)?);
     }
@@ -89,22 +89,22 @@ pub fn check_auth_events<'a>(
     if version.is_named_by_create() {
         let create = event.room_id().and_then(|id| id.strip_prefix('!')).map(|id| format!("${id}"));
         let create = create.ok_or(Rule::RoomIdNotCreate)?;
-        if cited(&create).is_some_and(|it| it.rejected || !it.event.is_state("m.room.create", "")) {
+        if find(&create).is_some_and(|it| it.rejected || !it.event.is_state("m.room.create", "")) {
             return Err(Rule::RoomIdNotCreate.into());
         }
         wanted.push(create);
     }
-    let unknown: Vec<_> = wanted.iter().filter(|id| cited(id).is_none()).cloned().collect();
+    let unknown: Vec<_> = wanted.iter().filter(|id| find(id).is_none()).cloned().collect();
     if !unknown.is_empty() {
-        return Err(Refusal::Unknown(unknown));
+        return Err(AuthEventsError::Unknown(unknown));
     }
-    let listed: Vec<_> = event.auth_events().iter().filter_map(|id| cited(id)).collect();
+    let listed: Vec<_> = event.auth_events().iter().filter_map(|id| find(id)).collect();
     check_listed(event, &listed)?;
     Ok(())
 }
 
-fn check_listed(event: &Event, listed: &[Cited<'_>]) -> Result<(), Rule> {
-    let place = |it: &Cited<'_>| (it.event.kind().to_owned(), it.event.state_key().map(str::to_owned));
+fn check_listed(event: &Event, listed: &[JudgedEvent<'_>]) -> Result<(), Rule> {
+    let place = |it: &JudgedEvent<'_>| (it.event.kind().to_owned(), it.event.state_key().map(str::to_owned));
     let mut places: Vec<_> = listed.iter().map(place).collect();
     places.sort();
     let count = places.len();
@@ -114,7 +114,7 @@ fn check_listed(event: &Event, listed: &[Cited<'_>]) -> Result<(), Rule> {
     }
     let selected = auth_types(event);
     let is_selected =
-        |it: &Cited<'_>| selected.iter().any(|(kind, state_key)| it.event.is_state(kind, state_key));
+        |it: &JudgedEvent<'_>| selected.iter().any(|(kind, state_key)| it.event.is_state(kind, state_key));
     if !listed.iter().all(is_selected) {
         return Err(Rule::AuthNotSelected);
     }
@@ -132,9 +132,9 @@ fn check_listed(event: &Event, listed: &[Cited<'_>]) -> Result<(), Rule> {
     Ok(())
 }
 
-/// The rules that look at a state: the one that the event cites, the one before it, or the current one (rooms/v11, from
-/// rule 3 on). The state has to hold the create event, in version 12 too, where events do not cite it. Signatures are the
-/// business of [`crate::verify_event`].
+/// Applies the rules that look at a state (rooms/v11, from rule 3 on). The state is that of the auth events, the state
+/// before the event, or the current state. It has to hold the create event, also in version 12, where events do not list it
+/// in their auth events. [`crate::verify_event`] checks the signatures.
 ///
 /// # Errors
 /// The rule that rejects the event.
@@ -180,7 +180,7 @@ pub fn check_state(event: &Event, state: &Snapshot<'_>) -> Result<(), Rule> {
     }
 }
 
-/// Versions 1 and 2 let redactions pass by level or by the server in the event ids (rooms/v1, rule 11).
+/// In versions 1 and 2 a redaction needs the redact level, or the target's server in its own event id (rooms/v1, rule 11).
 fn check_redaction(event: &Event, levels: &Levels<'_>, power: Power) -> Result<(), Rule> {
     let target = event.text("redacts").and_then(server_of);
     let same_server = target.is_some() && target == server_of(event.id());

@@ -1,18 +1,18 @@
-//! Canonical JSON (appendices, canonical JSON), for what is allowed in it and for what is not.
+//! Canonical JSON (appendices, canonical JSON), also for values that it does not allow.
 //!
-//! A hostile peer hashes and signs numbers that canonical JSON forbids, so that nothing but the number is wrong with its
-//! event; and up to room version 5 such numbers are allowed (rooms/v6, canonical JSON). Hence the encoder takes every
-//! JSON value, and whether a value may stand in a strict room version is a question of its own.
+//! A hostile peer hashes and signs numbers that canonical JSON forbids, so that only the number is wrong with its event.
+//! Up to room version 5 such numbers are allowed (rooms/v6, canonical JSON). So the encoder accepts every JSON value, and
+//! [`non_canonical_number`] says whether a strict room version allows it.
 
 use serde_json::{Map, Value};
 
 /// The greatest integer of canonical JSON, 2^53 − 1; the least is its negative.
 pub const MAX_INTEGER: i64 = (1 << 53) - 1;
 
-/// Writes a value in the form that hashes and signatures are taken over: keys by code point, no white space, only the
-/// escapes that JSON demands. Numbers outside canonical JSON are written the way serde_json does.
+/// Writes a value in the form that is hashed and signed: keys by code point, no white space, and only the escapes that JSON
+/// requires. Numbers outside canonical JSON are written as serde_json writes them.
 ///
-/// The depth of values parsed from text is bounded by the parser (128), and with it the recursion here.
+/// The parser limits the depth of values to 128, and so the recursion here.
 pub fn canonical_json(value: &Value) -> String {
     let mut out = String::new();
     write(value, &mut out);
@@ -26,7 +26,7 @@ pub(crate) fn canonical_without(object: &Map<String, Value>, left_out: &[&str]) 
     out
 }
 
-/// Where a value breaks the number rules of canonical JSON, as a dotted path; `None` when it keeps them.
+/// The place of the first number that canonical JSON does not allow, as a dotted path.
 pub fn non_canonical_number(value: &Value) -> Option<String> {
     match value {
         Value::Number(number) => match number.as_i64() {
@@ -68,7 +68,7 @@ fn write(value: &Value, out: &mut String) {
 
 fn write_text(text: &str, out: &mut String) {
     if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
-        // serde_json escapes exactly as canonical JSON wants it.
+        // serde_json escapes exactly as canonical JSON requires.
         out.push_str(&Value::from(text).to_string());
     } else {
         out.push('"');
@@ -78,7 +78,7 @@ fn write_text(text: &str, out: &mut String) {
 }
 
 fn write_object(object: &Map<String, Value>, left_out: &[&str], out: &mut String) {
-    // UTF-8 sorts by code point. The map may keep another order when a dependency asks serde_json for it.
+    // UTF-8 sorts by code point. The map has another order if a dependency turns on a feature of serde_json.
     let mut entries: Vec<_> = object.iter().filter(|(key, _)| !left_out.contains(&key.as_str())).collect();
     entries.sort_by_key(|(key, _)| key.as_str());
     out.push('{');
@@ -100,7 +100,7 @@ mod tests {
 
     /// SS-CJSON-008: the examples of the appendix that keep to its grammar.
     #[test]
-    fn the_published_examples_come_out_byte_for_byte() {
+    fn the_published_examples_are_reproduced_byte_for_byte() {
         let table = [
             ("{}", "{}"),
             (r#"{ "one": 1, "two": "Two" }"#, r#"{"one":1,"two":"Two"}"#),
@@ -125,7 +125,7 @@ mod tests {
 
     /// SS-CJSON-001, 006 and 007.
     #[test]
-    fn keys_go_by_code_point_and_escapes_are_the_short_ones() {
+    fn keys_are_sorted_by_code_point_and_escapes_are_the_short_ones() {
         assert_eq!(
             canonical_json(&json!({"\u{1F600}": 1, "\u{FFEE}": 2})),
             "{\"\u{FFEE}\":2,\"\u{1F600}\":1}"
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_a_forbidden_number_is_named() {
+    fn the_place_of_a_forbidden_number_is_reported() {
         for (value, place) in [
             (json!({"a": [1, {"b": 1.5}]}), Some("a.1.b")),
             (json!({"a": 9_007_199_254_740_992_i64}), Some("a")),

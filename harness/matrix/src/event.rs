@@ -10,19 +10,19 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-pub use format::{Breach, BreachReason, format_breaches};
+pub use format::{BreachReason, FormatBreach, format_breaches};
 pub(crate) use hash::LENIENT;
 pub use hash::{content_hash, has_content_hash, reference_hash};
 pub use redact::redact;
 pub use sign::{add_content_hash, event_signature, sign_event};
-pub use verify::{SignatureFault, Signer, Verified, required_signers, verify_event};
+pub use verify::{SignatureError, Signer, Verified, required_signers, verify_event};
 
 use crate::{RoomVersion, canonical::non_canonical_number, canonical_json, version::EventIds};
 
 /// Why something is not an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// It is no JSON object that Matrix allows.
+    /// It is not a JSON object that Matrix allows.
     #[error("not a canonical JSON object: {0}")]
     NotCanonical(String),
     /// The room version is not known.
@@ -30,8 +30,8 @@ pub enum EventError {
     UnknownRoomVersion(String),
 }
 
-/// An event in the federation format of its room version. Nothing about it is checked beyond being a JSON object with
-/// numbers that its room version allows: what it claims is read as it stands.
+/// An event in the federation format of its room version. It is a JSON object with numbers that the room version allows;
+/// nothing else about it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     object: Map<String, Value>,
@@ -40,7 +40,7 @@ pub struct Event {
     version: RoomVersion,
 }
 
-/// How many bytes the value takes as canonical JSON (appendices, canonical JSON); `None` if it cannot be written so.
+/// The size of the object as canonical JSON, in bytes (appendices, canonical JSON); `None` if it has no such form.
 pub fn canonical_size(json: &Value) -> Option<usize> {
     (json.is_object() && non_canonical_number(json).is_none()).then(|| canonical_json(json).len())
 }
@@ -50,7 +50,7 @@ impl Event {
     /// (rooms/v3, event IDs; server-server API, calculating the reference hash).
     ///
     /// # Errors
-    /// When it is no JSON object, from version 6 on also when it is not canonical, or when the version is unknown.
+    /// If it is not a JSON object, from version 6 on also if it is not canonical, or if the version is not known.
     pub fn parse(json: &Value, room_version: &str) -> Result<Self, EventError> {
         Self::read(json, &RoomVersion::new(room_version)?)
     }
@@ -58,9 +58,9 @@ impl Event {
     /// [`Event::parse`] for a version that is already known.
     ///
     /// # Errors
-    /// When it is no JSON object, or from version 6 on not canonical.
+    /// If it is not a JSON object, or from version 6 on not canonical.
     pub fn read(json: &Value, version: &RoomVersion) -> Result<Self, EventError> {
-        let object = json.as_object().ok_or_else(|| EventError::NotCanonical("no object".into()))?;
+        let object = json.as_object().ok_or_else(|| EventError::NotCanonical("not an object".into()))?;
         if version.strict_numbers()
             && let Some(place) = non_canonical_number(json)
         {
@@ -69,14 +69,14 @@ impl Event {
         Ok(Self::of(object.clone(), version))
     }
 
-    /// The event that an object makes, whatever its numbers.
+    /// The event of an object; its numbers are not checked.
     pub(crate) fn of(object: Map<String, Value>, version: &RoomVersion) -> Self {
         let carried = object.get("event_id").and_then(Value::as_str);
         let id = match (version.event_ids(), carried) {
             (EventIds::Carried, Some(id)) => id.to_owned(),
             _ => format!("${}", reference_hash(&object, version)),
         };
-        // From version 12 on the create event makes the room's id instead of carrying it (rooms/v12, room IDs).
+        // From version 12 on the room id is made from the id of the create event (rooms/v12, room IDs).
         let room_id = match object.get("room_id").and_then(Value::as_str) {
             Some(room_id) => Some(room_id.to_owned()),
             None if version.is_named_by_create() && text(&object, "type") == Some("m.room.create") => {
@@ -92,7 +92,7 @@ impl Event {
         &self.id
     }
 
-    /// The room version that it was read by.
+    /// Its room version.
     pub fn version(&self) -> &RoomVersion {
         &self.version
     }
@@ -117,7 +117,7 @@ impl Event {
         self.text("sender").unwrap_or_default()
     }
 
-    /// Its `state_key`; the event is a state event when it has one, be it empty.
+    /// Its `state_key`. An event that has one is a state event, even if it is empty.
     pub fn state_key(&self) -> Option<&str> {
         self.text("state_key")
     }
@@ -127,7 +127,7 @@ impl Event {
         self.kind() == kind && self.state_key() == Some(state_key)
     }
 
-    /// The room it is in: what `room_id` says, or what a create event from version 12 on makes.
+    /// The id of its room: its `room_id`, or from version 12 on for a create event the id made from its own.
     pub fn room_id(&self) -> Option<&str> {
         self.room_id.as_deref()
     }
@@ -138,7 +138,7 @@ impl Event {
         self.object.get("content").and_then(Value::as_object).unwrap_or(&NONE)
     }
 
-    /// Of a member event: the user, and what the user becomes.
+    /// The user and the membership of a member event.
     pub fn member(&self) -> Option<(&str, &str)> {
         if self.kind() != "m.room.member" {
             return None;
@@ -171,7 +171,7 @@ impl Event {
         self.ids("prev_events")
     }
 
-    /// The event as redaction leaves it, under the same id.
+    /// The redacted event, under the same id.
     #[must_use]
     pub fn redacted(&self) -> Self {
         Self { object: redact(&self.object, &self.version), ..self.clone() }
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_the_hash_of_what_redaction_leaves() {
+    fn the_id_is_the_hash_of_the_redacted_event() {
         let full = Event::parse(&message(), "11").unwrap();
         let mut redacted = message();
         redacted["content"] = json!({});
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_canonical_is_no_event() {
+    fn json_that_is_not_canonical_is_not_an_event() {
         assert!(matches!(Event::parse(&json!({"depth": 1.5}), "11"), Err(EventError::NotCanonical(_))));
         assert!(matches!(Event::parse(&json!([]), "5"), Err(EventError::NotCanonical(_))));
         assert!(matches!(Event::parse(&message(), "no-such"), Err(EventError::UnknownRoomVersion(_))));

@@ -1,4 +1,4 @@
-//! Server signing keys, the documents that publish them, and how long they are good for.
+//! Server signing keys, the documents that publish them, and their validity.
 
 mod document;
 mod notary;
@@ -7,7 +7,7 @@ mod ring;
 mod signing;
 
 pub use document::{KeyDocument, KeyDocumentError, OldKey};
-pub use notary::{NotaryAnswer, NotaryFault, notary_answer};
+pub use notary::{NotaryAnswer, NotaryError, notary_answer};
 pub use publish::KeyPublication;
 pub use ring::{KeyRing, MAX_VALIDITY_MS};
 #[cfg(test)]

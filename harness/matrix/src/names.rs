@@ -1,6 +1,6 @@
 //! The grammar of server names and user ids (appendices, identifier grammar).
 
-/// The server that an id belongs to: what follows its first colon.
+/// The server name in an id: the part after its first colon.
 pub fn server_of(id: &str) -> Option<&str> {
     id.split_once(':').map(|(_, server)| server)
 }
@@ -31,7 +31,7 @@ fn is_host(host: &str) -> bool {
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
 }
 
-/// Whether a text is a user id that servers have to accept in events: `@localpart:server`, where the local part may be
+/// Whether a text is a user id that a server has to accept in events: `@localpart:server`, where the local part may be
 /// empty or hold any character but a colon and NUL (appendices, historical user ids).
 pub fn is_user_id(text: &str) -> bool {
     let Some((localpart, server)) = text.strip_prefix('@').and_then(|rest| rest.split_once(':')) else {
@@ -46,7 +46,7 @@ mod tests {
 
     /// SS-IDENT-001.
     #[test]
-    fn server_names_keep_to_the_grammar() {
+    fn server_names_follow_the_grammar() {
         for good in ["a.test", "a.test:8448", "1.2.3.4", "1.2.3.4:1", "[::1]", "[1234:5678::abcd]:5678", "A"]
         {
             assert!(is_server_name(good), "{good}");

@@ -8,22 +8,22 @@ use serde_json::{Map, Value};
 
 pub use forge::{HeaderForge, Quoting};
 pub use header::{Credentials, HeaderError};
-pub use verify::{Claims, RequestAuthError, verify_request};
+pub use verify::{RequestAuthError, VerifiedRequest, verify_request};
 
 use crate::{SigningKey, canonical_json};
 
-/// What a request's signature is taken over.
+/// The parts of a request that are signed.
 #[derive(Debug, Clone)]
 pub struct RequestSignature<'a> {
-    /// The asking server.
+    /// The sending server.
     pub origin: &'a str,
-    /// The server that is asked.
+    /// The receiving server.
     pub destination: &'a str,
     /// The method.
     pub method: &'a str,
     /// Path and query exactly as they go on the wire.
     pub uri: &'a str,
-    /// The body, where there is one.
+    /// The body, if there is one.
     pub content: Option<&'a Value>,
 }
 
@@ -44,8 +44,8 @@ impl RequestSignature<'_> {
     }
 }
 
-/// The value of the `Authorization` header for a request, signed by `key`; `None` when a name cannot stand in the header
-/// as it is. The body may hold numbers that canonical JSON forbids: a peer that sends such an event signs its request.
+/// The value of the `Authorization` header for a request, signed by `key`; `None` if a name cannot be written in a header.
+/// The body may hold numbers that canonical JSON forbids: a peer that sends such an event signs its request.
 pub fn sign_request(request: &RequestSignature<'_>, key: &SigningKey) -> Option<String> {
     let stands =
         |value: &str| !value.contains(|letter: char| letter.is_control() || matches!(letter, '"' | '\\'));
@@ -64,7 +64,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_header_names_who_signed_for_whom_and_changes_with_what_is_signed() {
+    fn the_header_names_origin_and_destination_and_changes_with_the_request() {
         let key = SigningKey::generate("1").unwrap();
         let body = json!({"a": 1});
         let request = RequestSignature {

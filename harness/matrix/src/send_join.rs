@@ -1,4 +1,4 @@
-//! The answer to `send_join` (server-server API, joining rooms).
+//! The response to `send_join` (server-server API, joining rooms).
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,20 @@ use serde_json::Value;
 
 use crate::{Event, EventError};
 
-/// An event of the answer whose authority cannot be followed.
+/// An event of the response with an auth event that the response does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AuthGap {
-    /// The event that names it.
+    /// The event.
     pub event: String,
     /// The auth event that is in neither `state` nor `auth_chain`.
     pub missing: String,
 }
 
-/// The auth ancestors that an answer to `send_join` names but does not hold. `auth_chain` together with `state` has to
-/// hold every auth ancestor of all returned events.
+/// The events of the auth chains that a response to `send_join` does not hold. `auth_chain` and `state` together have to
+/// hold the whole auth chain of every event in the response.
 ///
 /// # Errors
-/// When an event of the answer is none in this room version.
+/// If an event of the response is not valid in this room version.
 pub fn auth_gaps(answer: &Value, room_version: &str) -> Result<Vec<AuthGap>, EventError> {
     let lists = [&answer["state"], &answer["auth_chain"]];
     let events = lists
@@ -47,7 +47,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_gap_in_the_auth_chain_is_named() {
+    fn a_gap_in_the_auth_chain_is_reported() {
         let event = |kind: &str, auth: Value| {
             json!({"type": kind, "room_id": "!r", "sender": "@a:a.test", "state_key": "", "content": {}, "depth": 1,
                    "hashes": {"sha256": kind}, "origin_server_ts": 1, "prev_events": [], "auth_events": auth})

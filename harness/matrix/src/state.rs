@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Event, RoomVersion, StateResolution,
-    auth::{Cited, Snapshot, StateKey, auth_types, check_state},
+    auth::{JudgedEvent, Snapshot, StateKey, auth_types, check_state},
 };
 
 /// A state of the room: the id of the event for each type and state key.
@@ -36,73 +36,74 @@ pub enum ResolveError {
 /// The events that resolution may look at, by id.
 pub struct EventPool<'a>(Box<Lookup<'a>>);
 
-/// Finds an event, and what became of it.
-type Lookup<'a> = dyn Fn(&str) -> Option<Cited<'a>> + 'a;
+/// Finds a known event.
+type Lookup<'a> = dyn Fn(&str) -> Option<JudgedEvent<'a>> + 'a;
 
 impl<'a> EventPool<'a> {
     /// A pool of events, each with whether it was rejected.
     pub fn of(events: impl IntoIterator<Item = (&'a Event, bool)>) -> Self {
-        let entry = |(event, rejected): (&'a Event, bool)| (event.id(), Cited { event, rejected });
+        let entry = |(event, rejected): (&'a Event, bool)| (event.id(), JudgedEvent { event, rejected });
         let events: BTreeMap<_, _> = events.into_iter().map(entry).collect();
         Self::by(move |id| events.get(id).copied())
     }
 
     /// A pool of the events that `find` finds.
-    pub fn by(find: impl Fn(&str) -> Option<Cited<'a>> + 'a) -> Self {
+    pub fn by(find: impl Fn(&str) -> Option<JudgedEvent<'a>> + 'a) -> Self {
         Self(Box::new(find))
     }
 
-    /// The event with this id, and what became of it.
-    pub fn cited(&self, id: &str) -> Option<Cited<'a>> {
+    /// The event with this id, if it is known.
+    pub fn find(&self, id: &str) -> Option<JudgedEvent<'a>> {
         (self.0)(id)
     }
 
     fn get(&self, id: &str) -> Option<&'a Event> {
-        self.cited(id).map(|it| it.event)
+        self.find(id).map(|it| it.event)
     }
 
-    /// The events that this one cites and that are known.
-    fn cited_by(&self, event: &Event) -> impl Iterator<Item = Cited<'a>> {
-        event.auth_events().into_iter().filter_map(|id| self.cited(&id))
+    /// The known auth events of an event.
+    fn auth_events_of(&self, event: &Event) -> impl Iterator<Item = JudgedEvent<'a>> {
+        event.auth_events().into_iter().filter_map(|id| self.find(&id))
     }
 
-    /// The create event of the event's room: what the room id names from version 12 on, before that what is cited.
+    /// The create event of the event's room: from version 12 on the one in the room id, before that the one among its auth
+    /// events.
     fn create_of(&self, event: &Event) -> Option<&'a Event> {
         if event.version().is_named_by_create() {
             return self.get(&format!("${}", event.room_id()?.strip_prefix('!')?));
         }
-        self.cited_by(event).map(|it| it.event).find(|it| it.is_state("m.room.create", ""))
+        self.auth_events_of(event).map(|it| it.event).find(|it| it.is_state("m.room.create", ""))
     }
 
-    /// The power levels that an event cites.
+    /// The power levels event among the auth events of an event.
     fn levels_of(&self, event: &Event) -> Option<&'a Event> {
-        self.cited_by(event).map(|it| it.event).find(|it| it.is_state("m.room.power_levels", ""))
+        self.auth_events_of(event).map(|it| it.event).find(|it| it.is_state("m.room.power_levels", ""))
     }
 
-    /// All that events cite, directly or not; the events themselves only where another cites them.
+    /// The auth chains of events: their auth events, the auth events of those, and so on.
     pub fn auth_chain<'b>(&self, ids: impl IntoIterator<Item = &'b String>) -> BTreeSet<String> {
-        let cited = |id: &String| self.get(id).map(Event::auth_events).unwrap_or_default();
-        let mut left: Vec<_> = ids.into_iter().flat_map(cited).collect();
+        let auth_events = |id: &String| self.get(id).map(Event::auth_events).unwrap_or_default();
+        let mut left: Vec<_> = ids.into_iter().flat_map(auth_events).collect();
         let mut chain = BTreeSet::new();
         while let Some(id) = left.pop() {
-            left.extend(if chain.contains(&id) { Vec::new() } else { cited(&id) });
+            left.extend(if chain.contains(&id) { Vec::new() } else { auth_events(&id) });
             chain.insert(id);
         }
         chain
     }
 
-    /// The state that a map stands for; rejected events have no say in it.
+    /// The state events of a map, without those that were rejected.
     pub fn snapshot(&self, state: &StateMap) -> Snapshot<'a> {
         Snapshot::of(
-            state.values().filter_map(|id| self.cited(id)).filter(|it| !it.rejected).map(|it| it.event),
+            state.values().filter_map(|id| self.find(id)).filter(|it| !it.rejected).map(|it| it.event),
         )
     }
 }
 
-/// Resolves states into one. The order of the states has no say in the result.
+/// Resolves states into one. The order of the states does not change the result.
 ///
 /// # Errors
-/// For conflicts in room version 1, and when an event of a state is not in the pool.
+/// For a conflict in room version 1, and if an event of a state is not in the pool.
 pub fn resolve(
     version: &RoomVersion,
     states: &[StateMap],
@@ -111,7 +112,7 @@ pub fn resolve(
     resolve_by(version.state_resolution(), states, pool)
 }
 
-/// As [`resolve`], by this algorithm.
+/// As [`resolve`], with this algorithm.
 pub(crate) fn resolve_by(
     algorithm: StateResolution,
     states: &[StateMap],
@@ -145,16 +146,16 @@ pub(crate) fn resolve_by(
     Ok(resolved)
 }
 
-/// Applies events in turn and leaves out those that the state so far does not authorise. What the state lacks is taken
-/// from what the event cites, unless it was rejected.
+/// Applies events one after the other and leaves out those that the state so far does not authorise. Where the state has no
+/// event of a type and state key, the auth event counts, unless it was rejected (iterative auth checks).
 fn iterative_checks(mut state: StateMap, ids: &[String], pool: &EventPool<'_>) -> StateMap {
     for event in ids.iter().filter_map(|id| pool.get(id)) {
         let Some(state_key) = event.state_key() else { continue };
-        let mut seen = Snapshot::of(pool.cited_by(event).filter(|it| !it.rejected).map(|it| it.event));
+        let mut seen = Snapshot::of(pool.auth_events_of(event).filter(|it| !it.rejected).map(|it| it.event));
         if let Some(create) = pool.create_of(event) {
             seen.set(create);
         }
-        let current = auth_types(event).into_iter().filter_map(|place| pool.cited(state.get(&place)?));
+        let current = auth_types(event).into_iter().filter_map(|place| pool.find(state.get(&place)?));
         for it in current.filter(|it| !it.rejected) {
             seen.set(it.event);
         }

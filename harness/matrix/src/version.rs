@@ -1,4 +1,4 @@
-//! Room versions: which rules a room lives by.
+//! Room versions and their rules.
 
 use ruma::{
     RoomVersionId,
@@ -7,7 +7,7 @@ use ruma::{
 
 use crate::EventError;
 
-/// A room version that is known, 1 to 12 (rooms, feature matrix).
+/// A known room version, 1 to 12 (rooms, feature matrix).
 #[derive(Clone)]
 pub struct RoomVersion {
     id: String,
@@ -29,10 +29,10 @@ impl PartialEq for RoomVersion {
 
 impl Eq for RoomVersion {}
 
-/// How an event of the room gets its id.
+/// The form of event ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventIds {
-    /// The event carries it (versions 1 and 2).
+    /// The event holds its id (versions 1 and 2).
     Carried,
     /// The reference hash in the standard alphabet of base64 (version 3).
     Hash,
@@ -40,14 +40,14 @@ pub enum EventIds {
     UrlSafeHash,
 }
 
-/// How a room settles conflicts between states.
+/// The algorithm of state resolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateResolution {
     /// Version 1, which is not implemented here.
     V1,
     /// Room versions 2 to 11.
     V2,
-    /// Version 12 on: starts from an empty state and takes the conflicted state subgraph along.
+    /// Version 12 on: it starts from an empty state and adds the conflicted state subgraph.
     V2_1,
 }
 
@@ -55,11 +55,11 @@ impl RoomVersion {
     /// The version with this name. Versions are opaque strings and compared as such (rooms).
     ///
     /// # Errors
-    /// When it is not known.
+    /// If it is not known.
     pub fn new(id: &str) -> Result<Self, EventError> {
         let unknown = || EventError::UnknownRoomVersion(id.to_owned());
         let rules = RoomVersionId::try_from(id).map_err(|_| unknown())?.rules().ok_or_else(unknown)?;
-        // The versions known here are all numbers; their order is used by the tables, never the meaning of a name.
+        // All known versions are numbers. Only the tables use their order.
         let number = id.parse().map_err(|_| unknown())?;
         Ok(Self { id: id.to_owned(), number, rules })
     }
@@ -69,7 +69,7 @@ impl RoomVersion {
         &self.id
     }
 
-    /// How event ids come about.
+    /// The form of event ids.
     pub fn event_ids(&self) -> EventIds {
         match self.rules.event_id_format {
             EventIdFormatVersion::V1 => EventIds::Carried,
@@ -78,7 +78,7 @@ impl RoomVersion {
         }
     }
 
-    /// Which state resolution it uses.
+    /// The algorithm of state resolution.
     pub fn state_resolution(&self) -> StateResolution {
         match self.rules.state_res {
             StateResolutionVersion::V1 => StateResolution::V1,
@@ -89,7 +89,7 @@ impl RoomVersion {
         }
     }
 
-    /// Whether numbers have to be canonical (version 6 on).
+    /// Whether numbers must be canonical (version 6 on).
     pub fn strict_numbers(&self) -> bool {
         self.rules.authorization.strict_canonical_json
     }
@@ -124,7 +124,7 @@ impl RoomVersion {
         self.number
     }
 
-    /// For the tests that ask ruma.
+    /// For the tests that compare with ruma.
     #[cfg(test)]
     pub(crate) fn rules(&self) -> &RoomVersionRules {
         &self.rules
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_version_keeps_its_rules_and_unknown_ones_are_refused() {
+    fn each_version_has_its_rules_and_unknown_ones_are_errors() {
         let which = |holds: fn(&RoomVersion) -> bool| {
             ALL.into_iter().find(|id| holds(&RoomVersion::new(id).unwrap())).unwrap()
         };

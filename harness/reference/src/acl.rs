@@ -1,6 +1,6 @@
 //! Server ACLs (client-server API, m.room.server_acl): which servers have no say in a room.
 
-use samklang_matrix::Quirk;
+use samklang_matrix::RoomFault;
 use serde_json::Value;
 
 use crate::held_room::HeldRoom;
@@ -8,10 +8,10 @@ use crate::held_room::HeldRoom;
 /// Whether a room's ACL admits a server. A room without one admits all.
 pub(crate) fn admits(held: &HeldRoom, server: &str) -> bool {
     let content = held.state_content("m.room.server_acl");
-    if content.is_null() || held.room.has(Quirk::IgnoresAcl) {
+    if content.is_null() || held.room.has(RoomFault::IgnoresAcl) {
         return true;
     }
-    let fold = if held.room.has(Quirk::AclCaseMatters) { str::to_owned } else { str::to_ascii_lowercase };
+    let fold = if held.room.has(RoomFault::AclCaseMatters) { str::to_owned } else { str::to_ascii_lowercase };
     admitted_by(&content, server, fold)
 }
 

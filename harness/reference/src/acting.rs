@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use samklang_matrix::{
-    Event, Outcome, Receipt, Room, RoomVersion, Rule, Tamper, canonical_size, server_of, verify_event,
+    Event, EventOutcome, ReceivedPdu, RoomGraph, RoomVersion, Rule, Tamper, canonical_size, server_of,
+    verify_event,
 };
 use serde_json::{Value, json};
 
@@ -371,7 +372,7 @@ impl Homeserver {
         let answer = answer.map_err(Obstacle::from).and_then(crate::joining::success).map_err(told)?;
         let signed = self.signed_invite(&event, &pdu, &answer.json()["event"]);
         let receipt = self.take_event(room, &signed, self.name()).await.map_err(|error| broken(&error))?;
-        if !matches!(receipt, Receipt::Held { outcome: Outcome::Accepted, .. }) {
+        if !matches!(receipt, ReceivedPdu::Held { outcome: EventOutcome::Accepted, .. }) {
             return refuse(403, "M_FORBIDDEN", format!("the invite was not accepted: {receipt:?}"));
         }
         self.pass_on(room, &signed, self.name());
@@ -471,20 +472,20 @@ impl Homeserver {
     }
 }
 
-fn cite_too_much(pdu: &mut Value, room: &Room, kind: &str) {
+fn cite_too_much(pdu: &mut Value, room: &RoomGraph, kind: &str) {
     if let (Some(cited), Some(event)) = (pdu["auth_events"].as_array_mut(), room.state_event(kind, "")) {
         cited.push(json!(event.id()));
     }
 }
 
 /// The newest forward extremity, as if there were no other.
-fn latest_of(room: &Room) -> Option<String> {
+fn latest_of(room: &RoomGraph) -> Option<String> {
     let place =
         |id: &String| room.event(id).map(|event| (event.depth(), event.origin_server_ts(), id.clone()));
     room.extremities().into_iter().max_by_key(place)
 }
 
-fn leave_out(pdu: &mut Value, room: &Room, kind: &str, state_key: &str) {
+fn leave_out(pdu: &mut Value, room: &RoomGraph, kind: &str, state_key: &str) {
     if let (Some(cited), Some(event)) = (pdu["auth_events"].as_array_mut(), room.state_event(kind, state_key))
     {
         cited.retain(|id| id != event.id());

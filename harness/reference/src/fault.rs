@@ -1,7 +1,7 @@
 //! Mistakes that homeservers make. A reference server has one of them or none; each is one visible branch in the code
 //! that is right without it.
 
-use samklang_matrix::{BreachReason, Quirk, Rule};
+use samklang_matrix::{BreachReason, RoomFault, Rule};
 
 use crate::signals::SIGNALS;
 
@@ -105,29 +105,29 @@ impl Fault {
     }
 
     /// The mistake in judging events that it is, if it is one.
-    pub(crate) fn quirk(self) -> Option<Quirk> {
+    pub(crate) fn room_fault(self) -> Option<RoomFault> {
         Some(match self {
-            Self::RuleSkipped(rule) => Quirk::Forgives(rule),
-            Self::FormUnchecked(breach) => Quirk::Overlooks(breach),
-            Self::PduSignatureUnchecked => Quirk::SkipsSignatures,
-            Self::ContentHashUnchecked => Quirk::KeepsChangedContent,
-            Self::ContentHashDrops => Quirk::DropsChangedContent,
-            Self::SoftFailureSkipped => Quirk::NoSoftFailure,
-            Self::RejectedInState => Quirk::RejectedChangeState,
-            Self::RejectedFollowed => Quirk::FollowsAll,
-            Self::AclIgnored => Quirk::IgnoresAcl,
-            Self::AclCaseMatters => Quirk::AclCaseMatters,
-            Self::RedactionByAnybody => Quirk::RedactsByAnybody,
-            Self::RedactionBySenderAlone => Quirk::RedactsBySenderAlone,
-            Self::CitedIgnored => Quirk::IgnoresCited,
-            Self::RoomsMixed => Quirk::MixesRooms,
-            Self::ResolvedByVersion2 => Quirk::ResolvesByV2,
-            Self::SmallestStateKept => Quirk::KeepsSmallestState,
-            Self::CreatorsListed => Quirk::Forgives(Rule::LevelsNameCreator),
-            Self::RoomIdsOfAnother => Quirk::Forgives(Rule::CreateRoomDomain),
-            Self::CreatorNamedOddly => Quirk::Forgives(Rule::CreateNoCreator),
-            Self::LevelsAsText => Quirk::Forgives(Rule::LevelNotInteger),
-            Self::PduWithoutDepth => Quirk::Overlooks(BreachReason::FieldMissing),
+            Self::RuleSkipped(rule) => RoomFault::SkipsRule(rule),
+            Self::FormUnchecked(breach) => RoomFault::SkipsFormat(breach),
+            Self::PduSignatureUnchecked => RoomFault::SkipsSignatures,
+            Self::ContentHashUnchecked => RoomFault::KeepsChangedContent,
+            Self::ContentHashDrops => RoomFault::DropsChangedContent,
+            Self::SoftFailureSkipped => RoomFault::NoSoftFailure,
+            Self::RejectedInState => RoomFault::RejectedChangesState,
+            Self::RejectedFollowed => RoomFault::BuildsOnRejected,
+            Self::AclIgnored => RoomFault::IgnoresAcl,
+            Self::AclCaseMatters => RoomFault::AclCaseMatters,
+            Self::RedactionByAnybody => RoomFault::AnyoneRedacts,
+            Self::RedactionBySenderAlone => RoomFault::OnlySenderRedacts,
+            Self::CitedIgnored => RoomFault::SkipsAuthEvents,
+            Self::RoomsMixed => RoomFault::AcceptsOtherRooms,
+            Self::ResolvedByVersion2 => RoomFault::ResolvesByV2,
+            Self::SmallestStateKept => RoomFault::KeepsSmallestState,
+            Self::CreatorsListed => RoomFault::SkipsRule(Rule::LevelsNameCreator),
+            Self::RoomIdsOfAnother => RoomFault::SkipsRule(Rule::CreateRoomDomain),
+            Self::CreatorNamedOddly => RoomFault::SkipsRule(Rule::CreateNoCreator),
+            Self::LevelsAsText => RoomFault::SkipsRule(Rule::LevelNotInteger),
+            Self::PduWithoutDepth => RoomFault::SkipsFormat(BreachReason::FieldMissing),
             _ => return None,
         })
     }

@@ -1,6 +1,6 @@
 //! How a room begins (server-server API, room versions; client-server API, creation).
 
-use samklang_matrix::{Built, Outcome, Room, RoomVersion, Tamper};
+use samklang_matrix::{EventOutcome, RoomGraph, RoomVersion, Tamper, WireEvent};
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,7 +38,7 @@ impl Homeserver {
         let opaque: String = std::iter::repeat_with(fastrand::alphanumeric).take(18).collect();
         let domain = if self.has(Fault::RoomIdsOfAnother) { "elsewhere.test" } else { self.name() };
         let mut room = self.empty_room(&version, &format!("!{opaque}:{domain}"));
-        let draft = |room: &Room, at| {
+        let draft = |room: &RoomGraph, at| {
             let draft = room.draft("m.room.create", creator).state_key("").content(content.clone()).at(at);
             let cites = self.has(Fault::CreateCites);
             let bent = Tamper::before_hash(move |pdu| {
@@ -51,7 +51,7 @@ impl Homeserver {
         let mut at = stamp();
         let mut create = draft(&room, at);
         if version.is_named_by_create() {
-            let id = |create: &Built| create.id.replacen('$', "!", 1);
+            let id = |create: &WireEvent| create.id.replacen('$', "!", 1);
             // Rooms that are made alike in the same millisecond would be one room (rooms/v12, room IDs).
             while self.known().rooms.contains_key(&id(&create)) {
                 at += 1;
@@ -60,7 +60,7 @@ impl Homeserver {
             room = self.empty_room(&version, &id(&create));
         }
         let id = room.id().to_owned();
-        if room.add(&create.json).map_err(|error| broken(&error))? != Outcome::Accepted {
+        if room.add(&create.json).map_err(|error| broken(&error))? != EventOutcome::Accepted {
             return refuse(400, "M_BAD_STATE", "the room cannot be created so");
         }
         self.known().rooms.insert(id.clone(), HeldRoom::new(room));

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use samklang_matrix::{Event, KeyRing, Outcome, Refusal, Room, Verified, server_of, verify_event};
+use samklang_matrix::{
+    AuthEventsError, Event, EventOutcome, KeyRing, RoomGraph, Verified, server_of, verify_event,
+};
 use serde_json::Value;
 
 use crate::{homeserver::Position, taking::redacted_by};
@@ -10,7 +12,7 @@ use crate::{homeserver::Position, taking::redacted_by};
 /// A room and what users are shown of it.
 pub(crate) struct HeldRoom {
     /// The graph of events.
-    pub(crate) room: Room,
+    pub(crate) room: RoomGraph,
     /// The events that users may be shown, in the order in which they came.
     pub(crate) timeline: Vec<Entry>,
     /// The ids in the timeline.
@@ -38,7 +40,7 @@ pub(crate) struct Entry {
 
 impl HeldRoom {
     /// A room of which no user was shown anything yet.
-    pub(crate) fn new(room: Room) -> Self {
+    pub(crate) fn new(room: RoomGraph) -> Self {
         Self {
             room,
             timeline: Vec::new(),
@@ -56,7 +58,7 @@ impl HeldRoom {
     }
 
     /// The room after this server has come back to it: events of the earlier stay are history.
-    pub(crate) fn entered_again(mut self, room: Room) -> Self {
+    pub(crate) fn entered_again(mut self, room: RoomGraph) -> Self {
         for id in self.room.ids().filter(|id| self.listed.contains(*id)) {
             if let Some(event) = self.room.event(id) {
                 self.history.insert(id.to_owned(), event.clone());
@@ -81,7 +83,9 @@ impl HeldRoom {
             Err(_) => return false,
         };
         let (id, before) = (kept.id().to_owned(), kept.prev_events());
-        if let Err(Refusal::Rule(_)) = self.room.check_cited(&kept, |id| self.history.get(id)) {
+        if let Err(AuthEventsError::Rule(_)) =
+            self.room.check_by_auth_events(&kept, |id| self.history.get(id))
+        {
             self.refused.insert(id, before);
         } else {
             self.history.insert(id, kept);
@@ -198,7 +202,7 @@ impl HeldRoom {
         mut position: impl FnMut() -> Position,
     ) -> Vec<Event> {
         let is_in_force =
-            |id: &str| self.room.outcome(id) == Some(&Outcome::Accepted) && !self.redacts_in_vain(id);
+            |id: &str| self.room.outcome(id) == Some(&EventOutcome::Accepted) && !self.redacts_in_vain(id);
         let is_new = |id: &&str| {
             !self.listed.contains(*id)
                 && (carelessly || is_in_force(id))

@@ -12,7 +12,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use samklang_matrix::{KeyDocumentError, KeyRing, Room, RoomVersion, SigningKey};
+use samklang_matrix::{KeyDocumentError, KeyRing, RoomGraph, RoomVersion, SigningKey};
 use samklang_verdict::ExchangeId;
 use serde_json::Value;
 use tokio::{sync::watch, task::AbortHandle};
@@ -301,8 +301,8 @@ impl Homeserver {
     }
 
     /// A room of which nothing is known yet, judged as this server judges.
-    pub(crate) fn empty_room(&self, version: &RoomVersion, id: &str) -> Room {
-        Room::empty(version, id).with_quirk(self.fault.and_then(Fault::quirk))
+    pub(crate) fn empty_room(&self, version: &RoomVersion, id: &str) -> RoomGraph {
+        RoomGraph::empty(version, id).with_fault(self.fault.and_then(Fault::room_fault))
     }
 
     /// Whether it has this fault.

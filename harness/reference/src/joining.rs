@@ -3,7 +3,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use samklang_matrix::{
-    Event, Outcome, Quirk, RoomVersion, Verified, add_content_hash, sign_event, verify_event,
+    Event, EventOutcome, RoomFault, RoomVersion, Verified, add_content_hash, sign_event, verify_event,
 };
 use samklang_verdict::ExchangeId;
 use serde_json::{Value, json};
@@ -219,11 +219,11 @@ impl Homeserver {
         }
         let careless = self.has(Fault::JoinAnswerUnauthorised) || self.has(Fault::JoinAnswerRootless);
         let empty = match careless {
-            true => self.empty_room(version, room).with_quirk(Some(Quirk::RejectedChangeState)),
+            true => self.empty_room(version, room).with_fault(Some(RoomFault::RejectedChangesState)),
             false => self.empty_room(version, room),
         };
         let copy = empty.from_send_join(&lists, join).map_err(|error| wrong(error.to_string()))?;
-        let accepted = id(join).and_then(|id| copy.outcome(&id).cloned()) == Some(Outcome::Accepted);
+        let accepted = id(join).and_then(|id| copy.outcome(&id).cloned()) == Some(EventOutcome::Accepted);
         if !accepted && !self.has(Fault::JoinAnswerRootless) {
             return Err(wrong("the state in the answer does not authorise the join".into()));
         }

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use samklang_matrix::{KeyDocumentError, Room};
+use samklang_matrix::{KeyDocumentError, RoomGraph};
 use samklang_verdict::ExchangeId;
 use serde_json::Value;
 
@@ -121,12 +121,12 @@ impl Peer {
     }
 
     /// Looks at, or changes, its copy of a room; `None` where it takes no part in it.
-    pub fn with_room<T>(&self, room: &str, look: impl FnOnce(&mut Room) -> T) -> Option<T> {
+    pub fn with_room<T>(&self, room: &str, look: impl FnOnce(&mut RoomGraph) -> T) -> Option<T> {
         self.known().rooms.get_mut(room).map(|held| look(&mut held.room))
     }
 
     /// Takes part in a room from now on.
-    pub fn hold(&self, room: Room) {
+    pub fn hold(&self, room: RoomGraph) {
         self.known().rooms.insert(room.id().to_owned(), HeldRoom::new(room));
     }
 

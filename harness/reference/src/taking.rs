@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use samklang_matrix::{
-    Event, KeyRing, Outcome, Receipt, Room, RoomError, RoomVersion, StateMap, required_signers,
+    Event, EventOutcome, KeyRing, ReceivedPdu, RoomError, RoomGraph, RoomVersion, StateMap, required_signers,
 };
 use serde_json::{Value, json};
 
@@ -26,15 +26,20 @@ impl Homeserver {
     ///
     /// # Errors
     /// When it is of another room, or the room is not known.
-    pub(crate) async fn take_event(&self, room: &str, pdu: &Value, from: &str) -> Result<Receipt, RoomError> {
+    pub(crate) async fn take_event(
+        &self,
+        room: &str,
+        pdu: &Value,
+        from: &str,
+    ) -> Result<ReceivedPdu, RoomError> {
         if let Some(version) = self.version_of(room) {
             self.learn_signers(&version, [pdu]).await;
         }
         if self.has(Fault::KeysNotKept) && !self.learn_keys(from).await {
-            return Ok(Receipt::Malformed(vec![]));
+            return Ok(ReceivedPdu::Malformed(vec![]));
         }
         let receipt = self.with_ring(room, |room, ring| room.receive(pdu, ring))?;
-        let Receipt::Held { id, outcome: Outcome::Undecided { .. }, redacted } = receipt else {
+        let ReceivedPdu::Held { id, outcome: EventOutcome::Undecided { .. }, redacted } = receipt else {
             self.publish(room);
             return Ok(receipt);
         };
@@ -44,14 +49,18 @@ impl Homeserver {
         self.publish(room);
         let known = self.known();
         let outcome = known.rooms.get(room).and_then(|held| held.room.outcome(&id)).cloned();
-        Ok(Receipt::Held { id, outcome: outcome.unwrap_or(Outcome::Undecided { missing: vec![] }), redacted })
+        Ok(ReceivedPdu::Held {
+            id,
+            outcome: outcome.unwrap_or(EventOutcome::Undecided { missing: vec![] }),
+            redacted,
+        })
     }
 
     /// Works on a room with the keys that are known.
     pub(crate) fn with_ring<T>(
         &self,
         room: &str,
-        work: impl FnOnce(&mut Room, &KeyRing) -> Result<T, RoomError>,
+        work: impl FnOnce(&mut RoomGraph, &KeyRing) -> Result<T, RoomError>,
     ) -> Result<T, RoomError> {
         let mut known = self.known();
         let Known { rooms, ring, .. } = &mut *known;
@@ -109,14 +118,14 @@ impl Homeserver {
             && let Some(state) = self.fetch_state(room, id, from).await
         {
             // What cannot be taken now is left undecided, and has no effect.
-            let _ = self.with_ring(room, |room, ring| room.receive_after(pdu, ring, state));
+            let _ = self.with_ring(room, |room, ring| room.receive_with_state(pdu, ring, state));
         }
     }
 
     /// What an event waits for; none when it is decided.
     fn missing(&self, room: &str, id: &str) -> Option<Vec<String>> {
         match self.known().rooms.get(room)?.room.outcome(id)? {
-            Outcome::Undecided { missing } => Some(missing.clone()),
+            EventOutcome::Undecided { missing } => Some(missing.clone()),
             _ => None,
         }
     }
@@ -145,7 +154,7 @@ impl Homeserver {
             left.extend(
                 before
                     .into_iter()
-                    .filter(|id| matches!(held.room.outcome(id), Some(Outcome::Undecided { .. }))),
+                    .filter(|id| matches!(held.room.outcome(id), Some(EventOutcome::Undecided { .. }))),
             );
         }
         ends
@@ -173,7 +182,7 @@ impl Homeserver {
         let Some(version) = self.version_of(room) else { return };
         self.learn_signers(&version, pdus).await;
         for pdu in pdus {
-            let _ = self.with_ring(room, |room, ring| room.receive_cited(pdu, ring));
+            let _ = self.with_ring(room, |room, ring| room.receive_outlier(pdu, ring));
         }
     }
 

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Air, VERSIONS};
-use samklang_matrix::{Event, KeyPublication, Outcome, SigningKey, Tamper};
+use samklang_matrix::{Event, EventOutcome, KeyPublication, SigningKey, Tamper};
 use samklang_reference::{Obstacle, Peer, segment};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn say(peer: &Peer, room: &str, user: &str, body: &str) -> (String, Value) {
     peer.with_room(room, |copy| {
         let content = json!({"msgtype": "m.text", "body": body});
         let built = copy.draft("m.room.message", user).content(content).sign(peer.key());
-        assert_eq!(copy.add(&built.json).unwrap(), Outcome::Accepted);
+        assert_eq!(copy.add(&built.json).unwrap(), EventOutcome::Accepted);
         (built.id, json!({"origin": peer.name(), "origin_server_ts": 1, "pdus": [built.json], "edus": []}))
     })
     .unwrap()

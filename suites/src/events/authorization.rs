@@ -1,7 +1,7 @@
 //! Events that the authorisation rules about power levels, senders and memberships forbid (rooms/v11, authorization rules;
 //! rooms/v12).
 
-use samklang_matrix::{Draft, Room as Copy, Rule};
+use samklang_matrix::{Draft, RoomGraph, Rule};
 
 use super::forbidden::{ForbiddenEvent, UserIds, checks, send_forbidden};
 use crate::prelude::*;
@@ -60,7 +60,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 const GUARDED: &str = "org.example.guarded";
 
 /// A power levels event by Mallory, which changes the current levels.
-fn levels<'a>(room: &'a Copy, ids: &UserIds, change: impl FnOnce(&mut Value)) -> Draft<'a> {
+fn levels<'a>(room: &'a RoomGraph, ids: &UserIds, change: impl FnOnce(&mut Value)) -> Draft<'a> {
     let current = room.state_event("m.room.power_levels", "").map(|event| event.content().clone());
     let mut content = Value::Object(current.unwrap_or_default());
     change(&mut content);

@@ -1,6 +1,6 @@
 //! Member events that the authorisation rules of closed rooms forbid (rooms/v11, authorization rules, 4).
 
-use samklang_matrix::{Draft, Room as Copy, Rule};
+use samklang_matrix::{Draft, RoomGraph, Rule};
 
 use super::forbidden::{ForbiddenEvent, UserIds, checks, send_forbidden};
 use crate::prelude::*;
@@ -99,7 +99,7 @@ const UNAUTHORISED: [ForbiddenEvent; 4] = [
 ];
 
 /// A join of Eve that names this authorising user.
-fn restricted_join<'a>(room: &'a Copy, ids: &UserIds, authoriser: Option<&str>) -> Draft<'a> {
+fn restricted_join<'a>(room: &'a RoomGraph, ids: &UserIds, authoriser: Option<&str>) -> Draft<'a> {
     let mut content = json!({"membership": "join"});
     if let Some(user) = authoriser {
         content["join_authorised_via_users_server"] = json!(user);

@@ -3,7 +3,7 @@
 //! Every event is well-formed: it has the right hashes, signatures, prev events and auth events. Only the rule is against
 //! it.
 
-use samklang_matrix::{Draft, Room as Copy, Rule};
+use samklang_matrix::{Draft, RoomGraph, Rule};
 
 use crate::prelude::*;
 
@@ -20,7 +20,7 @@ pub(super) struct ForbiddenEvent {
     /// The event in a few words, as reports name it.
     pub(super) what: &'static str,
     /// Makes the event.
-    pub(super) draft: for<'a> fn(&'a Copy, &UserIds) -> Draft<'a>,
+    pub(super) draft: for<'a> fn(&'a RoomGraph, &UserIds) -> Draft<'a>,
 }
 
 /// The checks of a table, in its order.

@@ -1,6 +1,6 @@
 //! Bad events beside good ones in a transaction (server-server API, transactions).
 
-use samklang_matrix::{Founding, Rule};
+use samklang_matrix::{RoomCreation, Rule};
 
 use crate::prelude::*;
 
@@ -103,8 +103,8 @@ async fn check_neighbours_shown(setup: &PeerSetup<'_>, bad: &Planted) -> Result<
 fn room_unknown_to_host(setup: &PeerSetup<'_>) -> Result<RoomCopy, Failure> {
     let user = setup.copy.user.clone();
     let peer = setup.mallory.peer();
-    let founding = Founding::new(setup.scene.room_version(), &user, 1_700_000_000_000);
-    let room = founding.and_then(|founding| founding.found(peer.key())).map_err(|error| {
+    let creation = RoomCreation::new(setup.scene.room_version(), &user, 1_700_000_000_000);
+    let room = creation.and_then(|creation| creation.create(peer.key())).map_err(|error| {
         Failure::Problem(Problem::harness(message!("stage.no-peer", name = "mallory", error = error)))
     })?;
     let id = room.id().to_owned();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use samklang_matrix::{Cited, Event, Refusal, Snapshot, auth_types, check_auth_events, check_state};
+use samklang_matrix::{JudgedEvent, Event, AuthEventsError, Snapshot, auth_types, check_auth_events, check_state};
 use samklang_runner::{
     judging::rule::RuleFinding,
     traffic::{Traffic, exchange::ExchangeHalf},
@@ -176,10 +176,10 @@ fn allowed(traffic: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
 }
 
 /// Whether the auth events of an event allow it; none where one of them is not known or is a lie.
-fn authorised(traffic: &Traffic, event: &Event) -> Option<Result<(), Refusal>> {
-    let auth_event = |id: &str| traffic.event(id).map(|event| Cited { event, rejected: false });
+fn authorised(traffic: &Traffic, event: &Event) -> Option<Result<(), AuthEventsError>> {
+    let auth_event = |id: &str| traffic.event(id).map(|event| JudgedEvent { event, rejected: false });
     match check_auth_events(event, auth_event) {
-        Err(Refusal::Unknown(_)) => return None,
+        Err(AuthEventsError::Unknown(_)) => return None,
         Err(refusal) => return Some(Err(refusal)),
         Ok(()) => {}
     }
@@ -190,5 +190,5 @@ fn authorised(traffic: &Traffic, event: &Event) -> Option<Result<(), Refusal>> {
         return None;
     }
     let state = Snapshot::of(ids.iter().filter_map(|id| traffic.event(id)));
-    Some(check_state(event, &state).map_err(Refusal::from))
+    Some(check_state(event, &state).map_err(AuthEventsError::from))
 }

@@ -46,7 +46,7 @@ mod tests {
 
     /// SS-EAUTH-001 to 004, 012 to 014.
     #[test]
-    fn each_rule_has_its_event() {
+    fn each_rule_rejects_its_create_event() {
         let base = json!({"type": "m.room.create", "sender": "@a:a.test", "room_id": "!r:a.test", "prev_events": [],
                           "content": {"creator": "@a:a.test", "room_version": "11"}});
         let table = [

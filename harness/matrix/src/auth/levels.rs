@@ -1,4 +1,4 @@
-//! Power levels: who may do what.
+//! Power levels.
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use super::Snapshot;
 use crate::{Event, RoomVersion, event::text};
 
-/// How much power a user has.
+/// The power of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Power {
-    /// A level.
+    /// A power level.
     Level(i64),
-    /// A creator from version 12 on, who outranks every level.
+    /// The power of a creator from version 12 on, which is above every level.
     Creator,
 }
 
@@ -28,7 +28,7 @@ impl PartialOrd<i64> for Power {
     }
 }
 
-/// The general levels and what they are when not set (client-server API, m.room.power_levels).
+/// The general levels and their defaults (client-server API, m.room.power_levels).
 pub(super) const GENERAL: [(&str, i64); 7] = [
     ("ban", 50),
     ("events_default", 0),
@@ -39,8 +39,9 @@ pub(super) const GENERAL: [(&str, i64); 7] = [
     ("users_default", 0),
 ];
 
-/// The value of a level: an integer; up to version 9 also a text that is one, with sign, leading zeros or blanks around
-/// it; up to version 5 also a fraction, cut off towards zero (rooms/v1 and v6, power levels). `None` for all else.
+/// The value of a level: an integer. Up to version 9 it may also be a string that holds one, with a sign, leading zeros
+/// or blanks around it; up to version 5 also a fraction, cut off towards zero (rooms/v1 and v6, power levels). `None` for
+/// all else.
 pub(super) fn level(value: &Value, version: &RoomVersion) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| {
@@ -53,8 +54,8 @@ pub(super) fn level(value: &Value, version: &RoomVersion) -> Option<i64> {
     }
 }
 
-/// The creators of a room: the sender of the create event, from version 12 on also who is named beside; up to version 10
-/// whom the content names.
+/// The creators of a room: up to version 10 the `creator` in the content of the create event, from version 11 on its
+/// sender, from version 12 on also `additional_creators`.
 pub(crate) fn creators(create: &Event) -> BTreeSet<&str> {
     if create.version().number() <= 10 {
         return text(create.content(), "creator").into_iter().collect();
@@ -64,7 +65,7 @@ pub(crate) fn creators(create: &Event) -> BTreeSet<&str> {
     additional.into_iter().flatten().filter_map(Value::as_str).chain([create.sender()]).collect()
 }
 
-/// The levels of a state.
+/// The power levels of a state.
 #[derive(Debug)]
 pub(crate) struct Levels<'a> {
     content: Option<&'a Map<String, Value>>,
@@ -89,7 +90,7 @@ impl<'a> Levels<'a> {
         let own = self.content.and_then(|content| content.get("users")?.get(user));
         Power::Level(match own.and_then(|value| level(value, self.version)) {
             Some(level) => level,
-            // Without power levels the creator has 100.
+            // Without a power levels event the creator has 100.
             None if self.content.is_none() && is_creator => 100,
             None => self.named("users_default"),
         })
@@ -102,7 +103,7 @@ impl<'a> Levels<'a> {
         set.unwrap_or(unset)
     }
 
-    /// What it takes to send the event.
+    /// The level that the event needs.
     pub(crate) fn required(&self, event: &Event) -> i64 {
         let own = self.content.and_then(|content| content.get("events")?.get(event.kind()));
         own.and_then(|value| level(value, self.version)).unwrap_or_else(|| {
@@ -118,7 +119,7 @@ mod tests {
 
     /// SS-ROOMV-007 to 009.
     #[test]
-    fn what_counts_as_a_level_depends_on_the_version() {
+    fn the_valid_forms_of_a_level_depend_on_the_version() {
         let table = [
             (json!(50), [Some(50); 3]),
             (json!("50"), [Some(50), Some(50), None]),
@@ -139,7 +140,7 @@ mod tests {
 
     /// SS-EAUTH-017, 019, 078 to 080.
     #[test]
-    fn power_without_and_with_levels() {
+    fn users_have_power_with_and_without_a_power_levels_event() {
         let create = |version: &str| {
             let content = json!({"creator": "@a:a", "additional_creators": ["@b:b"]});
             Event::parse(&json!({"type": "m.room.create", "sender": "@a:a", "content": content}), version)

@@ -11,30 +11,30 @@ pub(super) fn check(
 ) -> Result<(), Rule> {
     let target = event.state_key().filter(|target| is_user_id(target)).ok_or(Rule::MemberForm)?;
     let membership = event.membership().ok_or(Rule::MemberForm)?;
-    let case = Case { event, state, levels, target };
+    let change = MemberChange { event, state, levels, target };
     match membership {
-        "join" => case.join(create),
-        "invite" => case.invite(),
-        "leave" => case.leave(),
-        "ban" => case.ban(),
-        "knock" if event.version().number() >= 7 => case.knock(),
+        "join" => change.join(create),
+        "invite" => change.invite(),
+        "leave" => change.leave(),
+        "ban" => change.ban(),
+        "knock" if event.version().number() >= 7 => change.knock(),
         _ => Err(Rule::UnknownMembership),
     }
 }
 
-struct Case<'a> {
+struct MemberChange<'a> {
     event: &'a Event,
     state: &'a Snapshot<'a>,
     levels: &'a Levels<'a>,
     target: &'a str,
 }
 
-impl Case<'_> {
+impl MemberChange<'_> {
     fn sender_is_joined(&self) -> bool {
         self.state.membership(self.event.sender()) == "join"
     }
 
-    /// A missing or odd rule admits nobody (SS-EAUTH-037).
+    /// The join rule. Nobody can join if it is missing or has the wrong type (SS-EAUTH-037).
     fn join_rule(&self) -> &str {
         let rules = self.state.get("m.room.join_rules", "");
         rules.and_then(|rules| text(rules.content(), "join_rule")).unwrap_or_default()
@@ -110,7 +110,7 @@ impl Case<'_> {
         if self.outranks("ban") { Ok(()) } else { Err(Rule::BanLevel) }
     }
 
-    /// The sender reaches a level and the target is below the sender.
+    /// Whether the sender has a level and the target is below the sender.
     fn outranks(&self, level: &str) -> bool {
         let power = self.levels.user(self.event.sender());
         power >= self.levels.named(level) && self.levels.user(self.target) < power

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{Event, RoomVersion, names::is_user_id};
 
-/// `power` is the sender's.
+/// Checks a power levels event; `power` is that of its sender.
 pub(super) fn check(event: &Event, state: &Snapshot<'_>, create: &Event, power: Power) -> Result<(), Rule> {
     let (version, new) = (event.version(), event.content());
     check_form(new, version)?;
@@ -21,10 +21,10 @@ pub(super) fn check(event: &Event, state: &Snapshot<'_>, create: &Event, power: 
         return Err(Rule::LevelsNameCreator);
     }
     let Some(current) = state.get("m.room.power_levels", "") else { return Ok(()) };
-    let change = Change { old: current.content(), new, version, power };
+    let change = LevelChange { old: current.content(), new, version, power };
     change.general()?;
     change.entries("events")?;
-    // Up to version 5 notifications are free for all who may change levels.
+    // Up to version 5 any value is allowed for notifications.
     if version.number() >= 6 {
         change.entries("notifications")?;
     }
@@ -48,16 +48,16 @@ fn check_form(new: &Map<String, Value>, version: &RoomVersion) -> Result<(), Rul
     }
 }
 
-struct Change<'a> {
+struct LevelChange<'a> {
     old: &'a Map<String, Value>,
     new: &'a Map<String, Value>,
     version: &'a RoomVersion,
     power: Power,
 }
 
-impl Change<'_> {
-    /// What a general level is when not set counts as its value. The rule speaks of "the current value" and leaves open
-    /// whether one that is not set has any; servers differ, so no test should rest on this case.
+impl LevelChange<'_> {
+    /// Checks the general levels. A level that is not set counts with its default. The rule speaks of "the current value"
+    /// and does not say whether a level that is not set has one; servers differ, so no check should depend on this case.
     fn general(&self) -> Result<(), Rule> {
         for (name, unset) in GENERAL {
             let value = |content: &Map<String, Value>| level(content.get(name)?, self.version);
@@ -93,7 +93,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// The entries of a map that are added, changed or removed, with what they were and become.
+    /// The entries of a map that are added, changed or removed, each with its old and new value.
     fn changed(&self, name: &str) -> Vec<(&str, Option<i64>, Option<i64>)> {
         let map = |content| Map::get(content, name).and_then(Value::as_object);
         let (old, new) = (map(self.old), map(self.new));

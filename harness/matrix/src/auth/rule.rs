@@ -1,4 +1,4 @@
-//! The rules by which an event is rejected.
+//! The rules that reject events.
 
 macro_rules! rules {
     ($($(#[doc = $doc:literal])+ $name:ident, $code:literal, $v11:literal;)+) => {
@@ -27,7 +27,7 @@ macro_rules! rules {
 }
 
 rules! {
-    /// A create event has predecessors.
+    /// A create event has prev events.
     CreateHasPrevEvents, "auth.create.prev-events", "1.1";
     /// The room id of a create event is of another server than its sender (up to version 11).
     CreateRoomDomain, "auth.create.room-domain", "1.2";
@@ -37,13 +37,13 @@ rules! {
     CreateRoomVersion, "auth.create.room-version", "1.3";
     /// A create event names no creator (up to version 10).
     CreateNoCreator, "auth.create.no-creator", "v10 1.4";
-    /// `additional_creators` is no list of user ids (version 12 on).
+    /// `additional_creators` is not a list of user ids (version 12 on).
     CreateAdditionalCreators, "auth.create.additional-creators", "v12 1.4";
     /// The room id is not that of an accepted create event (version 12 on).
     RoomIdNotCreate, "auth.room-id-not-create", "v12 2";
     /// Two auth events have the same type and state key.
     AuthDuplicate, "auth.auth-events.duplicate", "2.1";
-    /// An auth event is none that the event may cite.
+    /// An auth event is not one that the specification selects for the event.
     AuthNotSelected, "auth.auth-events.not-selected", "2.2";
     /// An auth event was rejected.
     AuthRejected, "auth.auth-events.rejected", "2.3";
@@ -57,17 +57,17 @@ rules! {
     NotFederated, "auth.not-federated", "3";
     /// An aliases event is not of the sender's server (up to version 5).
     AliasesStateKey, "auth.aliases.state-key", "v5 4";
-    /// A member event has no state key, no membership, or is not for a user.
+    /// A member event has no membership, or its state key is missing or not a user id.
     MemberForm, "auth.member.form", "4.1";
     /// The server of the authorising user has not signed.
     AuthoriserSignature, "auth.member.authoriser-signature", "4.2";
-    /// A join of somebody else.
+    /// A user sends a join for another user.
     JoinOfAnother, "auth.join.of-another", "4.3.2";
-    /// The user is banned.
+    /// The joining user is banned.
     JoinBanned, "auth.join.banned", "4.3.3";
     /// The join rule does not admit the user.
     JoinRule, "auth.join.rule", "4.3.7";
-    /// The authorising user is not joined, may not invite, or is not named.
+    /// The authorising user is not joined, does not have the invite level, or is not named.
     JoinAuthoriser, "auth.join.authoriser", "4.3.5.2";
     /// The target of a third-party invite is banned.
     ThirdPartyBanned, "auth.third-party.banned", "4.4.1.1";
@@ -77,64 +77,64 @@ rules! {
     ThirdPartyMxid, "auth.third-party.mxid", "4.4.1.4";
     /// No `m.room.third_party_invite` has the token.
     ThirdPartyToken, "auth.third-party.token", "4.4.1.5";
-    /// Somebody else sent the `m.room.third_party_invite`.
+    /// Another user sent the `m.room.third_party_invite`.
     ThirdPartySender, "auth.third-party.sender", "4.4.1.6";
     /// No signature verifies with a listed key.
     ThirdPartySignature, "auth.third-party.signature", "4.4.1.8";
-    /// Who invites is not joined.
+    /// The inviting user is not joined.
     InviterNotJoined, "auth.invite.sender-not-joined", "4.4.2";
-    /// Who is invited is joined or banned.
+    /// The invited user is joined or banned.
     InviteOfMember, "auth.invite.target", "4.4.3";
-    /// The invite level is not reached.
+    /// The sender does not have the invite level.
     InviteLevel, "auth.invite.level", "4.4.5";
-    /// Who leaves is not in the room, not invited and not knocking.
+    /// The leaving user is not joined, not invited and not knocking.
     LeaveMembership, "auth.leave.membership", "4.5.1";
-    /// Who kicks is not joined.
+    /// The kicking user is not joined.
     KickerNotJoined, "auth.kick.sender-not-joined", "4.5.2";
-    /// The ban level is not reached to lift a ban.
+    /// The sender of an unban does not have the ban level.
     UnbanLevel, "auth.unban.level", "4.5.3";
-    /// The kick level is not reached, or the target is not below the sender.
+    /// The sender does not have the kick level, or the target is not below the sender.
     KickLevel, "auth.kick.level", "4.5.5";
-    /// Who bans is not joined.
+    /// The banning user is not joined.
     BannerNotJoined, "auth.ban.sender-not-joined", "4.6.1";
-    /// The ban level is not reached, or the target is not below the sender.
+    /// The sender does not have the ban level, or the target is not below the sender.
     BanLevel, "auth.ban.level", "4.6.3";
     /// The join rule does not allow knocks.
     KnockRule, "auth.knock.rule", "4.7.1";
-    /// A knock of somebody else.
+    /// A user sends a knock for another user.
     KnockOfAnother, "auth.knock.of-another", "4.7.2";
-    /// Who knocks is banned, invited or joined.
+    /// The knocking user is banned, invited or joined.
     KnockMembership, "auth.knock.membership", "4.7.4";
-    /// The membership is none that the room version has.
+    /// The room version does not have the membership.
     UnknownMembership, "auth.member.unknown", "4.8";
     /// The sender is not joined.
     SenderNotJoined, "auth.sender-not-joined", "5";
-    /// The invite level is not reached for a `m.room.third_party_invite`.
+    /// The sender of a `m.room.third_party_invite` does not have the invite level.
     ThirdPartyInviteLevel, "auth.third-party-invite.level", "6";
-    /// The level for this type of event is not reached.
+    /// The sender does not have the level that the event type needs.
     EventLevel, "auth.event-level", "7";
-    /// The state key is another user.
+    /// The state key is the id of another user.
     StateKeyOfAnother, "auth.state-key-of-another", "8";
-    /// A general level is no integer. Rule 9.1 has it from version 10 on; before, nothing says what such a level means,
-    /// and no room can live with it.
+    /// A general level is not an integer. Rule 9.1 says so from version 10 on. For earlier versions the specification does
+    /// not say what such a level means.
     LevelNotInteger, "auth.levels.not-integer", "9.1";
-    /// `events` or `notifications` is no map to integers. Before version 10 as above.
+    /// `events` or `notifications` is not a map to integers. As above before version 10.
     LevelMapForm, "auth.levels.map-form", "9.2";
-    /// `users` is no map of user ids to integers.
+    /// `users` is not a map of user ids to integers.
     LevelUsersForm, "auth.levels.users-form", "9.3";
     /// `users` names a creator (version 12 on).
     LevelsNameCreator, "auth.levels.name-creator", "v12 10.4";
-    /// A general level is changed that is, or becomes, higher than the sender's.
+    /// A general level that is changed is, or becomes, higher than the sender's level.
     LevelGeneral, "auth.levels.general", "9.5";
-    /// An entry of `events` or `notifications` is changed or removed that is higher than the sender's level.
+    /// An entry of `events` or `notifications` that is changed or removed is higher than the sender's level.
     LevelEntryOld, "auth.levels.entry-old", "9.6";
     /// An entry of `events` or `notifications` becomes higher than the sender's level.
     LevelEntryNew, "auth.levels.entry-new", "9.7";
-    /// Another user's level is changed or removed that is not below the sender's.
+    /// The level of another user that is changed or removed is not below the sender's.
     LevelUserOld, "auth.levels.user-old", "9.8";
-    /// A user gets more than the sender has.
+    /// A user gets a higher level than the sender has.
     LevelUserNew, "auth.levels.user-new", "9.9";
-    /// Neither the redact level nor the server of the event id allow the redaction (versions 1 and 2).
+    /// Neither the redact level nor the server in the event id allows the redaction (versions 1 and 2).
     RedactionLevel, "auth.redaction", "v2 11";
 }
 

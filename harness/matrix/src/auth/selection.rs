@@ -1,17 +1,18 @@
-//! Which state an event may cite as its authority (server-server API, auth events selection).
+//! The state events that an event lists in its auth events (server-server API, auth events selection).
 
 use serde_json::Value;
 
 use super::StateKey;
 use crate::{Event, event::text};
 
-/// Type and state key of what `auth_events` may, and a new event has to, name where the state has it.
+/// Type and state key of the state events that may be auth events of this event. A new event lists all of them that the
+/// state has.
 pub fn auth_types(event: &Event) -> Vec<StateKey> {
     if event.kind() == "m.room.create" {
         return Vec::new();
     }
     let mut wanted = vec![("m.room.power_levels", ""), ("m.room.member", event.sender())];
-    // From version 12 on the room id names the create event.
+    // From version 12 on the room id identifies the create event.
     if !event.version().is_named_by_create() {
         wanted.push(("m.room.create", ""));
     }

@@ -1,4 +1,4 @@
-//! The rules on states, as a table: one event a row, with a twin one step away that must be accepted.
+//! The rules that look at a state, as a table: each row is an event, and a twin one step away must be accepted.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ const C: &str = "@c:c.test";
 
 /// A state in which A, the creator, is joined.
 #[derive(Clone)]
-struct World {
+struct RoomState {
     version: &'static str,
     create: Value,
     levels: Option<Value>,
@@ -18,7 +18,7 @@ struct World {
     members: Vec<(&'static str, &'static str)>,
 }
 
-impl World {
+impl RoomState {
     /// A has 100, B 50, all others 0; `members` beside A.
     fn new(version: &'static str, rule: &'static str, members: &[(&'static str, &'static str)]) -> Self {
         let users = if version == "12" { json!({B: 50}) } else { json!({A: 100, B: 50}) };
@@ -68,7 +68,7 @@ fn state(kind: &str, sender: &str, state_key: &str, content: &Value) -> Value {
     json!({"type": kind, "sender": sender, "state_key": state_key, "content": content, "prev_events": ["$x"]})
 }
 
-fn judge(rows: Vec<(World, Value, Result<(), Rule>)>) {
+fn judge(rows: Vec<(RoomState, Value, Result<(), Rule>)>) {
     for (index, (world, event, expected)) in rows.into_iter().enumerate() {
         assert_eq!(world.check(&event), expected, "row {index}: {event} in version {}", world.version);
     }
@@ -77,7 +77,7 @@ fn judge(rows: Vec<(World, Value, Result<(), Rule>)>) {
 /// SS-EAUTH-028, 032 to 042.
 #[test]
 fn joins() {
-    let world = |version, rule, membership| World::new(version, rule, &[(B, "join"), (C, membership)]);
+    let world = |version, rule, membership| RoomState::new(version, rule, &[(B, "join"), (C, membership)]);
     let join = || member(C, C, "join");
     let by = |user: &str| {
         let mut event = join();
@@ -114,7 +114,7 @@ fn joins() {
 #[test]
 fn the_first_join_is_the_creators() {
     for version in ["10", "11", "12"] {
-        let world = World::new(version, "invite", &[]);
+        let world = RoomState::new(version, "invite", &[]);
         let create = world.event("m.room.create", A, "", &world.create);
         let first = |user: &str| {
             let mut event = member(user, user, "join");
@@ -129,7 +129,7 @@ fn the_first_join_is_the_creators() {
 /// SS-EAUTH-049 to 051, 058 to 060, 066, 067.
 #[test]
 fn invites_and_knocks() {
-    let world = |version, rule, membership| World::new(version, rule, &[(B, "join"), (C, membership)]);
+    let world = |version, rule, membership| RoomState::new(version, rule, &[(B, "join"), (C, membership)]);
     let knock = || member(C, C, "knock");
     judge(vec![
         (world("11", "invite", "leave"), member(B, C, "invite"), Ok(())),
@@ -159,7 +159,7 @@ fn invites_and_knocks() {
 /// SS-EAUTH-017, 018, 020, 052 to 057.
 #[test]
 fn leaves_kicks_and_bans() {
-    let world = |version, membership| World::new(version, "public", &[(B, "join"), (C, membership)]);
+    let world = |version, membership| RoomState::new(version, "public", &[(B, "join"), (C, membership)]);
     let leave = || member(C, C, "leave");
     let kick = |membership| (world("11", membership), member(B, C, "leave"));
     let rows = [
@@ -198,7 +198,7 @@ fn leaves_kicks_and_bans() {
 /// SS-EAUTH-010, 022 to 025, 062 to 065, 078 to 082.
 #[test]
 fn other_events() {
-    let world = |version| World::new(version, "public", &[(B, "join"), (C, "join")]);
+    let world = |version| RoomState::new(version, "public", &[(B, "join"), (C, "join")]);
     let topic = |sender| state("m.room.topic", sender, "", &json!({}));
     let aliases = |state_key| state("m.room.aliases", C, state_key, &json!({}));
     let message = |sender: &str| json!({"type": "m.room.message", "sender": sender, "content": {}});
@@ -207,7 +207,7 @@ fn other_events() {
     let mut own = redaction.clone();
     own["redacts"] = json!("$x:c.test");
     let token = |sender| state("m.room.third_party_invite", sender, "t", &json!({}));
-    let bare = |version| World { levels: None, ..world(version) };
+    let bare = |version| RoomState { levels: None, ..world(version) };
     judge(vec![
         (world("11"), message(C), Ok(())),
         (world("11"), message("@d:d.test"), Err(Rule::SenderNotJoined)),
@@ -239,7 +239,7 @@ fn other_events() {
 #[test]
 fn power_levels() {
     let old = |version| {
-        let world = World::new(version, "public", &[(B, "join"), (C, "join")]);
+        let world = RoomState::new(version, "public", &[(B, "join"), (C, "join")]);
         let mut world = world.levels("events", json!({"m.room.power_levels": 50, "x": 100, "y": 50}));
         world = world.levels("ban", json!(100)).levels("notifications", json!({"room": 50}));
         world.levels.as_mut().unwrap()["users"]["@e:e.test"] = json!(50);
@@ -298,9 +298,9 @@ fn power_levels() {
 /// SS-EAUTH-071.
 #[test]
 fn the_first_power_levels_may_set_anything() {
-    let world = World::new("11", "public", &[]);
+    let world = RoomState::new("11", "public", &[]);
     let event = state("m.room.power_levels", A, "", &json!({"users": {C: 1000}, "ban": 1000}));
-    let first = World { levels: None, ..world.clone() };
+    let first = RoomState { levels: None, ..world.clone() };
     judge(vec![(first, event.clone(), Ok(())), (world, event, Err(Rule::LevelGeneral))]);
 }
 
@@ -308,7 +308,7 @@ fn the_first_power_levels_may_set_anything() {
 #[test]
 fn auth_events() {
     for version in ["11", "12"] {
-        let world = World::new(version, "public", &[]);
+        let world = RoomState::new(version, "public", &[]);
         let mut create = Value::Object(world.event("m.room.create", A, "", &world.create).json().clone());
         if version == "12" {
             create.as_object_mut().unwrap().remove("room_id");
@@ -326,16 +326,16 @@ fn auth_events() {
         let other = in_room(member(B, B, "join"), room);
         let message = in_room(json!({"type": "m.room.message", "sender": A}), room);
         let held = [&create, &join, &again, &foreign, &other, &message];
-        let check_in = |room: &str, cited: &[&Event], rejected: Option<&Event>| {
-            let ids: Vec<_> = cited.iter().map(|event| event.id()).collect();
+        let check_in = |room: &str, listed: &[&Event], rejected: Option<&Event>| {
+            let ids: Vec<_> = listed.iter().map(|event| event.id()).collect();
             let event = json!({"type": "m.room.message", "sender": A, "auth_events": ids});
             check_auth_events(&in_room(event, room), |id| {
                 let event = held.into_iter().find(|event| event.id() == id)?;
-                Some(Cited { event, rejected: rejected.is_some_and(|it| it.id() == id) })
+                Some(JudgedEvent { event, rejected: rejected.is_some_and(|it| it.id() == id) })
             })
         };
-        let check = |cited: &[&Event], rejected| check_in(room, cited, rejected);
-        let rule = |rule: Rule| Err(Refusal::Rule(rule));
+        let check = |listed: &[&Event], rejected| check_in(room, listed, rejected);
+        let rule = |rule: Rule| Err(AuthEventsError::Rule(rule));
         let base: Vec<&Event> = if version == "12" { vec![] } else { vec![&create] };
         let with = |more: &[&'static str]| {
             let named = |name: &&str| match *name {
@@ -357,7 +357,7 @@ fn auth_events() {
             assert_eq!(check(&[&create, &join], None), rule(Rule::AuthNotSelected));
             assert_eq!(check(&[&join], Some(&create)), rule(Rule::RoomIdNotCreate));
             assert_eq!(check_in(&join.id().replacen('$', "!", 1), &[], None), rule(Rule::RoomIdNotCreate));
-            assert_eq!(check_in("!gone", &[], None), Err(Refusal::Unknown(vec!["$gone".into()])));
+            assert_eq!(check_in("!gone", &[], None), Err(AuthEventsError::Unknown(vec!["$gone".into()])));
         } else {
             assert_eq!(check(&[&join], None), rule(Rule::AuthNoCreate));
         }

@@ -1,4 +1,4 @@
-//! Invites that redeem a third-party invite (rooms/v11, authorization rules 4.4.1).
+//! Invites that follow a third-party invite (rooms/v11, authorization rules 4.4.1).
 
 use base64::Engine;
 use serde_json::{Map, Value};
@@ -27,7 +27,7 @@ pub(super) fn check(event: &Event, invite: &Value, target: &str, state: &Snapsho
     let form = signed_json(signed);
     let keys = public_keys(invitation.content());
     let verifies = |signature: &str| keys.iter().any(|key| verify_bytes(key, signature, &form));
-    // Any signature by any listed key will do, whatever else is in the object.
+    // One signature by a listed key is enough, whatever else the object holds.
     let signers = signed.get("signatures").and_then(Value::as_object).into_iter().flatten();
     let signatures = signers.filter_map(|(_, by)| by.as_object()).flatten();
     let mut known = signatures.filter(|(id, _)| id.starts_with("ed25519:"));
@@ -50,7 +50,7 @@ mod tests {
 
     /// SS-EAUTH-043 to 048.
     #[test]
-    fn each_rule_has_its_invite() {
+    fn each_rule_rejects_its_invite() {
         let [key, other] = [1, 2].map(|seed| SigningKey::from_seed(&[seed; 32], "0").unwrap());
         let invite = |mxid: &str, token: &str, key: &SigningKey| {
             let mut signed = json!({"mxid": mxid, "token": token}).as_object().unwrap().clone();

@@ -76,7 +76,7 @@ pub const FORGET: Endpoint =
     Endpoint::post("forget", "/_matrix/client/v3/rooms/{roomId}/forget", section!("_index.md#leaving-rooms"));
 /// Publishes the keys of a device.
 pub const UPLOAD_KEYS: Endpoint = Endpoint::post("upload-keys", "/_matrix/client/v3/keys/upload", KEYS);
-/// Claims one-time keys.
+/// VerifiedRequest one-time keys.
 pub const CLAIM_KEYS: Endpoint = Endpoint::post("claim-keys", "/_matrix/client/v3/keys/claim", KEYS);
 /// Publishes cross-signing keys.
 pub const UPLOAD_SIGNING_KEYS: Endpoint = Endpoint::post(

@@ -1,7 +1,7 @@
-//! Whether a PDU has the form of its room version (server-server API, PDUs; checks performed on receipt of a PDU, 1).
+//! The format of a PDU in its room version (server-server API, PDUs; checks performed on receipt of a PDU, 1).
 //!
-//! What the authorisation rules reject is not looked at here, since a server keeps a rejected event and drops a malformed
-//! one: a create event of version 12 with a `room_id`, or one that cites the create event, is well-formed.
+//! The authorisation rules are not applied here: a server keeps a rejected event and drops a malformed one. So a create
+//! event of version 12 with a `room_id` is well-formed, and so is an event that has the create event as an auth event.
 
 use serde_json::{Map, Value};
 
@@ -20,10 +20,10 @@ const MAX_FIELD_BYTES: usize = 255;
 const MAX_PREV_EVENTS: usize = 20;
 const MAX_AUTH_EVENTS: usize = 10;
 
-/// How an event breaks the format.
+/// The ways in which an event breaks the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BreachReason {
-    /// It is no JSON object.
+    /// It is not a JSON object.
     NotObject,
     /// It has more than 65536 bytes.
     EventTooLarge,
@@ -37,18 +37,18 @@ pub enum BreachReason {
     FieldTooLong,
     /// An integer lies outside its range.
     IntegerRange,
-    /// The sender is no user id.
+    /// The sender is not a user id.
     SenderNotUserId,
     /// More than 20 `prev_events`.
     TooManyPrevEvents,
     /// More than 10 `auth_events`.
     TooManyAuthEvents,
-    /// An entry of `prev_events` or `auth_events` has not the form of its version.
+    /// An entry of `prev_events` or `auth_events` does not have the form of the room version.
     ReferenceForm,
 }
 
 impl BreachReason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: &[Self] = &[
         Self::NotObject,
         Self::EventTooLarge,
@@ -92,23 +92,23 @@ impl BreachReason {
     }
 }
 
-/// One breach of the format.
+/// A breach of the format.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Breach {
-    /// Where: a dotted path, empty for the event as a whole.
+pub struct FormatBreach {
+    /// The place as a dotted path; empty for the event as a whole.
     pub field: String,
     /// What is wrong.
     pub reason: BreachReason,
 }
 
-impl std::fmt::Display for Breach {
+impl std::fmt::Display for FormatBreach {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} at {:?} ({})", self.reason.code(), self.field, self.reason.section())
     }
 }
 
-/// All breaches of a PDU, in the order of the checks; none when a server has to go on with it.
-pub fn format_breaches(pdu: &Value, version: &RoomVersion) -> Vec<Breach> {
+/// All breaches of a PDU, in the order of the checks. A server goes on with a PDU that has none.
+pub fn format_breaches(pdu: &Value, version: &RoomVersion) -> Vec<FormatBreach> {
     let mut check = Check { version, breaches: Vec::new() };
     match pdu.as_object() {
         Some(object) => check.event(pdu, object),
@@ -119,12 +119,12 @@ pub fn format_breaches(pdu: &Value, version: &RoomVersion) -> Vec<Breach> {
 
 struct Check<'a> {
     version: &'a RoomVersion,
-    breaches: Vec<Breach>,
+    breaches: Vec<FormatBreach>,
 }
 
 impl Check<'_> {
     fn note(&mut self, field: &str, reason: BreachReason) {
-        self.breaches.push(Breach { field: field.to_owned(), reason });
+        self.breaches.push(FormatBreach { field: field.to_owned(), reason });
     }
 
     fn event(&mut self, pdu: &Value, object: &Map<String, Value>) {
@@ -169,7 +169,7 @@ impl Check<'_> {
         }
     }
 
-    /// Numbers beyond 2^53 are the business of [`BreachReason::NumberNotCanonical`]; up to version 5 they go to 2^63 − 1
+    /// [`BreachReason::NumberNotCanonical`] covers numbers beyond 2^53; up to version 5 they go to 2^63 − 1
     /// (SS-PDU-018).
     fn integer(&mut self, object: &Map<String, Value>, key: &str, least: i64) {
         match object.get(key) {
@@ -232,7 +232,7 @@ mod tests {
 
     /// SS-PDU-001, 004 and ROOMV-018.
     #[test]
-    fn each_required_key_is_missed() {
+    fn each_missing_key_is_a_breach() {
         assert_eq!(breaches(&message(), "3"), []);
         assert_eq!(breaches(&message(), "12"), []);
         for key in message().as_object().unwrap().keys() {
@@ -246,7 +246,7 @@ mod tests {
 
     /// SS-PDU-002, 012, 014, 017, SS-CJSON-009, 010, SS-LIMITS-002 to 005.
     #[test]
-    fn wrong_types_numbers_and_lengths_are_named() {
+    fn wrong_types_numbers_and_lengths_are_breaches() {
         let long = "å".repeat(128);
         let table = [
             ("type", json!(7), vec![("type", "format.field-type")]),

@@ -22,17 +22,17 @@ pub(crate) const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The content hash of a PDU, as `hashes.sha256` has to hold it: unpadded base64 (server-server API, calculating the
-/// content hash for an event). `None` where it is no JSON object.
+/// content hash for an event). `None` if it is not a JSON object.
 pub fn content_hash(pdu: &Value) -> Option<String> {
     pdu.as_object().map(|object| STANDARD_NO_PAD.encode(content_digest(object)))
 }
 
-/// Over every top-level key except `unsigned`, `signatures` and `hashes`, unknown ones included.
+/// It covers every top-level key except `unsigned`, `signatures` and `hashes`, unknown ones included.
 fn content_digest(object: &Map<String, Value>) -> [u8; 32] {
     Sha256::digest(canonical_without(object, &["unsigned", "signatures", "hashes"])).into()
 }
 
-/// Whether `hashes.sha256` is the content hash. Compared as bytes, since padding does not count (SS-PDU-055).
+/// Whether `hashes.sha256` is the content hash. They are compared as bytes, since padding does not count (SS-PDU-055).
 pub fn has_content_hash(object: &Map<String, Value>) -> bool {
     let claimed = object.get("hashes").and_then(|hashes| hashes.get("sha256")).and_then(Value::as_str);
     claimed
@@ -40,7 +40,7 @@ pub fn has_content_hash(object: &Map<String, Value>) -> bool {
         .is_some_and(|hash| hash == content_digest(object))
 }
 
-/// The reference hash in the alphabet of its room version, unpadded: over what redaction leaves, without `signatures`
+/// The reference hash in the alphabet of its room version, unpadded. It covers the redacted event without `signatures`
 /// and `unsigned` (server-server API, calculating the reference hash for an event).
 pub fn reference_hash(object: &Map<String, Value>, version: &RoomVersion) -> String {
     let redacted = redact(object, version);

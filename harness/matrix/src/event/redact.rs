@@ -1,11 +1,11 @@
-//! What redaction leaves of an event (rooms, redactions).
+//! Redaction of events (rooms, redactions).
 
 use serde_json::{Map, Value};
 
 use super::text;
 use crate::RoomVersion;
 
-/// Top-level keys that stay, and the last version in which they do.
+/// The top-level keys that redaction keeps, each with the last version in which it does.
 const TOP_LEVEL: [(&str, u8); 15] = [
     ("auth_events", LATEST),
     ("content", LATEST),
@@ -24,7 +24,7 @@ const TOP_LEVEL: [(&str, u8); 15] = [
     ("type", LATEST),
 ];
 
-/// Keys of the content that stay: by type of event, the first and the last version in which they do.
+/// The keys of the content that redaction keeps, by event type, with the first and the last version in which it does.
 const CONTENT: [(&str, &str, u8, u8); 18] = [
     ("m.room.aliases", "aliases", 1, 5),
     ("m.room.create", "creator", 1, 10),
@@ -50,7 +50,7 @@ const CONTENT: [(&str, &str, u8, u8); 18] = [
 const WHOLE_CREATE: u8 = 11;
 const LATEST: u8 = u8::MAX;
 
-/// The event as a redaction leaves it in this room version.
+/// The redacted event in this room version.
 pub fn redact(event: &Map<String, Value>, version: &RoomVersion) -> Map<String, Value> {
     let kind = text(event, "type").unwrap_or_default();
     let stays = |key: &str| TOP_LEVEL.iter().any(|(kept, last)| *kept == key && version.number() <= *last);
@@ -82,7 +82,7 @@ fn redact_content(kind: &str, content: &Map<String, Value>, version: &RoomVersio
     .collect()
 }
 
-/// Of a third-party invite only `signed` stays (rooms/v11, redactions).
+/// Redaction keeps only `signed` of a third-party invite (rooms/v11, redactions).
 fn only_signed(invite: &Value) -> Option<Value> {
     let signed = invite.as_object()?.get("signed")?;
     Some(Value::Object(Map::from_iter([("signed".to_owned(), signed.clone())])))
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// All that any version keeps, and more.
+    /// An event with every key that some version keeps, and more.
     fn content(kind: &str) -> Value {
         let mut content = Map::from_iter([("odd".to_owned(), json!(1)), ("body".to_owned(), json!("x"))]);
         for (_, key, _, _) in CONTENT {
@@ -115,7 +115,7 @@ mod tests {
 
     /// SS-REDACT-002 to 006, 008 to 014.
     #[test]
-    fn the_content_keeps_what_the_version_lists() {
+    fn redaction_keeps_the_content_keys_of_the_version() {
         let levels =
             ["ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default"];
         let levels_11 = [

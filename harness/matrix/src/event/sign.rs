@@ -18,12 +18,13 @@ pub fn add_content_hash(event: &mut Map<String, Value>) {
     }
 }
 
-/// What the signatures of an event are taken over: its redacted form without `signatures` and `unsigned`.
+/// The bytes that servers sign: the redacted event without `signatures` and `unsigned`.
 pub(crate) fn signed_form(event: &Map<String, Value>, version: &RoomVersion) -> String {
     canonical_without(&redact(event, version), &["signatures", "unsigned"])
 }
 
-/// The signature of a key over an event as it stands, unpadded base64. Takes what canonical JSON forbids, too.
+/// The signature of a key over an event as it stands, unpadded base64. The event may hold numbers that canonical JSON
+/// forbids.
 pub fn event_signature(event: &Map<String, Value>, key: &SigningKey, version: &RoomVersion) -> String {
     key.sign(signed_form(event, version).as_bytes())
 }
@@ -41,7 +42,7 @@ mod tests {
 
     /// SS-CJSON-022: the event signing vectors of the appendix.
     #[test]
-    fn the_published_vectors_come_out_bit_for_bit() {
+    fn the_published_vectors_are_reproduced_bit_for_bit() {
         let key = SigningKey::from_seed(&PUBLISHED_SEED, "1").unwrap();
         let version = RoomVersion::new("1").unwrap();
         let table = [
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn ruma_signs_alike() {
+    fn ruma_makes_the_same_signatures() {
         let key = SigningKey::from_seed(&[7; 32], "1").unwrap();
         let event = json!({"type": "m.room.member", "sender": "@a:a.test", "content": {"membership": "join", "x": 1},
                            "origin": "a.test", "hashes": {}, "signatures": {}});

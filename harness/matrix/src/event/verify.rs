@@ -1,4 +1,4 @@
-//! Whether an event is signed by those who have to sign it (server-server API, validating hashes and signatures on
+//! Whether the servers that have to sign an event have signed it (server-server API, validating hashes and signatures on
 //! received events).
 
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use crate::{
     version::EventIds,
 };
 
-/// The outcome for an event whose signatures are right.
+/// The result for an event with valid signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verified {
-    /// The content hash is right as well.
+    /// The content hash matches as well.
     All,
     /// The content hash does not match: the event is to be processed in its redacted form.
     ContentHashMismatch,
@@ -33,44 +33,44 @@ pub enum Signer {
     Authoriser,
 }
 
-/// Which signature is not as it has to be.
+/// A signature that is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureFault {
-    /// An id whose server has to sign names no server.
-    #[error("{0:?}: no server can be told from it")]
+pub enum SignatureError {
+    /// An id names no server, so it is not known which server has to sign.
+    #[error("{0:?}: the id names no server")]
     NoServer(Signer),
     /// The server has not signed.
     #[error("{server} ({role:?}) has not signed")]
     Missing {
-        /// Who had to.
+        /// The server.
         server: String,
-        /// Why it had to.
+        /// Why it has to sign.
         role: Signer,
     },
     /// The server has signed, but with no key that is known and valid for the event.
     #[error("{server} ({role:?}) signed with no usable key, but with {key_ids:?}")]
     NoUsableKey {
-        /// Who had to.
+        /// The server.
         server: String,
-        /// Why it had to.
+        /// Why it has to sign.
         role: Signer,
-        /// The keys that it used.
+        /// The ids of the keys that it used.
         key_ids: Vec<String>,
     },
     /// A signature by a known and valid key is wrong.
     #[error("the signature of {server} ({role:?}) by {key_id} is wrong")]
     Bad {
-        /// Who signed.
+        /// The server.
         server: String,
-        /// Why it had to.
+        /// Why it has to sign.
         role: Signer,
-        /// With which key.
+        /// The id of the key.
         key_id: String,
     },
 }
 
-impl SignatureFault {
-    /// Why the server at fault has to sign.
+impl SignatureError {
+    /// Why the server has to sign.
     pub fn role(&self) -> Signer {
         match self {
             Self::NoServer(role)
@@ -91,19 +91,19 @@ impl SignatureFault {
     }
 }
 
-/// The servers that have to sign an event, and why. One server that has several reasons is named with the first.
+/// The servers that have to sign an event, each with the first reason for it.
 ///
 /// # Errors
-/// When an id that tells a signer names no server.
-pub fn required_signers(event: &Event) -> Result<BTreeMap<String, Signer>, SignatureFault> {
+/// If an id names no server.
+pub fn required_signers(event: &Event) -> Result<BTreeMap<String, Signer>, SignatureError> {
     let mut signers = BTreeMap::new();
     let mut add = |id: Option<&str>, role: Signer| {
         let server = id.and_then(server_of).filter(|server| is_server_name(server));
-        let server = server.ok_or(SignatureFault::NoServer(role))?;
+        let server = server.ok_or(SignatureError::NoServer(role))?;
         signers.entry(server.to_owned()).or_insert(role);
         Ok(())
     };
-    // An invite that redeems a third-party invite may be sent by another server in the sender's name.
+    // Another server may send an invite for a third-party invite in the sender's name.
     if !is_third_party_invite(event) {
         add(event.text("sender"), Signer::Sender)?;
     }
@@ -124,12 +124,12 @@ fn is_third_party_invite(event: &Event) -> bool {
         && event.content().contains_key("third_party_invite")
 }
 
-/// Verifies the signatures of all who have to sign, and the content hash. A signature by a key that the ring does not
-/// hold, or that is not valid for the event, does not count and does no harm; a wrong one by a key that is does.
+/// Verifies the signatures of all servers that have to sign, and the content hash. A signature by a key that the ring does
+/// not hold, or that is not valid for the event, is ignored. A wrong signature by a valid key is an error.
 ///
 /// # Errors
-/// The first signature that is missing or wrong, those of the sender and the event id before the authoriser's.
-pub fn verify_event(event: &Event, keys: &KeyRing) -> Result<Verified, SignatureFault> {
+/// The first signature that is missing or wrong; the authorising server's is looked at last.
+pub fn verify_event(event: &Event, keys: &KeyRing) -> Result<Verified, SignatureError> {
     let form = signed_form(event.json(), event.version());
     let mut signers: Vec<_> = required_signers(event)?.into_iter().collect();
     signers.sort_by_key(|(_, role)| *role);
@@ -145,23 +145,23 @@ fn verify_signer(
     role: Signer,
     form: &str,
     keys: &KeyRing,
-) -> Result<(), SignatureFault> {
+) -> Result<(), SignatureError> {
     let all = event.json().get("signatures").and_then(Value::as_object);
     let own = all.and_then(|all| all.get(server)).and_then(Value::as_object).filter(|own| !own.is_empty());
     let server = server.to_owned();
-    let Some(own) = own else { return Err(SignatureFault::Missing { server, role }) };
+    let Some(own) = own else { return Err(SignatureError::Missing { server, role }) };
     let mut counted = false;
     for key_id in own.keys() {
         let Some(key) = keys.for_event(&server, key_id, event) else { continue };
         if !text(own, key_id).is_some_and(|signature| verify_bytes(key, signature, form)) {
-            return Err(SignatureFault::Bad { server, role, key_id: key_id.clone() });
+            return Err(SignatureError::Bad { server, role, key_id: key_id.clone() });
         }
         counted = true;
     }
     if counted {
         return Ok(());
     }
-    Err(SignatureFault::NoUsableKey { server, role, key_ids: own.keys().cloned().collect() })
+    Err(SignatureError::NoUsableKey { server, role, key_ids: own.keys().cloned().collect() })
 }
 
 #[cfg(test)]
@@ -214,7 +214,7 @@ mod tests {
 
     /// SS-PDU-050, 051, SS-CJSON-018 to 020.
     #[test]
-    fn unknown_keys_do_not_count_and_wrong_signatures_of_known_ones_do() {
+    fn unknown_keys_are_ignored_and_wrong_signatures_of_known_keys_are_errors() {
         let (a, _, ring) = keys();
         let good = signed(join(None), "11", &[("a.test", &a)]);
         let with = |key_id: &str, signature: Value| {
@@ -235,7 +235,7 @@ mod tests {
 
     /// SS-PDU-048 and SS-EAUTH-029.
     #[test]
-    fn other_signers_depend_on_the_version() {
+    fn the_other_required_signatures_depend_on_the_version() {
         let (a, b, ring) = keys();
         let table = [
             ("2", None, Some(("c.test", &b)), None),
@@ -260,10 +260,10 @@ mod tests {
         }
     }
 
-    /// ruma asks for the signature of a user's server that a *message* names as its authoriser; the rule is one of
-    /// member events.
+    /// ruma requires the signature of the authorising user's server also for a *message* that names one. The rule is only
+    /// for member events.
     #[test]
-    fn ruma_is_unsound_for_messages_that_name_an_authoriser() {
+    fn ruma_differs_for_messages_that_name_an_authorising_user() {
         let (a, _, ring) = keys();
         let mut message = join(Some("@b:b.test"));
         message["type"] = json!("m.room.message");
@@ -278,7 +278,7 @@ mod tests {
 
     /// SS-PDU-049.
     #[test]
-    fn a_redeemed_third_party_invite_needs_no_signature_of_its_sender() {
+    fn an_invite_for_a_third_party_invite_needs_no_signature_of_its_sender() {
         let mut invite = join(None);
         invite["content"] = json!({"membership": "invite", "third_party_invite": {"signed": {}}});
         let event = Event::parse(&invite, "11").unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{signing::signed_json, verify_bytes};
 use crate::event::{LENIENT, text};
 
-/// Why a key document is not to be believed.
+/// Why a key document is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyDocumentError {
     /// It names another server.
@@ -19,13 +19,13 @@ pub enum KeyDocumentError {
         /// The server it names.
         found: String,
     },
-    /// It lacks something or has it in another shape.
-    #[error("it has no usable {0}")]
+    /// A field is missing or has the wrong type.
+    #[error("`{0}` is missing or has the wrong type")]
     Malformed(&'static str),
     /// Its own signature does not verify.
     #[error("its signature does not verify: {0}")]
     BadSignature(String),
-    /// It is not valid any more.
+    /// It has expired.
     #[error("it was valid until {valid_until_ts}")]
     Expired {
         /// In milliseconds since 1970.
@@ -42,7 +42,7 @@ pub struct OldKey {
     pub expired_ts: u64,
 }
 
-/// What `GET /_matrix/key/v2/server` answered, with its own signature verified (server-server API, publishing keys).
+/// A response to `GET /_matrix/key/v2/server` with a valid signature of its own (server-server API, publishing keys).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyDocument {
     /// The server that the keys belong to.
@@ -56,10 +56,10 @@ pub struct KeyDocument {
 }
 
 impl KeyDocument {
-    /// Reads the document of `server_name`, whatever the time.
+    /// Reads the document of `server_name`; the time is not looked at.
     ///
     /// # Errors
-    /// When it is for another server, malformed, or not signed by a key it lists.
+    /// If it is for another server, malformed, or not signed by a key that it lists.
     pub fn verify(json: &Value, server_name: &str) -> Result<Self, KeyDocumentError> {
         let object = json.as_object().ok_or(KeyDocumentError::Malformed("JSON object"))?;
         let found = text(object, "server_name").ok_or(KeyDocumentError::Malformed("server_name"))?;
@@ -102,8 +102,8 @@ impl KeyDocument {
     }
 }
 
-/// At least one listed key has to sign, and no listed one may have signed wrongly (SS-KEYS-005; that each should sign
-/// is SS-KEYS-006 and no reason for disbelief).
+/// At least one listed key has to sign, and no signature by a listed key may be wrong (SS-KEYS-005). That every listed key
+/// signs is only recommended (SS-KEYS-006).
 fn verify_own_signature(
     object: &Map<String, Value>,
     server_name: &str,
@@ -130,7 +130,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_document_is_believed_only_with_its_own_signature_and_name() {
+    fn a_document_needs_its_own_signature_and_name() {
         let key = SigningKey::generate("1").unwrap();
         let document = key.document("a.test", 1_900_000_000_000).unwrap();
         let read = KeyDocument::verify(&document, "a.test").unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_key_cannot_vouch_for_the_document() {
+    fn a_signature_by_an_old_key_is_not_enough() {
         let [new, old] = [1, 2].map(|seed| SigningKey::from_seed(&[seed; 32], &seed.to_string()).unwrap());
         let publication = KeyPublication::new("a.test", 100).current(&new).old(&old, 50);
         let read = KeyDocument::verify(&publication.build(), "a.test").unwrap();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_good_until_its_time() {
+    fn a_document_is_valid_until_its_time() {
         let key = SigningKey::from_seed(&[1; 32], "1").unwrap();
         let document = key.document("a.test", 100).unwrap();
         assert!(KeyDocument::verify_at(&document, "a.test", 100).is_ok());
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_documents_are_refused_and_nothing_breaks() {
+    fn malformed_documents_are_errors() {
         for odd in [
             json!(null),
             json!([]),

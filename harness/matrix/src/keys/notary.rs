@@ -1,4 +1,4 @@
-//! Notaries: keys of a server by way of another (server-server API, querying keys through another server).
+//! Notaries: servers that hand out the keys of other servers (server-server API, querying keys through another server).
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{KeyDocument, KeyDocumentError, KeyRing, SigningKey, signing::signed_json, verify_bytes};
 
-/// What a notary answers: `server_keys` with its own signature added to each document. What is no object is passed on as
-/// it stands.
+/// The response of a notary: `server_keys` with the notary's signature added to each document. An entry that is not an
+/// object stays as it is.
 pub fn notary_answer(documents: &[Value], notary: &str, key: &SigningKey) -> Value {
     let mut documents = documents.to_vec();
     for object in documents.iter_mut().filter_map(Value::as_object_mut) {
@@ -16,16 +16,16 @@ pub fn notary_answer(documents: &[Value], notary: &str, key: &SigningKey) -> Val
     json!({ "server_keys": documents })
 }
 
-/// What is wrong with an entry of a notary's answer.
+/// What is wrong with a notary's response or one of its entries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotaryFault {
-    /// The answer has no list `server_keys`.
-    #[error("the answer has no list server_keys")]
+pub enum NotaryError {
+    /// The response has no list `server_keys`.
+    #[error("the response has no list `server_keys`")]
     NoList,
-    /// Nobody asked for this server.
-    #[error("nobody asked for the keys of {0:?}")]
+    /// The request was not for this server.
+    #[error("the request was not for the keys of {0:?}")]
     NotAsked(String),
-    /// The queried server's own document is not to be believed.
+    /// The document of the queried server is not valid.
     #[error("the document of {0:?}: {1}")]
     Document(String, KeyDocumentError),
     /// The notary has not signed the document with a key that is known and valid.
@@ -36,27 +36,27 @@ pub enum NotaryFault {
     BadSignature(String),
 }
 
-/// A notary's answer, entry by entry.
+/// A notary's response, entry by entry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NotaryAnswer {
-    /// What can be believed, as its own server signed it and the notary did.
+    /// The documents that their own servers and the notary have signed.
     pub documents: Vec<KeyDocument>,
-    /// What cannot.
-    pub faults: Vec<NotaryFault>,
+    /// What is wrong with the others.
+    pub errors: Vec<NotaryError>,
 }
 
 impl NotaryAnswer {
-    /// Reads an answer of `notary` on the keys of `asked`, at a time in milliseconds since 1970.
+    /// Reads a response of `notary` about the keys of the servers `asked`; `now` is in milliseconds since 1970.
     pub fn read(answer: &Value, notary: &str, asked: &BTreeSet<String>, keys: &KeyRing, now: u64) -> Self {
         let mut read = Self::default();
         let Some(entries) = answer["server_keys"].as_array() else {
-            read.faults.push(NotaryFault::NoList);
+            read.errors.push(NotaryError::NoList);
             return read;
         };
         for entry in entries {
             match read_entry(entry, notary, asked, keys, now) {
                 Ok(document) => read.documents.push(document),
-                Err(fault) => read.faults.push(fault),
+                Err(error) => read.errors.push(error),
             }
         }
         read
@@ -69,23 +69,23 @@ fn read_entry(
     asked: &BTreeSet<String>,
     keys: &KeyRing,
     now: u64,
-) -> Result<KeyDocument, NotaryFault> {
+) -> Result<KeyDocument, NotaryError> {
     let name = entry["server_name"].as_str().unwrap_or_default().to_owned();
     if !asked.contains(&name) {
-        return Err(NotaryFault::NotAsked(name));
+        return Err(NotaryError::NotAsked(name));
     }
     let document =
-        KeyDocument::verify(entry, &name).map_err(|error| NotaryFault::Document(name.clone(), error))?;
+        KeyDocument::verify(entry, &name).map_err(|error| NotaryError::Document(name.clone(), error))?;
     let form = entry.as_object().map(signed_json).unwrap_or_default();
     let mut signed = false;
     for (id, signature) in entry["signatures"][notary].as_object().into_iter().flatten() {
         let Some(key) = keys.for_request(notary, id, now) else { continue };
         if !signature.as_str().is_some_and(|signature| verify_bytes(key, signature, &form)) {
-            return Err(NotaryFault::BadSignature(name));
+            return Err(NotaryError::BadSignature(name));
         }
         signed = true;
     }
-    if signed { Ok(document) } else { Err(NotaryFault::NotSigned(name)) }
+    if signed { Ok(document) } else { Err(NotaryError::NotSigned(name)) }
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
 
     /// SS-KEYS-021, 022 and 034.
     #[test]
-    fn both_signatures_have_to_be_right() {
+    fn both_signatures_have_to_be_valid() {
         let [own, notary] = [1, 2].map(|seed| SigningKey::from_seed(&[seed; 32], "1").unwrap());
         let ring = KeyRing::new().with("n.test", &notary);
         let asked = BTreeSet::from(["a.test".to_owned()]);
@@ -102,20 +102,20 @@ mod tests {
         let document = own.document("a.test", 100).unwrap();
         let good = notary_answer(std::slice::from_ref(&document), "n.test", &notary);
         assert_eq!(read(&good).documents.len(), 1);
-        assert_eq!(read(&good).faults, []);
+        assert_eq!(read(&good).errors, []);
 
         let a = || "a.test".to_owned();
         let not_signed = json!({"server_keys": [&document]});
-        assert_eq!(read(&not_signed).faults, [NotaryFault::NotSigned(a())]);
+        assert_eq!(read(&not_signed).errors, [NotaryError::NotSigned(a())]);
         let wrong = notary_answer(std::slice::from_ref(&document), "n.test", &own);
-        assert_eq!(read(&wrong).faults, [NotaryFault::BadSignature(a())]);
+        assert_eq!(read(&wrong).errors, [NotaryError::BadSignature(a())]);
         let other = notary_answer(&[own.document("b.test", 100).unwrap()], "n.test", &notary);
-        assert_eq!(read(&other).faults, [NotaryFault::NotAsked("b.test".into())]);
+        assert_eq!(read(&other).errors, [NotaryError::NotAsked("b.test".into())]);
         let mut forged = document;
         forged["valid_until_ts"] = json!(200);
         let forged = notary_answer(&[forged], "n.test", &notary);
-        assert!(matches!(read(&forged).faults[..], [NotaryFault::Document(..)]));
-        assert_eq!(read(&json!([])).faults, [NotaryFault::NoList]);
+        assert!(matches!(read(&forged).errors[..], [NotaryError::Document(..)]));
+        assert_eq!(read(&json!([])).errors, [NotaryError::NoList]);
         assert_eq!(read(&notary_answer(&[], "n.test", &notary)), NotaryAnswer::default());
     }
 }

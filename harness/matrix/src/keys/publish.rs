@@ -1,10 +1,10 @@
-//! Writing key documents, honest and otherwise (server-server API, publishing keys).
+//! Writes key documents, honest and false ones (server-server API, publishing keys).
 
 use serde_json::{Map, Value, json};
 
 use super::SigningKey;
 
-/// What `GET /_matrix/key/v2/server` is to answer.
+/// A key document in the making: the response to `GET /_matrix/key/v2/server`.
 ///
 /// ```text
 ///   KeyPublication::new("peer.test", until).current(&new).old(&old, expired).build()
@@ -47,7 +47,7 @@ impl<'a> KeyPublication<'a> {
         self
     }
 
-    /// Has other keys sign than all the current ones: strangers', or none.
+    /// Signs with these keys instead of all current ones; there may be none.
     #[must_use]
     pub fn signed_by(mut self, keys: &[&'a SigningKey]) -> Self {
         self.signers = Some(keys.to_vec());

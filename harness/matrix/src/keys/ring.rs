@@ -1,4 +1,4 @@
-//! The keys that are known of servers over time, and what each is good for.
+//! The known keys of servers over time, and the validity of each.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use base64::Engine;
 use super::{KeyDocument, SigningKey};
 use crate::{Event, event::LENIENT};
 
-/// However far ahead `valid_until_ts` lies, a key counts as valid for at most seven days from when it was fetched
+/// A key counts as valid for at most seven days after it was fetched, however far ahead `valid_until_ts` is
 /// (server-server API, retrieving server keys).
 pub const MAX_VALIDITY_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
@@ -18,8 +18,8 @@ struct KnownKey {
     expired: Option<u64>,
 }
 
-/// The public keys of servers. What a later document says of a key replaces what an earlier one said; a key that a later
-/// document leaves out stays as it was, since events that it signed are still about.
+/// The public keys of servers. A later document replaces what an earlier one says about a key. A key that a later document
+/// leaves out stays as it was, since events that it signed are still in rooms.
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing(BTreeMap<String, BTreeMap<String, KnownKey>>);
 
@@ -29,7 +29,7 @@ impl KeyRing {
         Self::default()
     }
 
-    /// Adds a key of our own, which is good for ever.
+    /// Adds a key of the harness, which is always valid.
     #[must_use]
     pub fn with(mut self, server_name: &str, key: &SigningKey) -> Self {
         let known = KnownKey { bytes: key.public_key().to_vec(), valid_until: u64::MAX, expired: None };
@@ -37,8 +37,8 @@ impl KeyRing {
         self
     }
 
-    /// Takes over the keys of a document that was fetched at a time, in milliseconds since 1970. Keys of other
-    /// algorithms than Ed25519, and what is no base64, are left out.
+    /// Adds the keys of a document that was fetched at a time, in milliseconds since 1970. Keys of other algorithms than
+    /// Ed25519 are left out, and so is what is not base64.
     pub fn learn(&mut self, document: &KeyDocument, fetched_at: u64) {
         let valid_until = document.valid_until_ts.min(fetched_at.saturating_add(MAX_VALIDITY_MS));
         let keys = self.0.entry(document.server_name.clone()).or_default();
@@ -52,8 +52,8 @@ impl KeyRing {
         }
     }
 
-    /// The key, if a signature by it counts for this event: a retired key for events stamped up to when it expired; a
-    /// current one always up to room version 4, and from 5 on for events stamped while it is valid (rooms/v5, signing key
+    /// The key, if a signature by it counts for this event. An old key counts for events up to its expiry. A current key
+    /// always counts up to room version 4, and from version 5 on for events within its validity (rooms/v5, signing key
     /// validity period).
     pub fn for_event(&self, server_name: &str, key_id: &str, event: &Event) -> Option<&[u8]> {
         let key = self.0.get(server_name)?.get(key_id)?;
@@ -71,12 +71,12 @@ impl KeyRing {
         (key.expired.is_none() && now <= key.valid_until).then_some(key.bytes.as_slice())
     }
 
-    /// Whether this key of the server is known, good or not.
+    /// Whether this key of the server is known, valid or not.
     pub fn has(&self, server_name: &str, key_id: &str) -> bool {
         self.0.get(server_name).is_some_and(|keys| keys.contains_key(key_id))
     }
 
-    /// Whether any key of the server is known, good or not.
+    /// Whether any key of the server is known, valid or not.
     pub fn knows(&self, server_name: &str) -> bool {
         self.0.get(server_name).is_some_and(|keys| !keys.is_empty())
     }
@@ -100,7 +100,7 @@ mod tests {
 
     /// SS-KEYS-016, 017 and 020.
     #[test]
-    fn a_key_is_good_for_seven_days_at_most_from_version_5_on() {
+    fn a_key_is_valid_for_at_most_seven_days_from_version_5_on() {
         let key = SigningKey::from_seed(&[1; 32], "1").unwrap();
         let mut ring = KeyRing::new();
         ring.learn(&read(&KeyPublication::new("a.test", 365 * DAY).current(&key)), DAY);
@@ -122,7 +122,7 @@ mod tests {
 
     /// SS-KEYS-012 to 014.
     #[test]
-    fn a_retired_key_is_good_for_old_events_only() {
+    fn an_old_key_is_valid_only_for_events_up_to_its_expiry() {
         let [old, new] = [1, 2].map(|seed| SigningKey::from_seed(&[seed; 32], &seed.to_string()).unwrap());
         let mut ring = KeyRing::new();
         ring.learn(&read(&KeyPublication::new("a.test", 9 * DAY).current(&old)), DAY);

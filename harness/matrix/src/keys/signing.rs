@@ -21,7 +21,7 @@ use crate::{canonical::canonical_without, event::LENIENT};
 #[cfg(test)]
 pub(crate) const PUBLISHED_SEED: [u8; 32] = *b"\x60\x90\xc1\x03\xd5\xe7\xaf\x6b\x15\xa9\x70\xfd\x56\x3e\xd7\x55\x49\xe6\x15\x97\x19\xae\x5c\x3c\x31\xde\xe4\x31\x6f\xb7\x5c\x0d";
 
-/// What comes before the seed in the PKCS #8 form of an Ed25519 key (RFC 8410, section 7).
+/// The bytes before the seed in the PKCS #8 form of an Ed25519 key (RFC 8410, section 7).
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
@@ -41,7 +41,7 @@ impl SigningKey {
     /// Makes a fresh key with the id `ed25519:<version>`.
     ///
     /// # Errors
-    /// Never in practice: the key that was just made is read back.
+    /// Never in practice: it reads the key that it has just made.
     pub fn generate(version: &str) -> Result<Self, KeyDocumentError> {
         Self::from_pkcs8(&Ed25519KeyPair::generate(), version)
     }
@@ -100,12 +100,12 @@ impl SigningKey {
     }
 }
 
-/// What a signature on a JSON object is taken over.
+/// The bytes of a JSON object that are signed.
 pub(crate) fn signed_json(object: &Map<String, Value>) -> String {
     canonical_without(object, &["signatures", "unsigned"])
 }
 
-/// Files a signature below the signer's name and the key's id.
+/// Puts a signature under the signer's name and the key id.
 pub(crate) fn insert_signature(
     object: &mut Map<String, Value>,
     signer: &str,
@@ -122,9 +122,9 @@ pub(crate) fn insert_signature(
     slot[signer][key_id] = signature.into();
 }
 
-/// Whether a signature in base64 is right. False for what is no key or no signature at all.
+/// Whether a signature in base64 is valid. It is not if the key or the signature is malformed.
 ///
-/// In a run the same event passes many eyes: a signature that has been found right once is not computed again.
+/// Many parts of a run verify the same event: a signature that was found valid once is not computed again.
 pub(crate) fn verify_bytes(public_key: &[u8], signature: &str, message: &str) -> bool {
     let Ok(signature) = LENIENT.decode(signature) else { return false };
     let lengths = [public_key.len(), signature.len()].map(|length| length.to_be_bytes()).concat();
@@ -147,9 +147,9 @@ pub(crate) fn verify_bytes(public_key: &[u8], signature: &str, message: &str) ->
     is_right
 }
 
-/// The signatures that were found right, each by the SHA-256 digest of key, signature and message.
+/// The signatures that were found valid, each as the SHA-256 digest of key, signature and message.
 static RIGHT: LazyLock<Mutex<BTreeSet<[u8; 32]>>> = LazyLock::new(Mutex::default);
-/// How many are kept: some megabytes.
+/// The number of signatures that are kept: some megabytes.
 const MOST_RIGHT: usize = 1 << 16;
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
 
     /// SS-CJSON-021.
     #[test]
-    fn the_published_vectors_come_out_bit_for_bit() {
+    fn the_published_vectors_are_reproduced_bit_for_bit() {
         let key = SigningKey::from_seed(&PUBLISHED_SEED, "1").unwrap();
         for (object, signature) in [
             (
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_signature_does_not_verify() {
+    fn a_malformed_signature_is_not_valid() {
         let key = SigningKey::from_seed(&[1; 32], "1").unwrap();
         let good = key.sign(b"x");
         assert!(verify_bytes(&key.public_key(), &good, "x"));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_filed_whatever_is_in_its_place() {
+    fn a_signature_replaces_a_malformed_entry() {
         for odd in [json!(7), json!({"a": 7}), json!({"a": {"b": 1}})] {
             let mut object = Map::from_iter([("signatures".to_owned(), odd)]);
             insert_signature(&mut object, "a", "ed25519:1", "s".into());

@@ -1,21 +1,21 @@
-//! Writing `Authorization` headers, honest and otherwise.
+//! Writes `Authorization` headers, honest and false ones.
 
 use super::RequestSignature;
 use crate::SigningKey;
 
-/// How the values of a header are written.
+/// The ways to write the values of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Quoting {
-    /// `"value"`, as servers have to send it.
+    /// `"value"`, as servers have to write it.
     #[default]
     Quoted,
-    /// `value`, as old servers send it.
+    /// `value`, as old servers write it.
     Bare,
-    /// `"\v\a\l\u\e"`: each letter as a backslash pair, which means the same.
+    /// `"\v\a\l\u\e"`: a backslash before each letter, which means the same.
     Escaped,
 }
 
-/// A header in the making. What it says can differ from what was signed:
+/// A header in the making. It can differ from what was signed:
 ///
 /// ```text
 ///   RequestSignature ──▶ signed bytes ──▶ sig ─┐
@@ -24,7 +24,7 @@ pub enum Quoting {
 ///              ▲ each can be replaced or left out
 /// ```
 ///
-/// To sign another method, path or body than goes on the wire, hand another [`RequestSignature`] in. Two headers are two
+/// To sign another method, path or body than the request has, use another [`RequestSignature`]. For two headers, use two
 /// forges.
 #[derive(Debug, Clone)]
 pub struct HeaderForge {
@@ -48,14 +48,14 @@ impl HeaderForge {
         Self { scheme: "X-Matrix".into(), parameters, quoting: Quoting::Quoted, separator: ",".into() }
     }
 
-    /// Writes the scheme otherwise, for instance `x-matrix`.
+    /// Writes the scheme in another way, for instance `x-matrix`.
     #[must_use]
     pub fn scheme(mut self, scheme: &str) -> Self {
         scheme.clone_into(&mut self.scheme);
         self
     }
 
-    /// Gives a parameter another value: another `destination`, another `key` id, a foreign `sig`; or adds one.
+    /// Gives a parameter another value, such as another `destination`, or adds a parameter.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         match self.parameters.iter_mut().find(|(known, _)| known == name) {
@@ -81,7 +81,7 @@ impl HeaderForge {
         self
     }
 
-    /// Turns the order of the parameters round.
+    /// Reverses the order of the parameters.
     #[must_use]
     pub fn reversed(mut self) -> Self {
         self.parameters.reverse();
@@ -95,7 +95,7 @@ impl HeaderForge {
         self
     }
 
-    /// Puts something else than a comma between the parameters, such as a comma among white space.
+    /// Puts another text than a comma between the parameters, such as a comma with white space.
     #[must_use]
     pub fn separator(mut self, separator: &str) -> Self {
         separator.clone_into(&mut self.separator);
@@ -137,7 +137,7 @@ mod tests {
 
     /// SS-AUTH-003, 004, 008 to 018, 021 to 027, 031 to 033.
     #[test]
-    fn each_variant_meets_its_verdict() {
+    fn each_variant_is_verified_or_refused() {
         let [key, stranger] = [1, 2].map(|seed| SigningKey::from_seed(&[seed; 32], "1").unwrap());
         let keys = KeyRing::new().with("peer.test", &key).with("victim.test", &stranger);
         let body = json!({"b": [1.5, "å"], "a": {}});
@@ -183,9 +183,9 @@ mod tests {
         assert_eq!(outcome(&forge().build(), Some(&json!({})), &keys), "request.bad-signature");
     }
 
-    /// SS-AUTH-012 and 013: no body is not the empty object. SS-KEYS-012: a retired key does not authenticate.
+    /// SS-AUTH-012 and 013: no body is not the empty object. SS-KEYS-012: an old key does not authenticate.
     #[test]
-    fn an_empty_body_is_a_body_and_a_retired_key_is_none() {
+    fn an_empty_object_is_a_body_and_an_old_key_is_not_valid() {
         let [key, new] = [1, 2].map(|seed| SigningKey::from_seed(&[seed; 32], &seed.to_string()).unwrap());
         let empty = json!({});
         let request = RequestSignature {

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-/// What an `X-Matrix` header says. Nothing is verified.
+/// The parameters of an `X-Matrix` header. Nothing is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The server that asks.
+    /// The sending server.
     pub origin: String,
-    /// The server that is asked, which old servers leave out.
+    /// The receiving server, which old servers leave out.
     pub destination: Option<String>,
     /// The id of the key.
     pub key: String,
     /// The signature, unpadded base64.
     pub sig: String,
-    /// Parameters that are not known, by lower-case name.
+    /// Unknown parameters, by lower-case name.
     pub others: BTreeMap<String, String>,
 }
 
@@ -23,7 +23,7 @@ pub enum HeaderError {
     /// It has another scheme than `X-Matrix`.
     #[error("the scheme is not X-Matrix")]
     OtherScheme,
-    /// It does not keep to the grammar.
+    /// It does not follow the grammar.
     #[error("it is not well-formed at byte {0}")]
     Malformed(usize),
     /// A parameter comes twice.
@@ -39,7 +39,7 @@ impl Credentials {
     /// around commas and after the scheme, parameters in any order, unknown ones kept (SS-AUTH-021 to 027, 031).
     ///
     /// # Errors
-    /// When it is of another scheme, not well-formed, or lacks a parameter other than `destination`.
+    /// If it has another scheme, is not well-formed, or lacks a parameter other than `destination`.
     pub fn parse(header: &str) -> Result<Self, HeaderError> {
         let (scheme, rest) = header.split_once([' ', '\t']).ok_or(HeaderError::OtherScheme)?;
         if !scheme.eq_ignore_ascii_case("X-Matrix") {
@@ -53,7 +53,7 @@ impl Credentials {
     }
 }
 
-/// `start` is where the parameters begin in the header, for errors to name the place.
+/// Reads the parameters; `start` is their offset in the header, for errors.
 fn parameters(rest: &str, start: usize) -> Result<BTreeMap<String, String>, HeaderError> {
     let mut found = BTreeMap::new();
     let mut left = rest.trim_start_matches([' ', '\t', ',']);
@@ -76,8 +76,8 @@ fn parameters(rest: &str, start: usize) -> Result<BTreeMap<String, String>, Head
     Ok(found)
 }
 
-/// A value and what follows it. Unquoted ones may hold more than tokens do, since key ids and ports have colons
-/// (SS-AUTH-026), and base64 has slashes, plusses and equals signs.
+/// A value and the rest after it. An unquoted value may hold more than a token does: key ids and ports have colons
+/// (SS-AUTH-026), and base64 has slashes, plus signs and equals signs.
 fn value_of(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ' ', '\t', '"']).unwrap_or(text.len());
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_refused_by_reason() {
+    fn each_malformed_header_has_its_error() {
         let table = [
             ("", HeaderError::OtherScheme),
             ("X-Matrix", HeaderError::OtherScheme),

@@ -1,16 +1,16 @@
-//! Whether a request comes from the server that it claims to come from.
+//! Verifies that a request comes from the server that its header names.
 
 use serde_json::Value;
 
 use super::{Credentials, HeaderError, RequestSignature};
 use crate::{KeyRing, is_server_name, keys::verify_bytes};
 
-/// What a verified request proves.
+/// The facts about a request whose signature is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claims {
-    /// The server that asks.
+pub struct VerifiedRequest {
+    /// The sending server.
     pub origin: String,
-    /// The key it signed with.
+    /// The id of the key that it signed with.
     pub key_id: String,
     /// Whether the header named the destination.
     pub names_destination: bool,
@@ -22,24 +22,24 @@ pub enum RequestAuthError {
     /// The header cannot be read.
     #[error("the Authorization header: {0}")]
     Header(#[from] HeaderError),
-    /// The origin is no server name.
-    #[error("the origin {0:?} is no server name")]
+    /// The origin is not a server name.
+    #[error("the origin {0:?} is not a server name")]
     BadOrigin(String),
     /// The header is for another server.
     #[error("it is for {0:?}")]
     OtherDestination(String),
-    /// The key is of an algorithm that does not exist here.
+    /// The algorithm of the key is not known.
     #[error("the algorithm of {0:?} is not known")]
     UnknownAlgorithm(String),
-    /// The key is not known, retired, or not valid any more.
+    /// The key is not known, old, or expired.
     #[error("{origin} has no valid key {key_id}")]
     NoUsableKey {
-        /// The server that asks.
+        /// The sending server.
         origin: String,
-        /// The key it names.
+        /// The id of the key.
         key_id: String,
     },
-    /// The signature is not over this request.
+    /// The signature is not valid for this request.
     #[error("the signature is wrong")]
     BadSignature,
 }
@@ -62,7 +62,7 @@ impl RequestAuthError {
 }
 
 /// Verifies a request that `destination` received at `now`, in milliseconds since 1970. `uri` is path and query exactly
-/// as they were on the wire; `body` is what the bytes parse to, since white space and order do not count.
+/// as they were on the wire; `body` is the parsed body, since white space and order do not count.
 ///
 /// # Errors
 /// The first reason for which the request is not authenticated.
@@ -74,7 +74,7 @@ pub fn verify_request(
     destination: &str,
     keys: &KeyRing,
     now: u64,
-) -> Result<Claims, RequestAuthError> {
+) -> Result<VerifiedRequest, RequestAuthError> {
     let credentials = Credentials::parse(header)?;
     let Credentials { origin, key, sig, .. } = credentials;
     if !is_server_name(&origin) {
@@ -94,5 +94,5 @@ pub fn verify_request(
     if !verify_bytes(bytes, &sig, &request.signed_form()) {
         return Err(RequestAuthError::BadSignature);
     }
-    Ok(Claims { origin, key_id: key, names_destination })
+    Ok(VerifiedRequest { origin, key_id: key, names_destination })
 }

@@ -1,12 +1,12 @@
-//! What states disagree on.
+//! The conflicts between states.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{EventPool, StateMap};
 use crate::{Event, StateResolution};
 
-/// Splits states into what all have alike and the events on which they differ. A key that one state lacks is in conflict
-/// even if all others agree on it.
+/// Splits states into the unconflicted state and the conflicted events. A key that one state lacks is in conflict even if
+/// all others agree on it.
 pub(super) fn split(states: &[StateMap]) -> (StateMap, BTreeSet<String>) {
     let mut unconflicted = StateMap::new();
     let mut conflicted = BTreeSet::new();
@@ -21,7 +21,8 @@ pub(super) fn split(states: &[StateMap]) -> (StateMap, BTreeSet<String>) {
     (unconflicted, conflicted)
 }
 
-/// The conflicted events and the auth difference, and in version 2.1 the conflicted state subgraph; as far as known.
+/// The full conflicted set, as far as it is known: the conflicted events, the auth difference, and in version 2.1 the
+/// conflicted state subgraph.
 pub(super) fn full_set(
     states: &[StateMap],
     conflicted: BTreeSet<String>,
@@ -37,7 +38,7 @@ pub(super) fn full_set(
     full
 }
 
-/// What is in some, but not in all of the full auth chains of the states.
+/// The auth difference: the events in some, but not in all of the full auth chains of the states.
 fn auth_difference(states: &[StateMap], pool: &EventPool<'_>) -> BTreeSet<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for id in states.iter().flat_map(|state| pool.auth_chain(state.values())) {
@@ -53,21 +54,21 @@ fn auth_difference(states: &[StateMap], pool: &EventPool<'_>) -> BTreeSet<String
 ///                        └───▶ c                 c is not
 /// ```
 ///
-/// That is, what conflicted events reach and from where a conflicted event is reached.
+/// These are the events that a conflicted event reaches and that reach a conflicted event.
 pub(super) fn subgraph(conflicted: &BTreeSet<String>, pool: &EventPool<'_>) -> BTreeSet<String> {
     let mut reached = pool.auth_chain(conflicted);
     reached.extend(conflicted.iter().cloned());
-    let mut citing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut referring: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for id in &reached {
-        for cited in pool.get(id).map(Event::auth_events).unwrap_or_default() {
-            citing.entry(cited).or_default().push(id);
+        for auth_event in pool.get(id).map(Event::auth_events).unwrap_or_default() {
+            referring.entry(auth_event).or_default().push(id);
         }
     }
     let mut left: Vec<&str> = conflicted.iter().map(String::as_str).collect();
     let mut found = BTreeSet::new();
     while let Some(id) = left.pop() {
         if found.insert(id.to_owned()) {
-            left.extend(citing.get(id).into_iter().flatten());
+            left.extend(referring.get(id).into_iter().flatten());
         }
     }
     found
@@ -78,11 +79,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// SS-STATE-025: `x ─▶ a ─▶ y` with x and y in conflict; a is in, what y cites and what leads nowhere is not.
+    /// SS-STATE-025: `x ─▶ a ─▶ y` with x and y in conflict. The subgraph holds a, but not the auth events of y.
     #[test]
-    fn the_subgraph_is_what_lies_between_conflicted_events() {
-        let event = |depth: i64, cited: &[&Event]| {
-            let ids: Vec<_> = cited.iter().map(|event| event.id()).collect();
+    fn the_subgraph_is_between_conflicted_events() {
+        let event = |depth: i64, listed: &[&Event]| {
+            let ids: Vec<_> = listed.iter().map(|event| event.id()).collect();
             Event::parse(&json!({"type": "x", "depth": depth, "auth_events": ids}), "12").unwrap()
         };
         let below = event(1, &[]);

@@ -11,20 +11,20 @@ use crate::{
     auth::{Levels, Power},
 };
 
-/// The power events of the full conflicted set, with what they cite within that set, in reverse topological power order:
-/// what is cited comes first, and of events that are free to come next the one whose sender has more power, then the
-/// earlier, then the one with the smaller id.
+/// The power events of the full conflicted set and their auth chains within that set, in reverse topological power order:
+/// auth events come first. Of the events that can come next, the one whose sender has more power comes first, then the
+/// earlier one, then the one with the smaller id.
 ///
-/// Chains are followed within the set, as servers do; version 2.1 closes the gaps in it beforehand.
+/// Auth chains are followed within the set, as servers do; version 2.1 fills its gaps beforehand.
 pub(super) fn power_events(full: &BTreeSet<String>, pool: &EventPool<'_>) -> Vec<String> {
     let mut open = BTreeMap::new();
     let is_power = |id: &&String| pool.get(id).is_some_and(is_power_event);
     let mut left: Vec<String> = full.iter().filter(is_power).cloned().collect();
     while let Some(id) = left.pop() {
-        let cited = pool.get(&id).map(Event::auth_events).unwrap_or_default();
-        let cited: BTreeSet<_> = cited.into_iter().filter(|id| full.contains(id)).collect();
-        left.extend(cited.iter().filter(|id| !open.contains_key(*id)).cloned());
-        open.insert(id, cited);
+        let auth_events = pool.get(&id).map(Event::auth_events).unwrap_or_default();
+        let auth_events: BTreeSet<_> = auth_events.into_iter().filter(|id| full.contains(id)).collect();
+        left.extend(auth_events.iter().filter(|id| !open.contains_key(*id)).cloned());
+        open.insert(id, auth_events);
     }
     let rank = |id: &String| {
         let event = pool.get(id);
@@ -32,21 +32,24 @@ pub(super) fn power_events(full: &BTreeSet<String>, pool: &EventPool<'_>) -> Vec
         (Reverse(event.map(|event| sender_power(event, pool))), stamp, id.clone())
     };
     let mut sorted = Vec::new();
-    // Ids of versions 1 and 2 are not hashes and could cite in circles, which leaves nothing free.
-    while let Some(next) =
-        open.iter().filter(|(_, cited)| cited.is_empty()).map(|(id, _)| id).min_by_key(|id| rank(id))
+    // Ids of versions 1 and 2 are not hashes, so auth events could form a circle, and then none of them comes next.
+    while let Some(next) = open
+        .iter()
+        .filter(|(_, auth_events)| auth_events.is_empty())
+        .map(|(id, _)| id)
+        .min_by_key(|id| rank(id))
     {
         let next = next.clone();
         open.remove(&next);
-        for cited in open.values_mut() {
-            cited.remove(&next);
+        for auth_events in open.values_mut() {
+            auth_events.remove(&next);
         }
         sorted.push(next);
     }
     sorted
 }
 
-/// Power levels, join rules, and member events that kick or ban somebody else.
+/// Whether it is a power event: power levels, join rules, or a member event that kicks or bans another user.
 fn is_power_event(event: &Event) -> bool {
     match event.kind() {
         "m.room.power_levels" | "m.room.join_rules" => event.state_key() == Some(""),
@@ -57,7 +60,7 @@ fn is_power_event(event: &Event) -> bool {
     }
 }
 
-/// The power of the sender by what the event itself cites.
+/// The power of the sender by the event's own auth events.
 fn sender_power(event: &Event, pool: &EventPool<'_>) -> Power {
     let create = if event.kind() == "m.room.create" { Some(event) } else { pool.create_of(event) };
     match create {
@@ -66,8 +69,8 @@ fn sender_power(event: &Event, pool: &EventPool<'_>) -> Power {
     }
 }
 
-/// Events by mainline: those that rest on older power levels first, before them those that rest on none; then by time
-/// and id. The mainline runs from the resolved power levels to those that they cite, and so on.
+/// Events in mainline order: by the age of the power levels among their auth events, those without any first; then by time
+/// and id. The mainline goes from the resolved power levels to the power levels among their auth events, and so on.
 pub(super) fn by_mainline(
     mut ids: Vec<String>,
     levels: Option<&String>,
@@ -84,7 +87,7 @@ pub(super) fn by_mainline(
     ids
 }
 
-/// An event, the power levels it cites, those that these cite, and so on.
+/// An event, the power levels among its auth events, the power levels among theirs, and so on.
 fn chain_of_levels<'a>(first: Option<&'a Event>, pool: &EventPool<'a>) -> Vec<&'a Event> {
     let mut chain: Vec<&Event> = Vec::new();
     let mut seen = BTreeSet::new();

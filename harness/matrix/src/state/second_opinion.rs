@@ -1,4 +1,4 @@
-//! ruma's authorisation rules and state resolution, asked on rooms that grow at random. Two implementations that share
+//! Compares the authorisation rules and the state resolution with ruma's, on random rooms. Two implementations that share
 //! no code and agree on thousands of events are better evidence than either alone.
 
 use std::collections::BTreeSet;
@@ -14,13 +14,13 @@ use serde_json::{
 };
 
 use crate::{
-    Cited, Event, EventPool, Founding, Room, RoomVersion, SigningKey, Snapshot, StateMap, check_auth_events,
-    check_state, resolve,
+    Event, EventPool, JudgedEvent, RoomCreation, RoomGraph, RoomVersion, SigningKey, Snapshot, StateMap,
+    check_auth_events, check_state, resolve,
 };
 
-/// An event as ruma wants it.
+/// An event in ruma's form.
 #[derive(Clone)]
-struct Theirs {
+struct RumaEvent {
     id: OwnedEventId,
     room_id: Option<OwnedRoomId>,
     sender: OwnedUserId,
@@ -33,7 +33,7 @@ struct Theirs {
     rejected: bool,
 }
 
-impl Theirs {
+impl RumaEvent {
     fn of(event: &Event, rejected: bool) -> Self {
         let ids = |ids: Vec<String>| ids.into_iter().map(|id| id.try_into().unwrap()).collect();
         let is_create = event.kind() == "m.room.create" && event.version().is_named_by_create();
@@ -52,7 +52,7 @@ impl Theirs {
     }
 }
 
-impl state_res::Event for Theirs {
+impl state_res::Event for RumaEvent {
     type Id = OwnedEventId;
 
     fn event_id(&self) -> &OwnedEventId {
@@ -92,16 +92,16 @@ impl state_res::Event for Theirs {
 
 fn their_state_check(event: &Event, state: &Snapshot<'_>) -> Result<(), String> {
     let rules = &event.version().rules().authorization;
-    state_res::check_state_dependent_auth_rules(rules, Theirs::of(event, false), |kind, state_key| {
-        state.get(&kind.to_string(), state_key).map(|event| Theirs::of(event, false))
+    state_res::check_state_dependent_auth_rules(rules, RumaEvent::of(event, false), |kind, state_key| {
+        state.get(&kind.to_string(), state_key).map(|event| RumaEvent::of(event, false))
     })
 }
 
 fn their_auth_check(event: &Event, pool: &EventPool<'_>) -> Result<(), String> {
     let rules = &event.version().rules().authorization;
-    state_res::check_state_independent_auth_rules(rules, Theirs::of(event, false), |id: &EventId| {
-        let Cited { event, rejected } = pool.cited(id.as_str())?;
-        let mut theirs = Theirs::of(event, rejected);
+    state_res::check_state_independent_auth_rules(rules, RumaEvent::of(event, false), |id: &EventId| {
+        let JudgedEvent { event, rejected } = pool.find(id.as_str())?;
+        let mut theirs = RumaEvent::of(event, rejected);
         // ruma compares the room ids that events carry.
         theirs.room_id = event.room_id().map(|id| id.try_into().unwrap());
         Some(theirs)
@@ -126,7 +126,7 @@ fn their_resolution(version: &RoomVersion, states: &[StateMap], pool: &EventPool
         rules.state_res.v2_rules().unwrap(),
         &maps,
         chains,
-        |id| pool.cited(id.as_str()).map(|it| Theirs::of(it.event, it.rejected)),
+        |id| pool.find(id.as_str()).map(|it| RumaEvent::of(it.event, it.rejected)),
         |conflicted| {
             let ids = conflicted.values().flatten().map(ToString::to_string).collect();
             Some(set(super::conflict::subgraph(&ids, pool)))
@@ -140,8 +140,8 @@ fn their_resolution(version: &RoomVersion, states: &[StateMap], pool: &EventPool
 
 const USERS: [&str; 4] = ["@a:a.test", "@b:a.test", "@c:b.test", "@d:c.test"];
 
-/// An event that somebody might send, sensible or not, after one or two random events.
-fn random_event(room: &Room, key: &SigningKey, random: &mut fastrand::Rng) -> Value {
+/// A random event with one or two random prev events, sensible or not.
+fn random_event(room: &RoomGraph, key: &SigningKey, random: &mut fastrand::Rng) -> Value {
     let ids: Vec<_> = room.ids().collect();
     let sender = random.choice(USERS).unwrap();
     let target = random.choice(USERS).unwrap();
@@ -184,14 +184,15 @@ fn random_event(room: &Room, key: &SigningKey, random: &mut fastrand::Rng) -> Va
     };
     let mut draft = draft.after(after).at(random.i64(1..50));
     if random.u8(0..10) == 0 {
-        draft = draft
-            .citing((0..random.usize(0..4)).map(|_| *random.choice(&ids).unwrap()).collect::<BTreeSet<_>>());
+        draft = draft.with_auth_events(
+            (0..random.usize(0..4)).map(|_| *random.choice(&ids).unwrap()).collect::<BTreeSet<_>>(),
+        );
     }
     draft.sign(key).json
 }
 
-fn compare_rules(event: &Event, room: &Room, pool: &EventPool<'_>) {
-    let ours = check_auth_events(event, |id| pool.cited(id));
+fn compare_rules(event: &Event, room: &RoomGraph, pool: &EventPool<'_>) {
+    let ours = check_auth_events(event, |id| pool.find(id));
     let theirs = their_auth_check(event, pool);
     assert_eq!(ours.is_ok(), theirs.is_ok(), "{ours:?} against {theirs:?} on {:?}", event.json());
     if let Ok(state) = room.state_at(&event.prev_events()) {
@@ -203,19 +204,19 @@ fn compare_rules(event: &Event, room: &Room, pool: &EventPool<'_>) {
 
 /// SS-STATE-003, 004 and the SS-EAUTH rows that random rooms reach.
 #[test]
-fn random_rooms_are_judged_and_resolved_alike() {
+fn ruma_judges_and_resolves_random_rooms_in_the_same_way() {
     let key = SigningKey::from_seed(&[1; 32], "1").unwrap();
     let mut reached = BTreeSet::new();
     let mut conflicts = 0;
     for version in ["3", "6", "7", "8", "10", "11", "12"] {
         for seed in 0..12 {
             let mut random = fastrand::Rng::with_seed(seed);
-            let mut room = Founding::new(version, USERS[0], 1).unwrap().found(&key).unwrap();
+            let mut room = RoomCreation::new(version, USERS[0], 1).unwrap().create(&key).unwrap();
             for _ in 0..25 {
                 let pdu = random_event(&room, &key, &mut random);
                 let event = Event::read(&pdu, room.version()).unwrap();
                 compare_rules(&event, &room, &room.pool());
-                if let crate::Outcome::Rejected(rule) | crate::Outcome::SoftFailed(rule) =
+                if let crate::EventOutcome::Rejected(rule) | crate::EventOutcome::SoftFailed(rule) =
                     room.add(&pdu).unwrap()
                 {
                     reached.insert(rule);
@@ -238,22 +239,22 @@ fn random_rooms_are_judged_and_resolved_alike() {
             }
         }
     }
-    // The comparison says something only about what it reaches.
+    // The comparison covers only the rules that it reaches.
     assert!(reached.len() >= 20, "{reached:?}");
     assert!(conflicts > 500, "{conflicts}");
 }
 
-/// What ruma cannot be asked, so that nothing here rests on it.
+/// The cases in which ruma differs; nothing here depends on them.
 #[test]
-fn ruma_is_unsound_in_known_places() {
+fn ruma_differs_in_known_places() {
     let object = |value: &Value| serde_json::from_value::<ruma::CanonicalJsonObject>(value.clone());
     // Up to version 5 numbers beyond 2^53 and fractions are allowed (SS-CJSON-013); ruma cannot read them.
     assert!(object(&json!({"n": 9_007_199_254_740_993_i64})).is_err());
-    // An event of 65536 bytes is within the limit (SS-LIMITS-001), and one beyond has a hash, too; ruma takes none.
+    // An event of 65536 bytes is within the limit (SS-LIMITS-001), and a larger one has a hash, too; ruma refuses it.
     let large = json!({"type": "x", "content": {"body": "a".repeat(65_536)}});
     assert!(ruma::signatures::content_hash(&object(&large).unwrap()).is_err());
     assert!(crate::content_hash(&large).is_some());
-    // Any right signature redeems a third-party invite (rooms/v11, rule 4.4.1.7); ruma gives up at an odd one.
+    // One valid signature is enough for a third-party invite (rooms/v11, rule 4.4.1.7); ruma gives up at a malformed one.
     let key = SigningKey::from_seed(&[1; 32], "0").unwrap();
     let mut signed = json!({"mxid": "@b:b.test", "token": "t"}).as_object().unwrap().clone();
     key.sign_json(&mut signed, "id.test");

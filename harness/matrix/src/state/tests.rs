@@ -1,8 +1,8 @@
-//! Races, as the specification wants them settled (SS-STATE-*).
+//! Races and their results by the specification (SS-STATE-*).
 
 use serde_json::{Value, json};
 
-use crate::{Built, Founding, Outcome, Room, SigningKey, resolve};
+use crate::{EventOutcome, RoomCreation, RoomGraph, SigningKey, WireEvent, resolve};
 
 const A: &str = "@a:a.test";
 const B: &str = "@b:a.test";
@@ -13,23 +13,23 @@ fn key() -> SigningKey {
 }
 
 /// A and B have 100 (from version 12 on A is the creator), C has 50; all are joined.
-fn room(version: &str) -> Room {
-    let mut founding = Founding::new(version, A, 1).unwrap();
-    founding = match version {
-        "12" => founding.levels("users", json!({B: 100, C: 50})),
-        _ => founding.levels("users", json!({A: 100, B: 100, C: 50})),
+fn room(version: &str) -> RoomGraph {
+    let mut creation = RoomCreation::new(version, A, 1).unwrap();
+    creation = match version {
+        "12" => creation.levels("users", json!({B: 100, C: 50})),
+        _ => creation.levels("users", json!({A: 100, B: 100, C: 50})),
     };
-    let mut room = founding.found(&key()).unwrap();
+    let mut room = creation.create(&key()).unwrap();
     for user in [B, C] {
         let join = room.draft_member(user, user, "join").sign(&key());
-        assert_eq!(room.add(&join.json).unwrap(), Outcome::Accepted);
+        assert_eq!(room.add(&join.json).unwrap(), EventOutcome::Accepted);
     }
     room
 }
 
-/// The state after a fork, whichever branch arrives first.
-fn merged(room: &Room, branches: &[&[&Built]]) -> Room {
-    let deliver = |order: &mut dyn Iterator<Item = &&[&Built]>| {
+/// The state after a fork. It does not depend on which branch arrives first.
+fn merged(room: &RoomGraph, branches: &[&[&WireEvent]]) -> RoomGraph {
+    let deliver = |order: &mut dyn Iterator<Item = &&[&WireEvent]>| {
         let mut copy = room.clone();
         for built in order.flat_map(|branch| branch.iter()) {
             copy.add(&built.json).unwrap();
@@ -37,29 +37,29 @@ fn merged(room: &Room, branches: &[&[&Built]]) -> Room {
         let tips: Vec<_> =
             branches.iter().filter_map(|branch| branch.last()).map(|built| &built.id).collect();
         let merge = copy.draft("m.room.message", A).after(tips).sign(&key());
-        assert_eq!(copy.add(&merge.json).unwrap(), Outcome::Accepted);
+        assert_eq!(copy.add(&merge.json).unwrap(), EventOutcome::Accepted);
         (copy.state_before(&merge.id).cloned().unwrap(), copy, merge)
     };
     let (one, mut copy, merge) = deliver(&mut branches.iter());
     let (two, ..) = deliver(&mut branches.iter().rev());
     assert_eq!(one, two);
-    // Later looks go by the merge alone.
+    // From here on only the merge counts.
     let after = copy.draft("m.room.message", A).after([&merge.id]).sign(&key());
     copy.add(&after.json).unwrap();
     copy
 }
 
-fn topic(room: &Room, sender: &str, topic: &str, at: i64) -> Built {
+fn topic(room: &RoomGraph, sender: &str, topic: &str, at: i64) -> WireEvent {
     room.draft("m.room.topic", sender).state_key("").content(json!({ "topic": topic })).at(at).sign(&key())
 }
 
-fn field<'a>(room: &'a Room, kind: &str, state_key: &str, name: &str) -> Option<&'a Value> {
+fn field<'a>(room: &'a RoomGraph, kind: &str, state_key: &str, name: &str) -> Option<&'a Value> {
     room.state_event(kind, state_key).and_then(|event| event.content().get(name))
 }
 
-/// SS-STATE-020: the ban prevails over what the banned user did meanwhile, even later.
+/// SS-STATE-020: the ban wins over what the banned user did at the same time or later.
 #[test]
-fn a_ban_prevails_over_what_the_banned_user_did() {
+fn a_ban_wins_over_events_of_the_banned_user() {
     for version in ["2", "6", "11", "12"] {
         let room = room(version);
         let ban = room.draft_member(A, C, "ban").at(50).sign(&key());
@@ -74,7 +74,7 @@ fn a_ban_prevails_over_what_the_banned_user_did() {
     }
 }
 
-/// SS-STATE-020: a join cannot outrun the ban.
+/// SS-STATE-020: a ban wins over a join at the same time.
 #[test]
 fn a_concurrent_ban_beats_a_join() {
     let d = "@d:a.test";
@@ -91,9 +91,9 @@ fn a_concurrent_ban_beats_a_join() {
     }
 }
 
-/// SS-STATE-008, 021: the demotion by the more powerful prevails, and takes the topic with it.
+/// SS-STATE-008, 021: the demotion by the user with more power wins, and the topic is rejected.
 #[test]
-fn a_demotion_prevails_over_the_use_of_the_lost_power() {
+fn a_demotion_wins_over_events_of_the_demoted_user() {
     for version in ["2", "11", "12"] {
         let room = room(version);
         let users = if version == "12" { json!({B: 100}) } else { json!({A: 100, B: 100}) };
@@ -110,11 +110,11 @@ fn a_demotion_prevails_over_the_use_of_the_lost_power() {
     }
 }
 
-/// SS-STATE-009: of power levels by equals the later one wins, as it is applied last; in version 12 the creator's comes
-/// first whatever its time, and B's is then checked against it.
+/// SS-STATE-009: of two power levels events by equals the later one wins, as it is applied last. In version 12 the creator's
+/// comes first whatever its time, and B's is then checked against it.
 #[test]
 fn a_race_for_power_levels_is_settled_by_power_then_time() {
-    let change = |room: &Room, sender: &str, kick: i64, at: i64| {
+    let change = |room: &RoomGraph, sender: &str, kick: i64, at: i64| {
         let mut content =
             Value::Object(room.state_event("m.room.power_levels", "").unwrap().content().clone());
         content["kick"] = json!(kick);
@@ -146,7 +146,7 @@ fn the_later_topic_wins_and_then_the_greater_id() {
     }
 }
 
-/// SS-STATE-012: a topic under newer power levels wins over one under older, even if stamped earlier.
+/// SS-STATE-012: a topic with newer power levels as auth event wins over one with older ones, even if its time is earlier.
 #[test]
 fn the_topic_on_newer_power_levels_wins() {
     for version in ["2", "11", "12"] {
@@ -178,7 +178,7 @@ fn a_join_concurrent_with_closing_the_room_is_checked_again() {
     }
 }
 
-fn levels(room: &Room, ban: i64, at: i64) -> Built {
+fn levels(room: &RoomGraph, ban: i64, at: i64) -> WireEvent {
     let mut content = Value::Object(room.state_event("m.room.power_levels", "").unwrap().content().clone());
     content["ban"] = json!(ban);
     room.draft("m.room.power_levels", A).state_key("").content(content).at(at).sign(&key())
@@ -188,8 +188,8 @@ fn place(kind: &str, state_key: &str) -> (String, String) {
     (kind.to_owned(), state_key.to_owned())
 }
 
-/// SS-STATE-018 and 024: C bans B's guest D with levels that did not let C. Unconflicted newer levels would. Version 11
-/// starts from these and lets the ban pass, version 12 goes by what the ban cites.
+/// SS-STATE-018 and 024: C bans D under power levels that do not allow it; newer, unconflicted power levels would. Version
+/// 11 starts from the newer ones and accepts the ban; version 12 goes by the auth events of the ban.
 #[test]
 fn version_12_starts_from_an_empty_state() {
     let d = "@d:a.test";
@@ -200,21 +200,22 @@ fn version_12_starts_from_an_empty_state() {
         let join = room.draft_member(d, d, "join").sign(&key());
         room.add(&join.json).unwrap();
         let ban = room.draft_member(C, d, "ban").sign(&key());
-        assert!(matches!(room.add(&ban.json).unwrap(), Outcome::Rejected(_)));
+        assert!(matches!(room.add(&ban.json).unwrap(), EventOutcome::Rejected(_)));
         let lax = levels(&room, 50, 30);
         room.add(&lax.json).unwrap();
         let without = room.state_after(&lax.id).unwrap();
         let mut with = without.clone();
         with.insert(place("m.room.member", d), ban.id.clone());
-        // The pool must let the ban take part, as a server does that took it from elsewhere (SS-STATE-023).
+        // The pool has to hold the ban, as a server does that got it from another server (SS-STATE-023).
         let resolved = resolve(room.version(), &[with, without], &room.pool()).unwrap();
         let expected = if banned { &ban.id } else { &join.id };
         assert_eq!(resolved.get(&place("m.room.member", d)), Some(expected), "version {version}");
     }
 }
 
-/// SS-STATE-025 and 026: `x ─▶ a ─▶ y` are power levels, x and y in conflict, and both sides know a through the topic.
-/// Version 11 does not see that x builds on y and goes by their times, which reverts to y; version 12 does not.
+/// SS-STATE-025 and 026: `x ─▶ a ─▶ y` are power levels events, x and y are in conflict, and the topic makes both sides know
+/// a. Version 11 does not see that y is in the auth chain of x and goes by their times, so it reverts to y. Version 12 does
+/// not.
 #[test]
 fn version_12_does_not_revert_to_older_power_levels() {
     for (version, reverts) in [("11", true), ("12", false)] {
@@ -235,13 +236,13 @@ fn version_12_does_not_revert_to_older_power_levels() {
     }
 }
 
-/// SS-STATE-027 and 028 are not implemented, and said not to be.
+/// SS-STATE-027 and 028 are not implemented: resolution says so.
 #[test]
-fn version_1_is_refused_where_it_matters() {
+fn conflicts_in_version_1_are_an_error() {
     let room = room("1");
     let mut copy = room.clone();
     for built in [topic(&room, B, "1", 50), topic(&room, C, "2", 60)] {
-        assert_eq!(copy.add(&built.json).unwrap(), Outcome::Accepted);
+        assert_eq!(copy.add(&built.json).unwrap(), EventOutcome::Accepted);
     }
     assert!(copy.state().is_err());
 }

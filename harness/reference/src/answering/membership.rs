@@ -2,7 +2,8 @@
 //! rooms, leaving rooms, knocking upon a room, inviting to a room).
 
 use samklang_matrix::{
-    Draft, Event, Outcome, Receipt, Room, RoomVersion, Verified, server_of, sign_event, verify_event,
+    Draft, Event, EventOutcome, ReceivedPdu, RoomGraph, RoomVersion, Verified, server_of, sign_event,
+    verify_event,
 };
 use serde_json::{Value, json};
 
@@ -135,7 +136,7 @@ impl Homeserver {
             Err(error) => return refuse(400, "M_BAD_JSON", error.to_string()),
         }
         match self.take_event(room, &pdu, &asked.origin).await {
-            Ok(Receipt::Held { id, outcome: Outcome::Accepted, .. }) => {
+            Ok(ReceivedPdu::Held { id, outcome: EventOutcome::Accepted, .. }) => {
                 if !self.has(Fault::JoinNotPassedOn) {
                     self.pass_on(room, &pdu, &asked.origin);
                 }
@@ -310,7 +311,7 @@ impl Homeserver {
 }
 
 /// A member event of a user about himself.
-fn member_draft<'a>(room: &'a Room, user: &str) -> Draft<'a> {
+fn member_draft<'a>(room: &'a RoomGraph, user: &str) -> Draft<'a> {
     room.draft("m.room.member", user).state_key(user).at(crate::homeserver::now_ms() as i64)
 }
 

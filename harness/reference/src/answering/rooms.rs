@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use samklang_matrix::{Event, Outcome};
+use samklang_matrix::{Event, EventOutcome};
 use serde_json::{Value, json};
 
 use super::Asked;
@@ -186,7 +186,7 @@ impl Homeserver {
 
 /// Rejected events are given to nobody.
 fn is_given_out(held: &HeldRoom, id: &str) -> bool {
-    !matches!(held.room.outcome(id), Some(Outcome::Rejected(_) | Outcome::Undecided { .. }))
+    !matches!(held.room.outcome(id), Some(EventOutcome::Rejected(_) | EventOutcome::Undecided { .. }))
 }
 
 fn auth_chain(held: &HeldRoom, id: &str) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! Transactions (server-server API, transactions).
 
-use samklang_matrix::{Event, Outcome, Receipt, RoomVersion, server_of};
+use samklang_matrix::{Event, EventOutcome, ReceivedPdu, RoomVersion, server_of};
 use serde_json::{Map, Value, json};
 
 use super::Asked;
@@ -126,7 +126,7 @@ impl Homeserver {
     fn follows_soft_failed(&self, room: &str, event: &Event) -> bool {
         let known = self.known();
         let Some(held) = known.rooms.get(room) else { return false };
-        let is_soft_failed = |id: &String| matches!(held.room.outcome(id), Some(Outcome::SoftFailed(_)));
+        let is_soft_failed = |id: &String| matches!(held.room.outcome(id), Some(EventOutcome::SoftFailed(_)));
         event.prev_events().iter().any(is_soft_failed)
     }
 
@@ -157,13 +157,13 @@ impl Homeserver {
             return Some((event.id().to_owned(), json!({"error": "the event follows a soft-failed one"})));
         }
         let mut result = match self.take_event(room, pdu, &asked.origin).await {
-            Ok(Receipt::Held { outcome: Outcome::Rejected(rule), .. }) => {
+            Ok(ReceivedPdu::Held { outcome: EventOutcome::Rejected(rule), .. }) => {
                 json!({ "error": rule.to_string() })
             }
             // What is soft-failed, or waits for its predecessors, was taken.
-            Ok(Receipt::Held { .. }) => json!({}),
-            Ok(Receipt::BadSignature(fault)) => json!({ "error": fault.to_string() }),
-            Ok(Receipt::Malformed(breaches)) => json!({ "error": format!("{breaches:?}") }),
+            Ok(ReceivedPdu::Held { .. }) => json!({}),
+            Ok(ReceivedPdu::BadSignature(fault)) => json!({ "error": fault.to_string() }),
+            Ok(ReceivedPdu::Malformed(breaches)) => json!({ "error": format!("{breaches:?}") }),
             Err(error) => json!({ "error": error.to_string() }),
         };
         if self.has(Fault::MalformedStopsQueue) && result["error"].is_string() {

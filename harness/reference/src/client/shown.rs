@@ -1,7 +1,7 @@
 //! Events in the form in which clients get them (client-server API, room event format; redactions; event
 //! replacements; threading).
 
-use samklang_matrix::{Event, Outcome};
+use samklang_matrix::{Event, EventOutcome};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -24,7 +24,7 @@ const FIELDS: [&str; 6] = ["type", "sender", "content", "state_key", "origin_ser
 impl HeldRoom {
     /// Whether an event is there for users: in force, or from before this server's time.
     fn is_there(&self, id: &str) -> bool {
-        let in_force = self.room.outcome(id) == Some(&Outcome::Accepted) && !self.redacts_in_vain(id);
+        let in_force = self.room.outcome(id) == Some(&EventOutcome::Accepted) && !self.redacts_in_vain(id);
         in_force || self.history.contains_key(id)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use samklang_matrix::Quirk;
+use samklang_matrix::RoomFault;
 
 use super::Fault;
 
@@ -14,10 +14,10 @@ thread_local! {
 /// The mistakes that would have made a difference to what `act` has servers do on this thread. Other threads are not heard.
 pub fn reached<T>(act: impl FnOnce() -> T) -> (T, BTreeSet<Fault>) {
     ASKED.set(Some(BTreeSet::new()));
-    let (came_to, quirks) = Quirk::reached(act);
+    let (came_to, quirks) = RoomFault::reached(act);
     let mut asked = ASKED.take().unwrap_or_default();
     asked.extend(
-        Fault::all().into_iter().filter(|fault| fault.quirk().is_some_and(|own| quirks.contains(&own))),
+        Fault::all().into_iter().filter(|fault| fault.room_fault().is_some_and(|own| quirks.contains(&own))),
     );
     (came_to, asked)
 }
@@ -29,7 +29,7 @@ pub(crate) fn note(fault: Fault) {
 
 #[cfg(test)]
 mod tests {
-    use samklang_matrix::{Room, Rule, SigningKey};
+    use samklang_matrix::{RoomGraph, Rule, SigningKey};
 
     use super::*;
 
@@ -46,10 +46,10 @@ mod tests {
     #[test]
     fn a_rule_is_reached_where_it_forbids_something() {
         let key = SigningKey::from_seed(&[1; 32], "1").unwrap();
-        let mut room = Room::create("11", "@a:a.test", &key, 1).unwrap();
+        let mut room = RoomGraph::create("11", "@a:a.test", &key, 1).unwrap();
         let of_stranger = room.draft_member("@b:b.test", "@c:b.test", "join").sign(&key);
         let (outcome, asked) = reached(|| room.add(&of_stranger.json).unwrap());
-        assert_eq!(outcome, samklang_matrix::Outcome::Rejected(Rule::JoinOfAnother));
+        assert_eq!(outcome, samklang_matrix::EventOutcome::Rejected(Rule::JoinOfAnother));
         assert!(asked.contains(&Fault::RuleSkipped(Rule::JoinOfAnother)));
         assert!(!asked.contains(&Fault::RuleSkipped(Rule::KickLevel)));
     }

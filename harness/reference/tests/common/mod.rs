@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use samklang_matrix::Room;
+use samklang_matrix::RoomGraph;
 use samklang_reference::{Answer, Homeserver, NoAnswer, Peer, Transport, segment};
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ impl Air {
     /// Two peers in a room of the first one's.
     pub(crate) async fn two_in_a_room(&self, version: &str) -> (Arc<Peer>, Arc<Peer>, String) {
         let [host, guest] = ["host.test", "guest.test"].map(|name| self.peer(name));
-        let room = Room::create(version, &host.user("alice"), host.key(), 1_700_000_000_000).unwrap();
+        let room = RoomGraph::create(version, &host.user("alice"), host.key(), 1_700_000_000_000).unwrap();
         let id = room.id().to_owned();
         host.hold(room);
         guest.change_membership("join", host.name(), &id, &guest.user("bob")).await.unwrap();

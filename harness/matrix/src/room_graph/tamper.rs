@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::SigningKey;
 
-/// A lie about an event, by where it is told:
+/// A lie about an event, by the step at which it is told:
 ///
 /// ```text
 ///   fields ──▶ content hash ──▶ signature ──▶ PDU ──▶ text on the wire
@@ -13,20 +13,20 @@ use crate::SigningKey;
 ///                               Unsigned
 /// ```
 ///
-/// After `BeforeHash` hash and signature are honest for what was made up; after `BeforeSigning` the content hash does
-/// not match; after `AfterSigning` the signature need not match either, and JSON may be anything.
+/// With `BeforeHash` the hash and the signature match the false fields. With `BeforeSigning` the content hash does not
+/// match. With `AfterSigning` the signature need not match either, and the PDU may be any JSON.
 pub enum Tamper<'a> {
     /// Changes any field before the hash is taken.
     BeforeHash(Box<dyn FnOnce(&mut Value) + 'a>),
     /// Changes any field, `hashes` included, before the event is signed.
     BeforeSigning(Box<dyn FnOnce(&mut Value) + 'a>),
-    /// Changes anything in what was signed.
+    /// Changes the signed event.
     AfterSigning(Box<dyn FnOnce(&mut Value) + 'a>),
     /// Changes the text of the PDU: duplicate keys, odd numbers, escapes.
     Wire(Box<dyn FnOnce(String) -> String + 'a>),
-    /// Files the signature below another key id.
+    /// Puts the signature under another key id.
     KeyId(String),
-    /// Signs with another key, in the name of the sender's server and below the id of the honest key.
+    /// Signs with another key, in the name of the sender's server and under the id of the honest key.
     Key(&'a SigningKey),
     /// Does not sign in the name of the sender's server.
     Unsigned,

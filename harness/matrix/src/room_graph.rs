@@ -1,9 +1,9 @@
-//! A room as one server holds it: a graph of events, and the state after each of them.
+//! A room as one server knows it: a graph of events, and the state before each of them.
 
+mod creation;
 mod draft;
-mod found;
+mod fault;
 mod power;
-mod quirk;
 mod receive;
 mod tamper;
 #[cfg(test)]
@@ -16,27 +16,27 @@ use std::{
 
 use serde_json::Value;
 
-pub use draft::{Built, Draft};
-pub use found::Founding;
-pub use quirk::Quirk;
-pub use receive::{Receipt, RoomError};
+pub use creation::RoomCreation;
+pub use draft::{Draft, WireEvent};
+pub use fault::RoomFault;
+pub use receive::{ReceivedPdu, RoomError};
 pub use tamper::Tamper;
 
 use crate::{
-    Cited, Event, EventPool, Refusal, RoomVersion, Rule, Snapshot, StateMap, StateResolution,
+    AuthEventsError, Event, EventPool, JudgedEvent, RoomVersion, Rule, Snapshot, StateMap, StateResolution,
     check_auth_events, check_state, state::resolve_by,
 };
 
-/// What became of an event (server-server API, checks performed on receipt of a PDU).
+/// The outcome of an event (server-server API, checks performed on receipt of a PDU).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It passes.
+pub enum EventOutcome {
+    /// It is accepted.
     Accepted,
     /// Its auth events or the state before it do not authorise it.
     Rejected(Rule),
-    /// It passes at its place, but the current state did not authorise it when it arrived.
+    /// The state before it authorises it, but the current state did not when it arrived.
     SoftFailed(Rule),
-    /// Events that it builds on are not known, or (when none is named) room version 1 would have to resolve a conflict.
+    /// Prev events or auth events are not known; or, if `missing` is empty, there is a conflict in room version 1.
     Undecided {
         /// The ids that are missing.
         missing: Vec<String>,
@@ -46,23 +46,23 @@ pub enum Outcome {
 #[derive(Debug, Clone)]
 struct Held {
     event: Event,
-    outcome: Outcome,
-    /// Only cited, for its place in the graph is not known.
+    outcome: EventOutcome,
+    /// Known only as an auth event or a state event: the state before it is not known.
     outlier: bool,
-    /// The state before it, where another server gave it.
+    /// The state before it, if another server gave it.
     given: Option<StateMap>,
     before: Option<StateMap>,
-    /// Fixed on arrival, unlike all else: what the current state was then.
+    /// The rule by which the current state forbade it when it arrived. Unlike all else it is never judged anew.
     soft: Option<Rule>,
 }
 
 impl Held {
     fn is_in_force(&self) -> bool {
-        self.outcome == Outcome::Accepted && !self.outlier
+        self.outcome == EventOutcome::Accepted && !self.outlier
     }
 }
 
-/// A copy of a room.
+/// A room, as one server knows it.
 ///
 /// ```text
 ///   create ◀─ join ◀─ levels ◀─ rules ◀─ visibility ◀─ a ◀─┐
@@ -70,23 +70,23 @@ impl Held {
 ///                                             └────── b ◀──┘             forward extremity: merge
 /// ```
 ///
-/// Events may arrive in any order. What has gaps before it stays undecided until they are filled, and is judged then; only
-/// soft failure depends on when an event arrived.
+/// Events may arrive in any order. An event with a gap before it stays undecided until the gap is filled, and is judged
+/// then. Only soft failure depends on the time of arrival.
 #[derive(Debug, Clone)]
-pub struct Room {
+pub struct RoomGraph {
     version: RoomVersion,
     id: String,
     events: BTreeMap<String, Held>,
-    quirk: Option<Quirk>,
-    /// The current state, once somebody has asked for it.
+    fault: Option<RoomFault>,
+    /// The current state, once it has been resolved.
     current: OnceLock<StateMap>,
 }
 
-impl Room {
-    /// A room that nothing is known of yet.
+impl RoomGraph {
+    /// A room without events.
     pub fn empty(version: &RoomVersion, id: &str) -> Self {
         let events = BTreeMap::new();
-        Self { version: version.clone(), id: id.to_owned(), events, quirk: None, current: OnceLock::new() }
+        Self { version: version.clone(), id: id.to_owned(), events, fault: None, current: OnceLock::new() }
     }
 
     /// The room's id.
@@ -99,40 +99,41 @@ impl Room {
         &self.version
     }
 
-    /// An event that is held.
+    /// A known event.
     pub fn event(&self, id: &str) -> Option<&Event> {
         self.events.get(id).map(|held| &held.event)
     }
 
-    /// What became of an event that is held.
-    pub fn outcome(&self, id: &str) -> Option<&Outcome> {
+    /// The outcome of a known event.
+    pub fn outcome(&self, id: &str) -> Option<&EventOutcome> {
         self.events.get(id).map(|held| &held.outcome)
     }
 
-    /// All ids that are held, in the order of the ids.
+    /// The ids of all known events, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.events.keys().map(String::as_str)
     }
 
-    /// The forward extremities: accepted events that no accepted event follows. Rejected and soft-failed events neither
-    /// are ones nor hide any.
+    /// The forward extremities: accepted events that are not a prev event of an accepted event. Rejected and soft-failed
+    /// events do not count.
     pub fn extremities(&self) -> Vec<String> {
         self.extremities_without(&BTreeSet::new())
     }
 
     fn extremities_without(&self, pending: &BTreeSet<String>) -> Vec<String> {
-        let follows =
-            |held: &Held| held.is_in_force() || (self.has(Quirk::FollowsAll) && held.before.is_some());
+        let follows = |held: &Held| {
+            held.is_in_force() || (self.has(RoomFault::BuildsOnRejected) && held.before.is_some())
+        };
         let counts = |(id, held): &(&String, &Held)| follows(held) && !pending.contains(*id);
         let all = || self.events.iter().filter(counts);
-        let followed: BTreeSet<String> = all().flat_map(|(_, held)| held.event.prev_events()).collect();
-        all().map(|(id, _)| id.clone()).filter(|id| !followed.contains(id)).collect()
+        let prev_events: BTreeSet<String> = all().flat_map(|(_, held)| held.event.prev_events()).collect();
+        all().map(|(id, _)| id.clone()).filter(|id| !prev_events.contains(id)).collect()
     }
 
     /// The current state.
     ///
     /// # Errors
-    /// When it cannot be resolved.
+    /// If it cannot be resolved.
     pub fn state(&self) -> Result<StateMap, RoomError> {
         self.current().cloned()
     }
@@ -151,32 +152,32 @@ impl Room {
         self.event(state.get(&(kind.to_owned(), state_key.to_owned()))?)
     }
 
-    /// The state that an event with these predecessors has before it. Predecessors that are not decided are left out.
+    /// The state before an event with these prev events. Undecided ones are left out.
     ///
     /// # Errors
-    /// When it cannot be resolved.
+    /// If it cannot be resolved.
     pub fn state_at(&self, prev_events: &[String]) -> Result<StateMap, RoomError> {
         let states: Vec<_> = prev_events.iter().filter_map(|id| self.state_after(id)).collect();
         let differ = states.len() > 1;
-        if differ && self.has(Quirk::KeepsSmallestState) {
+        if differ && self.has(RoomFault::KeepsSmallestState) {
             return Ok(states.into_iter().min_by_key(StateMap::len).unwrap_or_default());
         }
-        let by_v2 = differ && self.has(Quirk::ResolvesByV2);
+        let by_v2 = differ && self.has(RoomFault::ResolvesByV2);
         let algorithm = if by_v2 { StateResolution::V2 } else { self.version.state_resolution() };
         Ok(resolve_by(algorithm, &states, &self.pool())?)
     }
 
-    /// The state before an event, where it is known.
+    /// The state before an event, if it is known.
     pub fn state_before(&self, id: &str) -> Option<&StateMap> {
         self.events.get(id)?.before.as_ref()
     }
 
-    /// The state after an event, where it is known: a rejected event changes nothing, a soft-failed one does.
+    /// The state after an event, if it is known. A rejected event does not change the state; a soft-failed event does.
     pub fn state_after(&self, id: &str) -> Option<StateMap> {
         let held = self.events.get(id)?;
         let mut state = held.before.clone()?;
-        let counts = matches!(held.outcome, Outcome::Accepted | Outcome::SoftFailed(_));
-        if (counts || self.has(Quirk::RejectedChangeState))
+        let counts = matches!(held.outcome, EventOutcome::Accepted | EventOutcome::SoftFailed(_));
+        if (counts || self.has(RoomFault::RejectedChangesState))
             && let Some(state_key) = held.event.state_key()
         {
             state.insert((held.event.kind().to_owned(), state_key.to_owned()), id.to_owned());
@@ -184,8 +185,8 @@ impl Room {
         Some(state)
     }
 
-    /// The PDUs of the state before an event, and those of its auth chain and the state's: what `send_join` answers with
-    /// and `state` as well.
+    /// The PDUs of the state before an event, and of the auth chains of the event and that state, as the responses to
+    /// `send_join` and `state` hold them.
     pub fn state_and_auth_chain(&self, id: &str) -> Option<(Vec<Value>, Vec<Value>)> {
         let state = self.state_before(id)?;
         let own = id.to_owned();
@@ -199,33 +200,33 @@ impl Room {
     pub(crate) fn pool(&self) -> EventPool<'_> {
         EventPool::by(|id| {
             let held = self.events.get(id)?;
-            let rejected = matches!(held.outcome, Outcome::Rejected(_));
-            Some(Cited { event: &held.event, rejected })
+            let rejected = matches!(held.outcome, EventOutcome::Rejected(_));
+            Some(JudgedEvent { event: &held.event, rejected })
         })
     }
 
-    /// Holds an event and judges it, and all that waited for it. Signatures are not looked at. An event that is held and
-    /// decided stays as it is.
+    /// Adds an event and judges it, and all events that waited for it. Signatures are not checked. An event that is known
+    /// and decided stays as it is.
     fn hold(&mut self, event: Event, outlier: bool, given: Option<StateMap>) {
         let id = event.id().to_owned();
-        let undecided = |held: &Held| matches!(held.outcome, Outcome::Undecided { .. });
+        let undecided = |held: &Held| matches!(held.outcome, EventOutcome::Undecided { .. });
         let upgrades = |held: &Held| held.outlier && !outlier;
         if self.events.get(&id).is_some_and(|held| !undecided(held) && !upgrades(held)) {
             return;
         }
-        // What is rejected for what it cites may still wait for its place, and what follows it waits with it.
+        // An event that is rejected by its auth events may still wait for its prev events, and later events wait with it.
         let waits = |held: &Held| undecided(held) || (!held.outlier && held.before.is_none());
         let waiting = self.events.iter().filter(|(_, held)| waits(held)).map(|(id, _)| id.clone());
         let mut pending: BTreeSet<_> = waiting.chain([id.clone()]).collect();
-        // An event that was only cited may turn out otherwise at its place, and with it what cites it.
-        let was_cited = self.events.get(&id).is_some_and(upgrades);
-        let outcome = Outcome::Undecided { missing: Vec::new() };
+        // An event that was known only as an auth event may get another outcome now, and so may the events that list it.
+        let was_outlier = self.events.get(&id).is_some_and(upgrades);
+        let outcome = EventOutcome::Undecided { missing: Vec::new() };
         self.events.insert(id, Held { event, outcome, outlier, given, before: None, soft: None });
-        let left = if was_cited { self.events.keys().cloned().collect() } else { pending.clone() };
+        let left = if was_outlier { self.events.keys().cloned().collect() } else { pending.clone() };
         let order = self.judge_anew(left);
         pending.retain(|id| self.events.get(id).is_some_and(Held::is_in_force));
         let joined = pending.clone();
-        // Each meets the current state that those before it leave.
+        // Each is judged by the current state after those before it.
         for id in order.iter().filter(|id| joined.contains(*id)) {
             self.judge_softly(id, &pending);
             pending.remove(id);
@@ -233,28 +234,28 @@ impl Room {
         self.current = OnceLock::new();
     }
 
-    /// Fixes whether the state on arrival authorises an event that is accepted at its place. `pending` are it and others
-    /// that have not arrived yet, as it were.
+    /// Soft-fails an accepted event if the current state does not authorise it. `pending` are this event and others that
+    /// count as not yet arrived.
     fn judge_softly(&mut self, id: &str, pending: &BTreeSet<String>) {
         let current = self.state_at(&self.extremities_without(pending)).unwrap_or_default();
         let Some(event) = self.event(id).filter(|_| !current.is_empty()) else { return };
-        if self.has(Quirk::NoSoftFailure) {
+        if self.has(RoomFault::NoSoftFailure) {
             return;
         }
         let soft = self.enforced(check_state(event, &self.pool().snapshot(&current))).err();
         if let (Some(rule), Some(held)) = (soft, self.events.get_mut(id)) {
             held.soft = Some(rule);
-            held.outcome = Outcome::SoftFailed(rule);
+            held.outcome = EventOutcome::SoftFailed(rule);
         }
     }
 
-    /// Judges these events anew, each after those that it cites and follows, and tells in which order.
+    /// Judges these events anew, each after its auth events and prev events; returns the order.
     fn judge_anew(&mut self, mut left: BTreeSet<String>) -> Vec<String> {
         let mut order = Vec::new();
         for id in &left {
             if let Some(held) = self.events.get_mut(id) {
                 held.before = None;
-                held.outcome = Outcome::Undecided { missing: Vec::new() };
+                held.outcome = EventOutcome::Undecided { missing: Vec::new() };
             }
         }
         loop {
@@ -264,7 +265,7 @@ impl Room {
                     && (event.kind() == "m.room.create"
                         || !self.create_id(event).is_some_and(|id| left.contains(&id)))
             };
-            // Ids of versions 1 and 2 could cite in circles; these stay undecided.
+            // In versions 1 and 2 events could refer to each other in a circle; these stay undecided.
             let Some(id) = left.iter().find(free).cloned() else { return order };
             left.remove(&id);
             order.push(id.clone());
@@ -280,49 +281,49 @@ impl Room {
         Some(format!("${}", named.strip_prefix('!')?))
     }
 
-    fn judge(&self, held: &Held) -> (Outcome, Option<StateMap>) {
+    fn judge(&self, held: &Held) -> (EventOutcome, Option<StateMap>) {
         let event = &held.event;
-        if self.has(Quirk::MixesRooms) && event.room_id() != Some(self.id()) {
-            return (Outcome::Accepted, None);
+        if self.has(RoomFault::AcceptsOtherRooms) && event.room_id() != Some(self.id()) {
+            return (EventOutcome::Accepted, None);
         }
         let pool = self.pool();
-        let decided = |id: &str| !matches!(self.outcome(id), None | Some(Outcome::Undecided { .. }));
+        let decided = |id: &str| !matches!(self.outcome(id), None | Some(EventOutcome::Undecided { .. }));
         let before = self.before(held, decided);
         let state = || before.clone().ok();
-        let by_auth = check_auth_events(event, |id| pool.cited(id).filter(|_| decided(id)));
+        let by_auth = check_auth_events(event, |id| pool.find(id).filter(|_| decided(id)));
         match by_auth {
-            _ if self.has(Quirk::IgnoresCited) => {}
-            Err(Refusal::Unknown(missing)) => return (Outcome::Undecided { missing }, None),
-            Err(Refusal::Rule(rule)) if self.enforced(Err(rule)).is_err() => {
-                return (Outcome::Rejected(rule), state());
+            _ if self.has(RoomFault::SkipsAuthEvents) => {}
+            Err(AuthEventsError::Unknown(missing)) => return (EventOutcome::Undecided { missing }, None),
+            Err(AuthEventsError::Rule(rule)) if self.enforced(Err(rule)).is_err() => {
+                return (EventOutcome::Rejected(rule), state());
             }
-            Err(Refusal::Rule(_)) | Ok(()) => {}
+            Err(AuthEventsError::Rule(_)) | Ok(()) => {}
         }
-        let mut cited = Snapshot::of(event.auth_events().iter().filter_map(|id| self.event(id)));
+        let mut auth_state = Snapshot::of(event.auth_events().iter().filter_map(|id| self.event(id)));
         if let Some(create) = self.create_id(event).and_then(|id| self.event(&id)) {
-            cited.set(create);
+            auth_state.set(create);
         }
-        if let Err(rule) = self.enforced(check_state(event, &cited))
-            && !self.has(Quirk::IgnoresCited)
+        if let Err(rule) = self.enforced(check_state(event, &auth_state))
+            && !self.has(RoomFault::SkipsAuthEvents)
         {
-            return (Outcome::Rejected(rule), state());
+            return (EventOutcome::Rejected(rule), state());
         }
         if held.outlier {
-            return (Outcome::Accepted, None);
+            return (EventOutcome::Accepted, None);
         }
         match before {
-            Err(missing) => (Outcome::Undecided { missing }, None),
+            Err(missing) => (EventOutcome::Undecided { missing }, None),
             Ok(before) => {
                 let outcome = match self.enforced(check_state(event, &pool.snapshot(&before))) {
-                    Err(rule) => Outcome::Rejected(rule),
-                    Ok(()) => held.soft.map_or(Outcome::Accepted, Outcome::SoftFailed),
+                    Err(rule) => EventOutcome::Rejected(rule),
+                    Ok(()) => held.soft.map_or(EventOutcome::Accepted, EventOutcome::SoftFailed),
                 };
                 (outcome, Some(before))
             }
         }
     }
 
-    /// The state before an event, or which predecessors are missing to tell it.
+    /// The state before an event, or the missing prev events.
     fn before(&self, held: &Held, decided: impl Fn(&str) -> bool) -> Result<StateMap, Vec<String>> {
         if let Some(given) = &held.given {
             return Ok(given.clone());

@@ -1,15 +1,15 @@
-//! Founding rooms.
+//! Creates rooms.
 
 use serde_json::{Value, json};
 
-use super::{Built, Quirk, Room, RoomError};
+use super::{RoomError, RoomFault, RoomGraph, WireEvent};
 use crate::{RoomVersion, Rule, SigningKey, names::server_of};
 
-/// A room about to be founded: create event, the creator's join, power levels, join rules, history visibility, each a
-/// millisecond after the other.
+/// A room in the making: create event, the creator's join, power levels, join rules and history visibility, each one
+/// millisecond after the one before.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct Founding {
+pub struct RoomCreation {
     version: RoomVersion,
     creator: String,
     at: i64,
@@ -18,31 +18,31 @@ pub struct Founding {
     join_rules: Value,
     /// The server in the room's id.
     server: String,
-    forgiven: Option<Rule>,
+    skipped_rule: Option<Rule>,
 }
 
-impl Room {
-    /// Founds a public room. `at` is the time of its create event, in milliseconds since 1970.
+impl RoomGraph {
+    /// Creates a public room. `at` is the time of its create event, in milliseconds since 1970.
     ///
     /// # Errors
-    /// When the version is not known.
+    /// If the version is not known.
     pub fn create(version: &str, creator: &str, key: &SigningKey, at: i64) -> Result<Self, RoomError> {
-        Founding::new(version, creator, at)?.found(key)
+        RoomCreation::new(version, creator, at)?.create(key)
     }
 }
 
-impl Founding {
-    /// A public room in which the creator has level 100, or from version 12 on needs none.
+impl RoomCreation {
+    /// A public room in which the creator has power level 100; from version 12 on creators need no level.
     ///
     /// # Errors
-    /// When the version is not known.
+    /// If the version is not known.
     pub fn new(version: &str, creator: &str, at: i64) -> Result<Self, RoomError> {
         let version = RoomVersion::new(version)?;
         let mut create = json!({ "room_version": version.id() });
         if version.number() <= 10 {
             create["creator"] = json!(creator);
         }
-        // From version 12 on the levels must not name a creator, and upgrades take more than other state.
+        // From version 12 on the power levels must not list a creator, and a tombstone needs a higher level than other state.
         let levels = if version.is_named_by_create() {
             json!({ "users": {}, "events": { "m.room.tombstone": 150 } })
         } else {
@@ -51,49 +51,49 @@ impl Founding {
         let join_rules = json!({ "join_rule": "public" });
         let server = server_of(creator).unwrap_or_default().to_owned();
         let creator = creator.to_owned();
-        Ok(Self { version, creator, at, create, levels, join_rules, server, forgiven: None })
+        Ok(Self { version, creator, at, create, levels, join_rules, server, skipped_rule: None })
     }
 
-    /// Adds to or replaces in the content of the create event.
+    /// Sets a field in the content of the create event.
     pub fn create_content(mut self, key: &str, value: Value) -> Self {
         self.create[key] = value;
         self
     }
 
-    /// Has another server's name in the room's id, which from version 12 on names none.
+    /// Puts another server name in the room id. From version 12 on the id holds none.
     pub fn at_server(mut self, server: &str) -> Self {
         server.clone_into(&mut self.server);
         self
     }
 
-    /// The room does not enforce this rule, so that it can be founded against it.
-    pub fn forgiving(mut self, rule: Rule) -> Self {
-        self.forgiven = Some(rule);
+    /// The room does not enforce this rule, so that its first events can break it.
+    pub fn without_rule(mut self, rule: Rule) -> Self {
+        self.skipped_rule = Some(rule);
         self
     }
 
-    /// Adds to or replaces in the power levels.
+    /// Sets a field of the power levels.
     pub fn levels(mut self, key: &str, value: Value) -> Self {
         self.levels[key] = value;
         self
     }
 
-    /// Has another join rule.
+    /// Sets the join rules.
     pub fn join_rules(mut self, content: Value) -> Self {
         self.join_rules = content;
         self
     }
 
-    /// Founds the room.
+    /// Creates the room.
     ///
     /// # Errors
-    /// When an event of it is none.
-    pub fn found(self, key: &SigningKey) -> Result<Room, RoomError> {
-        let mut room = Room::empty(&self.version, &format!("!r{}:{}", self.at, self.server))
-            .with_quirk(self.forgiven.map(Quirk::Forgives));
+    /// If one of its events is not valid.
+    pub fn create(self, key: &SigningKey) -> Result<RoomGraph, RoomError> {
+        let mut room = RoomGraph::empty(&self.version, &format!("!r{}:{}", self.at, self.server))
+            .with_fault(self.skipped_rule.map(RoomFault::SkipsRule));
         let create =
             room.draft("m.room.create", &self.creator).state_key("").content(self.create).at(self.at);
-        let Built { json: create, id, .. } = create.sign(key);
+        let WireEvent { json: create, id, .. } = create.sign(key);
         if self.version.is_named_by_create() {
             room.id = id.replacen('$', "!", 1);
         }

@@ -2,32 +2,32 @@
 
 use serde_json::{Value, json};
 
-use super::{Room, Tamper};
+use super::{RoomGraph, Tamper};
 use crate::{
     Event, MAX_INTEGER, SigningKey, add_content_hash, auth_types, canonical_json, event::event_signature,
     keys::insert_signature, names::server_of, reference_hash, version::EventIds,
 };
 
-/// An event as it goes on the wire.
+/// An event as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Built {
+pub struct WireEvent {
     /// The PDU, unless a [`Tamper::Wire`] changed its text.
     pub json: Value,
-    /// Its id, as a server has to derive it from `json`.
+    /// Its id, as a server derives it from `json`.
     pub id: String,
     /// The text on the wire: canonical JSON, unless tampered with.
     pub text: String,
 }
 
-/// An event that a room is about to get. Unless told otherwise it follows the forward extremities, cites what the
-/// specification selects from the state before it, is one deeper than the deepest predecessor, and one millisecond later
-/// than the latest.
+/// An event in the making. By default its prev events are the forward extremities, its auth events are those that the
+/// specification selects, its depth is one more than the greatest of its prev events, and its time is one millisecond after
+/// the latest.
 ///
 /// ```
-/// # use samklang_matrix::{Room, SigningKey};
+/// # use samklang_matrix::{RoomGraph, SigningKey};
 /// # use serde_json::json;
 /// let key = SigningKey::from_seed(&[1; 32], "1")?;
-/// let room = Room::create("11", "@alice:peer.test", &key, 1_700_000_000_000)?;
+/// let room = RoomGraph::create("11", "@alice:peer.test", &key, 1_700_000_000_000)?;
 /// let topic = room.draft("m.room.topic", "@alice:peer.test").state_key("").content(json!({"topic": "x"})).sign(&key);
 /// assert_eq!(topic.json["prev_events"], json!(room.extremities()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -35,20 +35,20 @@ pub struct Built {
 #[derive(Debug)]
 #[must_use]
 pub struct Draft<'a> {
-    room: &'a Room,
+    room: &'a RoomGraph,
     kind: String,
     sender: String,
     state_key: Option<String>,
     content: Value,
-    after: Option<Vec<String>>,
-    citing: Option<Vec<String>>,
+    prev_events: Option<Vec<String>>,
+    auth_events: Option<Vec<String>>,
     at: Option<i64>,
     cosigners: Vec<(String, &'a SigningKey)>,
     tampers: Vec<Tamper<'a>>,
 }
 
-impl Room {
-    /// Begins an event of a type by a sender.
+impl RoomGraph {
+    /// A draft of an event.
     pub fn draft<'a>(&'a self, kind: &str, sender: &str) -> Draft<'a> {
         Draft {
             room: self,
@@ -56,15 +56,15 @@ impl Room {
             sender: sender.to_owned(),
             state_key: None,
             content: json!({}),
-            after: None,
-            citing: None,
+            prev_events: None,
+            auth_events: None,
             at: None,
             cosigners: Vec::new(),
             tampers: Vec::new(),
         }
     }
 
-    /// Begins a member event: `sender` gives `target` a membership.
+    /// A draft of a member event: `sender` sets the membership of `target`.
     pub fn draft_member<'a>(&'a self, sender: &str, target: &str, membership: &str) -> Draft<'a> {
         self.draft("m.room.member", sender).state_key(target).content(json!({ "membership": membership }))
     }
@@ -83,15 +83,15 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// Has it follow these events instead of the forward extremities, known or not.
+    /// Sets its prev events; they need not be known.
     pub fn after<T: AsRef<str>>(mut self, ids: impl IntoIterator<Item = T>) -> Self {
-        self.after = Some(ids.into_iter().map(|id| id.as_ref().to_owned()).collect());
+        self.prev_events = Some(ids.into_iter().map(|id| id.as_ref().to_owned()).collect());
         self
     }
 
-    /// Has it cite these events instead of the selected ones.
-    pub fn citing<T: AsRef<str>>(mut self, ids: impl IntoIterator<Item = T>) -> Self {
-        self.citing = Some(ids.into_iter().map(|id| id.as_ref().to_owned()).collect());
+    /// Sets its auth events.
+    pub fn with_auth_events<T: AsRef<str>>(mut self, ids: impl IntoIterator<Item = T>) -> Self {
+        self.auth_events = Some(ids.into_iter().map(|id| id.as_ref().to_owned()).collect());
         self
     }
 
@@ -101,20 +101,20 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// Has another server sign as well, such as that of an authorising user.
+    /// Adds the signature of another server, such as that of an authorising user.
     pub fn also_signed_by(mut self, server: &str, key: &'a SigningKey) -> Self {
         self.cosigners.push((server.to_owned(), key));
         self
     }
 
-    /// Tells a lie. Lies at the same place are told in turn.
+    /// Adds a lie. Lies at the same place are applied in order.
     pub fn tampered(mut self, tamper: Tamper<'a>) -> Self {
         self.tampers.push(tamper);
         self
     }
 
     /// Hashes and signs in the name of the sender's server.
-    pub fn sign(self, key: &SigningKey) -> Built {
+    pub fn sign(self, key: &SigningKey) -> WireEvent {
         let mut pdu = self.fields();
         let version = self.room.version();
         let (mut before_signing, mut after_signing, mut wire) = (Vec::new(), Vec::new(), Vec::new());
@@ -148,13 +148,13 @@ impl<'a> Draft<'a> {
         after_signing.into_iter().for_each(|change| change(&mut pdu));
         let id = pdu.as_object().map(|object| Event::of(object.clone(), version).id().to_owned());
         let text = wire.into_iter().fold(canonical_json(&pdu), |text, change| change(text));
-        Built { json: pdu, id: id.unwrap_or_default(), text }
+        WireEvent { json: pdu, id: id.unwrap_or_default(), text }
     }
 
-    /// The fields before anything is hashed.
+    /// The fields before the event is hashed.
     fn fields(&self) -> Value {
         let room = self.room;
-        let after = self.after.clone().unwrap_or_else(|| room.extremities());
+        let after = self.prev_events.clone().unwrap_or_else(|| room.extremities());
         let known = || after.iter().filter_map(|id| room.event(id));
         let depth = known().map(Event::depth).max().unwrap_or(0).saturating_add(1).min(MAX_INTEGER);
         let latest = known().map(Event::origin_server_ts).max().unwrap_or(0);
@@ -166,7 +166,7 @@ impl<'a> Draft<'a> {
             pdu["state_key"] = json!(state_key);
         }
         pdu["auth_events"] =
-            self.references(&self.citing.clone().unwrap_or_else(|| self.selected(&pdu, &after)));
+            self.references(&self.auth_events.clone().unwrap_or_else(|| self.selected(&pdu, &after)));
         pdu["prev_events"] = self.references(&after);
         if let Some(object) = pdu.as_object_mut() {
             if room.version().is_named_by_create() && self.kind == "m.room.create" {
@@ -181,14 +181,14 @@ impl<'a> Draft<'a> {
         pdu
     }
 
-    /// What the specification selects from the state before the event; nothing where that cannot be told.
+    /// The auth events that the specification selects from the state before the event; none if that is not known.
     fn selected(&self, pdu: &Value, after: &[String]) -> Vec<String> {
         let state = self.room.state_at(after).unwrap_or_default();
         let event = Event::of(pdu.as_object().cloned().unwrap_or_default(), self.room.version());
         auth_types(&event).iter().filter_map(|place| state.get(place).cloned()).collect()
     }
 
-    /// Ids from version 3 on, before that pairs of id and hash.
+    /// The form of references: ids from version 3 on, before that pairs of id and hash.
     fn references(&self, ids: &[String]) -> Value {
         let version = self.room.version();
         if version.event_ids() != EventIds::Carried {
