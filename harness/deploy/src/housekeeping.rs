@@ -71,7 +71,7 @@ impl StateRoot {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part);
         }
-        let owner = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let owner = hex::encode(&digest.finalize()[..8]);
         Ok(Self { path, owner })
     }
 

@@ -280,7 +280,7 @@ impl Context {
             add(&file.mode.to_be_bytes());
             add(&file.content);
         }
-        digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&digest.finalize()[..6])
     }
 
     /// The same archive for the same content: sorted, without owners and times.

@@ -113,8 +113,7 @@ impl ProcessDeployer {
     fn cache(&self, cast: &Cast) -> Result<PathBuf, Problem> {
         let install = &cast.vendor.process()?.install;
         let script = fs::read(install).map_err(|error| not_writable(install, &error))?;
-        let digest: String =
-            Sha256::digest(&script).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let digest: String = hex::encode(&Sha256::digest(&script)[..6]);
         Ok(self.run.vendors().join(format!("{}-{}-{digest}", cast.vendor.name, cast.version)))
     }
 

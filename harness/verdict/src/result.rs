@@ -238,7 +238,7 @@ impl ResultFile {
             "schema": self.schema, "suite": self.suite, "participants": who, "checks": checks,
             "outcome": self.outcome, "exit_code": self.exit_code,
         });
-        Sha256::digest(canonical_json(&stable)).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(Sha256::digest(canonical_json(&stable)))
     }
 
     /// The file's bytes: canonical JSON and a line feed.

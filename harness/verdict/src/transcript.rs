@@ -119,7 +119,7 @@ impl Body {
             Ok(text) if bytes.len() <= Self::KEPT => Self::Text { text: text.to_owned() },
             _ => Self::Bytes {
                 length: bytes.len() as u64,
-                sha256: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+                sha256: hex::encode(Sha256::digest(bytes)),
                 head: STANDARD_NO_PAD.encode(&bytes[..bytes.len().min(Self::HEAD)]),
             },
         }

@@ -125,8 +125,7 @@ fn check_template(
     let by_guest = [Observation { by: bob.role(), exchange: exchange.id }];
     let by_host = [Observation { by: alice.role(), exchange: exchange.id }];
     let version = scene.room_version();
-    let query = exchange.path.split_once('?').map_or("", |(_, query)| query);
-    if !query.split('&').any(|pair| pair.strip_prefix("ver=") == Some(version)) {
+    if !endpoints::query(&exchange.path).any(|(name, value)| name == "ver" && value == version) {
         let text = message!("fail.version-not-named", version = version);
         return Err(bob.wrong("join.versions_not_named", text, &by_guest));
     }

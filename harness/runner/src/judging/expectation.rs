@@ -128,7 +128,7 @@ impl Expectations {
             hash.update(read(&path)?.as_bytes());
             hash.update([0]);
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex::encode(hash.finalize()))
     }
 
     /// The ids of the checks that have a stored expectation.

@@ -170,7 +170,7 @@ fn digest(path: &PathBuf) -> io::Result<(String, u64)> {
         hash.update(&buffer[..read]);
         bytes += read as u64;
     }
-    Ok((hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), bytes))
+    Ok((hex::encode(hash.finalize()), bytes))
 }
 
 #[cfg(test)]

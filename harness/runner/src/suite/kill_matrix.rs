@@ -116,7 +116,7 @@ impl KillMatrix {
 
     /// SHA-256 over the file's text, in hexadecimal.
     pub fn sha256(&self) -> String {
-        Sha256::digest(self.to_text()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(Sha256::digest(self.to_text()))
     }
 
     /// All kills, sorted.

@@ -109,7 +109,7 @@ impl Requirements {
                 return Err(malformed(path, line, &format!("{id} is there twice")));
             }
         }
-        let sha256 = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex::encode(Sha256::digest(&text));
         Ok(Self { by_id, sha256 })
     }
 
