@@ -44,7 +44,7 @@ pub enum EventOutcome {
 }
 
 #[derive(Debug, Clone)]
-struct Held {
+struct HeldEvent {
     event: Event,
     outcome: EventOutcome,
     /// Known only as an auth event or a state event: the state before it is not known.
@@ -56,7 +56,7 @@ struct Held {
     soft: Option<Rule>,
 }
 
-impl Held {
+impl HeldEvent {
     fn is_in_force(&self) -> bool {
         self.outcome == EventOutcome::Accepted && !self.outlier
     }
@@ -76,7 +76,7 @@ impl Held {
 pub struct RoomGraph {
     version: RoomVersion,
     id: String,
-    events: BTreeMap<String, Held>,
+    events: BTreeMap<String, HeldEvent>,
     fault: Option<RoomFault>,
     /// The current state, once it has been resolved.
     current: OnceLock<StateMap>,
@@ -121,10 +121,10 @@ impl RoomGraph {
     }
 
     fn extremities_without(&self, pending: &BTreeSet<String>) -> Vec<String> {
-        let follows = |held: &Held| {
+        let follows = |held: &HeldEvent| {
             held.is_in_force() || (self.has(RoomFault::BuildsOnRejected) && held.before.is_some())
         };
-        let counts = |(id, held): &(&String, &Held)| follows(held) && !pending.contains(*id);
+        let counts = |(id, held): &(&String, &HeldEvent)| follows(held) && !pending.contains(*id);
         let all = || self.events.iter().filter(counts);
         let prev_events: BTreeSet<String> = all().flat_map(|(_, held)| held.event.prev_events()).collect();
         all().map(|(id, _)| id.clone()).filter(|id| !prev_events.contains(id)).collect()
@@ -209,22 +209,22 @@ impl RoomGraph {
     /// and decided stays as it is.
     fn hold(&mut self, event: Event, outlier: bool, given: Option<StateMap>) {
         let id = event.id().to_owned();
-        let undecided = |held: &Held| matches!(held.outcome, EventOutcome::Undecided { .. });
-        let upgrades = |held: &Held| held.outlier && !outlier;
+        let undecided = |held: &HeldEvent| matches!(held.outcome, EventOutcome::Undecided { .. });
+        let upgrades = |held: &HeldEvent| held.outlier && !outlier;
         if self.events.get(&id).is_some_and(|held| !undecided(held) && !upgrades(held)) {
             return;
         }
         // An event that is rejected by its auth events may still wait for its prev events, and later events wait with it.
-        let waits = |held: &Held| undecided(held) || (!held.outlier && held.before.is_none());
+        let waits = |held: &HeldEvent| undecided(held) || (!held.outlier && held.before.is_none());
         let waiting = self.events.iter().filter(|(_, held)| waits(held)).map(|(id, _)| id.clone());
         let mut pending: BTreeSet<_> = waiting.chain([id.clone()]).collect();
         // An event that was known only as an auth event may get another outcome now, and so may the events that list it.
         let was_outlier = self.events.get(&id).is_some_and(upgrades);
         let outcome = EventOutcome::Undecided { missing: Vec::new() };
-        self.events.insert(id, Held { event, outcome, outlier, given, before: None, soft: None });
+        self.events.insert(id, HeldEvent { event, outcome, outlier, given, before: None, soft: None });
         let left = if was_outlier { self.events.keys().cloned().collect() } else { pending.clone() };
         let order = self.judge_anew(left);
-        pending.retain(|id| self.events.get(id).is_some_and(Held::is_in_force));
+        pending.retain(|id| self.events.get(id).is_some_and(HeldEvent::is_in_force));
         let joined = pending.clone();
         // Each is judged by the current state after those before it.
         for id in order.iter().filter(|id| joined.contains(*id)) {
@@ -281,7 +281,7 @@ impl RoomGraph {
         Some(format!("${}", named.strip_prefix('!')?))
     }
 
-    fn judge(&self, held: &Held) -> (EventOutcome, Option<StateMap>) {
+    fn judge(&self, held: &HeldEvent) -> (EventOutcome, Option<StateMap>) {
         let event = &held.event;
         if self.has(RoomFault::AcceptsOtherRooms) && event.room_id() != Some(self.id()) {
             return (EventOutcome::Accepted, None);
@@ -324,7 +324,7 @@ impl RoomGraph {
     }
 
     /// The state before an event, or the missing prev events.
-    fn before(&self, held: &Held, decided: impl Fn(&str) -> bool) -> Result<StateMap, Vec<String>> {
+    fn before(&self, held: &HeldEvent, decided: impl Fn(&str) -> bool) -> Result<StateMap, Vec<String>> {
         if let Some(given) = &held.given {
             return Ok(given.clone());
         }
