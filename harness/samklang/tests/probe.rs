@@ -210,7 +210,7 @@ async fn a_key_document_that_does_not_prove_itself_is_wrong() {
         (ok(unsigned), "not to be believed: its signature does not verify: no listed key signed it"),
         (ok(keys("a.test", -1000)), "The key document was valid until 20"),
         (ok("<html>"), "BAD     keys             The answer is no JSON: "),
-        (ok("{}"), "not to be believed: it has no usable server_name"),
+        (ok("{}"), "not to be believed: field `server_name` is missing or has the wrong type"),
         (ok("["), "The answer is no JSON: "),
         (status("404 Not Found", "{}"), "BAD     keys             It is answered with HTTP 404."),
         (

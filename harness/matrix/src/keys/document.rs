@@ -19,8 +19,11 @@ pub enum KeyDocumentError {
         /// The server it names.
         found: String,
     },
+    /// It is not a JSON object.
+    #[error("it is not a JSON object")]
+    NotAnObject,
     /// A field is missing or has the wrong type.
-    #[error("`{0}` is missing or has the wrong type")]
+    #[error("field `{0}` is missing or has the wrong type")]
     Malformed(&'static str),
     /// Its own signature does not verify.
     #[error("its signature does not verify: {0}")]
@@ -61,7 +64,7 @@ impl KeyDocument {
     /// # Errors
     /// If it is for another server, malformed, or not signed by a key that it lists.
     pub fn verify(json: &Value, server_name: &str) -> Result<Self, KeyDocumentError> {
-        let object = json.as_object().ok_or(KeyDocumentError::Malformed("JSON object"))?;
+        let object = json.as_object().ok_or(KeyDocumentError::NotAnObject)?;
         let found = text(object, "server_name").ok_or(KeyDocumentError::Malformed("server_name"))?;
         if found != server_name {
             return Err(KeyDocumentError::OtherServer { expected: server_name.into(), found: found.into() });
