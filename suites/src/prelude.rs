@@ -9,8 +9,10 @@ pub(crate) use samklang_actors::{
     },
 };
 pub(crate) use samklang_drivers::{File, JoinRule, ReceiptKind};
-pub(crate) use samklang_matrix::{SigningKey, Tamper};
-pub(crate) use samklang_reference::segment;
+pub(crate) use samklang_matrix::{
+    SigningKey, Tamper,
+    endpoints::{self, client, paths},
+};
 pub(crate) use samklang_runner::{
     play,
     scenario::{CheckPlan, Need, Scenario, ScenarioKind, Versions},
@@ -26,7 +28,7 @@ pub(crate) use crate::peer_setup::{PeerSetup, mallory_in_public_room};
 
 /// Whether the request sends a transaction.
 pub(crate) fn is_transaction(asked: &Asked<'_>) -> bool {
-    asked.path.contains("/federation/v1/send/")
+    endpoints::SEND.matches(asked.method, asked.path)
 }
 
 /// Puts what the host and the guest hold of the same thing into one observed value, for an expectation about both.

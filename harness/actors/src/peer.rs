@@ -9,10 +9,11 @@ use crate::user::{self, Actor, Failure, Ledger, Pattern};
 use bytes::Bytes;
 use samklang_drivers::{CallError, Refusal};
 use samklang_matrix::{
-    Built, Draft, Event, KeyRing, Outcome, Quirk, Receipt, Room, RoomError, Rule, StateMap, Tamper,
+    Draft, Event, EventOutcome, KeyRing, ReceivedPdu, RoomError, RoomFault, RoomGraph, Rule, StateMap,
+    Tamper, WireEvent, endpoints::paths,
 };
 pub use samklang_reference::now_ms;
-use samklang_reference::{Answer, NoAnswer, Obstacle, Peer, segment};
+use samklang_reference::{Answer, NoAnswer, Obstacle, Peer};
 use samklang_verdict::{ExchangeId, Observation, Observations, Problem, message};
 use serde_json::{Value, json};
 
@@ -60,7 +61,7 @@ pub struct Planted {
     pub room: String,
     /// What it is, for people.
     pub what: String,
-    built: Built,
+    built: WireEvent,
     /// When it was brought to a server, on the scenario's clock, and where that shows.
     taken: OnceLock<(u64, ExchangeId)>,
 }
@@ -315,7 +316,7 @@ impl ScriptedPeer {
     async fn send_transaction(&self, host: &Host, transaction: &Transaction<'_>) -> Result<Answer, Failure> {
         let Transaction { events, signals, id, origin } = *transaction;
         let id = id.map_or_else(|| self.peer.transaction_id(), str::to_owned);
-        let target = format!("/_matrix/federation/v1/send/{id}");
+        let target = paths::send(&id);
         // Events go out as they were written, which need not be canonical JSON.
         let pdus: Vec<_> = events.iter().map(|event| event.built.text.as_str()).collect();
         let origin = origin.unwrap_or_else(|| self.name());
@@ -338,7 +339,7 @@ impl ScriptedPeer {
     /// # Errors
     /// When the answer is neither the event nor a refusal.
     pub async fn held(&self, host: &Host, event: &Planted) -> Result<(Held, Observation), Failure> {
-        let target = format!("/_matrix/federation/v1/event/{}", segment(&event.id));
+        let target = paths::event(&event.id);
         let reply = self.ask(host, "GET", &target, None).await?;
         if !reply.is_success() {
             return Ok((Held::Nothing, reply.observation));
@@ -355,7 +356,7 @@ impl ScriptedPeer {
 }
 
 impl RoomCopy {
-    fn planted(&self, what: &str, built: Built) -> Planted {
+    fn planted(&self, what: &str, built: WireEvent) -> Planted {
         self.peer.ledger.call_event(&built.id, what, Some(what));
         let (id, room) = (built.id.clone(), self.room.clone());
         Planted { id, room, what: what.to_owned(), built, taken: OnceLock::new() }
@@ -364,8 +365,8 @@ impl RoomCopy {
     fn build(
         &self,
         tamper: Option<Tamper<'_>>,
-        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
-    ) -> Result<Built, Failure> {
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
+    ) -> Result<WireEvent, Failure> {
         let peer = &self.peer.peer;
         let built = peer.with_room(&self.room, |room| {
             let draft = make(room, &self.user);
@@ -386,12 +387,12 @@ impl RoomCopy {
     pub fn plant(
         &self,
         what: &str,
-        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
         let built = self.build(None, make)?;
         let added = self.peer.peer.with_room(&self.room, |room| room.add(&built.json));
         match added {
-            Some(Ok(Outcome::Accepted)) => Ok(self.planted(what, built)),
+            Some(Ok(EventOutcome::Accepted)) => Ok(self.planted(what, built)),
             other => {
                 let text = message!("judging.dishonest", what = what, outcome = format!("{other:?}"));
                 Err(Failure::Problem(Problem::harness(text)))
@@ -414,12 +415,12 @@ impl RoomCopy {
     pub fn aside(
         &self,
         what: &str,
-        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
         let built = self.build(None, make)?;
         let outcome = self.peer.peer.with_room(&self.room, |room| room.clone().add(&built.json));
         match outcome {
-            Some(Ok(Outcome::Accepted)) => Ok(self.planted(what, built)),
+            Some(Ok(EventOutcome::Accepted)) => Ok(self.planted(what, built)),
             other => {
                 let text = message!("judging.dishonest", what = what, outcome = format!("{other:?}"));
                 Err(Failure::Problem(Problem::harness(text)))
@@ -446,12 +447,12 @@ impl RoomCopy {
             let mut state = room.state()?;
             told(&mut state);
             let mut beyond = room.clone();
-            beyond.receive_after(&gone.json, &ring, state.clone())?;
+            beyond.receive_with_state(&gone.json, &ring, state.clone())?;
             let built = draft_message(&beyond, &self.user, body).after([&gone.id]).sign(peer.key());
-            Ok((room.receive_after(&built.json, &ring, state)?, built))
+            Ok((room.receive_with_state(&built.json, &ring, state)?, built))
         });
         match built {
-            Some(Ok((Receipt::Held { outcome: Outcome::Accepted, .. }, built))) => {
+            Some(Ok((ReceivedPdu::Held { outcome: EventOutcome::Accepted, .. }, built))) => {
                 Ok(self.planted(body, built))
             }
             other => {
@@ -465,7 +466,7 @@ impl RoomCopy {
     /// From now on the copy does not enforce a rule. What is planted against it has to be admitted.
     pub fn forgive(&self, rule: Rule) {
         self.peer.peer.with_room(&self.room, |room| {
-            *room = room.clone().with_quirk(Some(Quirk::Forgives(rule)));
+            *room = room.clone().with_fault(Some(RoomFault::SkipsRule(rule)));
         });
     }
 
@@ -477,7 +478,7 @@ impl RoomCopy {
         &self,
         what: &str,
         tamper: Tamper<'_>,
-        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
         Ok(self.admitted(what, self.build(Some(tamper), make)?))
     }
@@ -490,9 +491,9 @@ impl RoomCopy {
         &self,
         what: &str,
         rule: Rule,
-        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
-        self.unwelcome(what, &Outcome::Rejected(rule), make)
+        self.unwelcome(what, &EventOutcome::Rejected(rule), make)
     }
 
     /// An event in due form that the rules allow at its place and the current state forbids by `rule`, admitted as such;
@@ -504,23 +505,25 @@ impl RoomCopy {
         &self,
         what: &str,
         rule: Rule,
-        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
-        self.unwelcome(what, &Outcome::SoftFailed(rule), make)
+        self.unwelcome(what, &EventOutcome::SoftFailed(rule), make)
     }
 
     fn unwelcome(
         &self,
         what: &str,
-        meant: &Outcome,
-        make: impl for<'a> FnOnce(&'a Room, &str) -> Draft<'a>,
+        meant: &EventOutcome,
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
         let built = self.build(None, make)?;
         let peer = &self.peer.peer;
         let ring = KeyRing::new().with(peer.name(), peer.key());
         let receipt = peer.with_room(&self.room, |room| room.clone().receive(&built.json, &ring));
         match receipt {
-            Some(Ok(Receipt::Held { outcome, .. })) if outcome == *meant => Ok(self.admitted(what, built)),
+            Some(Ok(ReceivedPdu::Held { outcome, .. })) if outcome == *meant => {
+                Ok(self.admitted(what, built))
+            }
             other => {
                 let (meant, outcome) = (format!("{meant:?}"), format!("{other:?}"));
                 let text = message!("judging.other-rule", what = what, meant = meant, outcome = outcome);
@@ -544,7 +547,7 @@ impl RoomCopy {
         }
     }
 
-    fn admitted(&self, what: &str, built: Built) -> Planted {
+    fn admitted(&self, what: &str, built: WireEvent) -> Planted {
         self.peer.peer.admit(&built.id);
         self.planted(what, built)
     }
@@ -556,6 +559,6 @@ impl RoomCopy {
 }
 
 /// A text message of `user`'s.
-pub fn draft_message<'a>(room: &'a Room, user: &str, body: &str) -> Draft<'a> {
+pub fn draft_message<'a>(room: &'a RoomGraph, user: &str, body: &str) -> Draft<'a> {
     room.draft("m.room.message", user).content(json!({"msgtype": "m.text", "body": body}))
 }

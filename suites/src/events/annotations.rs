@@ -1,7 +1,7 @@
 //! Edits and redactions by users who may not make them (client-server API, event replacements; rooms/v11, redactions).
 
 use samklang_actors::peer::draft_message;
-use samklang_matrix::{Draft, Room as Copy};
+use samklang_matrix::{Draft, RoomGraph};
 
 use crate::prelude::*;
 
@@ -76,7 +76,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// An edit of `target`.
-fn draft_edit<'a>(room: &'a Copy, kind: &str, user: &str, target: &str) -> Draft<'a> {
+fn draft_edit<'a>(room: &'a RoomGraph, kind: &str, user: &str, target: &str) -> Draft<'a> {
     let new = json!({"msgtype": "m.text", "body": "edited"});
     let relation = json!({"rel_type": "m.replace", "event_id": target});
     room.draft(kind, user).content(json!({
@@ -85,7 +85,7 @@ fn draft_edit<'a>(room: &'a Copy, kind: &str, user: &str, target: &str) -> Draft
 }
 
 /// A redaction of `target`, in the form of the room's version (rooms/v11, moving the redacts property).
-fn draft_redaction<'a>(room: &'a Copy, user: &str, target: &str) -> Draft<'a> {
+fn draft_redaction<'a>(room: &'a RoomGraph, user: &str, target: &str) -> Draft<'a> {
     let redaction = room.draft("m.room.redaction", user);
     if room.version().id().parse::<u32>().is_ok_and(|version| version >= 11) {
         return redaction.content(json!({ "redacts": target }));
@@ -99,7 +99,7 @@ impl PeerSetup<'_> {
     async fn said(
         &self,
         what: &str,
-        make: impl for<'a> FnOnce(&'a Copy, &str) -> Draft<'a>,
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
     ) -> Result<(Planted, Sighting), Failure> {
         let planted = self.copy.plant(what, make)?;
         self.mallory.transmit(&self.host, &[&planted]).await?;

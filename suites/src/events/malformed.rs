@@ -5,7 +5,7 @@
 use samklang_actors::peer::draft_message;
 use samklang_actors::user::{Pattern, shown};
 use samklang_drivers::Place;
-use samklang_matrix::{Breach, BreachReason, RoomVersion, format_breaches};
+use samklang_matrix::{BreachReason, FormatBreach, RoomVersion, format_breaches};
 
 use crate::{peer_setup::AfterLie, prelude::*};
 
@@ -229,7 +229,7 @@ pub(super) fn require_breach(
 ) -> Result<(), Failure> {
     let version = RoomVersion::new(setup.scene.room_version());
     let breaches = version.map(|version| format_breaches(event.json(), &version)).unwrap_or_default();
-    let here = |breach: &Breach| breach.field.starts_with(field);
+    let here = |breach: &FormatBreach| breach.field.starts_with(field);
     if breaches.iter().any(|breach| breach.reason == reason) && breaches.iter().all(here) {
         return Ok(());
     }

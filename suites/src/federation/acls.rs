@@ -6,7 +6,6 @@
 
 use samklang_actors::peer::Transaction;
 use samklang_matrix::Event;
-use samklang_reference::send_target;
 
 use crate::{
     peer_answers::{check_refused_with, check_success},
@@ -194,7 +193,7 @@ async fn signed_join(setup: &PeerSetup<'_>, room: &Room, user: &str) -> Result<(
     let (version, template) = template.map_err(|obstacle| setup.mallory.failure(host, "make", obstacle))?;
     let event = peer.finished(&template, &version);
     let id = Event::read(&event, &version).map(|event| event.id().to_owned()).unwrap_or_default();
-    Ok((send_target("join", &room.id, &id), event))
+    Ok((paths::send_member("join", &room.id, &id), event))
 }
 
 /// Passes if the denied event was not shown, and its result in the transaction's answer is absent or an error.
@@ -216,18 +215,18 @@ fn result_has_error(
 
 /// A request about the room that a server in the room may make unless the ACL denies it.
 fn room_request(kind: &str, room: &Room, at: &Sent, user: &str) -> (&'static str, String, Option<Value>) {
-    let (room, id, user) = (segment(&room.id), segment(&at.id), segment(user));
-    let get = |rest: String| ("GET", format!("/_matrix/federation/v1/{rest}"), None);
+    let (room, id) = (room.id.as_str(), at.id.as_str());
+    let get = |path: String| ("GET", path, None);
     match kind {
-        "make-join" => get(format!("make_join/{room}/{user}?ver=10&ver=11&ver=12")),
-        "make-leave" => get(format!("make_leave/{room}/{user}")),
-        "state" => get(format!("state/{room}?event_id={id}")),
-        "state-ids" => get(format!("state_ids/{room}?event_id={id}")),
-        "backfill" => get(format!("backfill/{room}?v={id}&limit=5")),
-        "event-auth" => get(format!("event_auth/{room}/{id}")),
+        "make-join" => get(paths::make_join(room, user, &["10", "11", "12"])),
+        "make-leave" => get(paths::make_leave(room, user)),
+        "state" => get(paths::state(room, id)),
+        "state-ids" => get(paths::state_ids(room, id)),
+        "backfill" => get(paths::backfill(room, [id], 5)),
+        "event-auth" => get(paths::event_auth(room, id)),
         _ => {
             let latest = json!({"earliest_events": [], "latest_events": [at.id], "limit": 5});
-            ("POST", format!("/_matrix/federation/v1/get_missing_events/{room}"), Some(latest))
+            ("POST", paths::get_missing_events(room), Some(latest))
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! The authorisation rules reject every event in such a room, the join included; Mallory's server accepts it all the same.
 
-use samklang_matrix::{Founding, Rule};
+use samklang_matrix::{RoomCreation, Rule};
 use samklang_reference::decoded;
 use samklang_runner::traffic::wire_view::{WireView, role_of};
 
@@ -70,10 +70,10 @@ async fn with_invalid_creators(scene: &Scene) -> Result<(), Failure> {
 async fn join_invalid_room(
     scene: &Scene,
     rule: Rule,
-    change: impl FnOnce(Founding) -> Founding + Send,
+    change: impl FnOnce(RoomCreation) -> RoomCreation + Send,
 ) -> Result<(), Failure> {
     let JoiningUser { host, alice, mallory, .. } = JoiningUser::at(scene).await?;
-    let (room, copy) = mallory.found_as(&host, "mallory", |room| change(room.forgiving(rule))).await?;
+    let (room, copy) = mallory.found_as(&host, "mallory", |room| change(room.without_rule(rule))).await?;
     // A join lists the create event in its auth events before the joining server has seen it.
     let create = mallory.peer().with_room(&copy.room, |room| {
         room.state_event("m.room.create", "").map(|event| event.id().to_owned())

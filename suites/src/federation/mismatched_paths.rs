@@ -5,7 +5,6 @@
 
 use samklang_actors::peer::Reply;
 use samklang_matrix::Event;
-use samklang_reference::send_target;
 
 use crate::{
     peer_answers::{check_not_signed, check_signed},
@@ -134,8 +133,10 @@ impl MismatchedSubmission<'_> {
         let event = peer.finished(&template, &version);
         let id = Event::read(&event, &version).map(|event| event.id().to_owned()).unwrap_or_default();
         let target = match mismatch {
-            PathMismatch::Room => send_target(self.membership, &self.other.id, &id),
-            PathMismatch::EventId => send_target(self.membership, &self.room.id, &unknown_event_id(&id)),
+            PathMismatch::Room => paths::send_member(self.membership, &self.other.id, &id),
+            PathMismatch::EventId => {
+                paths::send_member(self.membership, &self.room.id, &unknown_event_id(&id))
+            }
         };
         let reply = setup.mallory.ask(host, "PUT", &target, Some(&event)).await?;
         peer.admit(&reply.observation.exchange.to_string());

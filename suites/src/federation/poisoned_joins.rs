@@ -294,7 +294,10 @@ async fn without_power(joiner: &JoiningUser<'_>) -> Result<[PoisonedJoin; 2], Fa
         let create = room.state_event("m.room.create", "").filter(|_| !room.version().is_named_by_create());
         let create = create.map(|event| event.id().to_owned());
         let auth_events = [levels.id.clone(), join.id.clone()].into_iter().chain(create);
-        room.draft("m.room.topic", &eve).state_key("").content(json!({"topic": "Eve's"})).citing(auth_events)
+        room.draft("m.room.topic", &eve)
+            .state_key("")
+            .content(json!({"topic": "Eve's"}))
+            .with_auth_events(auth_events)
     })?;
     Ok([plain, joiner.join_with_lie("forged-authority", (room, copy), lie, Some(levels)).await?])
 }

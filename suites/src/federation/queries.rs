@@ -122,11 +122,11 @@ impl QueryingPeer {
     }
 
     async fn get(&self, target: &str) -> Result<Reply, Failure> {
-        self.mallory.ask(&self.host, "GET", &format!("/_matrix{target}"), None).await
+        self.mallory.ask(&self.host, "GET", target, None).await
     }
 
     async fn post(&self, target: &str, body: &Value) -> Result<Reply, Failure> {
-        self.mallory.ask(&self.host, "POST", &format!("/_matrix{target}"), Some(body)).await
+        self.mallory.ask(&self.host, "POST", target, Some(body)).await
     }
 
     /// Passes if the response is `right`; `wanted` says in words what it should be.
@@ -161,7 +161,7 @@ impl QueryingPeer {
 async fn questions(scene: &Scene) -> Result<(), Failure> {
     let querier = QueryingPeer::at(scene).await?;
     let QueryingPeer { host, alice, mallory } = &querier;
-    let target = "/_matrix/federation/v1/version";
+    let target = endpoints::VERSION.template;
     let reply = mallory.ask_with(host, "GET", target, None, &[]).await?;
     let server = &reply.body["server"];
     let is_text = |key: &str| server[key].is_string() || server.get(key).is_none();
@@ -173,9 +173,9 @@ async fn questions(scene: &Scene) -> Result<(), Failure> {
 
     let room = alice.create_room(Public).await?;
     let alias = |name: &str| format!("#{name}-{}:{}", localpart(alice), host.name());
-    let path = format!("/v3/directory/room/{}", segment(&alias("lage")));
+    let path = client::alias(&alias("lage"));
     alice.asks("PUT", &path, &json!({ "room_id": room.id })).await?;
-    let target = |name: &str| format!("/federation/v1/query/directory?room_alias={}", segment(&alias(name)));
+    let target = |name: &str| paths::query_directory(&alias(name));
     let reply = querier.get(&target("lage")).await?;
     let servers = reply.body["servers"].as_array();
     let right = reply.body["room_id"] == *room.id
@@ -188,23 +188,22 @@ async fn questions(scene: &Scene) -> Result<(), Failure> {
     // The server has fetched the keys of Mallory's server to verify its requests. It has had no contact with Olof's.
     let olof = scene.peer("olof").await?;
     for (check, peer) in [("notary", mallory), ("notary-fetches", &olof)] {
-        let reply = querier.get(&format!("/key/v2/query/{}", segment(peer.name()))).await?;
+        let reply = querier.get(&paths::key_query(peer.name())).await?;
         scene.check(check, querier.check_notarised(&reply, peer));
     }
     let wanted = json!({"server_keys": {mallory.name(): {}}});
-    let reply = querier.post("/key/v2/query", &wanted).await?;
+    let reply = querier.post(endpoints::KEY_QUERIES.template, &wanted).await?;
     scene.check("notary-for-many", querier.check_notarised(&reply, mallory));
 
-    let path = format!("/v3/user/{}/openid/request_token", segment(alice.id()));
+    let path = client::openid_token(alice.id());
     let token = alice.asks("POST", &path, &json!({})).await?;
     let token = token.value["access_token"].as_str().unwrap_or_default().to_owned();
-    let target = |token: &str| format!("/federation/v1/openid/userinfo?access_token={}", segment(token));
-    let reply = querier.get(&target(&token)).await?;
+    let reply = querier.get(&paths::openid(&token)).await?;
     scene.check(
         "openid",
         querier.check(&reply, "openid.other_user", alice.id(), reply.body["sub"] == *alice.id()),
     );
-    let reply = querier.get(&target("nobody-was-given-this")).await?;
+    let reply = querier.get(&paths::openid("nobody-was-given-this")).await?;
     scene.check(
         "unknown-openid",
         querier.check_refused(&reply, "openid.unknown_believed", 401, "M_UNKNOWN_TOKEN"),
@@ -233,7 +232,7 @@ async fn public_rooms(scene: &Scene) -> Result<(), Failure> {
     let open = alice.create_room(Public.named(&format!("Öppet {word}"))).await?;
     let other = alice.create_room(Public.named("Annat")).await?;
     let publish = async |room: &Room| {
-        let path = format!("/v3/directory/list/room/{}", segment(&room.id));
+        let path = client::visibility(&room.id);
         alice.asks("PUT", &path, &json!({"visibility": "public"})).await
     };
     let lists = |reply: &Reply, room: &Room| {
@@ -241,7 +240,7 @@ async fn public_rooms(scene: &Scene) -> Result<(), Failure> {
         rooms.into_iter().any(|entry| entry["room_id"] == *room.id)
     };
     publish(&open).await?;
-    let reply = querier.get("/federation/v1/publicRooms").await?;
+    let reply = querier.get(endpoints::PUBLIC_ROOMS.template).await?;
     scene.check("published", querier.check(&reply, "directory.not_listed", &open.id, lists(&reply, &open)));
     let right = lists(&reply, &open) && !lists(&reply, &other);
     scene.check(
@@ -255,7 +254,7 @@ async fn public_rooms(scene: &Scene) -> Result<(), Failure> {
     );
     publish(&other).await?;
     let filter = json!({"limit": 100, "filter": {"generic_search_term": word}});
-    let reply = querier.post("/federation/v1/publicRooms", &filter).await?;
+    let reply = querier.post(endpoints::PUBLIC_ROOMS_SEARCH.template, &filter).await?;
     scene.check("found", querier.check(&reply, "directory.not_found", &open.id, lists(&reply, &open)));
     let right = lists(&reply, &open) && !lists(&reply, &other);
     scene.check(
@@ -277,13 +276,11 @@ async fn event_by_time(scene: &Scene) -> Result<(), Failure> {
     let time = event.value["origin_server_ts"].as_u64().unwrap_or_default();
     let PeerSetup { host, alice, mallory, room, .. } = setup;
     let querier = QueryingPeer { host, alice, mallory };
-    let target = |time: u64, dir: &str| {
-        format!("/federation/v1/timestamp_to_event/{}?ts={time}&dir={dir}", segment(&room.id))
-    };
-    let reply = querier.get(&target(time, "f")).await?;
+    let target = |time: u64| paths::timestamp_to_event(&room.id, time, "f");
+    let reply = querier.get(&target(time)).await?;
     scene
         .check("at", querier.check(&reply, "time.other_event", &sent.id, reply.body["event_id"] == *sent.id));
-    let reply = querier.get(&target(time + HOUR_MS, "f")).await?;
+    let reply = querier.get(&target(time + HOUR_MS)).await?;
     scene.check("none-after", querier.check_refused(&reply, "time.event_found", 404, "M_NOT_FOUND"));
     Ok(())
 }

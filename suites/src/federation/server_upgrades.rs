@@ -59,9 +59,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     ..Scenario::PAIR
 }];
 
-const VERSION: &str = "/_matrix/federation/v1/version";
-const KEYS: &str = "/_matrix/key/v2/server";
-
 /// Alice's server is the one that is upgraded. Alice and Bob are in a room of hers and in one of his.
 struct ServerUpgrade<'a> {
     scene: &'a Scene,
@@ -149,8 +146,11 @@ impl<'a> ServerUpgrade<'a> {
             self.exchange_messages(hers, "hello").await?,
             self.exchange_messages(his, "hello here").await?,
         ];
-        let version = scene.ask_openly(host, VERSION).await?;
-        let keys = scene.ask_openly(host, KEYS).await?.map(|document| document["verify_keys"].clone());
+        let version = scene.ask_openly(host, endpoints::VERSION.template).await?;
+        let keys = scene
+            .ask_openly(host, endpoints::SERVER_KEYS.template)
+            .await?
+            .map(|document| document["verify_keys"].clone());
         let views = [self.room_views(alice).await?, self.room_views(bob).await?];
 
         let cut = Fault::on_all(Effect::Cut).from(party(alice.role())).to(party(bob.role()));
@@ -183,7 +183,7 @@ impl<'a> ServerUpgrade<'a> {
         before: &BeforeUpgrade,
         renewed: &Renewed,
     ) -> Result<Observations, Failure> {
-        let version = self.scene.ask_openly(&self.host, VERSION).await?;
+        let version = self.scene.ask_openly(&self.host, endpoints::VERSION.template).await?;
         let [older, newer] =
             [&before.version, &version].map(|version| version.value["server"]["version"].clone());
         if !older.is_string() || !newer.is_string() {
@@ -201,7 +201,7 @@ impl<'a> ServerUpgrade<'a> {
     }
 
     async fn check_same_key(&self, before: &BeforeUpgrade) -> Result<Observations, Failure> {
-        let keys = self.scene.ask_openly(&self.host, KEYS).await?;
+        let keys = self.scene.ask_openly(&self.host, endpoints::SERVER_KEYS.template).await?;
         let keys = keys.map(|document| document["verify_keys"].clone());
         if keys.value == before.keys.value && keys.value.is_object() {
             return Ok(keys.with(before.keys.clone()).into());

@@ -139,10 +139,7 @@ impl TemplateRequester {
 
     /// Requests a template, with these room versions in `ver`.
     async fn request_with(&self, room: &str, user: &str, versions: &[&str]) -> Result<Reply, Failure> {
-        let (room, user) = (segment(room), segment(user));
-        let query: Vec<_> = versions.iter().map(|version| format!("ver={version}")).collect();
-        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-        let target = format!("/_matrix/federation/v1/make_{}/{room}/{user}{query}", self.membership);
+        let target = paths::make_member(self.membership, room, user, versions);
         self.mallory.ask(&self.host, "GET", &target, None).await
     }
 

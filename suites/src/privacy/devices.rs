@@ -60,12 +60,11 @@ enum DeviceRequest {
 
 impl DeviceRequest {
     async fn send(self, peer: &ScriptedPeer, host: &Host, user: &str) -> Result<Reply, Failure> {
-        let path = |rest: &str| format!("/_matrix/federation/v1/user/{rest}");
         match self {
-            Self::Devices => peer.ask(host, "GET", &path(&format!("devices/{}", segment(user))), None).await,
+            Self::Devices => peer.ask(host, "GET", &paths::user_devices(user), None).await,
             Self::Keys => {
                 let wanted = json!({"device_keys": {user: []}});
-                peer.ask(host, "POST", &path("keys/query"), Some(&wanted)).await
+                peer.ask(host, "POST", endpoints::USER_KEYS_QUERY.template, Some(&wanted)).await
             }
         }
     }

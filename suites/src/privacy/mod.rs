@@ -31,18 +31,18 @@ async fn send_secret(alice: &User, room: &Room) -> Result<SecretEvents, Failure>
 
 /// A request for what a room holds, by its kind: method, path and body.
 fn room_request(kind: &str, room: &Room, events: &SecretEvents) -> (&'static str, String, Option<Value>) {
-    let (secret, later, room) = (segment(&events.secret.id), segment(&events.later.id), segment(&room.id));
-    let get = |rest: String| ("GET", format!("/_matrix/federation/v1/{rest}"), None);
+    let (secret, later, room) = (events.secret.id.as_str(), events.later.id.as_str(), room.id.as_str());
+    let get = |path: String| ("GET", path, None);
     match kind {
-        "state" => get(format!("state/{room}?event_id={later}")),
-        "state-ids" => get(format!("state_ids/{room}?event_id={later}")),
-        "event" => get(format!("event/{secret}")),
-        "event-auth" => get(format!("event_auth/{room}/{secret}")),
-        "backfill" => get(format!("backfill/{room}?v={later}&limit=10")),
-        "hierarchy" => get(format!("hierarchy/{room}")),
+        "state" => get(paths::state(room, later)),
+        "state-ids" => get(paths::state_ids(room, later)),
+        "event" => get(paths::event(secret)),
+        "event-auth" => get(paths::event_auth(room, secret)),
+        "backfill" => get(paths::backfill(room, [later], 10)),
+        "hierarchy" => get(paths::hierarchy(room)),
         _ => {
             let latest = json!({"earliest_events": [], "latest_events": [events.later.id], "limit": 10});
-            ("POST", format!("/_matrix/federation/v1/get_missing_events/{room}"), Some(latest))
+            ("POST", paths::get_missing_events(room), Some(latest))
         }
     }
 }

@@ -189,17 +189,16 @@ async fn features_beyond_declared(scene: &Scene) -> Result<(), Failure> {
 /// Makes a request that only a server with the feature answers.
 async fn probe_feature(setup: &PeerSetup<'_>, feature: &str) -> Result<FeatureProbe, Failure> {
     let PeerSetup { alice, room, copy, .. } = setup;
-    let here = segment(&room.id);
     match feature {
         "authenticated-media" => {
             let media = alice.upload(&picture()).await?;
-            let id = segment(media.address.rsplit('/').next().unwrap_or_default());
-            let target = format!("/_matrix/federation/v1/media/download/{id}");
+            let id = media.address.rsplit('/').next().unwrap_or_default();
+            let target = paths::media_download(id);
             // The response is multipart and not JSON.
             request(setup, &target, |_| true).await
         }
         "device-lists" => {
-            let target = format!("/_matrix/federation/v1/user/devices/{}", segment(alice.id()));
+            let target = paths::user_devices(alice.id());
             request(setup, &target, |body| body["devices"].is_array()).await
         }
         "knock" => {
@@ -215,8 +214,8 @@ async fn probe_feature(setup: &PeerSetup<'_>, feature: &str) -> Result<FeaturePr
             let (elsewhere, _) = setup.mallory.found(&setup.host, "mallory").await?;
             alice.join(&elsewhere).await?;
             alice.sees(join(&elsewhere, alice)).await?;
-            request(setup, "/_matrix/federation/v1/publicRooms?limit=10", |body| body["chunk"].is_array())
-                .await
+            let target = endpoints::with_query(endpoints::PUBLIC_ROOMS.template, [("limit", "10")]);
+            request(setup, &target, |body| body["chunk"].is_array()).await
         }
         "restricted-join" => {
             let room = room_allowing_setup(setup, "restricted").await?;
@@ -224,15 +223,15 @@ async fn probe_feature(setup: &PeerSetup<'_>, feature: &str) -> Result<FeaturePr
         }
         "room-summary" => {
             let bob = setup.host.register("bob").await?;
-            client_request(&bob, &format!("/v1/room_summary/{here}"), "room_id").await
+            client_request(&bob, &client::room_summary(&room.id), "room_id").await
         }
         "spaces" => {
-            let target = format!("/_matrix/federation/v1/hierarchy/{here}?suggested_only=false");
+            let target = endpoints::with_query(&paths::hierarchy(&room.id), [("suggested_only", "false")]);
             request(setup, &target, |body| body["room"].is_object()).await
         }
-        "threads" => client_request(alice, &format!("/v1/rooms/{here}/threads"), "chunk").await,
+        "threads" => client_request(alice, &client::threads(&room.id), "chunk").await,
         "timestamp-to-event" => {
-            let target = format!("/_matrix/federation/v1/timestamp_to_event/{here}?ts={}&dir=b", now_ms());
+            let target = paths::timestamp_to_event(&room.id, now_ms(), "b");
             request(setup, &target, |body| body["event_id"].is_string()).await
         }
         "presence" => edu_shown(setup, edu::online_edu(&copy.user)).await,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use samklang_matrix::{JudgedEvent, Event, AuthEventsError, Snapshot, auth_types, check_auth_events, check_state};
+use samklang_matrix::{
+    AuthEventsError, Event, JudgedEvent, Snapshot, auth_types, check_auth_events, check_state,
+};
 use samklang_runner::{
     judging::rule::RuleFinding,
     traffic::{Traffic, exchange::ExchangeHalf},

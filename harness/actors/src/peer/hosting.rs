@@ -1,8 +1,11 @@
 //! How peers come and go, and rooms that live at a peer, for users to come to.
 
 use crate::user::{self, Done, Failure};
-use samklang_matrix::{Founding, RoomError};
-use samklang_reference::{Taken, segment};
+use samklang_matrix::{
+    RoomCreation, RoomError,
+    endpoints::{SERVER_KEYS, paths},
+};
+use samklang_reference::Taken;
 use samklang_verdict::{Observations, Problem, message};
 use serde_json::{Value, json};
 
@@ -60,8 +63,7 @@ impl ScriptedPeer {
     /// # Errors
     /// Inconclusive when no complete answer comes.
     pub async fn bring(&self, host: &Host, invitation: &Invitation) -> Result<Reply, Failure> {
-        let (room, id) = (segment(&invitation.room), segment(&invitation.event_id));
-        let target = format!("/_matrix/federation/v2/invite/{room}/{id}");
+        let target = paths::invite(&invitation.room, &invitation.event_id);
         let reply = self.ask(host, "PUT", &target, Some(&invitation.body)).await?;
         let Invitation { room, event_id, body, honest } = invitation;
         let is_honest = (room, event_id, body) == (&honest.0, &honest.1, &honest.2);
@@ -103,7 +105,7 @@ impl ScriptedPeer {
     /// # Errors
     /// Inconclusive when `host` does not answer at all; a harness problem when no room can be made.
     pub async fn found(&self, host: &Host, name: &str) -> Result<(user::Room, RoomCopy), Failure> {
-        self.found_as(host, name, |founding| founding).await
+        self.found_as(host, name, |creation| creation).await
     }
 
     /// As [`Self::found`], for a room that `plan` changes.
@@ -114,7 +116,7 @@ impl ScriptedPeer {
         &self,
         host: &Host,
         name: &str,
-        plan: impl FnOnce(Founding) -> Founding + Send,
+        plan: impl FnOnce(RoomCreation) -> RoomCreation + Send,
     ) -> Result<(user::Room, RoomCopy), Failure> {
         let creator = self.user(name);
         // Two rooms of one peer are told apart by their time: the clock never stands still.
@@ -122,14 +124,14 @@ impl ScriptedPeer {
         let version = self.ledger.room_version.clone();
         let problem =
             |error: RoomError| Problem::harness(message!("stage.no-peer", name = self.label, error = error));
-        let founding = Founding::new(&version, &creator, at).map_err(problem)?;
-        let room = plan(founding).found(self.peer.key()).map_err(problem)?;
+        let creation = RoomCreation::new(&version, &creator, at).map_err(problem)?;
+        let room = plan(creation).create(self.peer.key()).map_err(problem)?;
         let id = room.id().to_owned();
         self.peer.hold(room);
         self.ledger.call(&id, &format!("!{name}s-room"));
         // All that is done shows in an exchange. The room itself is made unseen; what comes first is that the peer has
         // found the server it is made for.
-        let greeting = self.ask(host, "GET", "/_matrix/key/v2/server", None).await?.observation;
+        let greeting = self.ask(host, "GET", SERVER_KEYS.template, None).await?.observation;
         let done = Done {
             tick: self.ledger.tick(),
             who: self.who(host),

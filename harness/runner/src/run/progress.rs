@@ -1,6 +1,6 @@
 //! The progress of a run. One stream feeds the terminal, the plain lines and the JSON lines.
 
-use samklang_verdict::{Counts, EventOutcome, Problem};
+use samklang_verdict::{Counts, Outcome, Problem};
 use serde::Serialize;
 
 /// Something that happened in a run.
@@ -72,7 +72,7 @@ pub enum RunEvent {
     /// The run is over and its files are written.
     Ended {
         /// What it comes to.
-        outcome: EventOutcome,
+        outcome: Outcome,
         /// How many checks ended how.
         counts: Counts,
         /// The exit code.

@@ -2,7 +2,7 @@
 //! be shown the event before that.
 
 use samklang_actors::user::{Failure, Observed, Sent};
-use samklang_matrix::Event;
+use samklang_matrix::{Event, endpoints::SEND};
 use samklang_verdict::{Exchange, Observation, Observations, Role};
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ impl Scene {
     ) -> Result<Observed, Failure> {
         let find = |exchange: &Exchange| -> Option<Value> {
             let is_transaction =
-                role_of(&exchange.from) == Some(from) && exchange.path.contains("/federation/v1/send/");
+                role_of(&exchange.from) == Some(from) && SEND.matches(&exchange.method, &exchange.path);
             let body = is_transaction.then(|| exchange.request_body.json()).flatten()?;
             body[list].as_array()?.iter().find(|item| wanted(item)).cloned()
         };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use samklang_actors::user::Signal;
-use samklang_matrix::{Event, server_of};
+use samklang_matrix::{Event, endpoints::SEND, server_of};
 use samklang_reference::decoded;
 use samklang_verdict::{Exchange, ExchangeId, Party, Role, Wire};
 use samklang_wire::recorder::Recorder;
@@ -88,7 +88,7 @@ impl WireView {
 
     fn transactions(&self, from: Role, to: Role) -> impl Iterator<Item = (&Arc<Exchange>, Value)> {
         self.sent(from, to)
-            .filter(|exchange| exchange.path_only().contains("/federation/v1/send/"))
+            .filter(|exchange| SEND.matches(&exchange.method, &exchange.path))
             .filter_map(|exchange| Some((exchange, exchange.request_body.json()?)))
     }
 

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use samklang_matrix::Room;
-use samklang_reference::{Peer, now_ms, segment};
+use samklang_matrix::{RoomGraph, endpoints::paths};
+use samklang_reference::{Peer, now_ms};
 use samklang_stage::Stage;
 use samklang_verdict::Party;
 use serde_json::json;
@@ -26,8 +26,7 @@ async fn peer(stage: &Stage, label: &str) -> Result<Arc<Peer>, Box<dyn std::erro
 /// request.
 pub(crate) async fn crowd(stage: &Stage) -> Measured {
     let server = stage.servers().next().ok_or("the stage is empty")?.name.clone();
-    let user = segment(&format!("@nobody:{server}"));
-    let target = format!("/_matrix/federation/v1/query/profile?user_id={user}");
+    let target = paths::query_profile(&format!("@nobody:{server}"));
     let mut peers = Vec::with_capacity(CROWD);
     for _ in 0..CROWD {
         peers.push(peer(stage, "crowd").await?);
@@ -55,7 +54,7 @@ pub(crate) async fn own_cost(stage: &Stage) -> Measured {
         let begun = Instant::now();
         let (host, guest) = (peer(stage, "host").await?, peer(stage, "guest").await?);
         let at = i64::try_from(now_ms())? + i64::try_from(play)?;
-        let room = Room::create("11", &host.user("alice"), host.key(), at)?;
+        let room = RoomGraph::create("11", &host.user("alice"), host.key(), at)?;
         let id = room.id().to_owned();
         host.hold(room);
         let bob = guest.user("bob");
@@ -66,9 +65,9 @@ pub(crate) async fn own_cost(stage: &Stage) -> Measured {
         });
         let said = said.ok_or("the guest has no room")?;
         let body = json!({"origin": guest.name(), "origin_server_ts": at, "pdus": [said.json], "edus": []});
-        let target = format!("/_matrix/federation/v1/send/{}", guest.transaction_id());
+        let target = paths::send(&guest.transaction_id());
         guest.ask("PUT", host.name(), &target, Some(&body)).await?;
-        let event = format!("/_matrix/federation/v1/event/{}", segment(&said.id));
+        let event = paths::event(&said.id);
         if !guest.ask("GET", host.name(), &event, None).await?.is_success() {
             return Err("the host does not have the event".into());
         }
