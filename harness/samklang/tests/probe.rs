@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use samklang_matrix::{KeyPublication, SigningKey};
+use samklang_matrix::{KeyPublication, SigningKey, endpoints};
 use samklang_wire::{
     certificates::{Authority, AuthorityKey},
     dns::DnsResponder,
@@ -36,9 +36,9 @@ use tokio_rustls::{
 
 use self::common::{PROGRAM, ProgramEnd, furnish};
 
-const KEYS: &str = "/_matrix/key/v2/server";
-const VERSION: &str = "/_matrix/federation/v1/version";
-const WELL_KNOWN: &str = "/.well-known/matrix/server";
+const KEYS: &str = endpoints::SERVER_KEYS.template;
+const VERSION: &str = endpoints::VERSION.template;
+const WELL_KNOWN: &str = endpoints::WELL_KNOWN.template;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The answer of a server to a request.

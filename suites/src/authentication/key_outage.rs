@@ -49,7 +49,7 @@ async fn keys_out_of_reach(scene: &Scene) -> Result<(), Failure> {
     setup.send_sentinel("before").await?;
     let fresh = generate_key("fresh")?;
     let of_peer = Party::Peer { name: mallory.name().to_owned() };
-    let asks_for_keys = |asked: &Asked<'_>| asked.path.contains("/key/v2/");
+    let asks_for_keys = |asked: &Asked<'_>| asked.path.starts_with(endpoints::KEY_ROOT);
     let outage = scene.fault(Fault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
     let both = KeyPublication::new(mallory.name(), now_ms() + HOUR_MS).current(mallory.peer().key());
     mallory.peer().publish(both.current(&fresh).build());
@@ -85,7 +85,7 @@ fn message_signed_with(setup: &PeerSetup<'_>, key: &SigningKey, what: &str) -> R
 
 /// Sends a request for Alice's profile that is signed with another key of the peer's.
 async fn ask_signed_with(setup: &PeerSetup<'_>, key: &SigningKey) -> Result<Reply, Failure> {
-    let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(setup.alice.id()));
+    let target = paths::query_profile(setup.alice.id());
     let (origin, destination) = (setup.mallory.name(), setup.host.name());
     let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };
     let header = HeaderForge::honest(&request, key).build();

@@ -94,7 +94,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-const DOCUMENT: &str = "/_matrix/key/v2/server";
+const DOCUMENT: &str = endpoints::SERVER_KEYS.template;
 pub(super) const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// Fetches the host's key document, and registers Alice there.
@@ -195,7 +195,7 @@ pub(super) async fn ask_for_profile(
     host: &Host,
     alice: &User,
 ) -> Result<Reply, Failure> {
-    let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
+    let target = paths::query_profile(alice.id());
     peer.ask(host, "GET", &target, None).await
 }
 
@@ -247,7 +247,7 @@ async fn retired_keys(scene: &Scene) -> Result<(), Failure> {
     peer.peer().publish(document.old(peer.peer().key(), now_ms() - HOUR_MS).build());
     let retired = ask_for_profile(&peer, &host, &alice).await;
 
-    let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
+    let target = paths::query_profile(alice.id());
     let (origin, destination) = (peer.name(), host.name());
     let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };
     let header = HeaderForge::honest(&request, &fresh).build();

@@ -154,7 +154,7 @@ async fn profile_asker(scene: &Scene) -> Result<ProfileAsker, Failure> {
     let [host] = scene.servers()?;
     let alice = alice_at(&host).await?;
     let peer = scene.peer("asker").await?;
-    let target = format!("/_matrix/federation/v1/query/profile?user_id={}", segment(alice.id()));
+    let target = paths::query_profile(alice.id());
     let asker = ProfileAsker { host, alice, peer, target };
     // The honest request is the twin of all that follow.
     let honest = asker.header().build();
@@ -203,7 +203,7 @@ async fn forgeries(scene: &Scene) -> Result<(), Failure> {
         ("stranger-key", honest_with(&unpublished)),
         ("unknown-key", asker.header().set("key", "ed25519:never")),
         ("other-origin", asker.signed_over(|request| request.origin = victim.name())),
-        ("other-path", asker.signed_over(|request| request.uri = "/_matrix/federation/v1/query/directory")),
+        ("other-path", asker.signed_over(|request| request.uri = endpoints::QUERY_DIRECTORY.template)),
         ("other-query", asker.signed_over(|request| request.uri = &other_target)),
         ("other-method", asker.signed_over(|request| request.method = "PUT")),
         ("replayed", asker.signed_over(|request| request.destination = victim.name()).without("destination")),
@@ -245,7 +245,7 @@ async fn changed_body(scene: &Scene) -> Result<(), Failure> {
     let (host, peer) = (&asker.host, &asker.peer);
     let body = json!({"origin": peer.name(), "origin_server_ts": 1, "pdus": [], "edus": []});
     let send = async |signed: Option<&Value>, sent: String| {
-        let target = format!("/_matrix/federation/v1/send/{}", peer.peer().transaction_id());
+        let target = paths::send(&peer.peer().transaction_id());
         let header = peer.peer().header("PUT", host.name(), &target, signed).build();
         peer.put_text(host, &target, sent, &[header]).await
     };
@@ -278,7 +278,7 @@ async fn allowed_notations(scene: &Scene) -> Result<(), Failure> {
         let outcome = asker.ask(&[notation.build()]).await;
         scene.check(check, outcome.and_then(|reply| asker.check_answered(&reply)));
     }
-    let raw = format!("/_matrix/federation/v1/query/profile?user_id={}", asker.alice.id());
+    let raw = format!("{}?user_id={}", endpoints::QUERY_PROFILE.template, asker.alice.id());
     let outcome = asker.peer.ask(&asker.host, "GET", &raw, None).await;
     scene.check("raw-path", outcome.and_then(|reply| asker.check_answered(&reply)));
     Ok(())

@@ -19,17 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "The server ignores an event that lacks a required field, and goes on sending events.",
         catalogue: &["SH-14"],
         requirements: &["SS-PDU-001", "SS-PDU-019"],
-        checks: &[
-            CheckPlan::new("type", "The server ignores an event without a type."),
-            CheckPlan::new("sender", "The server ignores an event without a sender."),
-            CheckPlan::new("content", "The server ignores an event without content."),
-            CheckPlan::new("depth", "The server ignores an event without a depth."),
-            CheckPlan::new("time", "The server ignores an event without origin_server_ts."),
-            CheckPlan::new("hashes", "The server ignores an event without hashes."),
-            CheckPlan::new("prev-events", "The server ignores an event without prev_events."),
-            CheckPlan::new("auth-events", "The server ignores an event without auth_events."),
-            GOES_ON,
-        ],
+        checks: &with_goes_on::<8, 9>(&MISSING_KEYS),
         play: play!(missing_keys),
         ..Scenario::PEER
     },
@@ -38,26 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "The server ignores an event with a value of the wrong type, and goes on sending events.",
         catalogue: &["SH-14"],
         requirements: &["SS-PDU-002", "SS-PDU-019"],
-        checks: &[
-            CheckPlan::new("type", "The server ignores an event whose type is a number."),
-            CheckPlan::new("sender", "The server ignores an event whose sender is a list."),
-            CheckPlan::new("no-user", "The server ignores an event whose sender is not a user ID."),
-            CheckPlan::new("state-key", "The server ignores an event whose state_key is a number."),
-            CheckPlan::new("content-list", "The server ignores an event whose content is a list."),
-            CheckPlan::new("content-text", "The server ignores an event whose content is a string."),
-            CheckPlan::new("depth", "The server ignores an event whose depth is a string.")
-                .of(&["SS-PDU-017"]),
-            CheckPlan::new("time", "The server ignores an event whose origin_server_ts is a string."),
-            CheckPlan::new("hashes", "The server ignores an event whose hashes field is a string."),
-            CheckPlan::new("prev-events", "The server ignores an event whose prev_events is a string."),
-            CheckPlan::new("prev-entry", "The server ignores an event with a number among its prev_events."),
-            CheckPlan::new(
-                "prev-pairs",
-                "The server ignores an event whose prev_events have the form of room versions 1 and 2.",
-            ),
-            CheckPlan::new("auth-events", "The server ignores an event whose auth_events is an object."),
-            GOES_ON,
-        ],
+        checks: &with_goes_on::<13, 14>(&WRONG_TYPES),
         play: play!(wrong_types),
         ..Scenario::PEER
     },
@@ -66,31 +37,41 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "The server ignores an event with a number that is not allowed, and goes on sending events.",
         catalogue: &["SH-14"],
         requirements: &["SS-CJSON-010", "SS-PDU-019"],
-        checks: &[
-            CheckPlan::new("fraction", "The server ignores an event with a fraction in its content.")
-                .of(&["SS-CJSON-009"]),
-            CheckPlan::new("too-great", "The server ignores an event with the integer 2^53 in its content."),
-            CheckPlan::new("too-small", "The server ignores an event with the integer -2^53 in its content."),
-            CheckPlan::new(
-                "nested",
-                "The server ignores an event with the integer 2^53 nested in its content.",
-            ),
-            CheckPlan::new("depth-too-great", "The server ignores an event with a depth of 2^53.")
-                .of(&["SS-PDU-017"]),
-            CheckPlan::new("depth-negative", "The server ignores an event with a negative depth.")
-                .of(&["SS-PDU-017"]),
-            CheckPlan::new("depth-fraction", "The server ignores an event with a fractional depth.")
-                .of(&["SS-CJSON-009", "SS-PDU-017"]),
-            GOES_ON,
-        ],
+        checks: &with_goes_on::<7, 8>(&ODD_NUMBERS),
         play: play!(odd_numbers),
         ..Scenario::PEER
     },
 ];
 
-/// A malformed event: its check, the field and the breach, and the change that makes it. Its content, where it has one,
-/// holds its label, so that it is recognised under any event ID.
-type Malformed = (&'static str, &'static str, BreachReason, fn(&mut Value));
+/// An event that does not have the form of its room version.
+struct MalformedEvent {
+    /// The name of the check that the server ignores it. The event's content holds it, so that the event is recognised
+    /// whatever its id is.
+    check: &'static str,
+    /// The title of the check.
+    title: &'static str,
+    /// The requirements that the check tests; those of the scenario if there are none.
+    requirements: &'static [&'static str],
+    /// The malformed field.
+    field: &'static str,
+    /// What is wrong with it.
+    reason: BreachReason,
+    /// Makes a well-formed event malformed.
+    change: fn(&mut Value),
+}
+
+/// The checks of a table, in its order, and the one that the server goes on sending events.
+const fn with_goes_on<const N: usize, const M: usize>(table: &[MalformedEvent; N]) -> [CheckPlan; M] {
+    assert!(M == N + 1);
+    let mut checks = [GOES_ON; M];
+    let mut row = 0;
+    while row < N {
+        let event = &table[row];
+        checks[row] = CheckPlan::new(event.check, event.title).of(event.requirements);
+        row += 1;
+    }
+    checks
+}
 
 fn without(pdu: &mut Value, key: &str) {
     if let Some(pdu) = pdu.as_object_mut() {
@@ -98,60 +79,256 @@ fn without(pdu: &mut Value, key: &str) {
     }
 }
 
-const MISSING_KEYS: [Malformed; 8] = [
-    ("type", "type", BreachReason::FieldMissing, |pdu| without(pdu, "type")),
-    ("sender", "sender", BreachReason::FieldMissing, |pdu| without(pdu, "sender")),
-    ("content", "content", BreachReason::FieldMissing, |pdu| without(pdu, "content")),
-    ("depth", "depth", BreachReason::FieldMissing, |pdu| without(pdu, "depth")),
-    ("time", "origin_server_ts", BreachReason::FieldMissing, |pdu| without(pdu, "origin_server_ts")),
-    ("hashes", "hashes", BreachReason::FieldMissing, |pdu| without(pdu, "hashes")),
-    ("prev-events", "prev_events", BreachReason::FieldMissing, |pdu| without(pdu, "prev_events")),
-    ("auth-events", "auth_events", BreachReason::FieldMissing, |pdu| without(pdu, "auth_events")),
+const MISSING_KEYS: [MalformedEvent; 8] = [
+    MalformedEvent {
+        check: "type",
+        title: "The server ignores an event without a type.",
+        requirements: &[],
+        field: "type",
+        reason: BreachReason::FieldMissing,
+        change: |pdu| without(pdu, "type"),
+    },
+    MalformedEvent {
+        check: "sender",
+        title: "The server ignores an event without a sender.",
+        requirements: &[],
+        field: "sender",
+        reason: BreachReason::FieldMissing,
+        change: |pdu| without(pdu, "sender"),
+    },
+    MalformedEvent {
+        check: "content",
+        title: "The server ignores an event without content.",
+        requirements: &[],
+        field: "content",
+        reason: BreachReason::FieldMissing,
+        change: |pdu| without(pdu, "content"),
+    },
+    MalformedEvent {
+        check: "depth",
+        title: "The server ignores an event without a depth.",
+        requirements: &[],
+        field: "depth",
+        reason: BreachReason::FieldMissing,
+        change: |pdu| without(pdu, "depth"),
+    },
+    MalformedEvent {
+        check: "time",
+        title: "The server ignores an event without origin_server_ts.",
+        requirements: &[],
+        field: "origin_server_ts",
+        reason: BreachReason::FieldMissing,
+        change: |pdu| without(pdu, "origin_server_ts"),
+    },
+    MalformedEvent {
+        check: "hashes",
+        title: "The server ignores an event without hashes.",
+        requirements: &[],
+        field: "hashes",
+        reason: BreachReason::FieldMissing,
+        change: |pdu| without(pdu, "hashes"),
+    },
+    MalformedEvent {
+        check: "prev-events",
+        title: "The server ignores an event without prev_events.",
+        requirements: &[],
+        field: "prev_events",
+        reason: BreachReason::FieldMissing,
+        change: |pdu| without(pdu, "prev_events"),
+    },
+    MalformedEvent {
+        check: "auth-events",
+        title: "The server ignores an event without auth_events.",
+        requirements: &[],
+        field: "auth_events",
+        reason: BreachReason::FieldMissing,
+        change: |pdu| without(pdu, "auth_events"),
+    },
 ];
 
-const WRONG_TYPES: [Malformed; 13] = [
-    ("type", "type", BreachReason::FieldType, |pdu| pdu["type"] = json!(7)),
-    ("sender", "sender", BreachReason::FieldType, |pdu| pdu["sender"] = json!([pdu["sender"]])),
-    ("no-user", "sender", BreachReason::SenderNotUserId, |pdu| pdu["sender"] = json!("mallory")),
-    ("state-key", "state_key", BreachReason::FieldType, |pdu| pdu["state_key"] = json!(7)),
-    ("content-list", "content", BreachReason::FieldType, |pdu| {
-        pdu["content"] = json!([pdu["content"]["body"]]);
-    }),
-    ("content-text", "content", BreachReason::FieldType, |pdu| {
-        pdu["content"] = pdu["content"]["body"].clone();
-    }),
-    ("depth", "depth", BreachReason::FieldType, |pdu| pdu["depth"] = json!(pdu["depth"].to_string())),
-    ("time", "origin_server_ts", BreachReason::FieldType, |pdu| pdu["origin_server_ts"] = json!("now")),
-    ("hashes", "hashes", BreachReason::FieldType, |pdu| pdu["hashes"] = json!("none")),
-    ("prev-events", "prev_events", BreachReason::FieldType, |pdu| {
-        pdu["prev_events"] = pdu["prev_events"][0].clone();
-    }),
-    ("prev-entry", "prev_events.1", BreachReason::ReferenceForm, |pdu| {
-        pdu["prev_events"] = json!([pdu["prev_events"][0], 7]);
-    }),
-    ("prev-pairs", "prev_events.0", BreachReason::ReferenceForm, |pdu| {
-        pdu["prev_events"] = json!([[pdu["prev_events"][0], {"sha256": "x"}]]);
-    }),
-    ("auth-events", "auth_events", BreachReason::FieldType, |pdu| pdu["auth_events"] = json!({})),
+const WRONG_TYPES: [MalformedEvent; 13] = [
+    MalformedEvent {
+        check: "type",
+        title: "The server ignores an event whose type is a number.",
+        requirements: &[],
+        field: "type",
+        reason: BreachReason::FieldType,
+        change: |pdu| pdu["type"] = json!(7),
+    },
+    MalformedEvent {
+        check: "sender",
+        title: "The server ignores an event whose sender is a list.",
+        requirements: &[],
+        field: "sender",
+        reason: BreachReason::FieldType,
+        change: |pdu| pdu["sender"] = json!([pdu["sender"]]),
+    },
+    MalformedEvent {
+        check: "no-user",
+        title: "The server ignores an event whose sender is not a user ID.",
+        requirements: &[],
+        field: "sender",
+        reason: BreachReason::SenderNotUserId,
+        change: |pdu| pdu["sender"] = json!("mallory"),
+    },
+    MalformedEvent {
+        check: "state-key",
+        title: "The server ignores an event whose state_key is a number.",
+        requirements: &[],
+        field: "state_key",
+        reason: BreachReason::FieldType,
+        change: |pdu| pdu["state_key"] = json!(7),
+    },
+    MalformedEvent {
+        check: "content-list",
+        title: "The server ignores an event whose content is a list.",
+        requirements: &[],
+        field: "content",
+        reason: BreachReason::FieldType,
+        change: |pdu| {
+            pdu["content"] = json!([pdu["content"]["body"]]);
+        },
+    },
+    MalformedEvent {
+        check: "content-text",
+        title: "The server ignores an event whose content is a string.",
+        requirements: &[],
+        field: "content",
+        reason: BreachReason::FieldType,
+        change: |pdu| {
+            pdu["content"] = pdu["content"]["body"].clone();
+        },
+    },
+    MalformedEvent {
+        check: "depth",
+        title: "The server ignores an event whose depth is a string.",
+        requirements: &["SS-PDU-017"],
+        field: "depth",
+        reason: BreachReason::FieldType,
+        change: |pdu| pdu["depth"] = json!(pdu["depth"].to_string()),
+    },
+    MalformedEvent {
+        check: "time",
+        title: "The server ignores an event whose origin_server_ts is a string.",
+        requirements: &[],
+        field: "origin_server_ts",
+        reason: BreachReason::FieldType,
+        change: |pdu| pdu["origin_server_ts"] = json!("now"),
+    },
+    MalformedEvent {
+        check: "hashes",
+        title: "The server ignores an event whose hashes field is a string.",
+        requirements: &[],
+        field: "hashes",
+        reason: BreachReason::FieldType,
+        change: |pdu| pdu["hashes"] = json!("none"),
+    },
+    MalformedEvent {
+        check: "prev-events",
+        title: "The server ignores an event whose prev_events is a string.",
+        requirements: &[],
+        field: "prev_events",
+        reason: BreachReason::FieldType,
+        change: |pdu| {
+            pdu["prev_events"] = pdu["prev_events"][0].clone();
+        },
+    },
+    MalformedEvent {
+        check: "prev-entry",
+        title: "The server ignores an event with a number among its prev_events.",
+        requirements: &[],
+        field: "prev_events.1",
+        reason: BreachReason::ReferenceForm,
+        change: |pdu| {
+            pdu["prev_events"] = json!([pdu["prev_events"][0], 7]);
+        },
+    },
+    MalformedEvent {
+        check: "prev-pairs",
+        title: "The server ignores an event whose prev_events have the form of room versions 1 and 2.",
+        requirements: &[],
+        field: "prev_events.0",
+        reason: BreachReason::ReferenceForm,
+        change: |pdu| {
+            pdu["prev_events"] = json!([[pdu["prev_events"][0], {"sha256": "x"}]]);
+        },
+    },
+    MalformedEvent {
+        check: "auth-events",
+        title: "The server ignores an event whose auth_events is an object.",
+        requirements: &[],
+        field: "auth_events",
+        reason: BreachReason::FieldType,
+        change: |pdu| pdu["auth_events"] = json!({}),
+    },
 ];
 
 /// One more than the greatest integer of canonical JSON.
 const TOO_GREAT: i64 = 1 << 53;
 
-const ODD_NUMBERS: [Malformed; 7] = [
-    ("fraction", "content.n", BreachReason::NumberNotCanonical, |pdu| pdu["content"]["n"] = json!(1.5)),
-    ("too-great", "content.n", BreachReason::NumberNotCanonical, |pdu| {
-        pdu["content"]["n"] = json!(TOO_GREAT);
-    }),
-    ("too-small", "content.n", BreachReason::NumberNotCanonical, |pdu| {
-        pdu["content"]["n"] = json!(-TOO_GREAT);
-    }),
-    ("nested", "content.n", BreachReason::NumberNotCanonical, |pdu| {
-        pdu["content"]["n"] = json!([{"n": [TOO_GREAT]}]);
-    }),
-    ("depth-too-great", "depth", BreachReason::NumberNotCanonical, |pdu| pdu["depth"] = json!(TOO_GREAT)),
-    ("depth-negative", "depth", BreachReason::IntegerRange, |pdu| pdu["depth"] = json!(-1)),
-    ("depth-fraction", "depth", BreachReason::NumberNotCanonical, |pdu| pdu["depth"] = json!(5.5)),
+const ODD_NUMBERS: [MalformedEvent; 7] = [
+    MalformedEvent {
+        check: "fraction",
+        title: "The server ignores an event with a fraction in its content.",
+        requirements: &["SS-CJSON-009"],
+        field: "content.n",
+        reason: BreachReason::NumberNotCanonical,
+        change: |pdu| pdu["content"]["n"] = json!(1.5),
+    },
+    MalformedEvent {
+        check: "too-great",
+        title: "The server ignores an event with the integer 2^53 in its content.",
+        requirements: &[],
+        field: "content.n",
+        reason: BreachReason::NumberNotCanonical,
+        change: |pdu| {
+            pdu["content"]["n"] = json!(TOO_GREAT);
+        },
+    },
+    MalformedEvent {
+        check: "too-small",
+        title: "The server ignores an event with the integer -2^53 in its content.",
+        requirements: &[],
+        field: "content.n",
+        reason: BreachReason::NumberNotCanonical,
+        change: |pdu| {
+            pdu["content"]["n"] = json!(-TOO_GREAT);
+        },
+    },
+    MalformedEvent {
+        check: "nested",
+        title: "The server ignores an event with the integer 2^53 nested in its content.",
+        requirements: &[],
+        field: "content.n",
+        reason: BreachReason::NumberNotCanonical,
+        change: |pdu| {
+            pdu["content"]["n"] = json!([{"n": [TOO_GREAT]}]);
+        },
+    },
+    MalformedEvent {
+        check: "depth-too-great",
+        title: "The server ignores an event with a depth of 2^53.",
+        requirements: &["SS-PDU-017"],
+        field: "depth",
+        reason: BreachReason::NumberNotCanonical,
+        change: |pdu| pdu["depth"] = json!(TOO_GREAT),
+    },
+    MalformedEvent {
+        check: "depth-negative",
+        title: "The server ignores an event with a negative depth.",
+        requirements: &["SS-PDU-017"],
+        field: "depth",
+        reason: BreachReason::IntegerRange,
+        change: |pdu| pdu["depth"] = json!(-1),
+    },
+    MalformedEvent {
+        check: "depth-fraction",
+        title: "The server ignores an event with a fractional depth.",
+        requirements: &["SS-CJSON-009", "SS-PDU-017"],
+        field: "depth",
+        reason: BreachReason::NumberNotCanonical,
+        change: |pdu| pdu["depth"] = json!(5.5),
+    },
 ];
 
 async fn missing_keys(scene: &Scene) -> Result<(), Failure> {
@@ -166,9 +343,9 @@ async fn odd_numbers(scene: &Scene) -> Result<(), Failure> {
     all_ignored(&mallory_in_public_room(scene).await?, &ODD_NUMBERS).await
 }
 
-async fn all_ignored(setup: &PeerSetup<'_>, table: &[Malformed]) -> Result<(), Failure> {
+async fn all_ignored(setup: &PeerSetup<'_>, table: &[MalformedEvent]) -> Result<(), Failure> {
     let mut bad = Vec::new();
-    for (check, field, reason, change) in table {
+    for MalformedEvent { check, field, reason, change, .. } in table {
         let what = format!("malformed {check}");
         // A change of the hash itself has to come after hashing.
         let tamper =

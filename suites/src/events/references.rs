@@ -104,7 +104,7 @@ async fn judge_no_effect(setup: &PeerSetup<'_>, lies: &[(&str, Planted)]) -> Res
 }
 
 /// The auth events that the specification selects for a message, by the current state in Mallory's copy.
-fn selected_auth_events(room: &samklang_matrix::Room, user: &str) -> Vec<String> {
+fn selected_auth_events(room: &samklang_matrix::RoomGraph, user: &str) -> Vec<String> {
     let mut wanted = vec![("m.room.power_levels", ""), ("m.room.member", user)];
     if !room.version().is_named_by_create() {
         wanted.push(("m.room.create", ""));
@@ -119,7 +119,7 @@ fn selected_auth_events(room: &samklang_matrix::Room, user: &str) -> Vec<String>
 ///                     └── sentinel
 async fn wrong_auth_events(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
-    let member = |room: &samklang_matrix::Room, user: &str| {
+    let member = |room: &samklang_matrix::RoomGraph, user: &str| {
         room.state_event("m.room.member", user).map(|event| event.id().to_owned()).unwrap_or_default()
     };
     let (copy, user) = (&setup.copy, &setup.copy.user);
@@ -145,7 +145,7 @@ async fn wrong_auth_events(scene: &Scene) -> Result<(), Failure> {
             "duplicate",
             copy.defy("two member events of one user as auth events", Rule::AuthDuplicate, |room, user| {
                 draft_message(room, user, "duplicate")
-                    .citing(selected_auth_events(room, user).iter().chain([&joined]))
+                    .with_auth_events(selected_auth_events(room, user).iter().chain([&joined]))
             })?,
         ),
         (
@@ -153,7 +153,7 @@ async fn wrong_auth_events(scene: &Scene) -> Result<(), Failure> {
             copy.defy("the join rules as an auth event", Rule::AuthNotSelected, |room, user| {
                 let rules = room.state_event("m.room.join_rules", "").map(|event| event.id().to_owned());
                 draft_message(room, user, "outside")
-                    .citing(selected_auth_events(room, user).into_iter().chain(rules))
+                    .with_auth_events(selected_auth_events(room, user).into_iter().chain(rules))
             })?,
         ),
         (
@@ -164,7 +164,7 @@ async fn wrong_auth_events(scene: &Scene) -> Result<(), Failure> {
                 let swapped = auth_events
                     .into_iter()
                     .map(|id| if Some(&id) == honest.as_ref() { levels.id.clone() } else { id });
-                draft_message(room, user, "rejected").citing(swapped)
+                draft_message(room, user, "rejected").with_auth_events(swapped)
             })?,
         ),
         // The copy does not know the other room's events, so it cannot tell which rule this event breaks.
@@ -191,7 +191,7 @@ async fn create_not_an_auth_event(scene: &Scene) -> Result<(), Failure> {
     let lie = setup.copy.defy("auth events without the create event", Rule::AuthNoCreate, |room, user| {
         let create = room.state_event("m.room.create", "").map(|event| event.id().to_owned());
         let others = selected_auth_events(room, user).into_iter().filter(|id| Some(id) != create.as_ref());
-        draft_message(room, user, "no create").citing(others.collect::<Vec<_>>())
+        draft_message(room, user, "no create").with_auth_events(others.collect::<Vec<_>>())
     })?;
     judge_no_effect(&setup, &[("ignored", lie)]).await
 }
@@ -200,7 +200,8 @@ async fn create_as_auth_event(scene: &Scene) -> Result<(), Failure> {
     let setup = mallory_in_public_room(scene).await?;
     let lie = setup.copy.defy("auth events with the create event", Rule::AuthNotSelected, |room, user| {
         let create = room.state_event("m.room.create", "").map(|event| event.id().to_owned());
-        draft_message(room, user, "create").citing(selected_auth_events(room, user).into_iter().chain(create))
+        draft_message(room, user, "create")
+            .with_auth_events(selected_auth_events(room, user).into_iter().chain(create))
     })?;
     judge_no_effect(&setup, &[("ignored", lie)]).await
 }

@@ -2,7 +2,7 @@
 //! bytes of UTF-8. Each is tested from both sides: the largest size is accepted, and one more is not.
 
 use samklang_actors::peer::draft_message;
-use samklang_matrix::{BreachReason, Draft, Room as Copy, canonical_size};
+use samklang_matrix::{BreachReason, Draft, RoomGraph, canonical_size};
 
 use super::malformed::{GOES_ON, judge_ignored, require_breach};
 use crate::{peer_setup::mallory_in_room, prelude::*};
@@ -91,7 +91,7 @@ impl PeerSetup<'_> {
     async fn accepted(
         &self,
         what: &str,
-        make: impl for<'a> FnOnce(&'a Copy, &str) -> Draft<'a>,
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
     ) -> Result<Sighting, Failure> {
         let event = self.copy.aside(what, make)?;
         self.mallory.transmit(&self.host, &[&event]).await?;
@@ -104,7 +104,7 @@ impl PeerSetup<'_> {
         what: &str,
         field: &str,
         reason: BreachReason,
-        make: impl for<'a> FnOnce(&'a Copy, &str) -> Draft<'a>,
+        make: impl for<'a> FnOnce(&'a RoomGraph, &str) -> Draft<'a>,
     ) -> Result<Planted, Failure> {
         let event = self.copy.forge(what, Tamper::before_hash(|_| {}), make)?;
         require_breach(self, &event, field, reason)?;
@@ -194,13 +194,13 @@ async fn too_long(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// Makes an event with a text in a field, and with its label in the content.
-type DraftWithText = for<'a> fn(&'a Copy, &str, &str, &str) -> Draft<'a>;
+type DraftWithText = for<'a> fn(&'a RoomGraph, &str, &str, &str) -> Draft<'a>;
 
-fn draft_of_type<'a>(room: &'a Copy, user: &str, kind: &str, what: &str) -> Draft<'a> {
+fn draft_of_type<'a>(room: &'a RoomGraph, user: &str, kind: &str, what: &str) -> Draft<'a> {
     room.draft(kind, user).content(json!({ "body": what }))
 }
 
-fn draft_of_key<'a>(room: &'a Copy, user: &str, key: &str, what: &str) -> Draft<'a> {
+fn draft_of_key<'a>(room: &'a RoomGraph, user: &str, key: &str, what: &str) -> Draft<'a> {
     room.draft("org.example.note", user).state_key(key).content(json!({ "body": what }))
 }
 
@@ -239,7 +239,7 @@ async fn too_many_references(scene: &Scene) -> Result<(), Failure> {
     })?;
     let what = "eleven auth events";
     let many_auth = setup.too_large(what, "auth_events", BreachReason::TooManyAuthEvents, |room, user| {
-        draft_message(room, user, what).after(&ids[..1]).citing(&ids[..11])
+        draft_message(room, user, what).after(&ids[..1]).with_auth_events(&ids[..11])
     })?;
     judge_ignored(&setup, &[("predecessors", many_prev), ("auth-events", many_auth)]).await
 }

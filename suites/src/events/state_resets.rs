@@ -12,7 +12,7 @@
 //! nothing was resolved.
 
 use samklang_actors::peer::draft_message;
-use samklang_matrix::Room as Copy;
+use samklang_matrix::RoomGraph;
 
 use crate::{
     peer_setup::{PeerSetup, invite_if_required, mallory_in_room},
@@ -176,7 +176,7 @@ async fn older_power_levels(scene: &Scene) -> Result<ResolvedState, Failure> {
 
 /// The ID of the state event of this type in the copy's current state.
 fn current_id(copy: &RoomCopy, kind: &str) -> Result<String, Failure> {
-    let find = |room: &mut Copy| room.state_event(kind, "").map(|event| event.id().to_owned());
+    let find = |room: &mut RoomGraph| room.state_event(kind, "").map(|event| event.id().to_owned());
     let none = || Problem::harness(message!("judging.no-copy", peer = copy.peer.label()));
     copy.peer.peer().with_room(&copy.room, find).flatten().ok_or_else(|| Failure::Problem(none()))
 }

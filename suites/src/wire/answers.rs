@@ -59,7 +59,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 /// Whether the response should be JSON: only media come as multipart.
 fn is_json(half: &ExchangeHalf<'_>) -> bool {
     let media = endpoint(half).is_some_and(|(_, path)| path.first() == Some(&"media"));
-    half.exchange.path_only().starts_with("/_matrix/") && !media
+    half.exchange.path_only().starts_with(endpoints::ROOT) && !media
 }
 
 /// The wrong in a media type that should be `application/json`.
@@ -99,7 +99,7 @@ fn object(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
 
 fn standard(_: &Traffic, half: &ExchangeHalf<'_>) -> Option<RuleFinding> {
     let status = half.exchange.status.filter(|status| *status >= 400)?;
-    if !half.exchange.path_only().starts_with("/_matrix/") {
+    if !half.exchange.path_only().starts_with(endpoints::ROOT) {
         return None;
     }
     let body = half.response;

@@ -39,8 +39,8 @@ pub(super) fn is_key_id(id: &str) -> bool {
 
 /// The key document in the response.
 fn document<'a>(half: &'a ExchangeHalf<'_>) -> Option<&'a Value> {
-    let is_one =
-        half.exchange.status == Some(200) && half.exchange.path_only().starts_with("/_matrix/key/v2/server");
+    let is_one = half.exchange.status == Some(200)
+        && half.exchange.path_only().starts_with(endpoints::SERVER_KEYS.template);
     is_one.then_some(half.body)
 }
 

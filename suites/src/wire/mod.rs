@@ -18,7 +18,7 @@ mod transactions;
 
 use samklang_matrix::{
     Event,
-    endpoints::{Field, unfit},
+    endpoints::{FEDERATION_ROOT, Field, unfit},
     server_of,
 };
 use samklang_runner::{
@@ -47,7 +47,7 @@ pub const SCENARIOS: &[&[Scenario]] = &[
 
 /// The version of a federation endpoint and the path's segments after it; none for paths outside `/_matrix/federation`.
 fn endpoint<'a>(half: &'a ExchangeHalf<'_>) -> Option<(&'a str, Vec<&'a str>)> {
-    let rest = half.exchange.path_only().strip_prefix("/_matrix/federation/")?;
+    let rest = half.exchange.path_only().strip_prefix(FEDERATION_ROOT)?;
     let (version, rest) = rest.split_once('/')?;
     Some((version, rest.split('/').collect()))
 }

@@ -88,8 +88,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 /// Whether a request needs credentials (server-server API: all but keys, version, OpenID and well-known).
 fn needs_credentials(half: &ExchangeHalf<'_>) -> bool {
     let path = half.exchange.path_only();
-    let open = ["/_matrix/federation/v1/version", "/_matrix/federation/v1/openid/"];
-    path.starts_with("/_matrix/federation/") && !open.iter().any(|open| path.starts_with(open))
+    let open = [endpoints::VERSION.template, endpoints::OPENID.template];
+    path.starts_with(endpoints::FEDERATION_ROOT) && !open.iter().any(|open| path.starts_with(open))
 }
 
 /// The `Authorization` header of a request that needs credentials.

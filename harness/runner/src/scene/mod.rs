@@ -164,7 +164,7 @@ impl Scene {
     fn hold(&self, name: &str, by_version: Option<&str>, observed: &Observed) {
         let mut names = Names::new(&self.ledger().names());
         let actual = as_text(&normalise(&observed.value, &mut names));
-        let digest = Sha256::digest(&actual).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(Sha256::digest(&actual));
         let declaration = self.checks.declaration();
         let check = ExpectedCheck {
             id: format!("{}/{name}", declaration.id),

@@ -1,5 +1,6 @@
 //! Cases for rules about requests, responses, keys and EDUs.
 
+use samklang_matrix::endpoints::{self, paths};
 use samklang_verdict::{Body, Exchange, Party};
 use serde_json::{Value, json};
 
@@ -100,7 +101,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("wire.identifiers/media", "11", |world, right| {
         let id = if right { "aB3_-" } else { "a.b" };
-        vec![world.response("GET", &format!("/_matrix/federation/v1/media/download/{id}"), 200, &json!({}))]
+        vec![world.response("GET", &endpoints::MEDIA_DOWNLOAD.raw_path(&[id]), 200, &json!({}))]
     }),
     ("wire.transactions/whole", "11", |world, right| {
         let origin = if right { "a.test" } else { "b.test" };
@@ -116,8 +117,7 @@ pub(super) const CASES: &[Case] = &[
     ("wire.transactions/results", "11", |world, right| {
         let pdu = world.message(&world.room()).sign(&world.key);
         let id = if right { pdu.id.as_str() } else { "$other" };
-        let mut exchange =
-            world.response("PUT", "/_matrix/federation/v1/send/1", 200, &json!({"pdus": {id: {}}}));
+        let mut exchange = world.response("PUT", &paths::send("1"), 200, &json!({"pdus": {id: {}}}));
         exchange.request_body = Body::of(json!({"pdus": [pdu.json]}).to_string().as_bytes());
         vec![exchange]
     }),
@@ -193,7 +193,7 @@ pub(super) const CASES: &[Case] = &[
         if !right {
             answer["user_signing_keys"] = json!({ALICE: {"keys": {"ed25519:abc": "abc"}}});
         }
-        vec![world.response("POST", "/_matrix/federation/v1/user/keys/query", 200, &answer)]
+        vec![world.response("POST", endpoints::USER_KEYS_QUERY.template, 200, &answer)]
     }),
 ];
 
@@ -211,7 +211,7 @@ fn keys(world: &World, right: bool, change: fn(&mut Value)) -> Vec<Exchange> {
     if !right {
         change(&mut document);
     }
-    vec![world.response("GET", "/_matrix/key/v2/server", 200, &document)]
+    vec![world.response("GET", endpoints::SERVER_KEYS.template, 200, &document)]
 }
 
 fn pad(text: &mut Value) {

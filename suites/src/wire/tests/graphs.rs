@@ -1,7 +1,6 @@
 //! Cases for rules about events.
 
-use samklang_matrix::{Event, Room, Tamper};
-use samklang_reference::segment;
+use samklang_matrix::{Event, RoomGraph, Tamper, endpoints::paths};
 use samklang_verdict::Exchange;
 use serde_json::{Value, json};
 
@@ -146,8 +145,8 @@ pub(super) const CASES: &[Case] = &[
     ("wire.memberships/path", "11", |world, right| {
         let join = bobs_join(world);
         let id = Event::parse(&join, "11").unwrap().id().to_owned();
-        let id = segment(if right { &id } else { "$other" });
-        vec![world.request("PUT", &format!("/_matrix/federation/v2/send_join/!r/{id}"), &join)]
+        let id = if right { &id } else { "$other" };
+        vec![world.request("PUT", &paths::send_join("!r", id), &join)]
     }),
     ("wire.memberships/version-2", "11", |world, right| {
         let version = if right { "v2" } else { "v1" };
@@ -211,7 +210,7 @@ fn create_event(world: &World, right: bool, change: fn(&mut Value)) -> Vec<Excha
 /// A message with the right auth events, changed by `change` if it is to be wrong.
 fn message_with_auth_events(
     world: &World,
-    room: &Room,
+    room: &RoomGraph,
     right: bool,
     change: impl FnOnce(&mut Vec<String>),
 ) -> Vec<Exchange> {
@@ -222,7 +221,7 @@ fn message_with_auth_events(
 /// The event with its auth events, changed by `change` if it is to be wrong.
 fn with_auth_events(
     world: &World,
-    room: &Room,
+    room: &RoomGraph,
     pdu: &Value,
     right: bool,
     change: impl FnOnce(&mut Vec<String>),
@@ -237,7 +236,7 @@ fn with_auth_events(
     ]
 }
 
-fn id_of(room: &Room, kind: &str, key: &str) -> String {
+fn id_of(room: &RoomGraph, kind: &str, key: &str) -> String {
     room.state_event(kind, key).unwrap().id().to_owned()
 }
 
@@ -248,7 +247,7 @@ fn remove(auth_events: &mut Vec<String>, id: &str) {
 /// A response to `GET /event`.
 fn event_response(world: &World, id: &str, pdu: &Value) -> Exchange {
     let body = json!({"origin": "a.test", "origin_server_ts": 1, "pdus": [pdu]});
-    world.response("GET", &format!("/_matrix/federation/v1/event/{}", segment(id)), 200, &body)
+    world.response("GET", &paths::event(id), 200, &body)
 }
 
 fn levels(world: &World, right: bool, key: &str, wrong: &Value) -> Vec<Exchange> {
@@ -266,5 +265,5 @@ fn invite_request(world: &World, state: impl Iterator<Item = Value>) -> Vec<Exch
     let event = world.room().draft_member(ALICE, "@carol:b.test", "invite").sign(&world.key).json;
     let state: Vec<_> = state.collect();
     let body = json!({"room_version": "11", "event": event, "invite_room_state": state});
-    vec![world.request("PUT", "/_matrix/federation/v2/invite/!r/$x", &body)]
+    vec![world.request("PUT", &paths::invite("!r", "$x"), &body)]
 }

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use samklang_matrix::{
-    Draft, Founding, KeyPublication, RequestSignature, Room, RoomVersion, SigningKey, add_content_hash,
+    Draft, KeyPublication, RequestSignature, RoomCreation, RoomGraph, RoomVersion, SigningKey,
+    add_content_hash,
     endpoints::{Endpoint, Field, FieldType, SERVER_KEYS, paths},
     sign_event, sign_request,
 };
@@ -101,7 +102,7 @@ impl World {
     }
 
     /// A response of a.test with all events of a room.
-    pub(super) fn state_response(&self, room: &Room) -> Exchange {
+    pub(super) fn state_response(&self, room: &RoomGraph) -> Exchange {
         self.state_response_with(room.id(), &pdus(room))
     }
 
@@ -110,23 +111,23 @@ impl World {
     }
 
     /// A public room of Alice's.
-    pub(super) fn room(&self) -> Room {
+    pub(super) fn room(&self) -> RoomGraph {
         self.created_room(|founding| founding)
     }
 
-    pub(super) fn created_room(&self, plan: impl FnOnce(Founding) -> Founding) -> Room {
-        plan(Founding::new(&self.version, ALICE, 1_000).unwrap()).found(&self.key).unwrap()
+    pub(super) fn created_room(&self, plan: impl FnOnce(RoomCreation) -> RoomCreation) -> RoomGraph {
+        plan(RoomCreation::new(&self.version, ALICE, 1_000).unwrap()).create(&self.key).unwrap()
     }
 
     /// A public room of Alice's that Bob has joined.
-    pub(super) fn room_with_bob(&self) -> Room {
+    pub(super) fn room_with_bob(&self) -> RoomGraph {
         let mut room = self.room();
         let join = room.draft_member(BOB, BOB, "join").sign(&self.key).json;
         room.add(&join).unwrap();
         room
     }
 
-    pub(super) fn message<'a>(&self, room: &'a Room) -> Draft<'a> {
+    pub(super) fn message<'a>(&self, room: &'a RoomGraph) -> Draft<'a> {
         room.draft("m.room.message", ALICE).content(json!({"body": "hej", "msgtype": "m.text"}))
     }
 
@@ -174,7 +175,7 @@ impl World {
 }
 
 /// All events of a room.
-pub(super) fn pdus(room: &Room) -> Vec<Value> {
+pub(super) fn pdus(room: &RoomGraph) -> Vec<Value> {
     let mut events: Vec<_> = room.ids().filter_map(|id| room.event(id)).collect();
     events.sort_by_key(|event| event.depth());
     events.iter().map(|event| Value::Object(event.json().clone())).collect()
