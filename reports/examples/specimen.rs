@@ -10,7 +10,7 @@ use std::{
 };
 
 use samklang_reports::{Colour, MatrixReport, Reports, write_all, write_page};
-use samklang_verdict::{Catalogue, MatrixFile, Met, Role, pairs};
+use samklang_verdict::{Catalogue, PlayedPair, Role, VendorMatrix, pairs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -51,8 +51,9 @@ fn matrix(folder: &Path) -> Result<(), Box<dyn Error>> {
     let vendors: Vec<_> = ["ash@1", "elm@1", "fir@1", "oak@1"].map(str::to_owned).into();
     let blame = |i: usize| [Some(Role::A), Some(Role::B), None][i % 3];
     let result = || common::large(&|i| common::fail("client.refused", blame(i), common::HOSTILE, "a", "b"));
-    let met: Vec<_> = pairs(&vendors).into_iter().map(|[a, b]| Met { a, b, result: result() }).collect();
-    let file = MatrixFile::of(vendors, None, &met);
+    let met: Vec<_> =
+        pairs(&vendors).into_iter().map(|[a, b]| PlayedPair { a, b, result: result() }).collect();
+    let file = VendorMatrix::of(vendors, None, &met);
     let report = MatrixReport::new(&file, &met, Catalogue::english());
     write_page(&folder.join("report.html"), &report.html())?;
     print!("{}", report.closing(Colour::Never));

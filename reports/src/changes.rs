@@ -1,6 +1,6 @@
 //! The changes from one result or vendor matrix to another, as text.
 
-use samklang_verdict::{Catalogue, Change, ChangeKind, Disposition, Stood};
+use samklang_verdict::{Catalogue, ChangeKind, CheckChange, CheckStanding, Disposition};
 
 use crate::{closing::Colour, text::safe_line, words::Phrases};
 
@@ -47,8 +47,8 @@ pub(crate) fn heading(phrases: Phrases<'_>, kind: ChangeKind, n: usize) -> Strin
 }
 
 /// One change in a line. It may contain server text.
-pub(crate) fn line(phrases: Phrases<'_>, change: &Change) -> String {
-    let stood = |stood: &Option<Stood>| match stood {
+pub(crate) fn line(phrases: Phrases<'_>, change: &CheckChange) -> String {
+    let stood = |stood: &Option<CheckStanding>| match stood {
         None => phrases.label("changes.absent"),
         Some(stood) => {
             let verdict = stood.verdict.replace('_', " ");
@@ -74,7 +74,7 @@ pub(crate) fn line(phrases: Phrases<'_>, change: &Change) -> String {
 }
 
 /// All changes for a terminal, deteriorations first. Ends with a line feed.
-pub fn text(changes: &[Change], catalogue: &Catalogue, colour: Colour) -> String {
+pub fn text(changes: &[CheckChange], catalogue: &Catalogue, colour: Colour) -> String {
     let phrases = Phrases { catalogue };
     if changes.is_empty() {
         return phrases.label("changes.nothing") + "\n";

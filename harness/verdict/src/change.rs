@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    CheckId, CheckResult, Disposition, MatrixFile, Met, Play, ReasonCode, ResultFile, Verdict, exit,
+    CheckId, CheckResult, Disposition, Play, PlayedPair, ReasonCode, ResultFile, VendorMatrix, Verdict, exit,
     outcome::exit_code_of,
 };
 
@@ -36,7 +36,7 @@ pub enum ChangeKind {
 
 /// A check with a different result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct CheckChange {
     /// The kind of the change.
     pub kind: ChangeKind,
     /// The pair of a vendor matrix.
@@ -50,16 +50,16 @@ pub struct Change {
     #[serde(flatten)]
     pub play: Play,
     /// The old state; none if the check was absent.
-    pub old: Option<Stood>,
+    pub old: Option<CheckStanding>,
     /// The new state; none if the check is absent.
-    pub new: Option<Stood>,
+    pub new: Option<CheckStanding>,
     /// The exit code of this change alone: that of its new state if it got worse, otherwise 0.
     pub exit_code: u8,
 }
 
 /// The state of a check in a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Stood {
+pub struct CheckStanding {
     /// The verdict's name.
     pub verdict: &'static str,
     /// The reason code of a fail.
@@ -71,12 +71,12 @@ pub struct Stood {
 
 /// A result, and its pair if it belongs to a vendor matrix.
 #[derive(Debug, Clone)]
-pub struct Side<'a> {
+pub struct ComparedResult<'a> {
     pair: Option<[String; 2]>,
     result: &'a ResultFile,
 }
 
-impl<'a> Side<'a> {
+impl<'a> ComparedResult<'a> {
     /// A result on its own.
     pub fn alone(result: &'a ResultFile) -> Vec<Self> {
         vec![Self { pair: None, result }]
@@ -84,7 +84,7 @@ impl<'a> Side<'a> {
 
     /// The pairs of a vendor matrix. A vendor with one version in it goes by its name alone, so that a new version is
     /// compared with the old one.
-    pub fn of_matrix(matrix: &MatrixFile, met: &'a [Met]) -> Vec<Self> {
+    pub fn of_matrix(matrix: &VendorMatrix, met: &'a [PlayedPair]) -> Vec<Self> {
         let name = |spec: &str| spec.split('@').next().unwrap_or_default().to_owned();
         let short = |spec: &str| {
             let versions = matrix.vendors.iter().filter(|other| name(other) == name(spec)).count();
@@ -97,10 +97,10 @@ impl<'a> Side<'a> {
 }
 
 /// The key of a check in both results, sorted as results are.
-type Key<'a> = (&'a Option<[String; 2]>, (&'a CheckId, u32, &'a str, crate::Role));
+type ComparisonKey<'a> = (&'a Option<[String; 2]>, (&'a CheckId, u32, &'a str, crate::Role));
 
 /// The changes from `old` to `new`, deteriorations first.
-pub fn changes(old: &[Side<'_>], new: &[Side<'_>]) -> Vec<Change> {
+pub fn changes(old: &[ComparedResult<'_>], new: &[ComparedResult<'_>]) -> Vec<CheckChange> {
     let (old, new) = (standing(old), standing(new));
     let keys: BTreeSet<_> = old.keys().chain(new.keys()).copied().collect();
     let mut changes: Vec<_> = keys
@@ -117,13 +117,13 @@ pub fn changes(old: &[Side<'_>], new: &[Side<'_>]) -> Vec<Change> {
 
 /// The exit code of a comparison: 0 unless something got worse, otherwise the gravest code that those checks alone would
 /// give a run.
-pub fn exit_code(changes: &[Change]) -> u8 {
+pub fn exit_code(changes: &[CheckChange]) -> u8 {
     exit::worst(changes.iter().map(|change| change.exit_code))
 }
 
 /// All checks that apply, by their keys.
-fn standing<'a>(sides: &'a [Side<'a>]) -> BTreeMap<Key<'a>, &'a CheckResult> {
-    let of = |side: &'a Side<'a>| {
+fn standing<'a>(sides: &'a [ComparedResult<'a>]) -> BTreeMap<ComparisonKey<'a>, &'a CheckResult> {
+    let of = |side: &'a ComparedResult<'a>| {
         let applies = |check: &&CheckResult| !matches!(check.verdict, Verdict::NotApplicable { .. });
         side.result.checks.iter().filter(applies).map(|check| ((&side.pair, check.sort_key()), check))
     };
@@ -132,20 +132,20 @@ fn standing<'a>(sides: &'a [Side<'a>]) -> BTreeMap<Key<'a>, &'a CheckResult> {
 
 /// The verdicts that a comparison distinguishes.
 #[derive(PartialEq, Eq)]
-enum State<'a> {
+enum ComparedState<'a> {
     Passes,
     Recorded(&'a ReasonCode),
     Fails(&'a ReasonCode),
     Unjudged,
 }
 
-fn state(check: &CheckResult) -> State<'_> {
+fn state(check: &CheckResult) -> ComparedState<'_> {
     match (&check.verdict, check.disposition) {
-        (_, Disposition::Flaky) => State::Unjudged,
-        (Verdict::Fail(fail), Disposition::Deviation) => State::Recorded(&fail.reason),
-        (Verdict::Fail(fail), _) => State::Fails(&fail.reason),
-        (Verdict::Pass { .. } | Verdict::NotApplicable { .. }, _) => State::Passes,
-        _ => State::Unjudged,
+        (_, Disposition::Flaky) => ComparedState::Unjudged,
+        (Verdict::Fail(fail), Disposition::Deviation) => ComparedState::Recorded(&fail.reason),
+        (Verdict::Fail(fail), _) => ComparedState::Fails(&fail.reason),
+        (Verdict::Pass { .. } | Verdict::NotApplicable { .. }, _) => ComparedState::Passes,
+        _ => ComparedState::Unjudged,
     }
 }
 
@@ -153,9 +153,9 @@ fn change(
     pair: &Option<[String; 2]>,
     old: Option<&CheckResult>,
     new: Option<&CheckResult>,
-) -> Option<Change> {
+) -> Option<CheckChange> {
     use ChangeKind as Kind;
-    use State::{Fails, Passes, Recorded, Unjudged};
+    use ComparedState::{Fails, Passes, Recorded, Unjudged};
     let kind = match (old.map(state), new.map(state)) {
         (old, new) if old == new => return None,
         (Some(Fails(_)), Some(Fails(_))) | (Some(Recorded(_)), Some(Recorded(_))) => Kind::ReasonChanged,
@@ -173,7 +173,7 @@ fn change(
         (Kind::Removed, _) | (_, None) => exit::NOT_PROVEN,
         (_, Some(new)) => exit_code_of(new),
     };
-    Some(Change {
+    Some(CheckChange {
         kind,
         pair: pair.clone(),
         check: stands.id.clone(),
@@ -185,8 +185,8 @@ fn change(
     })
 }
 
-fn stood(check: &CheckResult) -> Stood {
-    Stood {
+fn stood(check: &CheckResult) -> CheckStanding {
+    CheckStanding {
         verdict: check.verdict.name(),
         reason: check.verdict.reason().cloned(),
         disposition: check.disposition,

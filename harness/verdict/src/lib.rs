@@ -22,11 +22,15 @@ mod transcript;
 mod triangulation;
 mod verdict;
 
-pub use change::{Change, ChangeKind, Side, Stood, changes, exit_code as exit_code_of_changes};
+pub use change::{
+    ChangeKind, CheckChange, CheckStanding, ComparedResult, changes, exit_code as exit_code_of_changes,
+};
 pub use check::{Attempt, CheckResult, Disposition, Play, Weight};
 pub use deviation::{Deviation, DeviationFile, Judged, dispose};
 pub use ids::{CheckId, ExchangeId, IdError, ReasonCode, Role, ScenarioId};
-pub use matrix::{Finding, MATRIX_SCHEMA, MatrixFile, MatrixPair, Met, Terms, matrix_schema, pairs};
+pub use matrix::{
+    CommonTerms, MATRIX_SCHEMA, MatrixFinding, MatrixPair, PlayedPair, VendorMatrix, matrix_schema, pairs,
+};
 pub use message::{Catalogue, Message, Text};
 pub use observation::{Observation, Observations};
 pub use outcome::{Counts, Outcome, aggregate};

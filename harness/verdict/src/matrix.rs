@@ -16,14 +16,15 @@ pub const MATRIX_SCHEMA: &str = "samklang-matrix/1";
 
 /// `matrix.json`. It holds no times, so that the same verdicts give the same bytes; the pairs' own results have them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct MatrixFile {
+#[schemars(rename = "MatrixFile")]
+pub struct VendorMatrix {
     /// Always [`MATRIX_SCHEMA`].
     pub schema: String,
     /// Every vendor, `name@version`, as requested. The first one is the baseline.
     pub vendors: Vec<String>,
     /// The settings of all pairs; none if no pair has a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub terms: Option<Terms>,
+    pub terms: Option<CommonTerms>,
     /// The shard of the pairs, `i/n`, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,
@@ -34,7 +35,7 @@ pub struct MatrixFile {
     /// The number of checks with each result, in all pairs together.
     pub counts: Counts,
     /// The origins of fails, as all pairs together show them.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<MatrixFinding>,
     /// The outcome.
     pub outcome: Outcome,
     /// The exit code that goes with it.
@@ -43,7 +44,8 @@ pub struct MatrixFile {
 
 /// The settings that have to be equal for results to be comparable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Terms {
+#[schemars(rename = "Terms")]
+pub struct CommonTerms {
     /// The suite that judged it.
     pub suite: SuiteInfo,
     /// The selection as given.
@@ -77,7 +79,8 @@ pub struct MatrixPair {
 
 /// Fails of one check in one room version with the same origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
+#[schemars(rename = "Finding")]
+pub struct MatrixFinding {
     /// The check.
     pub check: CheckId,
     /// What the check requires, in one sentence.
@@ -97,7 +100,7 @@ pub struct Finding {
 
 /// A pair with its result.
 #[derive(Debug, Clone)]
-pub struct Met {
+pub struct PlayedPair {
     /// The vendor in role A, `name@version`.
     pub a: String,
     /// The vendor in role B.
@@ -118,7 +121,7 @@ pub fn pairs(vendors: &[String]) -> Vec<[String; 2]> {
     pairs
 }
 
-impl Terms {
+impl CommonTerms {
     /// The settings of a result.
     pub fn of(result: &ResultFile) -> Self {
         Self {
@@ -130,10 +133,10 @@ impl Terms {
     }
 }
 
-impl MatrixFile {
+impl VendorMatrix {
     /// The vendor matrix of `vendors` with the results of the pairs that have met, in any order. A shard (`i/n`) expects only
     /// the results that it has.
-    pub fn of(vendors: Vec<String>, shard: Option<String>, met: &[Met]) -> Self {
+    pub fn of(vendors: Vec<String>, shard: Option<String>, met: &[PlayedPair]) -> Self {
         let (mut there, mut missing) = (Vec::new(), Vec::new());
         for pair in pairs(&vendors) {
             match met.iter().find(|met| met.is(&pair)) {
@@ -148,7 +151,7 @@ impl MatrixFile {
         let outcomes = || entries.iter().map(|pair| pair.outcome);
         Self {
             schema: MATRIX_SCHEMA.to_owned(),
-            terms: there.first().map(|met| Terms::of(&met.result)),
+            terms: there.first().map(|met| CommonTerms::of(&met.result)),
             shard,
             counts: entries.iter().fold(Counts::default(), |sum, pair| sum.plus(&pair.counts)),
             findings: findings(&vendors, &there),
@@ -185,7 +188,7 @@ impl MatrixFile {
     }
 }
 
-impl Met {
+impl PlayedPair {
     fn is(&self, pair: &[String; 2]) -> bool {
         [&self.a, &self.b] == pair.each_ref()
     }
@@ -229,7 +232,7 @@ struct Question<'a> {
 }
 
 /// The origins of the fails of all pairs: fails blamed on one vendor first, then by check and room version.
-fn findings(vendors: &[String], met: &[&Met]) -> Vec<Finding> {
+fn findings(vendors: &[String], met: &[&PlayedPair]) -> Vec<MatrixFinding> {
     let vendors: Vec<_> = vendors.iter().map(String::as_str).collect();
     let mut questions: BTreeMap<(&CheckId, u32, &str), Question<'_>> = BTreeMap::new();
     for (place, pair) in met.iter().enumerate() {
@@ -248,7 +251,7 @@ fn findings(vendors: &[String], met: &[&Met]) -> Vec<Finding> {
 }
 
 impl<'a> Question<'a> {
-    fn hear(&mut self, place: usize, pair: &'a Met, check: &'a CheckResult) {
+    fn hear(&mut self, place: usize, pair: &'a PlayedPair, check: &'a CheckResult) {
         let names = [pair.a.as_str(), pair.b.as_str()];
         if let Verdict::NotApplicable { .. } = check.verdict {
             self.absent.insert(names);
@@ -272,7 +275,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    fn findings(&self, vendors: &[&'a str], version: &str, check: &CheckResult) -> Vec<Finding> {
+    fn findings(&self, vendors: &[&'a str], version: &str, check: &CheckResult) -> Vec<MatrixFinding> {
         let (meetings, reasons): (Vec<_>, Vec<_>) = self.meetings.values().cloned().unzip();
         let origins = triangulate(vendors, &meetings, &self.absent);
         // Two pairs with a finding each have two.
@@ -280,7 +283,7 @@ impl<'a> Question<'a> {
             Origin::Pair => places.into_iter().map(|place| (Origin::Pair, vec![place])).collect::<Vec<_>>(),
             other => vec![(other, places.into_iter().collect())],
         });
-        let finding = |(origin, places): (Origin, Vec<usize>)| Finding {
+        let finding = |(origin, places): (Origin, Vec<usize>)| MatrixFinding {
             check: check.id.clone(),
             title: check.title.clone(),
             room_version: version.to_owned(),
@@ -301,7 +304,7 @@ impl<'a> Question<'a> {
 
 /// The JSON Schema of `matrix.json`.
 pub fn matrix_schema() -> serde_json::Value {
-    schemars::schema_for!(MatrixFile).to_value()
+    schemars::schema_for!(VendorMatrix).to_value()
 }
 
 #[cfg(test)]

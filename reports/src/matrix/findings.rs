@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use samklang_verdict::{CheckId, Finding, Origin, ReasonCode};
+use samklang_verdict::{CheckId, MatrixFinding, Origin, ReasonCode};
 
 use super::{MatrixReport, page::MarkupBudget};
 use crate::{
@@ -27,7 +27,7 @@ pub(super) struct TracedFinding<'a> {
 
 impl<'a> TracedFinding<'a> {
     /// All findings, by origin, then by check.
-    pub(super) fn of(findings: &'a [Finding]) -> Vec<(&'a Origin, Vec<Self>)> {
+    pub(super) fn of(findings: &'a [MatrixFinding]) -> Vec<(&'a Origin, Vec<Self>)> {
         let mut groups: BTreeMap<&Origin, BTreeMap<_, Self>> = BTreeMap::new();
         for finding in findings {
             let group = groups.entry(&finding.origin).or_default();

@@ -8,7 +8,7 @@ mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use samklang_verdict::{Catalogue, Change, CheckResult, MatrixFile, Met, Origin, Termination};
+use samklang_verdict::{Catalogue, CheckChange, CheckResult, Origin, PlayedPair, Termination, VendorMatrix};
 
 use self::findings::TracedFinding;
 use crate::{
@@ -27,18 +27,18 @@ const OPEN: u64 = 1000;
 
 /// The reports of one vendor matrix.
 pub struct MatrixReport<'a> {
-    matrix: &'a MatrixFile,
+    matrix: &'a VendorMatrix,
     /// The results, in the order of the vendor matrix's pairs.
-    met: Vec<&'a Met>,
+    met: Vec<&'a PlayedPair>,
     /// The vendors to blame for a check in a room version, as all pairs together show it.
     blamed: BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>,
-    changes: Option<&'a [Change]>,
+    changes: Option<&'a [CheckChange]>,
     phrases: Phrases<'a>,
 }
 
 impl<'a> MatrixReport<'a> {
     /// Reports on `matrix`, of whose pairs `met` has the results, in the language of `catalogue`.
-    pub fn new(matrix: &'a MatrixFile, met: &'a [Met], catalogue: &'a Catalogue) -> Self {
+    pub fn new(matrix: &'a VendorMatrix, met: &'a [PlayedPair], catalogue: &'a Catalogue) -> Self {
         let of = |a: &str, b: &str| met.iter().find(|met| met.a == a && met.b == b);
         let met = matrix.pairs.iter().filter_map(|pair| of(&pair.a, &pair.b)).collect();
         let mut blamed: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
@@ -53,7 +53,7 @@ impl<'a> MatrixReport<'a> {
 
     /// Adds the changes since an earlier vendor matrix.
     #[must_use]
-    pub fn since(self, changes: Option<&'a [Change]>) -> Self {
+    pub fn since(self, changes: Option<&'a [CheckChange]>) -> Self {
         Self { changes, ..self }
     }
 
@@ -102,7 +102,7 @@ impl<'a> MatrixReport<'a> {
     }
 
     /// The one vendor of a pair to blame for a check, as all pairs together show it.
-    fn traced(&self, met: &Met, check: &CheckResult) -> Option<&'a str> {
+    fn traced(&self, met: &PlayedPair, check: &CheckResult) -> Option<&'a str> {
         let all = self.blamed.get(&(check.id.as_str(), check.play.room_version.as_str()))?;
         let mut here = all.iter().filter(|&&vendor| vendor == met.a || vendor == met.b);
         here.next().filter(|_| here.next().is_none()).copied()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use samklang_verdict::{Blame, CheckResult, Met};
+use samklang_verdict::{Blame, CheckResult, PlayedPair};
 
 use super::{
     MatrixReport,
@@ -33,9 +33,9 @@ impl MatrixReport<'_> {
         }
     }
 
-    fn pair(&self, place: usize, met: &Met, budget: &MarkupBudget) -> Markup {
+    fn pair(&self, place: usize, met: &PlayedPair, budget: &MarkupBudget) -> Markup {
         let tally = PairTally::of(self, met, None);
-        let folder = Met::folder(&met.a, &met.b);
+        let folder = PlayedPair::folder(&met.a, &met.b);
         let words = Words { phrases: self.phrases, result: &met.result };
         let mut areas: BTreeMap<&str, Vec<&CheckResult>> = BTreeMap::new();
         for check in &met.result.checks {
@@ -78,7 +78,7 @@ impl MatrixReport<'_> {
 
     fn fails(
         &self,
-        met: &Met,
+        met: &PlayedPair,
         words: &Words<'_>,
         checks: &[&CheckResult],
         number: &dyn Fn(&FailGroup<'_>) -> Option<usize>,
@@ -101,7 +101,13 @@ impl MatrixReport<'_> {
         }
     }
 
-    fn fail(&self, met: &Met, words: &Words<'_>, group: &FailGroup<'_>, number: Option<usize>) -> Markup {
+    fn fail(
+        &self,
+        met: &PlayedPair,
+        words: &Words<'_>,
+        group: &FailGroup<'_>,
+        number: Option<usize>,
+    ) -> Markup {
         let (check, fail) = (group.first, group.fail);
         let kinds: Vec<_> =
             group.plays.iter().filter_map(|(check, _)| TallyKind::of(self, met, check)).collect();
@@ -110,7 +116,7 @@ impl MatrixReport<'_> {
         let kind = kind.copied().unwrap_or(TallyKind::Undecided);
         let is_open = matches!(fail.blame, Blame::Undecided { .. }) && kind != TallyKind::Undecided;
         let traced = self.traced(met, check).filter(|_| is_open);
-        let folder = Met::folder(&met.a, &met.b);
+        let folder = PlayedPair::folder(&met.a, &met.b);
         let transcript = check.transcript.as_ref().filter(|path| is_safe_path(path));
         html! {
             div.fail.(kind.class()) {

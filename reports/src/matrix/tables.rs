@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
-use samklang_verdict::{Met, Role};
+use samklang_verdict::{PlayedPair, Role};
 
 use super::{
     MatrixReport,
@@ -20,7 +20,7 @@ pub(super) fn anchor(place: usize) -> String {
 }
 
 /// The number of fails in a pair that are this vendor's fault.
-fn own(met: &Met, tally: &PairTally, vendor: &str) -> u64 {
+fn own(met: &PlayedPair, tally: &PairTally, vendor: &str) -> u64 {
     if met.a == vendor { tally.get(TallyKind::First) } else { tally.get(TallyKind::Second) }
 }
 
@@ -50,7 +50,7 @@ impl MatrixReport<'_> {
     }
 
     fn vendor(&self, vendor: &str, is_baseline: bool) -> Markup {
-        let role = |met: &Met| if met.a == vendor { Role::A } else { Role::B };
+        let role = |met: &PlayedPair| if met.a == vendor { Role::A } else { Role::B };
         let mine = self.met.iter().filter(|met| met.a == vendor || met.b == vendor);
         let servers = mine.clone().filter_map(|met| {
             let words = Words { phrases: self.phrases, result: &met.result };
@@ -163,7 +163,7 @@ impl MatrixReport<'_> {
     }
 
     /// The two vendors of a pair, each with the sign of its fails.
-    pub(super) fn names(&self, met: &Met) -> Markup {
+    pub(super) fn names(&self, met: &PlayedPair) -> Markup {
         let sign = |kind: TallyKind| html! { span.(kind.class()) aria-hidden="true" { (kind.sign()) } };
         html! {
             (sign(TallyKind::First)) " " (isolated(&met.a))
@@ -172,7 +172,7 @@ impl MatrixReport<'_> {
         }
     }
 
-    fn area_cell(&self, place: usize, met: &Met, area: &str) -> Markup {
+    fn area_cell(&self, place: usize, met: &PlayedPair, area: &str) -> Markup {
         let tally = PairTally::of(self, met, Some(area));
         let chips = tally.chips(self.phrases, met);
         html! {

@@ -2,7 +2,7 @@
 //! word.
 
 use maud::{Markup, html};
-use samklang_verdict::{CheckResult, Met, Verdict};
+use samklang_verdict::{CheckResult, PlayedPair, Verdict};
 
 use super::MatrixReport;
 use crate::{
@@ -76,7 +76,7 @@ impl TallyKind {
 
     /// `None` for a check that is not applicable or unproven: it is not counted. If the pair's own traffic leaves the blame open,
     /// it is the vendor that all pairs together show.
-    pub(super) fn of(report: &MatrixReport<'_>, met: &Met, check: &CheckResult) -> Option<Self> {
+    pub(super) fn of(report: &MatrixReport<'_>, met: &PlayedPair, check: &CheckResult) -> Option<Self> {
         Some(match (ReportMark::of(check), &check.verdict) {
             (ReportMark::NotApplicable | ReportMark::Unproven, _) => return None,
             (ReportMark::Fail, Verdict::Fail(fail)) => {
@@ -111,7 +111,7 @@ impl PairTally {
     }
 
     /// All checks of a pair, or of one area of it.
-    pub(super) fn of(report: &MatrixReport<'_>, met: &Met, area: Option<&str>) -> Self {
+    pub(super) fn of(report: &MatrixReport<'_>, met: &PlayedPair, area: Option<&str>) -> Self {
         let mut tally = Self::default();
         let checks = met.result.checks.iter().filter(|check| area.is_none_or(|area| area_of(check) == area));
         for kind in checks.filter_map(|check| TallyKind::of(report, met, check)) {
@@ -133,7 +133,7 @@ impl PairTally {
     }
 
     /// Each number that is not zero, with its sign for sighted readers and its words for screen readers.
-    pub(super) fn chips(&self, phrases: Phrases<'_>, met: &Met) -> Markup {
+    pub(super) fn chips(&self, phrases: Phrases<'_>, met: &PlayedPair) -> Markup {
         let there = || TallyKind::ALL.into_iter().filter(|&kind| self.get(kind) > 0);
         html! {
             @for kind in there() { (chip(kind.class(), kind.sign(), self.get(kind), &words(phrases, kind, self.get(kind), met))) " " }
@@ -143,7 +143,7 @@ impl PairTally {
 }
 
 /// `3 fails, the fault of oak@1.0`.
-fn words(phrases: Phrases<'_>, kind: TallyKind, n: u64, met: &Met) -> String {
+fn words(phrases: Phrases<'_>, kind: TallyKind, n: u64, met: &PlayedPair) -> String {
     match kind {
         TallyKind::First => phrases.count("matrix.fault-of", n, &[("who", &met.a)]),
         TallyKind::Second => phrases.count("matrix.fault-of", n, &[("who", &met.b)]),

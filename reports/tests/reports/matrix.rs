@@ -6,11 +6,11 @@ use samklang_verdict::*;
 use crate::common::{HOSTILE, check, fail, good, large, mixed, pass, run_of};
 
 /// A vendor matrix of these vendors, with `result` of each pair.
-fn matrix(vendors: &[&str], result: &dyn Fn(&str, &str) -> ResultFile) -> (MatrixFile, Vec<Met>) {
+fn matrix(vendors: &[&str], result: &dyn Fn(&str, &str) -> ResultFile) -> (VendorMatrix, Vec<Met>) {
     let vendors: Vec<_> = vendors.iter().map(|&vendor| vendor.to_owned()).collect();
     let met = pairs(&vendors).into_iter().map(|[a, b]| Met { result: result(&a, &b), a, b });
     let met: Vec<_> = met.collect();
-    (MatrixFile::of(vendors, None, &met), met)
+    (VendorMatrix::of(vendors, None, &met), met)
 }
 
 fn html(vendors: &[&str], result: &dyn Fn(&str, &str) -> ResultFile) -> String {
@@ -68,7 +68,7 @@ fn text_of_a_server_or_a_file_cannot_act_on_the_page() {
     let names = ["<script>@\"onload=alert(1)", "elm@1", HOSTILE];
     let (file, met) = matrix(&names, &hostile);
     let before = vec![];
-    let changes = changes(&before, &Side::of_matrix(&file, &met));
+    let changes = changes(&before, &ComparedResult::of_matrix(&file, &met));
     assert!(!changes.is_empty());
     let report = MatrixReport::new(&file, &met, Catalogue::english()).since(Some(&changes));
     let (html, closing) = (report.html(), report.closing(Colour::Never));
@@ -143,17 +143,17 @@ fn a_pair_without_a_result_is_reported() {
     let whole = MatrixReport::new(&file, &met, Catalogue::english());
     assert!(whole.closing(Colour::Never).starts_with("2 vendors, 3 pairs: all federate, 54 of 54"));
     met.pop();
-    let file = MatrixFile::of(file.vendors, None, &met);
+    let file = VendorMatrix::of(file.vendors, None, &met);
     let report = MatrixReport::new(&file, &met, Catalogue::english());
     let closing = report.closing(Colour::Never);
     assert!(closing.starts_with("Not proven: 2 vendors; some pairs have no whole result.\n1 pair has no"));
     assert!(report.html().contains("<td class=\"o\">no result</td>"));
-    let shard = MatrixFile::of(file.vendors.clone(), Some("1/2".into()), &met);
+    let shard = VendorMatrix::of(file.vendors.clone(), Some("1/2".into()), &met);
     let report = MatrixReport::new(&shard, &met, Catalogue::english());
     assert!(report.closing(Colour::Never).contains("This is shard 1/2"));
     assert!(report.html().contains("in another shard"));
     met[0].result.run.termination = Termination::Interrupted;
-    let file = MatrixFile::of(file.vendors, Some("1/2".into()), &met);
+    let file = VendorMatrix::of(file.vendors, Some("1/2".into()), &met);
     let report = MatrixReport::new(&file, &met, Catalogue::english());
     assert!(report.closing(Colour::Never).contains("1 pair was not played to its end."));
 }
@@ -163,7 +163,8 @@ fn changes_are_listed_by_kind_with_deteriorations_first() {
     let (old, before) = matrix(&["oak@1", "elm@1"], &|_, _| elm_fails("", ""));
     let (new, after) =
         matrix(&["oak@1", "elm@2"], &|a, b| elm_fails(&a.replace('2', "1"), &b.replace('2', "1")));
-    let changes = changes(&Side::of_matrix(&old, &before), &Side::of_matrix(&new, &after));
+    let changes =
+        changes(&ComparedResult::of_matrix(&old, &before), &ComparedResult::of_matrix(&new, &after));
     let text = changes_text(&changes, Catalogue::english(), Colour::Never);
     assert!(text.starts_with("2 new fails\n  elm with elm: "), "{text}");
     assert!(text.contains("rooms.tea/flow room version 11, host A: pass → fail client.refused"), "{text}");

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use samklang_verdict::{
-    Catalogue, MATRIX_SCHEMA, MatrixFile, Problem, ResultFile, Side, changes, exit_code_of_changes, message,
+    Catalogue, ComparedResult, MATRIX_SCHEMA, Problem, ResultFile, VendorMatrix, changes,
+    exit_code_of_changes, message,
 };
 
 use super::{
@@ -25,7 +26,7 @@ impl RunOrMatrix {
     /// Opens a folder or a file.
     fn open(path: &Path) -> Result<Self, Problem> {
         let file = if path.is_dir() { the_file_in(path) } else { path.to_owned() };
-        let parsed = |bytes: &[u8]| match MatrixFile::from_bytes(bytes) {
+        let parsed = |bytes: &[u8]| match VendorMatrix::from_bytes(bytes) {
             Ok(_) => Ok(None),
             Err(_) => ResultFile::from_bytes(bytes).map(Some),
         };
@@ -36,9 +37,9 @@ impl RunOrMatrix {
         })
     }
 
-    fn sides(&self) -> Vec<Side<'_>> {
+    fn sides(&self) -> Vec<ComparedResult<'_>> {
         match self {
-            Self::Run(result) => Side::alone(result),
+            Self::Run(result) => ComparedResult::alone(result),
             Self::Matrix(folder) => folder.sides(),
         }
     }

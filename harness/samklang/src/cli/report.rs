@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use samklang_reports::{Reports, transcripts_in, write_all};
-use samklang_verdict::{Catalogue, MatrixFile, Problem, RESULT_SCHEMA, ResultFile, ResultFileError, message};
+use samklang_verdict::{
+    Catalogue, Problem, RESULT_SCHEMA, ResultFile, ResultFileError, VendorMatrix, message,
+};
 
 use super::{
     CommandResult,
@@ -17,7 +19,7 @@ const LARGEST: u64 = 512 * 1024 * 1024;
 
 /// Writes the reports of the result or the matrix at `path` anew, into `output` or beside it.
 pub(super) fn report(path: &Path, output: Option<&Path>, previous: Option<&Path>) -> CommandResult {
-    if path.is_file() && bytes(path).is_ok_and(|bytes| MatrixFile::from_bytes(&bytes).is_ok()) {
+    if path.is_file() && bytes(path).is_ok_and(|bytes| VendorMatrix::from_bytes(&bytes).is_ok()) {
         return matrix_report(path, output, previous);
     }
     let result = read(path)?;

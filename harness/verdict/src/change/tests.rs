@@ -7,7 +7,7 @@ use crate::{
 /// What the change of one check is, with its exit code.
 fn of(old: Option<CheckResult>, new: Option<CheckResult>) -> Option<(ChangeKind, u8)> {
     let (old, new) = (result(old.into_iter().collect()), result(new.into_iter().collect()));
-    let changes = changes(&Side::alone(&old), &Side::alone(&new));
+    let changes = changes(&ComparedResult::alone(&old), &ComparedResult::alone(&new));
     assert!(changes.len() < 2);
     changes.first().map(|change| (change.kind, exit_code(&changes)))
 }
@@ -76,34 +76,34 @@ fn deteriorations_come_first_and_the_gravest_code_counts() {
         at("10", unsure(), Disposition::Unexpected),
         at("11", red(), Disposition::Unexpected),
     ]);
-    let found = changes(&Side::alone(&old), &Side::alone(&new));
+    let found = changes(&ComparedResult::alone(&old), &ComparedResult::alone(&new));
     let kinds: Vec<_> = found.iter().map(|change| change.kind).collect();
     assert_eq!(kinds, [ChangeKind::NewFail, ChangeKind::Unjudged, ChangeKind::Fixed]);
     assert_eq!(exit_code(&found), 1);
-    assert_eq!(exit_code(&changes(&Side::alone(&old), &Side::alone(&old))), 0);
+    assert_eq!(exit_code(&changes(&ComparedResult::alone(&old), &ComparedResult::alone(&old))), 0);
 }
 
 #[test]
 fn a_vendor_of_a_matrix_goes_by_its_name_unless_there_are_two_versions_of_it() {
-    let met = |a: &str, b: &str, verdict, disposition| Met {
+    let met = |a: &str, b: &str, verdict, disposition| PlayedPair {
         a: a.into(),
         b: b.into(),
         result: result(vec![check(verdict, disposition)]),
     };
-    let side = |vendors: &[&str], met: &[Met]| {
+    let side = |vendors: &[&str], met: &[PlayedPair]| {
         let vendors = vendors.iter().map(|&vendor| vendor.to_owned()).collect();
-        MatrixFile::of(vendors, None, met)
+        VendorMatrix::of(vendors, None, met)
     };
     let old = [met("oak@1", "oak@1", pass(), Disposition::AsExpected)];
     let new = [met("oak@2", "oak@2", fail("client.refused"), Disposition::Unexpected)];
     let (before, after) = (side(&["oak@1"], &old), side(&["oak@2"], &new));
-    let found = changes(&Side::of_matrix(&before, &old), &Side::of_matrix(&after, &new));
+    let found = changes(&ComparedResult::of_matrix(&before, &old), &ComparedResult::of_matrix(&after, &new));
     assert_eq!(found.len(), 1);
     assert_eq!(
         (found[0].kind, found[0].pair.clone()),
         (ChangeKind::NewFail, Some(["oak", "oak"].map(String::from)))
     );
     let both = side(&["oak@1", "oak@2"], &new);
-    let found = changes(&Side::of_matrix(&before, &old), &Side::of_matrix(&both, &new));
+    let found = changes(&ComparedResult::of_matrix(&before, &old), &ComparedResult::of_matrix(&both, &new));
     assert_eq!(found.len(), 2, "oak@2 is not oak: one is gone and one is new");
 }

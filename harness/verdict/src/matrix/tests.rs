@@ -8,17 +8,17 @@ fn named(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-fn met(a: &str, b: &str, verdict: Verdict, disposition: Disposition) -> Met {
+fn met(a: &str, b: &str, verdict: Verdict, disposition: Disposition) -> PlayedPair {
     let mut result = result(vec![check(verdict, disposition)]);
     result.settle();
-    Met { a: a.into(), b: b.into(), result }
+    PlayedPair { a: a.into(), b: b.into(), result }
 }
 
-fn fine(a: &str, b: &str) -> Met {
+fn fine(a: &str, b: &str) -> PlayedPair {
     met(a, b, pass(), Disposition::AsExpected)
 }
 
-fn red(a: &str, b: &str) -> Met {
+fn red(a: &str, b: &str) -> PlayedPair {
     met(a, b, fail("client.refused"), Disposition::Unexpected)
 }
 
@@ -37,11 +37,11 @@ fn every_two_vendors_are_paired_once_in_any_order() {
 fn results_in_any_order_give_the_same_file() {
     let vendors = || named(&["elm", "oak"]);
     let mut all = vec![fine("elm", "elm"), red("elm", "oak"), red("oak", "oak")];
-    let one = MatrixFile::of(vendors(), None, &all);
+    let one = VendorMatrix::of(vendors(), None, &all);
     all.reverse();
-    let other = MatrixFile::of(vendors(), None, &all);
+    let other = VendorMatrix::of(vendors(), None, &all);
     assert_eq!(one.to_bytes().unwrap(), other.to_bytes().unwrap());
-    assert_eq!(MatrixFile::from_bytes(&one.to_bytes().unwrap()).unwrap(), one);
+    assert_eq!(VendorMatrix::from_bytes(&one.to_bytes().unwrap()).unwrap(), one);
     assert_eq!((one.exit_code, one.outcome), (exit::UNEXPECTED_FAIL, Outcome::NotCertifiable));
     assert_eq!((one.counts.pass, one.counts.fail), (1, 2));
     let [finding] = one.findings.as_slice() else { panic!("{:?}", one.findings) };
@@ -54,21 +54,21 @@ fn results_in_any_order_give_the_same_file() {
 fn a_pair_without_a_result_proves_nothing_except_in_another_shard() {
     let vendors = || named(&["elm", "oak"]);
     let some = [fine("elm", "elm"), fine("elm", "oak")];
-    let open = MatrixFile::of(vendors(), None, &some);
+    let open = VendorMatrix::of(vendors(), None, &some);
     assert_eq!((open.exit_code, open.outcome), (exit::NOT_PROVEN, Outcome::NotProven));
     assert_eq!(open.missing, [["oak", "oak"].map(str::to_owned)]);
-    let shard = MatrixFile::of(vendors(), Some("1/2".into()), &some);
+    let shard = VendorMatrix::of(vendors(), Some("1/2".into()), &some);
     assert_eq!((shard.exit_code, shard.outcome), (exit::AS_EXPECTED, Outcome::Certifiable));
-    let nothing = MatrixFile::of(vendors(), Some("1/2".into()), &[]);
+    let nothing = VendorMatrix::of(vendors(), Some("1/2".into()), &[]);
     assert_eq!((nothing.exit_code, nothing.outcome), (exit::NOT_PROVEN, Outcome::NotProven));
 }
 
 #[test]
 fn unjudged_and_not_applicable_checks_are_distinguished() {
     let vendors = || named(&["elm", "oak"]);
-    let origin = |third: Met| {
+    let origin = |third: PlayedPair| {
         let all = [fine("elm", "elm"), red("elm", "oak"), third];
-        MatrixFile::of(vendors(), None, &all)
+        VendorMatrix::of(vendors(), None, &all)
             .findings
             .into_iter()
             .map(|finding| finding.origin)
@@ -104,16 +104,16 @@ fn a_check_that_applies_with_one_host_is_a_meeting() {
         let absent = Verdict::NotApplicable { message: Message::new("x") };
         let mut checks = vec![check(absent, Disposition::AsExpected), check(verdict, disposition)];
         checks[1].play.host = Role::B;
-        Met { a: "elm".into(), b: b.into(), result: result(checks) }
+        PlayedPair { a: "elm".into(), b: b.into(), result: result(checks) }
     };
     let failing = one_sided("oak", fail("client.refused"), Disposition::Unexpected);
     let all = [one_sided("elm", pass(), Disposition::AsExpected), failing, fine("oak", "oak")];
-    let file = MatrixFile::of(named(&["elm", "oak"]), None, &all);
+    let file = VendorMatrix::of(named(&["elm", "oak"]), None, &all);
     assert_eq!(file.findings.into_iter().map(|finding| finding.origin).collect::<Vec<_>>(), [Origin::Pair]);
 }
 
 #[test]
 fn a_folder_name_cannot_lead_out_of_the_matrix_folder() {
-    assert_eq!(Met::folder("oak@1.0", "elm@2.0-rc.1"), "pairs/oak@1.0--elm@2.0-rc.1");
-    assert_eq!(Met::folder("../..", "a/b c"), "pairs/.._..--a_b_c");
+    assert_eq!(PlayedPair::folder("oak@1.0", "elm@2.0-rc.1"), "pairs/oak@1.0--elm@2.0-rc.1");
+    assert_eq!(PlayedPair::folder("../..", "a/b c"), "pairs/.._..--a_b_c");
 }

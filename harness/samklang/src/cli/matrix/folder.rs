@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use samklang_runner::run::evidence::write_whole;
-use samklang_verdict::{MATRIX_SCHEMA, MatrixFile, Met, Problem, Side, message};
+use samklang_verdict::{ComparedResult, MATRIX_SCHEMA, PlayedPair, Problem, VendorMatrix, message};
 
 use crate::cli::report;
 
@@ -17,8 +17,8 @@ pub(super) const PAGE: &str = "report.html";
 /// A matrix with its path and the results of its pairs.
 pub(crate) struct MatrixFolder {
     pub(crate) path: PathBuf,
-    pub(crate) file: MatrixFile,
-    pub(crate) met: Vec<Met>,
+    pub(crate) file: VendorMatrix,
+    pub(crate) met: Vec<PlayedPair>,
 }
 
 impl MatrixFolder {
@@ -31,18 +31,18 @@ impl MatrixFolder {
             Some(folder) if path.is_file() => folder,
             _ => path,
         };
-        let file = report::read_as(&path.join(MATRIX), MATRIX_SCHEMA, MatrixFile::from_bytes)?;
+        let file = report::read_as(&path.join(MATRIX), MATRIX_SCHEMA, VendorMatrix::from_bytes)?;
         let mut met = Vec::new();
         for pair in &file.pairs {
-            let place = path.join(Met::folder(&pair.a, &pair.b)).join(RESULT);
+            let place = path.join(PlayedPair::folder(&pair.a, &pair.b)).join(RESULT);
             let result = report::read(&place)?;
             if result.digest != pair.digest || result.digest != result.digest_of() {
                 let text = message!("matrix.other-result", path = place.display());
                 return Err(Problem::configuration(text));
             }
-            met.push(Met { a: pair.a.clone(), b: pair.b.clone(), result });
+            met.push(PlayedPair { a: pair.a.clone(), b: pair.b.clone(), result });
         }
-        let file = MatrixFile::of(file.vendors, file.shard, &met);
+        let file = VendorMatrix::of(file.vendors, file.shard, &met);
         Ok(Self { path: path.to_owned(), file, met })
     }
 
@@ -54,9 +54,9 @@ impl MatrixFolder {
         path: &Path,
         vendors: Vec<String>,
         shard: Option<String>,
-        met: &[Met],
-    ) -> Result<MatrixFile, Problem> {
-        let file = MatrixFile::of(vendors, shard, met);
+        met: &[PlayedPair],
+    ) -> Result<VendorMatrix, Problem> {
+        let file = VendorMatrix::of(vendors, shard, met);
         let bytes =
             file.to_bytes().map_err(|error| Problem::harness(message!("run.no-result", error = error)))?;
         write_whole(&path.join(MATRIX), &bytes)?;
@@ -75,7 +75,7 @@ impl MatrixFolder {
     }
 
     /// The pairs as sides of a comparison.
-    pub(crate) fn sides(&self) -> Vec<Side<'_>> {
-        Side::of_matrix(&self.file, &self.met)
+    pub(crate) fn sides(&self) -> Vec<ComparedResult<'_>> {
+        ComparedResult::of_matrix(&self.file, &self.met)
     }
 }

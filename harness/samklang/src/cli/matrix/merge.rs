@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use samklang_verdict::{Met, Problem, Termination, message, pairs};
+use samklang_verdict::{PlayedPair, Problem, Termination, message, pairs};
 
 use super::folder::MatrixFolder;
 use crate::cli::{CommandResult, args::MergeArgs};
@@ -25,7 +25,7 @@ pub(in crate::cli) fn merge(args: &MergeArgs) -> CommandResult {
     let mut met = Vec::new();
     for pair in pairs(&vendors) {
         if let Some((folder, result)) = best(&parts, &pair)? {
-            let name = Met::folder(&pair[0], &pair[1]);
+            let name = PlayedPair::folder(&pair[0], &pair[1]);
             copy(&folder.path.join(&name), &args.output.join(&name)).map_err(|error| {
                 Problem::configuration(message!(
                     "output.not-writable",
@@ -47,11 +47,12 @@ pub(in crate::cli) fn merge(args: &MergeArgs) -> CommandResult {
 fn best<'a>(
     parts: &'a [MatrixFolder],
     pair: &[String; 2],
-) -> Result<Option<(&'a MatrixFolder, &'a Met)>, Problem> {
+) -> Result<Option<(&'a MatrixFolder, &'a PlayedPair)>, Problem> {
     let of = |part: &'a MatrixFolder| {
         part.met.iter().find(|met| [&met.a, &met.b] == pair.each_ref()).map(|met| (part, met))
     };
-    let is_complete = |(_, met): &(&MatrixFolder, &Met)| met.result.run.termination == Termination::Complete;
+    let is_complete =
+        |(_, met): &(&MatrixFolder, &PlayedPair)| met.result.run.termination == Termination::Complete;
     let all: Vec<_> = parts.iter().filter_map(of).collect();
     let mut complete = all.iter().filter(|found| is_complete(found));
     let Some((folder, met)) = complete.next() else { return Ok(all.first().copied()) };

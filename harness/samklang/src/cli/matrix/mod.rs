@@ -22,7 +22,8 @@ use samklang_runner::{
     suite::Suite,
 };
 use samklang_verdict::{
-    Catalogue, MatrixFile, Met, Problem, ResultFile, Role, Termination, Terms, exit, message, pairs,
+    Catalogue, CommonTerms, PlayedPair, Problem, ResultFile, Role, Termination, VendorMatrix, exit, message,
+    pairs,
 };
 
 use self::folder::{MatrixFolder, PAGE, RESULT};
@@ -63,7 +64,7 @@ pub(super) fn matrix(args: &MatrixArgs) -> CommandResult {
         match found {
             Some(result) => {
                 printer.hear(&event);
-                met.insert(place, Met { a, b, result });
+                met.insert(place, PlayedPair { a, b, result });
             }
             None => left.push(PendingPair { place, a, b, event }),
         }
@@ -83,7 +84,7 @@ struct MatrixRun<'a> {
     vendors: Vec<String>,
     selection: Selection,
     /// The terms that a result needs to belong to this matrix.
-    terms: Terms,
+    terms: CommonTerms,
     output: PathBuf,
 }
 
@@ -99,7 +100,7 @@ impl<'a> MatrixRun<'a> {
         }
         let selection = play::selection(&args.scenarios, &args.play);
         select(&suite, &selection)?;
-        let terms = Terms {
+        let terms = CommonTerms {
             suite: suite.info()?,
             selection: selection.in_words(),
             direct: args.play.direct,
@@ -127,7 +128,7 @@ impl<'a> MatrixRun<'a> {
     }
 
     fn folder(&self, a: &str, b: &str) -> PathBuf {
-        self.output.join(Met::folder(a, b))
+        self.output.join(PlayedPair::folder(a, b))
     }
 
     /// The result of a pair, if it is whole: of these vendors, on these terms, played to its end, with its evidence.
@@ -143,7 +144,7 @@ impl<'a> MatrixRun<'a> {
             result.evidence.iter().all(|file| there(&file.path) == Some(file.bytes))
         };
         let is = result.run.termination == Termination::Complete
-            && Terms::of(&result) == self.terms
+            && CommonTerms::of(&result) == self.terms
             && cast(Role::A).as_deref() == Some(a)
             && cast(Role::B).as_deref() == Some(b)
             && result.digest == result.digest_of()
@@ -185,7 +186,7 @@ impl<'a> MatrixRun<'a> {
         }
     }
 
-    fn write(&self, met: &[Met]) -> Result<MatrixFile, Problem> {
+    fn write(&self, met: &[PlayedPair]) -> Result<VendorMatrix, Problem> {
         let shard = self.args.shard.map(|shard| shard.to_string());
         MatrixFolder::write(&self.output, self.vendors.clone(), shard, met)
     }

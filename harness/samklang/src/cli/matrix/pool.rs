@@ -7,7 +7,7 @@ use std::{
 };
 
 use samklang_runner::run::progress::{Observer, RunEvent};
-use samklang_verdict::{Met, Problem, Termination, message};
+use samklang_verdict::{PlayedPair, Problem, Termination, message};
 
 use super::{MatrixRun, ProgressPrinter};
 
@@ -32,7 +32,7 @@ pub(super) struct PairPool(Mutex<PairPoolState>);
 struct PairPoolState {
     waiting: VecDeque<PendingPair>,
     /// The results, by place.
-    met: BTreeMap<usize, Met>,
+    met: BTreeMap<usize, PlayedPair>,
     /// No further pair is begun.
     is_stopped: bool,
     /// A pair was cut short, so there is no complete matrix.
@@ -40,7 +40,7 @@ struct PairPoolState {
 }
 
 impl PairPool {
-    pub(super) fn new(left: Vec<PendingPair>, met: BTreeMap<usize, Met>) -> Self {
+    pub(super) fn new(left: Vec<PendingPair>, met: BTreeMap<usize, PlayedPair>) -> Self {
         Self(Mutex::new(PairPoolState { waiting: left.into(), met, is_stopped: false, is_cut_short: false }))
     }
 
@@ -53,7 +53,7 @@ impl PairPool {
         at_once: usize,
         matrix: &MatrixRun<'_>,
         printer: &ProgressPrinter,
-    ) -> Result<Option<Vec<Met>>, Problem> {
+    ) -> Result<Option<Vec<PlayedPair>>, Problem> {
         let workers = at_once.clamp(1, self.state().waiting.len().max(1));
         let work = || {
             let done = self.work(matrix, printer, workers > 1);
@@ -94,7 +94,7 @@ impl PairPool {
                 return Ok(());
             };
             state.is_stopped |= result.run.termination == Termination::Interrupted;
-            state.met.insert(place, Met { a, b, result });
+            state.met.insert(place, PlayedPair { a, b, result });
             // Written under the lock, so that of two pairs that end at once the later one writes both results.
             matrix.write(&state.met.values().cloned().collect::<Vec<_>>())?;
         }
