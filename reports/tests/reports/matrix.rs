@@ -6,9 +6,9 @@ use samklang_verdict::*;
 use crate::common::{HOSTILE, check, fail, good, large, mixed, pass, run_of};
 
 /// A vendor matrix of these vendors, with `result` of each pair.
-fn matrix(vendors: &[&str], result: &dyn Fn(&str, &str) -> ResultFile) -> (VendorMatrix, Vec<Met>) {
+fn matrix(vendors: &[&str], result: &dyn Fn(&str, &str) -> ResultFile) -> (VendorMatrix, Vec<PlayedPair>) {
     let vendors: Vec<_> = vendors.iter().map(|&vendor| vendor.to_owned()).collect();
-    let met = pairs(&vendors).into_iter().map(|[a, b]| Met { result: result(&a, &b), a, b });
+    let met = pairs(&vendors).into_iter().map(|[a, b]| PlayedPair { result: result(&a, &b), a, b });
     let met: Vec<_> = met.collect();
     (VendorMatrix::of(vendors, None, &met), met)
 }
