@@ -13,7 +13,7 @@ use samklang_matrix::{
     Tamper, WireEvent, endpoints::paths,
 };
 pub use samklang_reference::now_ms;
-use samklang_reference::{Answer, NoAnswer, Obstacle, Peer};
+use samklang_reference::{HandshakeError, NoResponse, Peer, ServerResponse};
 use samklang_verdict::{ExchangeId, Observation, Observations, Problem, message};
 use serde_json::{Value, json};
 
@@ -168,19 +168,19 @@ impl ScriptedPeer {
     }
 
     /// The failure that a refusal or a missing answer of `host` amounts to.
-    pub fn failure(&self, host: &Host, verb: &'static str, obstacle: Obstacle) -> Failure {
+    pub fn failure(&self, host: &Host, verb: &'static str, obstacle: HandshakeError) -> Failure {
         let error = match obstacle {
-            Obstacle::NoAnswer(error) => match error.exchange {
+            HandshakeError::NoResponse(error) => match error.exchange {
                 Some(exchange) => Some(CallError::Broken { what: error.why, exchange }),
                 None => return Failure::Inconclusive(message!("judging.no-answer", what = error.why)),
             },
-            Obstacle::Refused(answer) => answer.exchange.map(|exchange| {
+            HandshakeError::Refused(answer) => answer.exchange.map(|exchange| {
                 let body = answer.json();
                 let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
                 let (errcode, error) = (text("errcode"), text("error"));
                 CallError::Refused(Refusal { status: answer.status, errcode, error, exchange })
             }),
-            Obstacle::Malformed { what, exchange } => {
+            HandshakeError::Malformed { what, exchange } => {
                 exchange.map(|exchange| CallError::Malformed { what, exchange })
             }
         };
@@ -191,7 +191,7 @@ impl ScriptedPeer {
     }
 
     /// What came of a request, where anything did.
-    fn answered(&self, host: &Host, answer: Result<Answer, NoAnswer>) -> Result<Reply, Failure> {
+    fn answered(&self, host: &Host, answer: Result<ServerResponse, NoResponse>) -> Result<Reply, Failure> {
         let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
         self.reply(host, &answer)
     }
@@ -202,7 +202,7 @@ impl ScriptedPeer {
         reply
     }
 
-    fn reply(&self, host: &Host, answer: &Answer) -> Result<Reply, Failure> {
+    fn reply(&self, host: &Host, answer: &ServerResponse) -> Result<Reply, Failure> {
         let exchange = answer.exchange.ok_or_else(no_wire)?;
         let observation = self.ledger.observe(host.role(), exchange);
         Ok(Reply { status: answer.status, body: answer.json(), bytes: answer.body.clone(), observation })
@@ -264,7 +264,7 @@ impl ScriptedPeer {
         let copy = RoomCopy { peer: self.clone(), room: room.id.clone(), user };
         let join = Event::parse(&taken.event, &room.version).map_err(|error| {
             let exchange = Some(reply.observation.exchange);
-            self.failure(host, "join", Obstacle::Malformed { what: error.to_string(), exchange })
+            self.failure(host, "join", HandshakeError::Malformed { what: error.to_string(), exchange })
         })?;
         self.ledger.call_event(join.id(), &format!("join of {name}"), None);
         Ok(copy)
@@ -309,11 +309,15 @@ impl ScriptedPeer {
         if answer.is_success() {
             self.reply(host, &answer)
         } else {
-            Err(self.failure(host, "send", Obstacle::Refused(answer)))
+            Err(self.failure(host, "send", HandshakeError::Refused(answer)))
         }
     }
 
-    async fn send_transaction(&self, host: &Host, transaction: &Transaction<'_>) -> Result<Answer, Failure> {
+    async fn send_transaction(
+        &self,
+        host: &Host,
+        transaction: &Transaction<'_>,
+    ) -> Result<ServerResponse, Failure> {
         let Transaction { events, signals, id, origin } = *transaction;
         let id = id.map_or_else(|| self.peer.transaction_id(), str::to_owned);
         let target = paths::send(&id);
@@ -348,7 +352,7 @@ impl ScriptedPeer {
         if !content.is_object() {
             let exchange = Some(reply.observation.exchange);
             let what = "the answer holds no event".to_owned();
-            return Err(self.failure(host, "event", Obstacle::Malformed { what, exchange }));
+            return Err(self.failure(host, "event", HandshakeError::Malformed { what, exchange }));
         }
         let held = if *content == event.json()["content"] { Held::Whole } else { Held::Redacted };
         Ok((held, reply.observation))

@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use samklang_reference::segment;
+use samklang_matrix::endpoints::encoded as segment;
 use samklang_verdict::{ExchangeId, Party};
 use serde_json::{Value, json};
 

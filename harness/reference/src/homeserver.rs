@@ -1,43 +1,29 @@
-//! A homeserver inside the program: a name, a key, the rooms and users it knows, and a way to other servers. This is the
-//! one implementation: alone it is the reference, which plays as a vendor; below a [`Peer`](crate::Peer) it is what that
-//! peer does as long as no lie was told.
+//! A homeserver inside the program: a name, a key, what it stores, and a way to other servers. Alone it is the reference,
+//! which is played as a vendor; inside a [`Peer`](crate::Peer) it does all that no scenario tells the peer to do otherwise.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use samklang_matrix::{KeyDocumentError, KeyRing, RoomGraph, RoomVersion, SigningKey};
-use samklang_verdict::ExchangeId;
-use serde_json::Value;
 use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
-    client::{Directory, Files, Users},
-    fault::{Fault, note},
-    held_room::HeldRoom,
-    outbox::Outbox,
-    signals::{devices::DeviceLists, presence::Presences, receipts::Receipts, typing::Typing},
+    fault::{Fault, Identity, note},
+    store::{Position, Store, queues::Queues},
     transport::Transport,
 };
 
-/// A place in the stream of all that changes at a server. Each change has a later one than those before it.
-pub(crate) type Position = u64;
-
-/// Rooms by id.
-pub(crate) type Rooms = BTreeMap<String, HeldRoom>;
-
 /// Whether a server acts by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Nature {
-    /// It has accounts, sends what its users do, and fetches what it lacks.
+pub(crate) enum HomeserverKind {
+    /// It has accounts, sends its users' events, and fetches what it lacks.
     Live,
-    /// It does what a scenario tells it to; every localpart is a user of its.
+    /// It does what a scenario tells it to; every localpart is a user of it.
     Scripted,
 }
 
@@ -47,115 +33,23 @@ pub struct Homeserver {
     key: Arc<SigningKey>,
     transport: Box<dyn Transport>,
     fault: Option<Fault>,
-    nature: Nature,
-    /// The product's name and version, where it stands for one.
-    pub(crate) presented: OnceLock<[String; 2]>,
+    kind: HomeserverKind,
+    /// The product's name and version, where the server stands for a product.
+    presented: OnceLock<[String; 2]>,
     transactions: AtomicU64,
-    known: Mutex<Known>,
-    /// The latest position: who waits for news waits for it to grow.
+    store: Mutex<Store>,
+    /// The latest position: a client's sync waits until it grows.
     news: watch::Sender<Position>,
-    pub(crate) outbox: Outbox,
+    queues: Queues,
     tasks: Mutex<Vec<AbortHandle>>,
     me: Weak<Homeserver>,
 }
 
-/// What a server knows.
-#[derive(Default)]
-pub(crate) struct Known {
-    /// Its users.
-    pub(crate) users: Users,
-    /// The rooms that its users are or were in, by user: where to look for what they are in.
-    pub(crate) visited: BTreeMap<String, BTreeSet<String>>,
-    /// What it tells of rooms.
-    pub(crate) directory: Directory,
-    /// The files that it keeps.
-    pub(crate) files: Files,
-    pub(crate) typing: Typing,
-    pub(crate) receipts: Receipts,
-    pub(crate) presences: Presences,
-    pub(crate) device_lists: DeviceLists,
-    /// The messages to devices that were brought so far, by server and id.
-    pub(crate) seen_notes: BTreeSet<(String, String)>,
-    /// The keys of other servers, and its own.
-    pub(crate) ring: KeyRing,
-    /// The rooms it takes part in, by id.
-    pub(crate) rooms: Rooms,
-    /// The invites its users were sent to rooms, by room and user.
-    pub(crate) invites: BTreeMap<(String, String), Invite>,
-    /// The knocks of its users at rooms of other servers, by room and user.
-    pub(crate) knocks: BTreeMap<(String, String), Knock>,
-    /// How its users came out of rooms that it holds no copy of, by room and user.
-    pub(crate) departures: BTreeMap<(String, String), Departure>,
-    /// What servers sent it in transactions.
-    pub(crate) received: Vec<Received>,
-    /// What it answered to each transaction, by sender and id: a repeated one gets the same answer.
-    pub(crate) answered: BTreeMap<(String, String), Value>,
-    /// What it publishes in place of its usual key document.
-    pub(crate) publication: Option<Value>,
-    /// Events that a mistake has it keep whatever is wrong with them, by id, and when they came.
-    pub(crate) malformed: BTreeMap<String, (Position, Value)>,
-    /// Servers to which nothing is sent any more, by a fault.
-    pub(crate) wedged: BTreeSet<String>,
-    /// Whether the server was started on what one before it had stored.
-    pub(crate) restarted: bool,
-    /// The servers that have brought events since then.
-    pub(crate) heard_again: BTreeSet<String>,
-    /// The mistake with which it shows to users what it knows.
-    fault: Option<Fault>,
-    position: Position,
-}
-
-/// What a server has stored when it is stopped.
-struct Stored {
-    known: Known,
-    outbox: Outbox,
+/// What a server leaves behind when it is stopped.
+struct Remains {
+    store: Store,
+    queues: Queues,
     transactions: u64,
-}
-
-/// An invite that a server brought.
-#[derive(Debug, Clone)]
-pub struct Invite {
-    /// The room's version.
-    pub room_version: String,
-    /// The invite as it came, signed by the inviting server alone.
-    pub event: Value,
-    /// What was shown of the room.
-    pub room_state: Vec<Value>,
-    /// When it came, in the order of all that changes here.
-    pub(crate) position: Position,
-}
-
-/// A knock at a room of another server.
-#[derive(Debug, Clone)]
-pub(crate) struct Knock {
-    /// The member event.
-    pub(crate) event: Value,
-    /// What was shown of the room.
-    pub(crate) room_state: Vec<Value>,
-    /// The server by way of which it was done.
-    pub(crate) via: String,
-    pub(crate) position: Position,
-}
-
-/// The end of an invite or a knock.
-#[derive(Debug, Clone)]
-pub(crate) struct Departure {
-    /// The member event.
-    pub(crate) event: Value,
-    pub(crate) position: Position,
-}
-
-/// Something that came in a transaction.
-#[derive(Debug, Clone)]
-pub struct Received {
-    /// The server that sent it.
-    pub origin: String,
-    /// Whether it is an event (PDU); else it is a signal (EDU).
-    pub is_pdu: bool,
-    /// As it came.
-    pub json: Value,
-    /// The exchange that brought it.
-    pub exchange: Option<ExchangeId>,
 }
 
 impl fmt::Debug for Homeserver {
@@ -167,28 +61,11 @@ impl fmt::Debug for Homeserver {
     }
 }
 
-/// Now, in milliseconds since 1970.
-pub fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
-    u64::try_from(since).unwrap_or(u64::MAX)
-}
-
-impl Known {
-    /// The position of a change that is being made.
-    pub(crate) fn next_position(&mut self) -> Position {
-        self.position += 1;
-        self.position
-    }
-
-    /// The position of the latest change.
-    pub(crate) fn position(&self) -> Position {
-        self.position
-    }
-
-    /// Whether it is shown with this fault.
-    pub(crate) fn has(&self, fault: Fault) -> bool {
-        note(fault);
-        self.fault == Some(fault)
+fn new_key(version: &str, fault: Option<Fault>) -> Result<SigningKey, KeyDocumentError> {
+    note(Fault::KeyOfZeros);
+    match fault {
+        Some(Fault::KeyOfZeros) => SigningKey::from_seed(&[0; 32], version),
+        _ => SigningKey::generate(version),
     }
 }
 
@@ -202,87 +79,92 @@ impl Homeserver {
         transport: Box<dyn Transport>,
         fault: Option<Fault>,
     ) -> Result<Arc<Self>, KeyDocumentError> {
-        Self::of_nature(Nature::Live, name.into(), "reference", transport, fault)
+        Self::of_kind(HomeserverKind::Live, name.into(), "reference", transport, fault)
     }
 
-    pub(crate) fn of_nature(
-        nature: Nature,
+    pub(crate) fn of_kind(
+        kind: HomeserverKind,
         name: String,
         key_version: &str,
         transport: Box<dyn Transport>,
         fault: Option<Fault>,
     ) -> Result<Arc<Self>, KeyDocumentError> {
-        let mut known = Known { fault, ..Known::default() };
-        let key = match known.has(Fault::KeyOfZeros) {
-            true => SigningKey::from_seed(&[0; 32], key_version)?,
-            false => SigningKey::generate(key_version)?,
-        };
-        known.ring = KeyRing::new().with(&name, &key);
-        let stored = Stored { known, outbox: Outbox::default(), transactions: 1 };
-        Ok(Self::on(stored, nature, name, Arc::new(key), transport, fault))
+        let key = new_key(key_version, fault)?;
+        let mut store = Store::default();
+        store.keys.ring = KeyRing::new().with(&name, &key);
+        let remains = Remains { store, queues: Queues::default(), transactions: 1 };
+        Ok(Self::on(remains, kind, name, Arc::new(key), transport, fault))
     }
 
     fn on(
-        stored: Stored,
-        nature: Nature,
+        remains: Remains,
+        kind: HomeserverKind,
         name: String,
         key: Arc<SigningKey>,
         transport: Box<dyn Transport>,
         fault: Option<Fault>,
     ) -> Arc<Self> {
-        let Stored { known, outbox, transactions } = stored;
+        let Remains { store, queues, transactions } = remains;
         Arc::new_cyclic(|me| Self {
             name,
             key,
             transport,
             fault,
-            nature,
+            kind,
             presented: OnceLock::new(),
             transactions: AtomicU64::new(transactions),
-            news: watch::Sender::new(known.position),
-            known: Mutex::new(known),
-            outbox,
+            news: watch::Sender::new(store.position()),
+            store: Mutex::new(store),
+            queues,
             tasks: Mutex::default(),
             me: Weak::clone(me),
         })
     }
 
-    /// The server after a restart: all that this one, which was shut, has stored is the new one's. It goes on with what
-    /// other servers are still to get.
-    ///
-    /// # Errors
-    /// When no key can be made, where that is its mistake.
-    pub fn restarted(&self, transport: Box<dyn Transport>) -> Result<Arc<Self>, KeyDocumentError> {
-        let key = match self.has(Fault::KeyMadeAnew) {
-            true => Arc::new(SigningKey::generate("anew")?),
-            false => Arc::clone(&self.key),
-        };
-        let mut known = std::mem::take(&mut *self.known());
-        known.restarted = true;
-        known.ring = std::mem::take(&mut known.ring).with(&self.name, &key);
-        if self.has(Fault::LoginsForgotten) {
-            known.users.forget_logins();
-        }
-        if self.has(Fault::HistoryForgotten) {
-            known.rooms.values_mut().for_each(|held| held.timeline.clear());
-        }
-        let outbox = if self.has(Fault::QueuesForgotten) { Outbox::default() } else { self.outbox.taken() };
+    /// The server after a restart, before it does anything: it takes over all that this one, which was shut, has stored.
+    pub(crate) fn taken_over(&self, transport: Box<dyn Transport>) -> Result<Arc<Self>, KeyDocumentError> {
+        let key = self.key_after_restart()?;
+        let mut store = std::mem::take(&mut *self.store());
+        store.restarted = true;
+        store.keys.ring = std::mem::take(&mut store.keys.ring).with(&self.name, &key);
+        self.lose_in_restart(&mut store);
+        let queues = if self.has(Fault::QueuesLost) { Queues::default() } else { self.queues.taken_over() };
         let transactions = self.transactions.load(Ordering::Relaxed);
-        let stored = Stored { known, outbox, transactions };
-        let next = Self::on(stored, self.nature, self.name.clone(), key, transport, self.fault);
-        if let Some([product, version]) = self.presented.get().filter(|_| self.has(Fault::VersionStays)) {
+        let remains = Remains { store, queues, transactions };
+        let next = Self::on(remains, self.kind, self.name.clone(), key, transport, self.fault);
+        if let Some([product, version]) =
+            self.presented.get().filter(|_| self.has(Fault::VersionOutdatedAfterRestart))
+        {
             next.present_as(product, version);
         }
-        next.send_what_is_left();
-        if next.has(Fault::LastWordsAgain) {
-            next.say_last_words_again();
-        }
         Ok(next)
+    }
+
+    fn key_after_restart(&self) -> Result<Arc<SigningKey>, KeyDocumentError> {
+        match self.has(Fault::KeyReplacedAfterRestart) {
+            true => SigningKey::generate("anew").map(Arc::new),
+            false => Ok(Arc::clone(&self.key)),
+        }
+    }
+
+    /// Takes from the store what a faulty server loses in a restart.
+    fn lose_in_restart(&self, store: &mut Store) {
+        if self.has(Fault::LoginsLost) {
+            store.users.forget_logins();
+        }
+        if self.has(Fault::HistoryLost) {
+            store.rooms.values_mut().for_each(|held| held.timeline.clear());
+        }
     }
 
     /// Has it say that it is this product in this version. What was said first stays.
     pub fn present_as(&self, product: &str, version: &str) {
         self.presented.get_or_init(|| [product.to_owned(), version.to_owned()]);
+    }
+
+    /// The product's name and version, where the server stands for a product.
+    pub(crate) fn presented(&self) -> Option<&[String; 2]> {
+        self.presented.get()
     }
 
     /// Its server name.
@@ -295,9 +177,19 @@ impl Homeserver {
         &self.key
     }
 
+    /// What the seams need to know of it, at which its fault acts.
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        Identity { name: &self.name, key: &self.key, fault: self.fault }
+    }
+
     /// The way to other servers.
     pub(crate) fn transport(&self) -> &dyn Transport {
         self.transport.as_ref()
+    }
+
+    /// What waits to be sent to other servers.
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.queues
     }
 
     /// A room of which nothing is known yet, judged as this server judges.
@@ -305,34 +197,35 @@ impl Homeserver {
         RoomGraph::empty(version, id).with_fault(self.fault.and_then(Fault::room_fault))
     }
 
-    /// Whether it has this fault.
+    /// Whether it has this fault. Branches of rules ask it; what alters data on its way in or out does so at a seam
+    /// (see [`crate::fault`]).
     pub(crate) fn has(&self, fault: Fault) -> bool {
         note(fault);
         self.fault == Some(fault)
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        self.nature == Nature::Live
+        self.kind == HomeserverKind::Live
     }
 
-    /// Whether an id is that of a user of this server, whoever that may be.
+    /// Whether an ID is that of a user of this server, existing or not.
     pub(crate) fn is_own(&self, user: &str) -> bool {
         samklang_matrix::server_of(user) == Some(self.name())
     }
 
-    /// What it knows. The lock is held for moments and never across an await.
-    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
-        // A panic elsewhere does not make what is known wrong.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What it stores. The lock is held for moments and never across an await.
+    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
+        // A panic elsewhere does not make what is stored wrong.
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells those who wait for news that there is some.
+    /// Wakes the syncs that wait for news.
     pub(crate) fn announce(&self) {
-        let position = self.known().position();
+        let position = self.store().position();
         self.news.send_if_modified(|latest| std::mem::replace(latest, position) != position);
     }
 
-    /// Hears of news.
+    /// Tells of news from now on.
     pub(crate) fn news(&self) -> watch::Receiver<Position> {
         self.news.subscribe()
     }
@@ -356,15 +249,15 @@ impl Homeserver {
         }
     }
 
-    /// Lets go of the connections it keeps. It may ask again, and goes on answering.
+    /// Closes the connections that it keeps. It may send requests again, and goes on responding.
     pub fn hang_up(&self) {
         self.transport.hang_up();
     }
 
-    /// An id that no other transaction has, this server's or another's: what a server makes of equal ones is for the
-    /// scenarios of that to show.
+    /// An ID that no other transaction has, of this server or another: scenarios of their own show what a server makes of
+    /// equal ones.
     pub fn transaction_id(&self) -> String {
-        let whose: String = self.name.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
-        format!("t{}-{whose}", self.transactions.fetch_add(1, Ordering::Relaxed))
+        let suffix: String = self.name.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+        format!("t{}-{suffix}", self.transactions.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -1,4 +1,5 @@
-//! How a peer reaches other servers. The stage brings the network; what is asked and answered is the peer's affair.
+//! The way of a homeserver's requests to other servers. The stage provides the network; the homeserver decides what it
+//! sends and how it responds.
 
 use std::fmt;
 
@@ -7,21 +8,21 @@ use bytes::Bytes;
 use samklang_verdict::ExchangeId;
 use serde_json::Value;
 
-/// A server's complete answer.
+/// A server's complete response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ServerResponse {
     /// The status.
     pub status: u16,
     /// The headers in order, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body, whole.
+    /// The whole body.
     pub body: Bytes,
-    /// Where the transcript has it; none without a switchboard.
+    /// The exchange in the transcript; `None` without a switchboard.
     pub exchange: Option<ExchangeId>,
 }
 
-impl Answer {
-    /// The body as JSON; null where it is none.
+impl ServerResponse {
+    /// The body as JSON; null where it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -32,38 +33,38 @@ impl Answer {
     }
 }
 
-/// No complete answer came.
+/// No complete response came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoAnswer {
+pub struct NoResponse {
     /// Why, in the words of the network.
     pub why: String,
-    /// Where the transcript has it; none without a switchboard, and when the connection to the switchboard broke.
+    /// The exchange in the transcript; `None` without a switchboard, and when the connection to the switchboard broke.
     pub exchange: Option<ExchangeId>,
 }
 
-impl NoAnswer {
-    /// No answer and no exchange.
+impl NoResponse {
+    /// No response and no exchange.
     pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into(), exchange: None }
     }
 }
 
-impl fmt::Display for NoAnswer {
+impl fmt::Display for NoResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
     }
 }
 
-impl std::error::Error for NoAnswer {}
+impl std::error::Error for NoResponse {}
 
 /// The way to other servers.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends a request, byte for byte as it is given, to the server `server_name` and takes in its answer. `target` is
+    /// Sends a request, byte for byte as it is given, to the server `server_name` and returns its response. `target` is
     /// path and query, encoded.
     ///
     /// # Errors
-    /// When no complete answer came.
+    /// When no complete response came.
     async fn request(
         &self,
         method: &str,
@@ -71,8 +72,8 @@ pub trait Transport: Send + Sync {
         target: &str,
         headers: &[(String, String)],
         body: Bytes,
-    ) -> Result<Answer, NoAnswer>;
+    ) -> Result<ServerResponse, NoResponse>;
 
-    /// Lets go of connections that are kept for later.
+    /// Closes the connections that are kept for later.
     fn hang_up(&self) {}
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Waits for `event`, but not longer than `bound`; answers with what it came to.
+/// Waits for `event`, but not longer than `bound`; returns its result.
 pub(crate) async fn at_most<T>(bound: Duration, event: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(bound, event).await.ok()
 }

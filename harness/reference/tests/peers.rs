@@ -1,4 +1,4 @@
-//! Peers among themselves: what they ask, another answers, and both hold the same room.
+//! Peers among themselves: they answer each other, and hold the same room.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -6,10 +6,10 @@ mod common;
 
 use common::{Air, VERSIONS};
 use samklang_matrix::{Event, EventOutcome, KeyPublication, SigningKey, Tamper};
-use samklang_reference::{Obstacle, Peer, segment};
+use samklang_reference::{HandshakeError, Peer};
 use serde_json::{Value, json};
 
-/// An honest message of the peer's user, which its own copy holds, and the transaction that brings it.
+/// An honest message of the peer's user, which its own copy holds, and the transaction that holds it.
 fn say(peer: &Peer, room: &str, user: &str, body: &str) -> (String, Value) {
     peer.with_room(room, |copy| {
         let content = json!({"msgtype": "m.text", "body": body});
@@ -57,7 +57,7 @@ async fn a_transaction_counts_once() {
 }
 
 #[tokio::test]
-async fn what_is_not_in_order_is_refused_and_remembered() {
+async fn invalid_events_and_requests_are_refused_and_recorded() {
     let air = Air::default();
     let (host, guest, room) = air.two_in_a_room("11").await;
     let stranger = SigningKey::generate("peer").unwrap();
@@ -84,7 +84,7 @@ async fn what_is_not_in_order_is_refused_and_remembered() {
 }
 
 #[tokio::test]
-async fn history_is_for_who_is_in_the_room() {
+async fn history_is_for_servers_in_the_room() {
     let air = Air::default();
     let (host, guest, room) = air.two_in_a_room("12").await;
     let stranger = air.peer("stranger.test");
@@ -112,12 +112,12 @@ async fn history_is_for_who_is_in_the_room() {
 }
 
 #[tokio::test]
-async fn templates_and_invites_are_for_ones_own_users() {
+async fn templates_and_invites_are_for_users_of_the_requesting_or_invited_server() {
     let air = Air::default();
     let (host, guest, room) = air.two_in_a_room("11").await;
     let other = host.user("carol");
     match guest.template_for("join", host.name(), &room, &other).await {
-        Err(Obstacle::Refused(answer)) => assert_eq!(answer.json()["errcode"], "M_FORBIDDEN"),
+        Err(HandshakeError::Refused(answer)) => assert_eq!(answer.json()["errcode"], "M_FORBIDDEN"),
         other => panic!("{other:?}"),
     }
     let invite = |invited: &str| {
@@ -139,7 +139,7 @@ async fn templates_and_invites_are_for_ones_own_users() {
 }
 
 #[tokio::test]
-async fn a_lie_bends_one_answer_and_a_key_document_can_be_replaced() {
+async fn a_lie_alters_one_response_and_a_key_document_can_be_replaced() {
     let air = Air::default();
     let (host, guest, room) = air.two_in_a_room("11").await;
     host.lie("/make_join/", |mut answer| {

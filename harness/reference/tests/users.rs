@@ -1,9 +1,9 @@
-//! Users at two servers: what one does, the other is shown.
+//! Users at two servers: each is shown what the other does.
 
 mod common;
 
 use common::{Air, User, VERSIONS};
-use samklang_reference::segment;
+use samklang_matrix::endpoints::encoded as segment;
 use serde_json::{Value, json};
 
 fn is_member(event: &Value, user: &User, membership: &str) -> bool {
@@ -12,7 +12,7 @@ fn is_member(event: &Value, user: &User, membership: &str) -> bool {
         && event["content"]["membership"] == membership
 }
 
-/// Alice and Bob in a room of hers, to which she invited him.
+/// Alice and Bob in a room that Alice created and invited Bob to.
 async fn together(alice: &User, bob: &User, mut room: Value) -> String {
     room["invite"] = json!([bob.id]);
     let room = alice.room(room).await;
@@ -27,7 +27,7 @@ fn path(room: &str, rest: &str) -> String {
 }
 
 #[tokio::test]
-async fn they_meet_and_talk_in_every_version() {
+async fn users_of_two_servers_exchange_messages_in_every_version() {
     for version in VERSIONS {
         let (alice, bob) = Air::default().alice_and_bob().await;
         let room = together(&alice, &bob, json!({"room_version": version, "name": "Kören"})).await;
@@ -49,7 +49,7 @@ async fn they_meet_and_talk_in_every_version() {
 }
 
 #[tokio::test]
-async fn a_redaction_takes_the_text_away_on_both_sides() {
+async fn a_redaction_removes_the_text_on_both_servers() {
     for version in ["10", "11", "12"] {
         let (alice, bob) = Air::default().alice_and_bob().await;
         let room = together(&alice, &bob, json!({ "room_version": version })).await;
@@ -71,7 +71,7 @@ async fn a_redaction_takes_the_text_away_on_both_sides() {
 }
 
 #[tokio::test]
-async fn who_types_and_who_has_read_is_told() {
+async fn typing_notifications_and_receipts_reach_the_other_server() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let room = together(&alice, &bob, json!({})).await;
     let types = path(&room, &format!("typing/{}", segment(&alice.id)));
@@ -97,7 +97,7 @@ async fn who_types_and_who_has_read_is_told() {
 }
 
 #[tokio::test]
-async fn presence_reaches_those_who_share_a_room() {
+async fn presence_reaches_users_who_share_a_room() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let carol = User::new(&bob.server, "carol").await;
     together(&alice, &bob, json!({})).await;
@@ -112,7 +112,7 @@ async fn presence_reaches_those_who_share_a_room() {
 }
 
 #[tokio::test]
-async fn messages_to_devices_come_once_and_keys_are_given_out_once() {
+async fn to_device_messages_arrive_once_and_one_time_keys_are_returned_once() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     together(&alice, &bob, json!({})).await;
     let device = bob.get("v3/account/whoami").await["device_id"].as_str().unwrap().to_owned();
@@ -140,7 +140,7 @@ async fn messages_to_devices_come_once_and_keys_are_given_out_once() {
     let body = json!({"messages": {&bob.id: {"*": {"text": "sist"}}}});
     alice.put("v3/sendToDevice/org.example.note/other", body).await;
     bob.sees("to_device", |event| event["content"]["text"] == "sist").await;
-    // What was acknowledged by the next sync does not come again.
+    // A message that the next sync acknowledged does not come again.
     bob.sync(0).await;
     bob.sync(0).await;
     let texts: Vec<_> = bob.shown("to_device").iter().map(|note| note["content"]["text"].clone()).collect();
@@ -148,7 +148,7 @@ async fn messages_to_devices_come_once_and_keys_are_given_out_once() {
 }
 
 #[tokio::test]
-async fn files_are_fetched_with_their_names_and_types() {
+async fn files_keep_their_names_and_types_on_the_other_server() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     for (name, kind, bytes) in [
         ("Årsöversikt.pdf", "application/pdf", b"%PDF \r\n--samklang-part\r\n".as_slice()),
@@ -167,13 +167,13 @@ async fn files_are_fetched_with_their_names_and_types() {
     }
 }
 
-/// As a header's extended value has it.
+/// As the extended value of a header.
 fn attribute(name: &str) -> String {
     segment(name).replace("%2E", ".")
 }
 
 #[tokio::test]
-async fn a_room_is_replaced_and_keeps_what_it_was() {
+async fn an_upgraded_room_keeps_its_state() {
     for (old, new) in [("10", "11"), ("11", "12"), ("12", "12")] {
         let (alice, bob) = Air::default().alice_and_bob().await;
         let plan = json!({"room_version": old, "name": "Stab", "topic": "Läge", "preset": "public_chat"});
@@ -196,7 +196,7 @@ async fn a_room_is_replaced_and_keeps_what_it_was() {
 }
 
 #[tokio::test]
-async fn a_restricted_room_admits_members_of_another_and_nobody_else() {
+async fn only_members_of_the_allowed_room_can_join_a_restricted_room() {
     for version in ["8", "10", "12"] {
         let (alice, bob) = Air::default().alice_and_bob().await;
         let carol = User::new(&bob.server, "carol").await;
@@ -219,7 +219,7 @@ async fn a_restricted_room_admits_members_of_another_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn who_knocks_is_let_in_or_turned_away() {
+async fn a_knock_is_accepted_or_rejected() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let rules = json!([{"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}]);
     let room = alice.room(json!({"name": "Stugan", "initial_state": rules})).await;
@@ -244,7 +244,7 @@ async fn who_knocks_is_let_in_or_turned_away() {
 }
 
 #[tokio::test]
-async fn history_is_for_those_whom_the_room_wants_to_see_it() {
+async fn history_follows_the_history_visibility() {
     for (visibility, earlier) in
         [("joined", false), ("invited", false), ("shared", true), ("world_readable", true)]
     {
@@ -277,7 +277,7 @@ async fn history_is_for_those_whom_the_room_wants_to_see_it() {
 }
 
 #[tokio::test]
-async fn who_leaves_is_told_no_more_and_may_come_back() {
+async fn a_user_who_left_gets_no_more_events_and_can_join_again() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let room = together(&alice, &bob, json!({"preset": "public_chat"})).await;
     bob.post(&path(&room, "leave"), json!({})).await;
@@ -294,7 +294,7 @@ async fn who_leaves_is_told_no_more_and_may_come_back() {
 }
 
 #[tokio::test]
-async fn names_and_faces_follow_into_rooms_and_are_told_when_asked() {
+async fn profiles_are_shown_in_rooms_and_returned_to_queries() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let room = together(&alice, &bob, json!({})).await;
     let profile = |field: &str| format!("v3/profile/{}/{field}", segment(&alice.id));
@@ -311,7 +311,7 @@ async fn names_and_faces_follow_into_rooms_and_are_told_when_asked() {
 }
 
 #[tokio::test]
-async fn edits_and_threads_are_told_with_what_they_are_about() {
+async fn edits_and_threads_are_bundled_with_their_events() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let room = together(&alice, &bob, json!({})).await;
     let root = alice.say(&room, "ärende").await;
@@ -344,7 +344,7 @@ async fn edits_and_threads_are_told_with_what_they_are_about() {
 }
 
 #[tokio::test]
-async fn aliases_directory_and_spaces_lead_to_rooms_elsewhere() {
+async fn aliases_directory_and_spaces_lead_to_rooms_of_other_servers() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let plan = json!({"preset": "public_chat", "visibility": "public", "room_alias_name": "torget", "name": "Torget"});
     let room = alice.room(plan).await;
@@ -370,7 +370,7 @@ async fn aliases_directory_and_spaces_lead_to_rooms_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_transaction_of_a_client_counts_once_and_is_known_to_its_device() {
+async fn a_transaction_of_a_client_counts_once_and_its_device_is_shown_its_id() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let room = together(&alice, &bob, json!({})).await;
     let send = path(&room, "send/m.room.message/once");

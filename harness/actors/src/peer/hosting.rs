@@ -5,7 +5,7 @@ use samklang_matrix::{
     RoomCreation, RoomError,
     endpoints::{SERVER_KEYS, paths},
 };
-use samklang_reference::Taken;
+use samklang_reference::AcceptedMembership;
 use samklang_verdict::{Observations, Problem, message};
 use serde_json::{Value, json};
 
@@ -93,10 +93,10 @@ impl ScriptedPeer {
         membership: &'static str,
         room: &user::Room,
         user: &str,
-    ) -> Result<(Taken, Reply), Failure> {
+    ) -> Result<(AcceptedMembership, Reply), Failure> {
         let taken = self.peer.change_membership(membership, host.name(), &room.id, user).await;
         let taken = taken.map_err(|obstacle| self.failure(host, membership, obstacle))?;
-        let reply = self.reply(host, &taken.answer)?;
+        let reply = self.reply(host, &taken.response)?;
         Ok((taken, reply))
     }
 

@@ -1,24 +1,27 @@
-//! Spaces and what is in them (client-server API, querying spaces; server-server API, querying for information).
+//! Space hierarchies (client-server API, querying spaces; server-server API, spaces).
 
 use std::collections::BTreeSet;
 
-use samklang_matrix::server_of;
+use samklang_matrix::{
+    endpoints::{paths, with_query},
+    server_of,
+};
 use serde_json::{Value, json};
 
-use super::{Call, directory::listed, not_found};
+use super::{ClientRequest, directory::listed, membership::room_named, not_found};
 use crate::{
-    acl,
     fault::Fault,
-    held_room::HeldRoom,
-    homeserver::{Homeserver, Rooms},
-    joining::segment,
-    reply::{Reply, refuse},
+    homeserver::Homeserver,
+    memberships::local::is_in,
+    requests,
+    response::{JsonResult, refuse},
+    store::{Rooms, acl, held_room::HeldRoom},
 };
 
-/// How many rooms a client is told of.
+/// The most rooms of a response to a client.
 const MOST: usize = 100;
 
-/// What a room is to who asks about the space it is in.
+/// A room as a space hierarchy shows it.
 fn summary(held: &HeldRoom) -> Value {
     let mut entry = listed(held);
     let version = held.room.version();
@@ -36,7 +39,7 @@ fn summary(held: &HeldRoom) -> Value {
     entry
 }
 
-/// The children of a space that say by way of whom they can be joined, in stripped form.
+/// The children of a space that name servers by way of which they can be joined, as stripped state.
 fn children(held: &HeldRoom) -> Vec<Value> {
     let state = held.room.state().unwrap_or_default();
     let events =
@@ -57,13 +60,13 @@ fn children(held: &HeldRoom) -> Vec<Value> {
     shown.collect()
 }
 
-/// Whether those whom `is_one` names may know of a room: they are in it or invited, may join or knock, or are in a room
-/// whose members may join.
+/// Whether the users whom `is_one` names may know of a room: they are members or invited, may join or knock, or are members of
+/// a room whose members may join.
 fn is_known_to(rooms: &Rooms, held: &HeldRoom, is_one: &dyn Fn(&str) -> bool) -> bool {
     let rules = held.state_content("m.room.join_rules");
     let is_in = |held: &HeldRoom| held.members("join").iter().any(|user| is_one(user));
     let open = matches!(rules["join_rule"].as_str(), Some("public" | "knock" | "knock_restricted"));
-    let readable = held.state_content("m.room.history_visibility")["history_visibility"] == "world_readable";
+    let readable = held.is_world_readable();
     let allowed = rules["allow"].as_array().into_iter().flatten().filter_map(|it| it["room_id"].as_str());
     let restricted = rules["join_rule"] == "restricted" || rules["join_rule"] == "knock_restricted";
     open || readable
@@ -72,113 +75,121 @@ fn is_known_to(rooms: &Rooms, held: &HeldRoom, is_one: &dyn Fn(&str) -> bool) ->
         || (restricted && allowed.into_iter().any(|room| rooms.get(room).is_some_and(is_in)))
 }
 
-impl Homeserver {
-    /// A space and its children, for another server.
-    pub(crate) fn hierarchy_for_server(&self, server: &str, room: &str, suggested: bool) -> Reply {
-        let known = self.known();
-        let of_server = |user: &str| server_of(user) == Some(server);
-        let tells = |held: &&HeldRoom| {
-            held.has_server(self.name())
-                && acl::admits(held, server)
-                && (is_known_to(&known.rooms, held, &of_server) || self.has(Fault::HierarchyForStrangers))
-        };
-        let Some(held) = known.rooms.get(room).filter(tells) else {
-            return not_found("the room is not known");
-        };
-        let (mut shown, mut inaccessible) = (Vec::new(), Vec::new());
-        for child in children(held) {
-            if suggested && child["content"]["suggested"] != true {
-                continue;
-            }
-            let Some(id) = child["state_key"].as_str() else { continue };
-            match known.rooms.get(id).filter(|held| held.has_server(self.name())) {
-                Some(held) if tells(&held) => shown.push(summary(held)),
-                Some(_) => inaccessible.push(json!(id)),
-                None => {}
-            }
+/// A space and its children, for another server.
+pub(crate) fn hierarchy_for_server(
+    home: &Homeserver,
+    server: &str,
+    room: &str,
+    suggested: bool,
+) -> JsonResult {
+    let store = home.store();
+    let of_server = |user: &str| server_of(user) == Some(server);
+    let tells = |held: &&HeldRoom| {
+        let is_known = is_known_to(&store.rooms, held, &of_server) || tells_all(home);
+        held.has_server(home.name()) && acl::admits(held, server) && is_known
+    };
+    let Some(held) = store.rooms.get(room).filter(tells) else {
+        return not_found("the room is not known");
+    };
+    let (mut shown, mut inaccessible) = (Vec::new(), Vec::new());
+    for child in children(held) {
+        if suggested && child["content"]["suggested"] != true {
+            continue;
         }
-        Ok(json!({"room": summary(held), "children": shown, "inaccessible_children": inaccessible}))
+        let Some(id) = child["state_key"].as_str() else { continue };
+        match store.rooms.get(id).filter(|held| held.has_server(home.name())) {
+            Some(held) if tells(&held) => shown.push(summary(held)),
+            Some(_) => inaccessible.push(json!(id)),
+            None => {}
+        }
     }
+    Ok(json!({"room": summary(held), "children": shown, "inaccessible_children": inaccessible}))
+}
 
-    /// A space and all below it, depth first, as far as the user may know of it.
-    pub(super) async fn read_hierarchy(&self, call: &Call<'_>, room: &str) -> Reply {
-        let deepest =
-            call.asked.value("max_depth").and_then(|depth| depth.parse().ok()).unwrap_or(usize::MAX);
-        let suggested = call.asked.value("suggested_only") == Some("true");
-        let (mut left, mut seen, mut rooms) =
-            (vec![(room.to_owned(), Vec::new(), 0)], BTreeSet::new(), Vec::new());
-        while let Some((id, via, depth)) = left.pop() {
-            if rooms.len() == MOST || !seen.insert(id.clone()) {
-                continue;
-            }
-            let Some(entry) = self.summary_for(&call.user, &id, &via, suggested).await else {
-                continue;
-            };
-            if depth < deepest {
-                for child in entry["children_state"].as_array().into_iter().flatten().rev() {
-                    if suggested && child["content"]["suggested"] != true {
-                        continue;
-                    }
-                    let servers =
-                        child["content"]["via"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                    let servers: Vec<_> = servers.map(str::to_owned).collect();
-                    if let Some(id) = child["state_key"].as_str() {
-                        left.push((id.to_owned(), servers, depth + 1));
-                    }
+fn tells_all(home: &Homeserver) -> bool {
+    home.has(Fault::HierarchyForNonMembers)
+}
+
+/// A space and all rooms below it, depth first, as far as the user may know of them.
+pub(super) async fn read_hierarchy(home: &Homeserver, call: &ClientRequest, room: &str) -> JsonResult {
+    let deepest = call.request.value("max_depth").and_then(|depth| depth.parse().ok()).unwrap_or(usize::MAX);
+    let suggested = call.request.value("suggested_only") == Some("true");
+    let (mut left, mut seen, mut rooms) =
+        (vec![(room.to_owned(), Vec::new(), 0)], BTreeSet::new(), Vec::new());
+    while let Some((id, via, depth)) = left.pop() {
+        if rooms.len() == MOST || !seen.insert(id.clone()) {
+            continue;
+        }
+        let Some(entry) = summary_for(home, &call.user, &id, &via, suggested).await else {
+            continue;
+        };
+        if depth < deepest {
+            for child in entry["children_state"].as_array().into_iter().flatten().rev() {
+                if suggested && child["content"]["suggested"] != true {
+                    continue;
+                }
+                let servers =
+                    child["content"]["via"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let servers: Vec<_> = servers.map(str::to_owned).collect();
+                if let Some(id) = child["state_key"].as_str() {
+                    left.push((id.to_owned(), servers, depth + 1));
                 }
             }
-            rooms.push(entry);
         }
-        if rooms.is_empty() {
-            return refuse(403, "M_FORBIDDEN", "the room is not known, or one may not know of it");
-        }
-        Ok(json!({ "rooms": rooms }))
+        rooms.push(entry);
     }
+    if rooms.is_empty() {
+        return refuse(403, "M_FORBIDDEN", "the room is not known, or the user may not know of it");
+    }
+    Ok(json!({ "rooms": rooms }))
+}
 
-    /// What a room is, for a user who need not be in it (client-server API, room summary).
-    pub(super) async fn read_summary(&self, call: &Call<'_>, name: &str) -> Reply {
-        let (room, via) = self.room_named(call, name).await?;
-        let Some(mut entry) = self.summary_for(&call.user, &room, &via, false).await else {
-            return not_found("the room is not known, or one may not know of it");
-        };
-        if let Some(entry) = entry.as_object_mut() {
-            entry.remove("children_state");
-        }
-        Ok(entry)
+/// A room, for a user who need not be a member (client-server API, room summary).
+pub(super) async fn read_summary(home: &Homeserver, call: &ClientRequest, name: &str) -> JsonResult {
+    let (room, via) = room_named(home, call, name).await?;
+    let Some(mut entry) = summary_for(home, &call.user, &room, &via, false).await else {
+        return not_found("the room is not known, or the user may not know of it");
+    };
+    if let Some(entry) = entry.as_object_mut() {
+        entry.remove("children_state");
     }
+    Ok(entry)
+}
 
-    async fn summary_for(&self, user: &str, room: &str, via: &[String], suggested: bool) -> Option<Value> {
-        if self.is_in(room) {
-            let known = self.known();
-            let held = known.rooms.get(room)?;
-            return is_known_to(&known.rooms, held, &|member| member == user).then(|| summary(held));
-        }
-        for server in via.iter().filter(|server| *server != self.name()) {
-            let target =
-                format!("/_matrix/federation/v1/hierarchy/{}?suggested_only={suggested}", segment(room));
-            let answer = self.ask("GET", server, &target, None).await;
-            let answer = answer.ok().filter(|answer| answer.is_success()).map(|answer| answer.json());
-            let Some(entry) = answer.map(|answer| answer["room"].clone()).filter(|it| it["room_id"] == *room)
-            else {
-                continue;
-            };
-            if self.may_know(user, &entry) {
-                return Some(entry);
-            }
-        }
-        None
+async fn summary_for(
+    home: &Homeserver,
+    user: &str,
+    room: &str,
+    via: &[String],
+    suggested: bool,
+) -> Option<Value> {
+    if is_in(home, room) {
+        let store = home.store();
+        let held = store.rooms.get(room)?;
+        return is_known_to(&store.rooms, held, &|member| member == user).then(|| summary(held));
     }
+    for server in via.iter().filter(|server| *server != home.name()) {
+        let target = with_query(&paths::hierarchy(room), [("suggested_only", suggested.to_string())]);
+        let response = requests::request(home, "GET", server, &target, None).await;
+        let response = response.ok().filter(|response| response.is_success());
+        let entry = response.map(|response| response.json()["room"].clone());
+        let Some(entry) = entry.filter(|entry| entry["room_id"] == *room) else { continue };
+        if may_know(home, user, &entry) {
+            return Some(entry);
+        }
+    }
+    None
+}
 
-    /// Whether what another server tells of a room is for this user: it tells what any user of this server may know.
-    fn may_know(&self, user: &str, entry: &Value) -> bool {
-        let open = matches!(entry["join_rule"].as_str(), Some("public" | "knock" | "knock_restricted"));
-        let known = self.known();
-        let mut allowed =
-            entry["allowed_room_ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        open || entry["world_readable"] == true
-            || entry["room_id"]
-                .as_str()
-                .is_some_and(|room| known.invites.contains_key(&(room.to_owned(), user.to_owned())))
-            || allowed.any(|room| known.rooms.get(room).is_some_and(|held| held.membership(user) == "join"))
-    }
+/// Whether a user may know of a room that another server tells about: that server judges only whether any user of this server
+/// may.
+fn may_know(home: &Homeserver, user: &str, entry: &Value) -> bool {
+    let open = matches!(entry["join_rule"].as_str(), Some("public" | "knock" | "knock_restricted"));
+    let store = home.store();
+    let mut allowed = entry["allowed_room_ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    open || entry["world_readable"] == true
+        || entry["room_id"]
+            .as_str()
+            .is_some_and(|room| store.rooms.invites.contains_key(&(room.to_owned(), user.to_owned())))
+        || allowed.any(|room| store.rooms.get(room).is_some_and(|held| held.membership(user) == "join"))
 }

@@ -1,127 +1,107 @@
-//! What users send into rooms (client-server API, sending events to a room).
+//! The events that users send (client-server API, sending events to a room).
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::Call;
+use super::{ClientRequest, membership::set_member_state};
 use crate::{
-    acting::Saying,
+    events::send::{NewEvent, send_event},
     fault::Fault,
     homeserver::Homeserver,
-    reply::{Reply, refuse},
+    response::{JsonResult, refuse},
 };
 
-impl Homeserver {
-    /// Sends an event once, however often the client says it under the same transaction id (client-server API,
-    /// transaction identifiers).
-    fn say_once(&self, call: &Call<'_>, room: &str, transaction: &str, saying: Saying<'_>) -> Reply {
-        let what = format!("{} {room} {}", saying.kind, saying.redacts.unwrap_or_default());
-        let key = (what, transaction.to_owned());
-        let sent =
-            self.known().users.device(&call.user, &call.device).and_then(|it| it.sent.get(&key)).cloned();
-        let id = match sent {
-            Some(id) => id,
-            None => {
-                let id = self.say(room, &call.user, saying)?;
-                if let Some(device) = self.known().users.device_mut(&call.user, &call.device) {
-                    device.sent.insert(key, id.clone());
-                }
-                id
+/// Sends an event once, however often the client sends it under the same transaction ID (client-server API, transaction
+/// identifiers).
+fn send_once(
+    home: &Homeserver,
+    call: &ClientRequest,
+    room: &str,
+    transaction: &str,
+    event: &NewEvent<'_>,
+) -> JsonResult {
+    let what = format!("{} {room} {}", event.kind, event.redacts.unwrap_or_default());
+    let key = (what, transaction.to_owned());
+    let sent = home.store().users.device(&call.user, &call.device).and_then(|it| it.sent.get(&key)).cloned();
+    let id = match sent {
+        Some(id) => id,
+        None => {
+            let id = send_event(home, room, &call.user, event)?;
+            if let Some(device) = home.store().users.device_mut(&call.user, &call.device) {
+                device.sent.insert(key, id.clone());
             }
-        };
-        Ok(json!({ "event_id": id }))
-    }
-
-    pub(super) fn send_message(&self, call: &Call<'_>, room: &str, kind: &str, transaction: &str) -> Reply {
-        if !call.body().is_object() {
-            return refuse(400, "M_BAD_JSON", "the content is no object");
+            id
         }
-        let redacts = (kind == "m.room.redaction").then(|| call.body()["redacts"].as_str()).flatten();
-        let mut content = call.body().clone();
-        if self.has(Fault::TextsSimplified) {
-            content = without_joiners(&content);
-        } else if self.has(Fault::RelationsDropped)
-            && let Some(content) = content.as_object_mut()
-        {
-            content.remove("m.relates_to");
-        } else if self.has(Fault::MessageTypesFiltered) && content["msgtype"] != "m.text" {
-            return refuse(400, "M_BAD_JSON", "there are no such messages");
-        } else if self.has(Fault::MessageTypesFlattened) && content["msgtype"].is_string() {
-            content["msgtype"] = json!("m.text");
-        } else if self.has(Fault::EventTypesFiltered) && !kind.starts_with("m.") {
-            return refuse(400, "M_BAD_JSON", "there are no such events");
-        } else if self.has(Fault::MessagesCut) {
-            let cut = content["body"].as_str().map(|body| body.chars().take(4096).collect::<String>());
-            content["body"] = json!(cut);
-        }
-        let saying = Saying { kind, state_key: None, content, redacts };
-        self.say_once(call, room, transaction, saying)
-    }
-
-    pub(super) fn send_redaction(&self, call: &Call<'_>, room: &str, id: &str, transaction: &str) -> Reply {
-        let allowed = {
-            let known = self.known();
-            let held = known.rooms.get(room);
-            held.and_then(|held| Some((held.event(id)?.sender().to_owned(), held))).is_none_or(
-                |(sender, held)| {
-                    let level = held.room.level("redact").unwrap_or_default();
-                    let power = held.room.power_of(&call.user);
-                    sender == call.user
-                        || power.is_some_and(|power| power >= samklang_matrix::Power::Level(level))
-                },
-            )
-        };
-        if !allowed && !self.has(Fault::RedactionByAnybody) {
-            return refuse(403, "M_FORBIDDEN", "only who sent an event, or has the level, may redact it");
-        }
-        let saying =
-            Saying { kind: "m.room.redaction", state_key: None, content: call.reason(), redacts: Some(id) };
-        self.say_once(call, room, transaction, saying)
-    }
-
-    pub(super) async fn send_state(&self, call: &Call<'_>, room: &str, kind: &str, state_key: &str) -> Reply {
-        if !call.body().is_object() {
-            return refuse(400, "M_BAD_JSON", "the content is no object");
-        }
-        if kind == "m.room.member" {
-            self.set_member_state(call, room, state_key).await?;
-            let id =
-                self.known().rooms.get(room).and_then(|held| {
-                    held.room.state_event(kind, state_key).map(|event| event.id().to_owned())
-                });
-            return Ok(json!({ "event_id": id }));
-        }
-        let mut content: Value = call.body().clone();
-        if self.has(Fault::StateTextsCut) {
-            for (_, text) in content.as_object_mut().into_iter().flatten() {
-                let cut = text.as_str().map(|text| text.chars().take(20).collect::<String>());
-                *text = cut.map_or_else(|| text.take(), Value::String);
-            }
-        } else if self.has(Fault::EmptyStateIgnored) && content.as_object().is_some_and(all_empty) {
-            return Ok(json!({"event_id": "$nothing"}));
-        } else if self.has(Fault::LevelsRounded) && kind == "m.room.power_levels" {
-            for (_, level) in content["users"].as_object_mut().into_iter().flatten() {
-                *level = json!(level.as_i64().map(|level| level / 50 * 50));
-            }
-        }
-        let id = self.say(room, &call.user, Saying::state(kind, state_key, content))?;
-        Ok(json!({ "event_id": id }))
-    }
+    };
+    Ok(json!({ "event_id": id }))
 }
 
-fn all_empty(content: &Map<String, Value>) -> bool {
-    content.values().all(|value| value == "")
+pub(super) fn send_message(
+    home: &Homeserver,
+    call: &ClientRequest,
+    room: &str,
+    kind: &str,
+    transaction: &str,
+) -> JsonResult {
+    if !call.body().is_object() {
+        return refuse(400, "M_BAD_JSON", "the content is not an object");
+    }
+    let redacts = (kind == "m.room.redaction").then(|| call.body()["redacts"].as_str()).flatten();
+    let event = NewEvent { kind, state_key: None, content: call.body().clone(), redacts };
+    send_once(home, call, room, transaction, &event)
 }
 
-/// A value whose texts have lost what joins characters to one.
-fn without_joiners(value: &Value) -> Value {
-    match value {
-        Value::String(text) => {
-            json!(text.replace(['\u{200d}', '\u{fe0f}', '\u{301}', '\u{308}', '\u{30a}'], ""))
-        }
-        Value::Array(list) => list.iter().map(without_joiners).collect(),
-        Value::Object(object) => {
-            object.iter().map(|(key, value)| (key.clone(), without_joiners(value))).collect()
-        }
-        other => other.clone(),
+pub(super) fn send_redaction(
+    home: &Homeserver,
+    call: &ClientRequest,
+    room: &str,
+    id: &str,
+    transaction: &str,
+) -> JsonResult {
+    if !may_redact(home, call, room, id) {
+        return refuse(
+            403,
+            "M_FORBIDDEN",
+            "only the sender, or a user with the power level, may redact an event",
+        );
     }
+    let event =
+        NewEvent { kind: "m.room.redaction", state_key: None, content: call.reason(), redacts: Some(id) };
+    send_once(home, call, room, transaction, &event)
+}
+
+/// Whether the user sent an event or has the power level to redact others; an unknown event may be redacted.
+fn may_redact(home: &Homeserver, call: &ClientRequest, room: &str, id: &str) -> bool {
+    let is_allowed = {
+        let store = home.store();
+        let held = store.rooms.get(room);
+        let event = held.and_then(|held| Some((held.event(id)?, held)));
+        event.is_none_or(|(event, held)| {
+            let level = held.room.level("redact").unwrap_or_default();
+            let power = held.room.power_of(&call.user);
+            event.sender() == call.user
+                || power.is_some_and(|power| power >= samklang_matrix::Power::Level(level))
+        })
+    };
+    is_allowed || home.has(Fault::RedactionByAnybody)
+}
+
+pub(super) async fn send_state(
+    home: &Homeserver,
+    call: &ClientRequest,
+    room: &str,
+    kind: &str,
+    state_key: &str,
+) -> JsonResult {
+    if !call.body().is_object() {
+        return refuse(400, "M_BAD_JSON", "the content is not an object");
+    }
+    if kind == "m.room.member" {
+        set_member_state(home, call, room, state_key).await?;
+        let store = home.store();
+        let held = store.rooms.get(room);
+        let id = held.and_then(|held| Some(held.room.state_event(kind, state_key)?.id()));
+        return Ok(json!({ "event_id": id }));
+    }
+    let event = NewEvent::state(kind, state_key, call.body().clone());
+    Ok(json!({ "event_id": send_event(home, room, &call.user, &event)? }))
 }

@@ -1,7 +1,7 @@
-//! A network without a network, and users at the servers in it.
+//! A network inside the test, and users at the servers in it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(dead_code, reason = "each test takes what it needs")]
+#![expect(dead_code, reason = "each test uses what it needs")]
 
 use std::{
     collections::BTreeMap,
@@ -12,14 +12,15 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use samklang_matrix::RoomGraph;
-use samklang_reference::{Answer, Homeserver, NoAnswer, Peer, Transport, segment};
+use samklang_matrix::Room;
+use samklang_matrix::endpoints::encoded as segment;
+use samklang_reference::{Homeserver, NoResponse, Peer, ServerResponse, Transport};
 use serde_json::{Value, json};
 
 /// All room versions that are played.
 pub(crate) const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
 
-/// How long something may take that has to come.
+/// How long an expected event may take.
 const BOUND: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
@@ -28,7 +29,7 @@ enum Server {
     Live(Weak<Homeserver>),
 }
 
-/// Requests are handed over as they are.
+/// A network that passes requests on as they are.
 #[derive(Clone, Default)]
 pub(crate) struct Air(Arc<Mutex<BTreeMap<String, Server>>>);
 
@@ -41,7 +42,7 @@ impl Transport for Air {
         target: &str,
         headers: &[(String, String)],
         body: Bytes,
-    ) -> Result<Answer, NoAnswer> {
+    ) -> Result<ServerResponse, NoResponse> {
         let mut request = Request::builder().method(method).uri(target);
         for (name, value) in headers {
             request = request.header(name, value);
@@ -51,22 +52,22 @@ impl Transport for Air {
         let response = match server {
             Some(Server::Peer(peer)) => match peer.upgrade() {
                 Some(peer) => peer.answer(&request).await,
-                None => return Err(NoAnswer::new("the peer is gone")),
+                None => return Err(NoResponse::new("the peer is gone")),
             },
             Some(Server::Live(server)) => match server.upgrade() {
                 Some(server) => server.federation(&request).await,
-                None => return Err(NoAnswer::new("the server is gone")),
+                None => return Err(NoResponse::new("the server is gone")),
             },
-            None => return Err(NoAnswer::new("nobody is there")),
+            None => return Err(NoResponse::new("there is no such server")),
         };
         Ok(answer(&response))
     }
 }
 
-fn answer(response: &Response<Bytes>) -> Answer {
+fn answer(response: &Response<Bytes>) -> ServerResponse {
     let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
     let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
-    Answer {
+    ServerResponse {
         status: response.status().as_u16(),
         headers: headers.collect(),
         body: response.body().clone(),
@@ -87,7 +88,7 @@ impl Air {
         server
     }
 
-    /// Two peers in a room of the first one's.
+    /// Two peers in a room that the first one created.
     pub(crate) async fn two_in_a_room(&self, version: &str) -> (Arc<Peer>, Arc<Peer>, String) {
         let [host, guest] = ["host.test", "guest.test"].map(|name| self.peer(name));
         let room = RoomGraph::create(version, &host.user("alice"), host.key(), 1_700_000_000_000).unwrap();
@@ -104,7 +105,7 @@ impl Air {
     }
 }
 
-/// A user who is logged in, and what the user was shown so far.
+/// A user who is logged in, and the events that the user was shown so far.
 pub(crate) struct User {
     pub(crate) server: Arc<Homeserver>,
     pub(crate) id: String,
@@ -140,20 +141,20 @@ impl User {
     }
 
     /// Sends bytes; the path is below `/_matrix`.
-    pub(crate) async fn raw(&self, method: &str, path: &str, kind: &str, body: Bytes) -> Answer {
+    pub(crate) async fn raw(&self, method: &str, path: &str, kind: &str, body: Bytes) -> ServerResponse {
         let request = Request::builder().method(method).uri(format!("/_matrix/{path}"));
         let request = request.header("authorization", format!("Bearer {}", self.token));
         let request = request.header("content-type", kind).body(body).unwrap();
         answer(&self.server.client(&request).await)
     }
 
-    /// Asks; the path is below `/_matrix/client`.
-    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
+    /// Sends a request; the path is below `/_matrix/client`.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> ServerResponse {
         let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
         self.raw(method, &format!("client/{path}"), "application/json", body).await
     }
 
-    /// Asks for what has to be granted.
+    /// Sends a request that has to succeed.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Value {
         let answer = self.ask(method, path, body).await;
         assert_eq!(answer.status, 200, "{} {method} {path}: {}", self.id, answer.json());
@@ -205,8 +206,8 @@ impl User {
         self.put(&path, content).await["event_id"].as_str().unwrap().to_owned()
     }
 
-    /// Syncs until something of what `places` lead to in an answer is what is looked for: events in rooms as
-    /// `join/timeline`, else as `to_device`.
+    /// Syncs until an event is shown in a place of the response: `join/timeline` for events of rooms, or `to_device` and the
+    /// like.
     pub(crate) async fn sees(&self, place: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let found = async {
             loop {
@@ -225,13 +226,13 @@ impl User {
         self.sees("join/timeline", |event| event["event_id"] == id).await
     }
 
-    /// All that was shown in a place so far.
+    /// All events that were shown in a place so far.
     pub(crate) fn shown(&self, place: &str) -> Vec<Value> {
         let seen = self.seen.lock().unwrap();
         seen.iter().flat_map(|answer| events_at(answer, place)).collect()
     }
 
-    /// One sync, which may wait for this long; the answer.
+    /// One sync, which may wait for this long; returns the response.
     pub(crate) async fn sync(&self, wait_ms: u32) -> Value {
         let since = self.since.lock().unwrap().clone();
         let since = since.map(|since| format!("&since={since}")).unwrap_or_default();

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 use rustls::ClientConfig;
-use samklang_reference::{Answer, NoAnswer, Transport};
+use samklang_reference::{NoResponse, ServerResponse, Transport};
 use samklang_verdict::{ExchangeId, Problem};
 use tokio_rustls::TlsConnector;
 
@@ -94,36 +94,40 @@ impl FederationClient {
 }
 
 impl Wired {
-    fn pool(&self, server_name: &str) -> Result<Arc<Pool>, NoAnswer> {
+    fn pool(&self, server_name: &str) -> Result<Arc<Pool>, NoResponse> {
         let mut pools = lock(&self.pools);
         if let Some(pool) = pools.get(server_name) {
             return Ok(Arc::clone(pool));
         }
         let address = (self.addresses)(server_name)
-            .ok_or_else(|| NoAnswer::new(format!("{server_name} is no name of this run")))?;
+            .ok_or_else(|| NoResponse::new(format!("{server_name} is no name of this run")))?;
         let pool = Pool::new(self.road.clone(), server_name, address)
-            .map_err(|problem| NoAnswer::new(problem.to_string()))?;
+            .map_err(|problem| NoResponse::new(problem.to_string()))?;
         Ok(Arc::clone(pools.entry(server_name.to_owned()).or_insert(Arc::new(pool))))
     }
 
-    async fn send(&self, server_name: &str, mut request: Request<Bytes>) -> Result<Answer, NoAnswer> {
+    async fn send(
+        &self,
+        server_name: &str,
+        mut request: Request<Bytes>,
+    ) -> Result<ServerResponse, NoResponse> {
         if let Some(token) = &self.token
             && let Ok(token) = HeaderValue::from_str(token.expose())
         {
             request.headers_mut().insert(TOKEN, token);
         }
         let pool = self.pool(server_name)?;
-        let mut whole = pool.send(request).await.map_err(|broken| NoAnswer::new(broken.why))?;
+        let mut whole = pool.send(request).await.map_err(|broken| NoResponse::new(broken.why))?;
 
         let text = |value: HeaderValue| value.to_str().map(str::to_owned).ok();
         // Only the door may say these; without it, they are a server's headers like others.
         let mut said = |name| self.token.as_ref().and(whole.parts.headers.remove(name)).and_then(text);
         let exchange = said(EXCHANGE).and_then(|id| id.parse().ok()).map(ExchangeId);
         if let Some(why) = said(BROKEN) {
-            return Err(NoAnswer { why, exchange });
+            return Err(NoResponse { why, exchange });
         }
         let headers = listed(&whole.parts.headers);
-        Ok(Answer { status: whole.parts.status.as_u16(), headers, body: whole.body, exchange })
+        Ok(ServerResponse { status: whole.parts.status.as_u16(), headers, body: whole.body, exchange })
     }
 }
 
@@ -137,7 +141,7 @@ impl Transport for FederationClient {
         target: &str,
         headers: &[(String, String)],
         body: Bytes,
-    ) -> Result<Answer, NoAnswer> {
+    ) -> Result<ServerResponse, NoResponse> {
         let mut request = Request::builder().method(method).uri(target);
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             request = request.header(header::HOST, server_name);
@@ -146,11 +150,11 @@ impl Transport for FederationClient {
             request = request.header(name, value);
         }
         let request =
-            request.body(body).map_err(|error| NoAnswer::new(format!("no such request: {error}")))?;
+            request.body(body).map_err(|error| NoResponse::new(format!("no such request: {error}")))?;
         // `http::Uri` drops what follows a `#`; to send less than was asked for would be a lie.
         let sent = request.uri().to_string();
         if sent != target {
-            return Err(NoAnswer::new(format!("no such request: {target} cannot be sent as it stands")));
+            return Err(NoResponse::new(format!("no such request: {target} cannot be sent as it stands")));
         }
         match &self.way {
             Way::Wire(wired) => wired.send(server_name, request).await,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header, request};
-use samklang_reference::{Answer, NoAnswer};
+use samklang_reference::{NoResponse, ServerResponse};
 use samklang_verdict::{Body, Party};
 
 use super::{
@@ -21,7 +21,11 @@ pub(super) struct Inside {
 
 impl Inside {
     /// Has `request`, whose URI is path and query, answered by whoever is called `server_name`.
-    pub(super) async fn send(&self, server_name: &str, request: Request<Bytes>) -> Result<Answer, NoAnswer> {
+    pub(super) async fn send(
+        &self,
+        server_name: &str,
+        request: Request<Bytes>,
+    ) -> Result<ServerResponse, NoResponse> {
         let (mut parts, body) = request.into_parts();
         if !body.is_empty() {
             // As the HTTP library adds it on a connection.
@@ -43,17 +47,20 @@ impl Inside {
         let exchange = Some(entry.exchange.id);
         let Some(answer) = answer else {
             let why = entry.exchange.broken.clone();
-            return Err(NoAnswer { why: why.unwrap_or_else(|| "the connection was reset".into()), exchange });
+            return Err(NoResponse {
+                why: why.unwrap_or_else(|| "the connection was reset".into()),
+                exchange,
+            });
         };
         if let Some(why) = &entry.exchange.broken {
-            return Err(NoAnswer { why: why.clone(), exchange });
+            return Err(NoResponse { why: why.clone(), exchange });
         }
         let (parts, body) = answer.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             let why = "the server switched protocols, which nobody asked for".to_owned();
-            return Err(NoAnswer { why, exchange });
+            return Err(NoResponse { why, exchange });
         }
-        Ok(Answer { status: parts.status.as_u16(), headers: listed(&parts.headers), body, exchange })
+        Ok(ServerResponse { status: parts.status.as_u16(), headers: listed(&parts.headers), body, exchange })
     }
 
     /// Asks whoever is called `name`, a name of this stage.
