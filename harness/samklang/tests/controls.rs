@@ -222,7 +222,7 @@ fn the_same_seed_brings_the_same_verdicts() {
     let scenarios = samklang_suites::scenarios().into_iter();
     let chosen: Vec<_> =
         scenarios.filter(|scenario| matches!(scenario.area(), "rooms" | "signals")).collect();
-    for fault in [None, Some(Fault::PdusSentToLeavers)] {
+    for fault in [None, Some(Fault::PdusSentToFormerMembers)] {
         let seen = || test(Some(chosen.clone())).show(&deployer(EmbeddedDeployer::new(fault))).unwrap().seen;
         let (first, second) = (seen(), seen());
         assert!(first.len() > 100, "{}", first.len());
