@@ -5,7 +5,10 @@
 mod common;
 
 use common::{Air, VERSIONS};
-use samklang_matrix::{Event, EventOutcome, KeyPublication, SigningKey, Tamper};
+use samklang_matrix::{
+    Event, EventOutcome, KeyPublication, SigningKey, Tamper,
+    endpoints::{encoded, paths},
+};
 use samklang_reference::{HandshakeError, Peer};
 use serde_json::{Value, json};
 
@@ -89,8 +92,8 @@ async fn history_is_for_servers_in_the_room() {
     let (host, guest, room) = air.two_in_a_room("12").await;
     let stranger = air.peer("stranger.test");
     let (id, _) = say(&host, &room, &host.user("alice"), "hej");
-    let room = segment(&room);
-    let event = segment(&id);
+    let room = encoded(&room);
+    let event = encoded(&id);
     let paths = [
         format!("event/{event}"),
         format!("state/{room}?event_id={event}"),
@@ -129,7 +132,7 @@ async fn templates_and_invites_are_for_users_of_the_requesting_or_invited_server
     };
     for (invited, status) in [(guest.user("erik"), 200), (host.user("carol"), 400)] {
         let (id, body) = invite(&invited);
-        let target = format!("/_matrix/federation/v2/invite/{}/{}", segment(&room), segment(&id));
+        let target = paths::invite(&room, &id);
         let answer = host.ask("PUT", guest.name(), &target, Some(&body)).await.unwrap();
         assert_eq!(answer.status, status, "{invited}");
         let signed = answer.json()["event"]["signatures"][guest.name()].is_object();

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use samklang_matrix::Room;
+use samklang_matrix::RoomGraph;
 use samklang_matrix::endpoints::encoded as segment;
 use samklang_reference::{Homeserver, NoResponse, Peer, ServerResponse, Transport};
 use serde_json::{Value, json};
