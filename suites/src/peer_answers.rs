@@ -2,12 +2,16 @@
 
 use std::fmt::Display;
 
-use samklang_actors::peer::Reply;
+use samklang_actors::peer::PeerResponse;
 
 use crate::prelude::*;
 
 /// Passes if the server refused `what`; the specification leaves status and `errcode` open.
-pub(crate) fn check_refused(user: &User, what: impl Display, reply: &Reply) -> Result<Observations, Failure> {
+pub(crate) fn check_refused(
+    user: &User,
+    what: impl Display,
+    reply: &PeerResponse,
+) -> Result<Observations, Failure> {
     match reply.status {
         400..500 => Ok(reply.clone().into()),
         200..300 => Err(not_refused(user, what, reply)),
@@ -20,7 +24,7 @@ pub(crate) fn check_refused(user: &User, what: impl Display, reply: &Reply) -> R
 pub(crate) fn check_refused_with(
     user: &User,
     what: impl Display,
-    reply: &Reply,
+    reply: &PeerResponse,
     (status, errcode): (u16, &str),
 ) -> Result<Observations, Failure> {
     if reply.is_success() {
@@ -34,14 +38,18 @@ pub(crate) fn check_refused_with(
     Err(failure.showing(format!("{status} {errcode}"), reply.in_words()))
 }
 
-fn not_refused(user: &User, what: impl Display, reply: &Reply) -> Failure {
+fn not_refused(user: &User, what: impl Display, reply: &PeerResponse) -> Failure {
     let text = message!("fail.not-refused", what = what);
     let failure = user.wrong("peer.not_refused", text, std::slice::from_ref(&reply.observation));
     failure.showing(message!("scenario.expected.refusal"), format!("{} {}", reply.status, reply.body))
 }
 
 /// Passes if the server answered `what` with success.
-pub(crate) fn check_success(user: &User, what: impl Display, reply: &Reply) -> Result<Observations, Failure> {
+pub(crate) fn check_success(
+    user: &User,
+    what: impl Display,
+    reply: &PeerResponse,
+) -> Result<Observations, Failure> {
     if reply.is_success() {
         return Ok(reply.clone().into());
     }
@@ -53,7 +61,7 @@ pub(crate) fn check_success(user: &User, what: impl Display, reply: &Reply) -> R
 pub(crate) fn check_not_signed(
     user: &User,
     what: impl Display,
-    reply: &Reply,
+    reply: &PeerResponse,
 ) -> Result<Observations, Failure> {
     if !bears_signature(&reply.body, user.server_name()) {
         return Ok(reply.clone().into());
@@ -64,7 +72,11 @@ pub(crate) fn check_not_signed(
 }
 
 /// Passes if the response is a success and bears a signature of the user's server.
-pub(crate) fn check_signed(user: &User, what: impl Display, reply: &Reply) -> Result<Observations, Failure> {
+pub(crate) fn check_signed(
+    user: &User,
+    what: impl Display,
+    reply: &PeerResponse,
+) -> Result<Observations, Failure> {
     check_success(user, &what, reply)?;
     if bears_signature(&reply.body, user.server_name()) {
         return Ok(reply.clone().into());

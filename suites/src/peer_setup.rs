@@ -113,11 +113,11 @@ impl PeerSetup<'_> {
     ) -> Result<Observations, Failure> {
         let unseen = self.alice.never_saw(bad, &after.sighting)?;
         match self.mallory.held(&self.host, bad).await? {
-            (Held::Nothing, observation) => {
+            (HeldContent::Nothing, observation) => {
                 Ok(merge_observations(unseen, Observations::new(observation, [])))
             }
             (held, observation) => {
-                Err(self.wrongly_held("pdu.not_dropped", bad, Held::Nothing, held, observation))
+                Err(self.wrongly_held("pdu.not_dropped", bad, HeldContent::Nothing, held, observation))
             }
         }
     }
@@ -132,11 +132,11 @@ impl PeerSetup<'_> {
             return Err(failure.showing("{}", content));
         }
         match self.mallory.held(&self.host, bad).await? {
-            (Held::Redacted, observation) => {
+            (HeldContent::Redacted, observation) => {
                 Ok(merge_observations(shown, Observations::new(observation, [])))
             }
             (held, observation) => {
-                Err(self.wrongly_held("pdu.not_redacted", bad, Held::Redacted, held, observation))
+                Err(self.wrongly_held("pdu.not_redacted", bad, HeldContent::Redacted, held, observation))
             }
         }
     }
@@ -213,15 +213,15 @@ impl PeerSetup<'_> {
         &self,
         reason: &str,
         bad: &Planted,
-        wanted: Held,
-        held: Held,
+        wanted: HeldContent,
+        held: HeldContent,
         seen: Observation,
     ) -> Failure {
         let text = message!("fail.kept", event = bad.what);
         let in_words = |held| match held {
-            Held::Nothing => message!("scenario.expected.nothing"),
-            Held::Redacted => message!("scenario.expected.event-redacted"),
-            Held::Whole => message!("scenario.expected.event-whole"),
+            HeldContent::Nothing => message!("scenario.expected.nothing"),
+            HeldContent::Redacted => message!("scenario.expected.event-redacted"),
+            HeldContent::Whole => message!("scenario.expected.event-whole"),
         };
         self.alice.wrong(reason, text, &[seen]).showing(in_words(wanted), in_words(held))
     }

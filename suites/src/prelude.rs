@@ -2,13 +2,13 @@
 
 pub(crate) use samklang_actors::{
     host::Host,
-    peer::{Held, Planted, Reply, RoomCopy, ScriptedPeer, now_ms},
+    peer::{HeldContent, PeerResponse, Planted, RoomCopy, ScriptedPeer, now_ms},
     user::{
         Failure, MustBeRefused, Observed, Private, Public, Room, RoomPlan, Sent, Sighting, User, ban, event,
         invite, invited, join, knock, leave, presence, receipt, state, stripped, typing,
     },
 };
-pub(crate) use samklang_drivers::{File, JoinRule, ReceiptKind};
+pub(crate) use samklang_drivers::{JoinRule, MediaFile, ReceiptKind};
 pub(crate) use samklang_matrix::{
     SigningKey, Tamper,
     endpoints::{self, client, paths},
@@ -22,12 +22,12 @@ pub(crate) use samklang_runner::{
 pub(crate) use samklang_verdict::{Exchange, Observation, Observations, Problem, Role, Weight, message};
 pub(crate) use serde_json::{Value, json};
 
-use samklang_wire::switchboard::Asked;
+use samklang_wire::switchboard::RoutedRequest;
 
 pub(crate) use crate::peer_setup::{PeerSetup, mallory_in_public_room};
 
 /// Whether the request sends a transaction.
-pub(crate) fn is_transaction(asked: &Asked<'_>) -> bool {
+pub(crate) fn is_transaction(asked: &RoutedRequest<'_>) -> bool {
     endpoints::SEND.matches(asked.method, asked.path)
 }
 
@@ -122,11 +122,15 @@ pub(crate) fn wanted_ids_in_order(events: &Value, wanted: &[String]) -> Value {
 }
 
 /// A PNG picture of one grey pixel.
-pub(crate) fn picture() -> File {
+pub(crate) fn picture() -> MediaFile {
     const PNG: &[u8] =
         b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\
         \x9bU\x00\x00\x00\x0aIDATx\xdach\x00\x00\x00\x82\x00\x81\xdaE\x08;\x00\x00\x00\x00IEND\xaeB`\x82";
-    File { bytes: PNG.to_vec(), content_type: Some("image/png".into()), name: Some("picture.png".into()) }
+    MediaFile {
+        bytes: PNG.to_vec(),
+        content_type: Some("image/png".into()),
+        name: Some("picture.png".into()),
+    }
 }
 
 /// A key that no server has published, under the id that a peer's own key has.

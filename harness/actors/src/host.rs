@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use samklang_stage::Server;
+use samklang_stage::StageServer;
 use samklang_verdict::Role;
 
 use crate::user::{Failure, Ledger, User};
@@ -11,13 +11,13 @@ use crate::user::{Failure, Ledger, User};
 #[derive(Clone)]
 pub struct Host {
     /// The running server.
-    pub server: Arc<Server>,
+    pub server: Arc<StageServer>,
     ledger: Arc<Ledger>,
 }
 
 impl Host {
     /// This server, for the scenario that has this ledger.
-    pub fn new(server: Arc<Server>, ledger: Arc<Ledger>) -> Self {
+    pub fn new(server: Arc<StageServer>, ledger: Arc<Ledger>) -> Self {
         Self { server, ledger }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::user::{self, Actor, Failure, Ledger, Pattern};
 use bytes::Bytes;
-use samklang_drivers::{CallError, Refusal};
+use samklang_drivers::{ApiRefusal, CallError};
 use samklang_matrix::{
     Draft, Event, EventOutcome, KeyRing, ReceivedPdu, RoomError, RoomFault, RoomGraph, Rule, StateMap,
     Tamper, WireEvent, endpoints::paths,
@@ -30,7 +30,7 @@ pub struct ScriptedPeer {
 
 /// What a server answered to a peer.
 #[derive(Debug, Clone)]
-pub struct Reply {
+pub struct PeerResponse {
     /// The status.
     pub status: u16,
     /// The body; null where it is no JSON.
@@ -81,7 +81,7 @@ pub struct Transaction<'a> {
 
 /// What a server holds of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
+pub enum HeldContent {
     /// Nothing.
     Nothing,
     /// The event without what redaction removes.
@@ -90,7 +90,7 @@ pub enum Held {
     Whole,
 }
 
-impl Reply {
+impl PeerResponse {
     /// Whether the status is one of success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
@@ -107,8 +107,8 @@ impl Reply {
     }
 }
 
-impl From<Reply> for Observations {
-    fn from(reply: Reply) -> Self {
+impl From<PeerResponse> for Observations {
+    fn from(reply: PeerResponse) -> Self {
         Self::new(reply.observation, [])
     }
 }
@@ -178,7 +178,7 @@ impl ScriptedPeer {
                 let body = answer.json();
                 let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
                 let (errcode, error) = (text("errcode"), text("error"));
-                CallError::Refused(Refusal { status: answer.status, errcode, error, exchange })
+                CallError::Refused(ApiRefusal { status: answer.status, errcode, error, exchange })
             }),
             HandshakeError::Malformed { what, exchange } => {
                 exchange.map(|exchange| CallError::Malformed { what, exchange })
@@ -191,21 +191,30 @@ impl ScriptedPeer {
     }
 
     /// What came of a request, where anything did.
-    fn answered(&self, host: &Host, answer: Result<ServerResponse, NoResponse>) -> Result<Reply, Failure> {
+    fn answered(
+        &self,
+        host: &Host,
+        answer: Result<ServerResponse, NoResponse>,
+    ) -> Result<PeerResponse, Failure> {
         let answer = answer.map_err(|error| self.failure(host, "ask", error.into()))?;
         self.reply(host, &answer)
     }
 
     /// Admits what is wrong with the request that got this reply.
-    fn admitting(&self, reply: Reply) -> Reply {
+    fn admitting(&self, reply: PeerResponse) -> PeerResponse {
         self.peer.admit(&reply.observation.exchange.to_string());
         reply
     }
 
-    fn reply(&self, host: &Host, answer: &ServerResponse) -> Result<Reply, Failure> {
+    fn reply(&self, host: &Host, answer: &ServerResponse) -> Result<PeerResponse, Failure> {
         let exchange = answer.exchange.ok_or_else(no_wire)?;
         let observation = self.ledger.observe(host.role(), exchange);
-        Ok(Reply { status: answer.status, body: answer.json(), bytes: answer.body.clone(), observation })
+        Ok(PeerResponse {
+            status: answer.status,
+            body: answer.json(),
+            bytes: answer.body.clone(),
+            observation,
+        })
     }
 
     /// Asks `host`, signed in due form, whatever the answer.
@@ -218,7 +227,7 @@ impl ScriptedPeer {
         method: &str,
         target: &str,
         body: Option<&Value>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<PeerResponse, Failure> {
         self.answered(host, self.peer.ask(method, host.name(), target, body).await)
     }
 
@@ -234,7 +243,7 @@ impl ScriptedPeer {
         target: &str,
         body: Option<&Value>,
         authorization: &[String],
-    ) -> Result<Reply, Failure> {
+    ) -> Result<PeerResponse, Failure> {
         let answer = self.peer.ask_with(method, host.name(), target, body, authorization).await;
         Ok(self.admitting(self.answered(host, answer)?))
     }
@@ -249,7 +258,7 @@ impl ScriptedPeer {
         target: &str,
         text: String,
         authorization: &[String],
-    ) -> Result<Reply, Failure> {
+    ) -> Result<PeerResponse, Failure> {
         let answer = self.peer.ask_raw("PUT", host.name(), target, text.into(), authorization).await;
         Ok(self.admitting(self.answered(host, answer)?))
     }
@@ -274,7 +283,7 @@ impl ScriptedPeer {
     ///
     /// # Errors
     /// When the transaction is refused.
-    pub async fn transmit(&self, host: &Host, events: &[&Planted]) -> Result<Reply, Failure> {
+    pub async fn transmit(&self, host: &Host, events: &[&Planted]) -> Result<PeerResponse, Failure> {
         self.insist(host, &Transaction { events, ..Transaction::default() }).await
     }
 
@@ -282,7 +291,7 @@ impl ScriptedPeer {
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
-    pub async fn offer(&self, host: &Host, events: &[&Planted]) -> Result<Reply, Failure> {
+    pub async fn offer(&self, host: &Host, events: &[&Planted]) -> Result<PeerResponse, Failure> {
         self.deliver(host, &Transaction { events, ..Transaction::default() }).await
     }
 
@@ -290,7 +299,7 @@ impl ScriptedPeer {
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
-    pub async fn deliver(&self, host: &Host, transaction: &Transaction<'_>) -> Result<Reply, Failure> {
+    pub async fn deliver(&self, host: &Host, transaction: &Transaction<'_>) -> Result<PeerResponse, Failure> {
         let answer = self.send_transaction(host, transaction).await?;
         Ok(self.admitting(self.reply(host, &answer)?))
     }
@@ -299,12 +308,12 @@ impl ScriptedPeer {
     ///
     /// # Errors
     /// When the transaction is refused.
-    pub async fn signal(&self, host: &Host, edus: &[Value]) -> Result<Reply, Failure> {
+    pub async fn signal(&self, host: &Host, edus: &[Value]) -> Result<PeerResponse, Failure> {
         self.insist(host, &Transaction { signals: edus, ..Transaction::default() }).await
     }
 
     /// Sends a transaction that has to be taken.
-    async fn insist(&self, host: &Host, transaction: &Transaction<'_>) -> Result<Reply, Failure> {
+    async fn insist(&self, host: &Host, transaction: &Transaction<'_>) -> Result<PeerResponse, Failure> {
         let answer = self.send_transaction(host, transaction).await?;
         if answer.is_success() {
             self.reply(host, &answer)
@@ -342,11 +351,11 @@ impl ScriptedPeer {
     ///
     /// # Errors
     /// When the answer is neither the event nor a refusal.
-    pub async fn held(&self, host: &Host, event: &Planted) -> Result<(Held, Observation), Failure> {
+    pub async fn held(&self, host: &Host, event: &Planted) -> Result<(HeldContent, Observation), Failure> {
         let target = paths::event(&event.id);
         let reply = self.ask(host, "GET", &target, None).await?;
         if !reply.is_success() {
-            return Ok((Held::Nothing, reply.observation));
+            return Ok((HeldContent::Nothing, reply.observation));
         }
         let content = &reply.body["pdus"][0]["content"];
         if !content.is_object() {
@@ -354,7 +363,8 @@ impl ScriptedPeer {
             let what = "the answer holds no event".to_owned();
             return Err(self.failure(host, "event", HandshakeError::Malformed { what, exchange }));
         }
-        let held = if *content == event.json()["content"] { Held::Whole } else { Held::Redacted };
+        let held =
+            if *content == event.json()["content"] { HeldContent::Whole } else { HeldContent::Redacted };
         Ok((held, reply.observation))
     }
 }

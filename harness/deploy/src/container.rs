@@ -31,7 +31,7 @@ use testcontainers::{
 use tokio::sync::{OnceCell, RwLock, oneshot};
 
 use super::{
-    Cast, Deployer, Listening, Progress, Running, Start, Storage,
+    Cast, Deployer, Listening, Progress, Running, ServerStart, Storage,
     engine::Engine,
     image,
     log::{self, Log},
@@ -114,7 +114,13 @@ impl ContainerDeployer {
     }
 
     /// What the container is to be, apart from its image.
-    fn request(&self, image: &str, start: &Start, name: &str, gateway: Ipv4Addr) -> Result<Request, Problem> {
+    fn request(
+        &self,
+        image: &str,
+        start: &ServerStart,
+        name: &str,
+        gateway: Ipv4Addr,
+    ) -> Result<Request, Problem> {
         let spec = start.cast.vendor.container()?;
         let (repository, tag) = split(image);
         let mut request = GenericImage::new(repository, tag)
@@ -146,7 +152,7 @@ impl ContainerDeployer {
 
     /// The volume that the server's storage lies in, where it is to outlive the container: the engine makes it with what
     /// the image has in that place.
-    fn volume(&self, start: &Start) -> Result<Option<Mount>, Problem> {
+    fn volume(&self, start: &ServerStart) -> Result<Option<Mount>, Problem> {
         if start.storage == Storage::Own {
             return Ok(None);
         }
@@ -204,7 +210,7 @@ impl ContainerDeployer {
     }
 
     /// A log for a server, or that of the one before it.
-    fn log(&self, start: &Start, name: &str) -> Result<Arc<Log>, Problem> {
+    fn log(&self, start: &ServerStart, name: &str) -> Result<Arc<Log>, Problem> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let (role, again) = (start.cast.role, start.storage == Storage::Found);
         if let Some(log) = logs.get(&role).filter(|_| again) {
@@ -217,7 +223,7 @@ impl ContainerDeployer {
 
     /// With `direct` the server's own name, which the engine makes an alias on the network. Otherwise a name that is no
     /// server's: an alias would let the others, and the server itself, go round the switchboard.
-    fn hostname(&self, start: &Start) -> String {
+    fn hostname(&self, start: &ServerStart) -> String {
         let host = start.server_name.split(':').next().unwrap_or_default();
         if self.direct { host.to_owned() } else { format!("server-{}", start.cast.role.as_str()) }
     }
@@ -255,7 +261,7 @@ impl Deployer for ContainerDeployer {
         self.image(cast, progress).await.map(drop)
     }
 
-    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
+    async fn start(&self, start: ServerStart) -> Result<Arc<dyn Listening>, Problem> {
         let Ground::Network { gateway } = self.ground().await? else {
             return Err(Problem::harness(message!("engine.no-network")));
         };
@@ -275,7 +281,7 @@ impl Deployer for ContainerDeployer {
             beside.push(self.start_beside(one, &id, &format!("{name}-beside-{}", number + 1), &log).await?);
         }
         let seen = engine.look(&id, &self.ground).await?;
-        Ok(Arc::new(Server {
+        Ok(Arc::new(ContainerServer {
             engine: engine.clone(),
             network: self.ground.clone(),
             address: seen.as_ref().and_then(|seen| seen.address),
@@ -333,7 +339,7 @@ impl ContainerDeployer {
 }
 
 /// What is copied into a container before it starts: our own contract's files, and those of Complement's.
-fn files(start: &Start, spec: &ContainerSpec) -> Result<Vec<(&'static str, Vec<u8>)>, Problem> {
+fn files(start: &ServerStart, spec: &ContainerSpec) -> Result<Vec<(&'static str, Vec<u8>)>, Problem> {
     let mut files = vec![
         ("/samklang/tls/cert.pem", start.leaf.cert_pem.clone().into_bytes()),
         ("/samklang/tls/key.pem", start.leaf.key_pem.clone().into_bytes()),
@@ -419,7 +425,7 @@ impl LogConsumer for Consumer {
 
 /// A server that runs in a container, or did.
 #[derive(Debug)]
-struct Server {
+struct ContainerServer {
     engine: Engine,
     id: String,
     network: String,
@@ -432,13 +438,13 @@ struct Server {
     silent: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
-impl Server {
+impl ContainerServer {
     fn socket(&self, port: u16) -> SocketAddr {
         SocketAddr::from((self.address.unwrap_or(NOWHERE), port))
     }
 }
 
-impl Listening for Server {
+impl Listening for ContainerServer {
     fn client(&self) -> SocketAddr {
         self.socket(CLIENT)
     }
@@ -453,7 +459,7 @@ impl Listening for Server {
 }
 
 #[async_trait]
-impl Running for Server {
+impl Running for ContainerServer {
     fn image(&self) -> Option<String> {
         self.image.clone()
     }

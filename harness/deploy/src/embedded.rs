@@ -8,7 +8,7 @@ use http::{Request, Response};
 use samklang_reference::{Fault, Homeserver};
 use samklang_verdict::{Problem, Role, message};
 
-use super::{Cast, Deployer, Listening, Progress, Running, Start};
+use super::{Cast, Deployer, Listening, Progress, Running, ServerStart};
 use samklang_drivers::http::ClientService;
 use samklang_wire::switchboard::{FederationClient, Ground, PeerService};
 
@@ -33,12 +33,12 @@ pub trait Embedded: Send + Sync {
     }
 }
 
-struct Whole {
+struct EmbeddedHomeserver {
     server: Arc<Homeserver>,
 }
 
 #[async_trait]
-impl Embedded for Whole {
+impl Embedded for EmbeddedHomeserver {
     async fn federation(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.server.federation(&request).await
     }
@@ -56,7 +56,7 @@ impl Embedded for Whole {
             Problem::harness(message!("stage.no-peer", name = self.server.name(), error = error))
         })?;
         server.present_as(&cast.vendor.title, &cast.version);
-        Ok(Arc::new(Whole { server }))
+        Ok(Arc::new(EmbeddedHomeserver { server }))
     }
 }
 
@@ -74,7 +74,7 @@ pub fn homeserver(
         .map_err(|error| Problem::harness(message!("stage.no-peer", name = name, error = error)))?;
     // Several descriptors may stand for it, and servers that are cast differently may not answer alike.
     server.present_as(&cast.vendor.title, &cast.version);
-    Ok(Arc::new(Whole { server }))
+    Ok(Arc::new(EmbeddedHomeserver { server }))
 }
 
 /// A server inside this program as the switchboard knows it.
@@ -145,7 +145,7 @@ impl Deployer for EmbeddedDeployer {
         Ok(None)
     }
 
-    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
+    async fn start(&self, start: ServerStart) -> Result<Arc<dyn Listening>, Problem> {
         Err(start.cast.vendor.cannot_run_as(self.name()))
     }
 

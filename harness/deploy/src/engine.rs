@@ -46,7 +46,7 @@ pub(crate) struct Labelled {
 
 /// A container as the engine sees it now.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct ContainerState {
     /// Its address on the network asked for; none once it has ended.
     pub(crate) address: Option<Ipv4Addr>,
     /// The digest of its image.
@@ -184,7 +184,7 @@ impl Engine {
     }
 
     /// What the engine knows about a container; `None` when it knows of none.
-    pub(crate) async fn look(&self, id: &str, network: &str) -> Result<Option<Seen>, Problem> {
+    pub(crate) async fn look(&self, id: &str, network: &str) -> Result<Option<ContainerState>, Problem> {
         match waiting::within(ANSWER, self.docker.inspect_container(id, None)).await {
             Ok(Ok(answer)) => Ok(Some(seen(answer, network))),
             Ok(Err(Error::DockerResponseServerError { status_code: 404, .. })) => Ok(None),
@@ -252,7 +252,7 @@ fn labelled(id: String, labels: Option<impl IntoIterator<Item = (String, String)
     Labelled { id, labels: labels.into_iter().flatten().collect() }
 }
 
-fn seen(answer: ContainerInspectResponse, network: &str) -> Seen {
+fn seen(answer: ContainerInspectResponse, network: &str) -> ContainerState {
     let networks = answer.network_settings.and_then(|settings| settings.networks);
     let endpoint = networks.and_then(|mut networks| networks.remove(network));
     let state = answer.state.unwrap_or_default();
@@ -261,7 +261,7 @@ fn seen(answer: ContainerInspectResponse, network: &str) -> Seen {
         let memory = if state.oom_killed == Some(true) { ", out of memory" } else { "" };
         format!("exit status {code}{memory}")
     });
-    Seen {
+    ContainerState {
         address: endpoint.and_then(|endpoint| endpoint.ip_address).and_then(|address| address.parse().ok()),
         image: answer.image,
         ended,

@@ -24,7 +24,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use samklang_verdict::{Problem, message};
 use sha2::{Digest, Sha256};
 
-pub use self::sweep::{Report, sweep};
+pub use self::sweep::{SweepReport, sweep};
 use samklang_wire::waiting;
 
 /// The label and the environment variable that say which run something belongs to, and which owner.
@@ -132,11 +132,11 @@ enum Dead {
 /// Which run something belongs to; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RunMark {
-    inner: Arc<Inner>,
+    inner: Arc<RunIdentity>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct RunIdentity {
     id: String,
     owner: String,
     folder: PathBuf,
@@ -203,7 +203,10 @@ impl RunFolder {
         });
         let lock = lock.map_err(|error| not_writable(&folder, &error))?;
         let (owner, vendors) = (root.owner.clone(), root.path.join("vendors"));
-        Ok(Self { mark: RunMark { inner: Arc::new(Inner { id, owner, folder, vendors }) }, _lock: lock })
+        Ok(Self {
+            mark: RunMark { inner: Arc::new(RunIdentity { id, owner, folder, vendors }) },
+            _lock: lock,
+        })
     }
 
     /// What its things are marked with.

@@ -37,10 +37,10 @@ const HOST_CA: &str = "host-ca.crt";
 
 /// A vendor's folder as it is sent to the engine.
 struct Context {
-    files: BTreeMap<String, File>,
+    files: BTreeMap<String, ContextFile>,
 }
 
-struct File {
+struct ContextFile {
     mode: u32,
     content: Vec<u8>,
 }
@@ -144,7 +144,7 @@ async fn build(
 ) -> Result<(), (String, Vec<String>)> {
     let authority = ["SSL_CERT_FILE", "PIP_CERT"].iter().find_map(|name| fs::read(env::var_os(name)?).ok());
     if let Some(content) = authority {
-        context.files.insert(HOST_CA.to_owned(), File { mode: 0o644, content });
+        context.files.insert(HOST_CA.to_owned(), ContextFile { mode: 0o644, content });
     }
     let tar = context.tar().map_err(|error| (error.to_string(), Vec::new()))?;
     let args = [("VERSION".to_owned(), version.to_owned())].into_iter().collect();
@@ -258,7 +258,7 @@ impl Context {
                 room.checked_sub(size).ok_or_else(|| (at(folder), format!("over {} MiB", CONTEXT >> 20)))?;
             let content = fs::read(&path).map_err(|error| (at(&path), error.to_string()))?;
             let mode = if is_executable(&path) { 0o755 } else { 0o644 };
-            self.files.insert(name, File { mode, content });
+            self.files.insert(name, ContextFile { mode, content });
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ pub struct Cast {
     /// The newer version that takes over in mid-run, where that is asked for.
     pub upgrade_to: Option<String>,
     /// On which terms it takes part, when it is a server that runs already and is not the run's own.
-    pub target: Option<Terms>,
+    pub target: Option<TargetTerms>,
 }
 
 impl Cast {
@@ -69,7 +69,7 @@ pub enum Storage {
 
 /// On which terms a server takes part that is not the run's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
+pub struct TargetTerms {
     /// Its server name.
     pub server_name: String,
     /// Whether peers may meet it that tell lies: it is on loopback, or somebody has consented.
@@ -78,7 +78,7 @@ pub struct Terms {
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub struct ServerStart {
     /// Who is to play.
     pub cast: Cast,
     /// The server name it shall have: `a.test` or `127.0.0.1:40001`.
@@ -167,12 +167,12 @@ pub trait Deployer: Send + Sync {
     /// When no port is free.
     fn claim_port(&self) -> Result<Option<u16>, Problem>;
 
-    /// Starts a server, on what the one before it has stored where [`Start::storage`] says so. It is not ready yet: ask
+    /// Starts a server, on what the one before it has stored where [`ServerStart::storage`] says so. It is not ready yet: ask
     /// [`Running::ended`] and its API in turn.
     ///
     /// # Errors
     /// When it cannot be started.
-    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem>;
+    async fn start(&self, start: ServerStart) -> Result<Arc<dyn Listening>, Problem>;
 
     /// The server that runs already and plays this role; none where the deployer brings it up.
     fn target(&self, _role: Role) -> Option<&Target> {

@@ -36,7 +36,7 @@ use tokio::{
 };
 
 use super::{
-    Cast, Deployer, Listening, Progress, Running, Start, Storage,
+    Cast, Deployer, Listening, Progress, Running, ServerStart, Storage,
     log::{self, Log, not_writable},
     ports::Port,
     script,
@@ -77,14 +77,14 @@ pub struct ProcessDeployer {
     run: RunMark,
     /// What this deployer made, told from what another of the same run made.
     ground: String,
-    state: Mutex<State>,
+    state: Mutex<ProcessesState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ProcessesState {
     started: u32,
     claimed: BTreeMap<u16, Port>,
-    servers: Vec<Arc<Server>>,
+    servers: Vec<Arc<ProcessServer>>,
     /// What the servers leave to those that come after them.
     estates: BTreeMap<Role, Estate>,
 }
@@ -105,7 +105,7 @@ impl ProcessDeployer {
         Self { run, ground, state: Mutex::default() }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, ProcessesState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -134,7 +134,7 @@ impl ProcessDeployer {
     }
 
     /// A home and ports of its own for a server, or those of the one before it.
-    fn estate(&self, start: &Start) -> Result<Estate, Problem> {
+    fn estate(&self, start: &ServerStart) -> Result<Estate, Problem> {
         let role = start.cast.role;
         if start.storage == Storage::Found {
             let estate = self.state().estates.get(&role).cloned();
@@ -155,7 +155,7 @@ impl ProcessDeployer {
     }
 
     /// The files of one server, readable to nobody else, and the environment that tells it where they are.
-    fn furnish(&self, start: &Start, home: &Path) -> Result<Vec<(&'static str, OsString)>, Problem> {
+    fn furnish(&self, start: &ServerStart, home: &Path) -> Result<Vec<(&'static str, OsString)>, Problem> {
         let data = home.join("data");
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&data);
         made.map_err(|error| not_writable(&data, &error))?;
@@ -181,7 +181,7 @@ impl ProcessDeployer {
         ])
     }
 
-    fn federation_port(&self, start: &Start) -> Result<Port, Problem> {
+    fn federation_port(&self, start: &ServerStart) -> Result<Port, Problem> {
         match start.federation_port.map(|number| (number, self.state().claimed.remove(&number))) {
             Some((_, Some(port))) => Ok(port),
             Some((number, None)) => Port::this(number),
@@ -226,7 +226,7 @@ impl Deployer for ProcessDeployer {
         })
     }
 
-    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
+    async fn start(&self, start: ServerStart) -> Result<Arc<dyn Listening>, Problem> {
         let cast = &start.cast;
         let program = &cast.vendor.process()?.start;
         let Estate { home, log, ports } = self.estate(&start)?;
@@ -248,7 +248,7 @@ impl Deployer for ProcessDeployer {
             child.stdout.take().map(|output| tokio::spawn(copy(output, Arc::clone(&log)))),
             child.stderr.take().map(|output| tokio::spawn(copy(output, Arc::clone(&log)))),
         ];
-        let server = Arc::new(Server {
+        let server = Arc::new(ProcessServer {
             group,
             title: cast.vendor.title.clone(),
             addresses: [&ports[0], &ports[1]]
@@ -290,7 +290,7 @@ impl Deployer for ProcessDeployer {
 
 /// A server that runs as a process, or did.
 #[derive(Debug)]
-struct Server {
+struct ProcessServer {
     group: Pid,
     title: String,
     /// Client and federation.
@@ -302,7 +302,7 @@ struct Server {
     stopped: AtomicBool,
 }
 
-impl Server {
+impl ProcessServer {
     fn signal(&self, signal: Signal) {
         // A group that is gone is what is wanted.
         let _ = killpg(self.group, signal);
@@ -326,7 +326,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ProcessServer {
     fn drop(&mut self) {
         // Tokio kills the child alone; what it started is in its group.
         if self.child.get_mut().try_wait().is_ok_and(|ended| ended.is_none()) {
@@ -335,7 +335,7 @@ impl Drop for Server {
     }
 }
 
-impl Listening for Server {
+impl Listening for ProcessServer {
     fn client(&self) -> SocketAddr {
         self.addresses[0]
     }
@@ -350,7 +350,7 @@ impl Listening for Server {
 }
 
 #[async_trait]
-impl Running for Server {
+impl Running for ProcessServer {
     fn image(&self) -> Option<String> {
         None
     }

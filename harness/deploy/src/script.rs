@@ -25,7 +25,7 @@ const LINE_BYTES: usize = 2000;
 
 /// How a script failed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct ScriptFailure {
     /// In a few words: `exit status 1`, `no end within 600 s`.
     pub(super) how: String,
     /// The end of its output.
@@ -78,8 +78,8 @@ pub(super) async fn run(
     mut command: Command,
     bound: Duration,
     progress: &Progress<'_>,
-) -> Result<(), Failure> {
-    let failed = |how: String| Failure { how, lines: Vec::new() };
+) -> Result<(), ScriptFailure> {
+    let failed = |how: String| ScriptFailure { how, lines: Vec::new() };
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -128,7 +128,7 @@ pub(super) async fn run(
         Ok(Err(error)) => error.to_string(),
         Err(passed) => format!("no end within {} s", passed.bound.as_secs()),
     };
-    Err(Failure { how, lines: tail.into_lines() })
+    Err(ScriptFailure { how, lines: tail.into_lines() })
 }
 
 async fn listen(output: impl AsyncRead + Unpin, told: bool, lines: mpsc::Sender<(String, bool)>) {

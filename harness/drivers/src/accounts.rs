@@ -13,8 +13,8 @@ use samklang_verdict::Party;
 use serde_json::{Value, json};
 
 use super::{
-    Answered, Call, CallError, Driver, Session,
-    http::{ApiClient, CALL_BOUND, Reply},
+    Answered, CallError, CallResult, Driver, Session,
+    http::{ApiClient, ApiResponse, CALL_BOUND},
     matrix::MatrixSession,
 };
 use samklang_wire::{certificates::Secret, waiting};
@@ -28,14 +28,14 @@ const FIELDS: [&str; 2] = ["displayname", "avatar_url"];
 
 /// A user who exists, and a token that is good for acting as that user.
 #[derive(Debug)]
-pub struct Account {
+pub struct TargetAccount {
     user_id: String,
     token: Secret,
-    state: Mutex<State>,
+    state: Mutex<AccountState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct AccountState {
     /// Which play has it.
     play: Option<String>,
     /// The rooms that it came into and has not been taken out of again.
@@ -47,17 +47,17 @@ struct State {
 /// An account that is lent. Dropping it hands it back.
 #[derive(Debug)]
 pub(super) struct Lease {
-    account: Arc<Account>,
+    account: Arc<TargetAccount>,
     found: Value,
 }
 
-impl Account {
+impl TargetAccount {
     /// The account of this user.
     pub fn new(user_id: String, token: Secret) -> Self {
         Self { user_id, token, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AccountState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -81,17 +81,17 @@ impl Drop for Lease {
 /// Lends accounts out as users.
 pub struct AccountDriver {
     api: ApiClient,
-    accounts: Vec<Arc<Account>>,
+    accounts: Vec<Arc<TargetAccount>>,
 }
 
 impl AccountDriver {
     /// A driver of the client API behind `api` that has these accounts.
-    pub fn new(api: ApiClient, accounts: Vec<Account>) -> Self {
+    pub fn new(api: ApiClient, accounts: Vec<TargetAccount>) -> Self {
         Self { api, accounts: accounts.into_iter().map(Arc::new).collect() }
     }
 
     /// An account that nobody has. None where one may be handed back, an error where this play has all of them.
-    fn free(&self, play: &str) -> Option<Result<Arc<Account>, CallError>> {
+    fn free(&self, play: &str) -> Option<Result<Arc<TargetAccount>, CallError>> {
         let mut others = false;
         for account in &self.accounts {
             let mut state = account.state();
@@ -108,18 +108,18 @@ impl AccountDriver {
 
     async fn ask(
         &self,
-        account: &Account,
+        account: &TargetAccount,
         (method, path): (&str, &str),
         body: Option<Value>,
         bound: Duration,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<ApiResponse, CallError> {
         let token = Some(account.token.expose());
         let request = self.api.json_request(method, path, token, body.as_ref())?;
         self.api.call_well(Party::Harness, request, bound).await
     }
 
     /// Takes the account out of the rooms that the play before has left it in. What the server refuses stays as it is.
-    async fn take_out(&self, account: &Account) {
+    async fn take_out(&self, account: &TargetAccount) {
         let rooms = std::mem::take(&mut account.state().rooms);
         for room in rooms {
             for path in [endpoints::leave(&room), endpoints::forget(&room)] {
@@ -128,7 +128,7 @@ impl AccountDriver {
         }
     }
 
-    async fn restore_profile(&self, account: &Account) {
+    async fn restore_profile(&self, account: &TargetAccount) {
         let Some(found) = account.state().profile.take() else { return };
         for field in FIELDS {
             let value = found[field].as_str().unwrap_or_default();
@@ -137,7 +137,7 @@ impl AccountDriver {
         }
     }
 
-    async fn profile(&self, account: &Account) -> Value {
+    async fn profile(&self, account: &TargetAccount) -> Value {
         let path = endpoints::profile(&account.user_id);
         // Who has none may be answered with 404.
         match self.ask(account, ("GET", &path), None, CALL_BOUND).await {
@@ -149,7 +149,7 @@ impl AccountDriver {
 
 #[async_trait]
 impl Driver for AccountDriver {
-    async fn register(&self, localpart: &str, name: &str) -> Call<Box<dyn Session>> {
+    async fn register(&self, localpart: &str, name: &str) -> CallResult<Box<dyn Session>> {
         // The localpart that would be registered ends with what is unlike in any other play.
         let play = localpart.rsplit_once('-').map_or(localpart, |(_, nonce)| nonce);
         let free = waiting::until_send(HANDING_BACK, || std::future::ready(self.free(play))).await;

@@ -18,9 +18,9 @@ use samklang_verdict::{ExchangeId, Party};
 use serde_json::{Value, json};
 
 use super::{
-    Answered, Batch, Call, CallError, Driver, File, Happening, JoinRule, NewRoom, Page, Place, ReceiptKind,
-    Refusal, Session,
-    http::{ApiClient, CALL_BOUND, Reply},
+    Answered, ApiRefusal, CallError, CallResult, Driver, HistoryPage, JoinRule, MediaFile, NewRoom,
+    ReceiptKind, Session, SyncBatch, SyncEntry, SyncSection,
+    http::{ApiClient, ApiResponse, CALL_BOUND},
 };
 use samklang_wire::waiting;
 
@@ -37,22 +37,22 @@ const LOOK: Duration = Duration::from_millis(250);
 pub struct ChatRestDriver {
     api: ApiClient,
     server_name: String,
-    admin: tokio::sync::OnceCell<Token>,
+    admin: tokio::sync::OnceCell<ApiCredentials>,
 }
 
 /// Who somebody is to the API: `X-User-Id` and `X-Auth-Token`.
 #[derive(Debug, Clone)]
-struct Token {
+struct ApiCredentials {
     user: String,
     secret: String,
 }
 
 /// A way to the API, for somebody.
 #[derive(Clone)]
-struct Line {
+struct ApiSession {
     api: ApiClient,
     me: Party,
-    token: Option<Token>,
+    token: Option<ApiCredentials>,
 }
 
 impl ChatRestDriver {
@@ -61,14 +61,14 @@ impl ChatRestDriver {
         Self { api, server_name: server_name.to_owned(), admin: tokio::sync::OnceCell::new() }
     }
 
-    fn line(&self, me: Party, token: Option<Token>) -> Line {
-        Line { api: self.api.clone(), me, token }
+    fn line(&self, me: Party, token: Option<ApiCredentials>) -> ApiSession {
+        ApiSession { api: self.api.clone(), me, token }
     }
 }
 
 #[async_trait]
 impl Driver for ChatRestDriver {
-    async fn register(&self, localpart: &str, name: &str) -> Call<Box<dyn Session>> {
+    async fn register(&self, localpart: &str, name: &str) -> CallResult<Box<dyn Session>> {
         let nobody = self.line(Party::Harness, None);
         let admin = self.admin.get_or_try_init(|| async { Ok(nobody.log_in(ADMIN).await?.0) }).await?;
         let password: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
@@ -117,10 +117,11 @@ impl Told {
     }
 }
 
-impl Line {
-    async fn log_in(&self, [user, password]: [&str; 2]) -> Result<(Token, ExchangeId), CallError> {
+impl ApiSession {
+    async fn log_in(&self, [user, password]: [&str; 2]) -> Result<(ApiCredentials, ExchangeId), CallError> {
         let told = self.call("POST", "login", Some(&json!({"user": user, "password": password}))).await?;
-        let token = Token { user: told.text("/data/userId")?, secret: told.text("/data/authToken")? };
+        let token =
+            ApiCredentials { user: told.text("/data/userId")?, secret: told.text("/data/authToken")? };
         Ok((token, told.exchange))
     }
 
@@ -151,7 +152,7 @@ impl Line {
 }
 
 /// Well is what has a status of 2xx and does not say otherwise; the rest says `error` and, for some, `errorType`.
-fn told(reply: &Reply) -> Result<Told, CallError> {
+fn told(reply: &ApiResponse) -> Result<Told, CallError> {
     let is_well = (200..300).contains(&reply.status);
     let body = if is_well { reply.json()? } else { reply.json().unwrap_or_default() };
     let said_no = body["success"] == false || body["status"] == "error";
@@ -163,23 +164,28 @@ fn told(reply: &Reply) -> Result<Told, CallError> {
     let error = if text("error").is_empty() { text("message") } else { text("error") };
     // A refusal with status 200 is one all the same.
     let status = if is_well { 400 } else { reply.status };
-    Err(CallError::Refused(Refusal { status, errcode: text("errorType"), error, exchange: reply.exchange }))
+    Err(CallError::Refused(ApiRefusal {
+        status,
+        errcode: text("errorType"),
+        error,
+        exchange: reply.exchange,
+    }))
 }
 
 /// A user who is logged in at this API.
 struct ChatRestSession {
-    line: Line,
+    line: ApiSession,
     username: String,
     user_id: String,
     server_name: String,
     /// The product's own ids of rooms, by their Matrix ids.
     rooms: Mutex<BTreeMap<String, String>>,
-    seen: Mutex<Seen>,
+    seen: Mutex<PollState>,
 }
 
 /// What the user was shown so far.
 #[derive(Default)]
-struct Seen {
+struct PollState {
     things: BTreeSet<(String, String)>,
     polls: u64,
 }
@@ -188,13 +194,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn not_offered<T>(verb: &'static str) -> Call<T> {
+fn not_offered<T>(verb: &'static str) -> CallResult<T> {
     Err(CallError::NotOffered { verb })
 }
 
 impl ChatRestSession {
     /// The Matrix id of a room of the product's, once federation has given it one.
-    async fn matrix_id(&self, rid: &str) -> Call<String> {
+    async fn matrix_id(&self, rid: &str) -> CallResult<String> {
         let path = format!("rooms.info?roomId={}", segment(rid));
         let last = Mutex::new(None);
         let found = waiting::until_send(FEDERATED, || async {
@@ -229,7 +235,7 @@ impl ChatRestSession {
             }
         }
         let (errcode, error) = ("M_NOT_FOUND".to_owned(), format!("the user has no room {room}"));
-        Err(CallError::Refused(Refusal { status: 404, errcode, error, exchange: told.exchange }))
+        Err(CallError::Refused(ApiRefusal { status: 404, errcode, error, exchange: told.exchange }))
     }
 
     /// The name by which the product knows a Matrix user: its own by the localpart, others by the whole id.
@@ -248,7 +254,11 @@ impl ChatRestSession {
     }
 
     /// A message with what federation has added to it by then.
-    async fn message(&self, id: &str, part: impl Fn(&Value) -> Option<String> + Send + Sync) -> Call<String> {
+    async fn message(
+        &self,
+        id: &str,
+        part: impl Fn(&Value) -> Option<String> + Send + Sync,
+    ) -> CallResult<String> {
         let path = format!("chat.getMessage?msgId={}", segment(id));
         let last = Mutex::new(None);
         let found = waiting::until_send(FEDERATED, || async {
@@ -301,7 +311,7 @@ impl ChatRestSession {
     async fn message_of(&self, room: &str, event: &str) -> Result<(Told, Value), CallError> {
         let (told, messages) = self.page(room, 0, PAGE).await?;
         let found = messages.into_iter().find(|message| message["federation"]["eventId"] == *event);
-        let none = || Refusal {
+        let none = || ApiRefusal {
             status: 404,
             errcode: "M_NOT_FOUND".into(),
             error: format!("no message is the event {event}"),
@@ -314,7 +324,7 @@ impl ChatRestSession {
     }
 
     /// What there is that the user was not shown yet.
-    async fn news(&self) -> Result<(Vec<Happening>, ExchangeId), CallError> {
+    async fn news(&self) -> Result<(Vec<SyncEntry>, ExchangeId), CallError> {
         let told = self.line.get("subscriptions.get").await?;
         let mut news = Vec::new();
         for subscription in told.list("update")? {
@@ -328,7 +338,7 @@ impl ChatRestSession {
             };
             let invited = subscription["status"] == "INVITED";
             let (place, membership) =
-                if invited { (Place::Invite, "invite") } else { (Place::State, "join") };
+                if invited { (SyncSection::Invite, "invite") } else { (SyncSection::State, "join") };
             let own = json!({
                 "type": "m.room.member", "state_key": self.user_id, "room_id": room,
                 "sender": self.id_of(subscription["inviter"]["username"].as_str().unwrap_or(&self.username)),
@@ -342,7 +352,7 @@ impl ChatRestSession {
             // The newest comes first.
             for message in messages.iter().rev() {
                 if let (Some(id), Some(event)) = (message["_id"].as_str(), self.event_of(&room, message)) {
-                    self.show(&mut news, Place::Timeline, &room, id, event, page.exchange);
+                    self.show(&mut news, SyncSection::Timeline, &room, id, event, page.exchange);
                 }
             }
         }
@@ -351,15 +361,15 @@ impl ChatRestSession {
 
     fn show(
         &self,
-        news: &mut Vec<Happening>,
-        place: Place,
+        news: &mut Vec<SyncEntry>,
+        place: SyncSection,
         room: &str,
         id: &str,
         event: Value,
         exchange: ExchangeId,
     ) {
         if lock(&self.seen).things.insert((room.to_owned(), id.to_owned())) {
-            news.push(Happening { place, room: Some(room.to_owned()), event, exchange });
+            news.push(SyncEntry { place, room: Some(room.to_owned()), event, exchange });
         }
     }
 }
@@ -381,7 +391,7 @@ impl Session for ChatRestSession {
         &self.user_id
     }
 
-    async fn create_room(&self, room: &NewRoom) -> Call<String> {
+    async fn create_room(&self, room: &NewRoom) -> CallResult<String> {
         // Names have to be unique at the product, so that the scenarios' own are none.
         let more = room.name.is_some() || room.topic.is_some() || room.history_visibility.is_some();
         if room.join_rule != JoinRule::Invite || more || room.power_levels.is_some() {
@@ -394,21 +404,21 @@ impl Session for ChatRestSession {
         Ok(told.with(id))
     }
 
-    async fn invite(&self, room: &str, user: &str) -> Call<()> {
+    async fn invite(&self, room: &str, user: &str) -> CallResult<()> {
         let plan = json!({"roomId": self.rid(room).await?, "username": self.username(user)});
         Ok(self.line.post("groups.invite", &plan).await?.with(()))
     }
 
-    async fn join(&self, room: &str, _via: &[String]) -> Call<()> {
+    async fn join(&self, room: &str, _via: &[String]) -> CallResult<()> {
         let plan = json!({"roomId": self.rid(room).await?, "action": "accept"});
         Ok(self.line.post("rooms.invite", &plan).await?.with(()))
     }
 
-    async fn knock(&self, _room: &str, _via: &[String]) -> Call<()> {
+    async fn knock(&self, _room: &str, _via: &[String]) -> CallResult<()> {
         not_offered("knock")
     }
 
-    async fn leave(&self, room: &str) -> Call<()> {
+    async fn leave(&self, room: &str) -> CallResult<()> {
         let rid = self.rid(room).await?;
         let told = self.line.get(&format!("subscriptions.getOne?roomId={}", segment(&rid))).await?;
         if told.body["subscription"]["status"] == "INVITED" {
@@ -418,7 +428,7 @@ impl Session for ChatRestSession {
         Ok(self.line.post("groups.leave", &json!({ "roomId": rid })).await?.with(()))
     }
 
-    async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> Call<()> {
+    async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> CallResult<()> {
         if reason.is_some() {
             return not_offered("kick with a reason");
         }
@@ -426,15 +436,15 @@ impl Session for ChatRestSession {
         Ok(self.line.post("groups.kick", &plan).await?.with(()))
     }
 
-    async fn ban(&self, _room: &str, _user: &str, _reason: Option<&str>) -> Call<()> {
+    async fn ban(&self, _room: &str, _user: &str, _reason: Option<&str>) -> CallResult<()> {
         not_offered("ban")
     }
 
-    async fn unban(&self, _room: &str, _user: &str) -> Call<()> {
+    async fn unban(&self, _room: &str, _user: &str) -> CallResult<()> {
         not_offered("unban")
     }
 
-    async fn send(&self, room: &str, kind: &str, content: &Value) -> Call<String> {
+    async fn send(&self, room: &str, kind: &str, content: &Value) -> CallResult<String> {
         if kind == "m.reaction" {
             let about = &content["m.relates_to"];
             let (Some(event), Some(key)) = (about["event_id"].as_str(), about["key"].as_str()) else {
@@ -467,69 +477,69 @@ impl Session for ChatRestSession {
         Ok(told.with(self.message(&id, event).await?.value))
     }
 
-    async fn set_state(&self, _room: &str, _kind: &str, _key: &str, _content: &Value) -> Call<String> {
+    async fn set_state(&self, _room: &str, _kind: &str, _key: &str, _content: &Value) -> CallResult<String> {
         not_offered("set_state")
     }
 
-    async fn redact(&self, _room: &str, _event: &str, _reason: Option<&str>) -> Call<String> {
+    async fn redact(&self, _room: &str, _event: &str, _reason: Option<&str>) -> CallResult<String> {
         not_offered("redact")
     }
 
-    async fn upgrade(&self, _room: &str, _version: &str) -> Call<String> {
+    async fn upgrade(&self, _room: &str, _version: &str) -> CallResult<String> {
         not_offered("upgrade")
     }
 
-    async fn typing(&self, _room: &str, _on: bool) -> Call<()> {
+    async fn typing(&self, _room: &str, _on: bool) -> CallResult<()> {
         not_offered("typing")
     }
 
-    async fn receipt(&self, _: &str, _: &str, _kind: ReceiptKind, _thread: Option<&str>) -> Call<()> {
+    async fn receipt(&self, _: &str, _: &str, _kind: ReceiptKind, _thread: Option<&str>) -> CallResult<()> {
         not_offered("receipt")
     }
 
-    async fn set_presence(&self, _presence: &str, _status: Option<&str>) -> Call<()> {
+    async fn set_presence(&self, _presence: &str, _status: Option<&str>) -> CallResult<()> {
         not_offered("set_presence")
     }
 
-    async fn set_profile(&self, _field: &str, _value: &str) -> Call<()> {
+    async fn set_profile(&self, _field: &str, _value: &str) -> CallResult<()> {
         not_offered("set_profile")
     }
 
-    async fn profile(&self, user: &str) -> Call<Value> {
+    async fn profile(&self, user: &str) -> CallResult<Value> {
         let told = self.line.get(&format!("users.info?username={}", segment(self.username(user)))).await?;
         let name = told.text("/user/name")?;
         Ok(told.with(json!({ "displayname": name })))
     }
 
-    async fn upload(&self, _file: &File) -> Call<String> {
+    async fn upload(&self, _file: &MediaFile) -> CallResult<String> {
         not_offered("upload")
     }
 
-    async fn download(&self, _address: &str) -> Call<File> {
+    async fn download(&self, _address: &str) -> CallResult<MediaFile> {
         not_offered("download")
     }
 
-    async fn state(&self, _room: &str) -> Call<Vec<Value>> {
+    async fn state(&self, _room: &str) -> CallResult<Vec<Value>> {
         not_offered("state")
     }
 
-    async fn event(&self, room: &str, event: &str) -> Call<Value> {
+    async fn event(&self, room: &str, event: &str) -> CallResult<Value> {
         let (told, message) = self.message_of(room, event).await?;
         let shown = self.event_of(room, &message);
         shown.map(|event| told.with(event)).ok_or_else(|| told.malformed("the message is no event"))
     }
 
-    async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> Call<Page> {
+    async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> CallResult<HistoryPage> {
         let offset = from.and_then(|from| from.parse().ok()).unwrap_or(0);
         let count = limit.min(PAGE);
         let (told, messages) = self.page(room, offset, count).await?;
         let is_last = messages.len() < usize::try_from(count).unwrap_or(usize::MAX);
         let end = (!is_last).then(|| offset.saturating_add(count).to_string());
         let events = messages.iter().filter_map(|message| self.event_of(room, message)).collect();
-        Ok(told.with(Page { events, end }))
+        Ok(told.with(HistoryPage { events, end }))
     }
 
-    async fn sync(&self, _since: Option<&str>, wait_ms: u64) -> Call<Batch> {
+    async fn sync(&self, _since: Option<&str>, wait_ms: u64) -> CallResult<SyncBatch> {
         let look = || async {
             match self.news().await {
                 Ok((news, _)) if news.is_empty() => {
@@ -549,7 +559,7 @@ impl Session for ChatRestSession {
             seen.polls += 1;
             seen.polls.to_string()
         };
-        Ok(Answered { value: Batch { next, happenings }, exchange })
+        Ok(Answered { value: SyncBatch { next, happenings }, exchange })
     }
 }
 

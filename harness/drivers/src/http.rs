@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Wire};
 use tokio::sync::watch;
 
-use super::{CallError, Refusal};
+use super::{ApiRefusal, CallError};
 use samklang_wire::{
     certificates::Secret,
     patience::{self, AGAIN},
@@ -27,7 +27,7 @@ pub const CALL_BOUND: Duration = Duration::from_secs(60);
 /// A client API at its address.
 #[derive(Clone)]
 pub struct ApiClient {
-    way: Way,
+    way: ApiRoute,
     base: String,
     to: Party,
     recorder: Recorder,
@@ -39,10 +39,10 @@ pub struct ApiClient {
 /// Where a server's API is to be found, for all who call it: a server may go and come back. Who calls while it is away
 /// waits.
 #[derive(Debug, Clone)]
-pub struct Whereabouts(watch::Sender<Place>);
+pub struct Whereabouts(watch::Sender<ApiPlace>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ApiPlace {
     /// Where it has been from the beginning.
     Home,
     Away,
@@ -52,26 +52,26 @@ enum Place {
 
 impl Default for Whereabouts {
     fn default() -> Self {
-        Self(watch::Sender::new(Place::Home))
+        Self(watch::Sender::new(ApiPlace::Home))
     }
 }
 
 impl Whereabouts {
     /// The server goes.
     pub fn leave(&self) {
-        self.0.send_replace(Place::Away);
+        self.0.send_replace(ApiPlace::Away);
     }
 
     /// The server is back: at `address`, or where it was from the beginning.
     pub fn come_back(&self, address: Option<SocketAddr>) {
-        self.0.send_replace(address.map_or(Place::Home, Place::At));
+        self.0.send_replace(address.map_or(ApiPlace::Home, ApiPlace::At));
     }
 
     /// Waits until the server is there; its address, where that is not the one from the beginning.
     async fn found(&self) -> Option<SocketAddr> {
         let mut place = self.0.subscribe();
-        match place.wait_for(|place| *place != Place::Away).await.as_deref() {
-            Ok(Place::At(address)) => Some(*address),
+        match place.wait_for(|place| *place != ApiPlace::Away).await.as_deref() {
+            Ok(ApiPlace::At(address)) => Some(*address),
             _ => None,
         }
     }
@@ -88,7 +88,7 @@ struct Manners {
 
 /// How a request gets to the server.
 #[derive(Clone)]
-enum Way {
+enum ApiRoute {
     Http(reqwest::Client),
     Inside(Arc<dyn ClientService>),
 }
@@ -102,7 +102,7 @@ pub trait ClientService: Send + Sync {
 
 /// A complete answer.
 #[derive(Debug)]
-pub struct Reply {
+pub struct ApiResponse {
     /// The status.
     pub status: u16,
     /// The headers, names in lower case.
@@ -113,7 +113,7 @@ pub struct Reply {
     pub exchange: ExchangeId,
 }
 
-impl Reply {
+impl ApiResponse {
     /// A header's first value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -160,14 +160,22 @@ impl ApiClient {
 
     fn over(http: reqwest::Client, base: String, to: Party, recorder: Recorder) -> Self {
         let (manners, whereabouts) = Default::default();
-        Self { way: Way::Http(http), base, to, recorder, largest: LARGEST_ANSWER, manners, whereabouts }
+        Self { way: ApiRoute::Http(http), base, to, recorder, largest: LARGEST_ANSWER, manners, whereabouts }
     }
 
     /// A client of the API of a server inside this program, which is called `name`.
     pub fn inside(server: Arc<dyn ClientService>, name: &str, to: Party, recorder: Recorder) -> Self {
         let base = format!("http://{name}");
         let (manners, whereabouts) = Default::default();
-        Self { way: Way::Inside(server), base, to, recorder, largest: LARGEST_ANSWER, manners, whereabouts }
+        Self {
+            way: ApiRoute::Inside(server),
+            base,
+            to,
+            recorder,
+            largest: LARGEST_ANSWER,
+            manners,
+            whereabouts,
+        }
     }
 
     /// Where the server is, for whoever has it go and come back.
@@ -213,7 +221,7 @@ impl ApiClient {
         from: Party,
         request: ::http::Request<Vec<u8>>,
         bound: Duration,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<ApiResponse, CallError> {
         if !self.manners.patient {
             return self.call_once(from, request, bound).await;
         }
@@ -237,7 +245,7 @@ impl ApiClient {
         from: Party,
         request: ::http::Request<Vec<u8>>,
         bound: Duration,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<ApiResponse, CallError> {
         let begun = self.recorder.begin();
         let (parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
@@ -272,7 +280,7 @@ impl ApiClient {
                 exchange.response_body = Body::of(&recorder::redact_json_body(&path, &body));
                 let headers = exchange.response_headers.clone();
                 self.recorder.finish(exchange);
-                Ok(Reply { status: status.unwrap_or(0), headers, body, exchange: id })
+                Ok(ApiResponse { status: status.unwrap_or(0), headers, body, exchange: id })
             }
             Err(what) => {
                 exchange.broken = Some(what.clone());
@@ -291,8 +299,8 @@ impl ApiClient {
             *request.uri_mut() = moved(request.uri(), address)?;
         }
         match &self.way {
-            Way::Http(http) => self.answer_over_http(http, request, exchange).await,
-            Way::Inside(server) => self.answer_inside(server.as_ref(), request, exchange).await,
+            ApiRoute::Http(http) => self.answer_over_http(http, request, exchange).await,
+            ApiRoute::Inside(server) => self.answer_inside(server.as_ref(), request, exchange).await,
         }
     }
 
@@ -352,14 +360,14 @@ impl ApiClient {
         from: Party,
         request: ::http::Request<Vec<u8>>,
         bound: Duration,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<ApiResponse, CallError> {
         let reply = self.call(from, request, bound).await?;
         if (200..300).contains(&reply.status) {
             return Ok(reply);
         }
         let body = reply.json().unwrap_or_default();
         let text = |key: &str| body[key].as_str().unwrap_or_default().chars().take(500).collect();
-        Err(CallError::Refused(Refusal {
+        Err(CallError::Refused(ApiRefusal {
             status: reply.status,
             errcode: text("errcode"),
             error: text("error"),
@@ -398,7 +406,7 @@ pub fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
 }
 
 /// How long the server that answers so wants the caller to wait.
-fn has_to_wait(reply: &Reply) -> Option<Duration> {
+fn has_to_wait(reply: &ApiResponse) -> Option<Duration> {
     patience::pause(reply.status, &reply.body, reply.header("retry-after"))
 }
 

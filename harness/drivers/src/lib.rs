@@ -29,7 +29,7 @@ pub struct Answered<T> {
 #[derive(Debug, Clone)]
 pub enum CallError {
     /// The server said no in due form.
-    Refused(Refusal),
+    Refused(ApiRefusal),
     /// The answer is not what the API promises.
     Malformed {
         /// What is wrong with it.
@@ -58,7 +58,7 @@ pub enum CallError {
 
 /// A refusal in due form.
 #[derive(Debug, Clone)]
-pub struct Refusal {
+pub struct ApiRefusal {
     /// The HTTP status.
     pub status: u16,
     /// `errcode`; empty where the body has none.
@@ -70,7 +70,7 @@ pub struct Refusal {
 }
 
 /// The answer to a call.
-pub type Call<T> = Result<Answered<T>, CallError>;
+pub type CallResult<T> = Result<Answered<T>, CallError>;
 
 /// Who may join a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub enum ReceiptKind {
 
 /// A file as a user gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct MediaFile {
     /// Its bytes.
     pub bytes: Vec<u8>,
     /// `Content-Type`.
@@ -133,7 +133,7 @@ pub struct File {
 
 /// A page of a room's history.
 #[derive(Debug, Clone)]
-pub struct Page {
+pub struct HistoryPage {
     /// Events, in the order of the walk.
     pub events: Vec<Value>,
     /// Where to go on; none at the end.
@@ -142,7 +142,7 @@ pub struct Page {
 
 /// Where in a sync something stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum SyncSection {
     /// A room's timeline.
     Timeline,
     /// A room's state before the timeline.
@@ -163,9 +163,9 @@ pub enum Place {
 
 /// Something that a sync showed.
 #[derive(Debug, Clone)]
-pub struct Happening {
+pub struct SyncEntry {
     /// Where it stood.
-    pub place: Place,
+    pub place: SyncSection,
     /// The room; none for presence and what concerns devices.
     pub room: Option<String>,
     /// The event as it stood there.
@@ -176,18 +176,18 @@ pub struct Happening {
 
 /// One answer to a sync.
 #[derive(Debug, Clone)]
-pub struct Batch {
+pub struct SyncBatch {
     /// Where to go on.
     pub next: String,
     /// What it showed, in order.
-    pub happenings: Vec<Happening>,
+    pub happenings: Vec<SyncEntry>,
 }
 
 /// Makes users at a server.
 #[async_trait]
 pub trait Driver: Send + Sync {
     /// Makes a user with this localpart; `name` is what the scenario calls it.
-    async fn register(&self, localpart: &str, name: &str) -> Call<Box<dyn Session>>;
+    async fn register(&self, localpart: &str, name: &str) -> CallResult<Box<dyn Session>>;
     /// Leaves the server as it was found, where it goes on running when the run has ended.
     async fn tidy(&self) {}
 }
@@ -198,66 +198,73 @@ pub trait Session: Send + Sync {
     /// The user's full id.
     fn user_id(&self) -> &str;
     /// Makes a room; answers with its id.
-    async fn create_room(&self, room: &NewRoom) -> Call<String>;
+    async fn create_room(&self, room: &NewRoom) -> CallResult<String>;
     /// Invites a user.
-    async fn invite(&self, room: &str, user: &str) -> Call<()>;
+    async fn invite(&self, room: &str, user: &str) -> CallResult<()>;
     /// Joins a room by way of the named servers.
-    async fn join(&self, room: &str, via: &[String]) -> Call<()>;
+    async fn join(&self, room: &str, via: &[String]) -> CallResult<()>;
     /// Knocks on a room by way of the named servers.
-    async fn knock(&self, room: &str, via: &[String]) -> Call<()>;
+    async fn knock(&self, room: &str, via: &[String]) -> CallResult<()>;
     /// Leaves a room, or rejects its invite.
-    async fn leave(&self, room: &str) -> Call<()>;
+    async fn leave(&self, room: &str) -> CallResult<()>;
     /// Removes a user from a room, or takes the user's invite back.
-    async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> Call<()>;
+    async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> CallResult<()>;
     /// Bans a user.
-    async fn ban(&self, room: &str, user: &str, reason: Option<&str>) -> Call<()>;
+    async fn ban(&self, room: &str, user: &str, reason: Option<&str>) -> CallResult<()>;
     /// Lifts a ban.
-    async fn unban(&self, room: &str, user: &str) -> Call<()>;
+    async fn unban(&self, room: &str, user: &str) -> CallResult<()>;
     /// Sends an event that is no state; answers with its id.
-    async fn send(&self, room: &str, kind: &str, content: &Value) -> Call<String>;
+    async fn send(&self, room: &str, kind: &str, content: &Value) -> CallResult<String>;
     /// Sends a state event; answers with its id.
-    async fn set_state(&self, room: &str, kind: &str, state_key: &str, content: &Value) -> Call<String>;
+    async fn set_state(&self, room: &str, kind: &str, state_key: &str, content: &Value)
+    -> CallResult<String>;
     /// Redacts an event; answers with the redaction's id.
-    async fn redact(&self, room: &str, event: &str, reason: Option<&str>) -> Call<String>;
+    async fn redact(&self, room: &str, event: &str, reason: Option<&str>) -> CallResult<String>;
     /// Replaces a room by one of another version; answers with the new room's id.
-    async fn upgrade(&self, room: &str, version: &str) -> Call<String>;
+    async fn upgrade(&self, room: &str, version: &str) -> CallResult<String>;
     /// Starts or stops typing.
-    async fn typing(&self, room: &str, on: bool) -> Call<()>;
+    async fn typing(&self, room: &str, on: bool) -> CallResult<()>;
     /// Says how far the user has read; `thread` is a thread's root or `main`.
-    async fn receipt(&self, room: &str, event: &str, kind: ReceiptKind, thread: Option<&str>) -> Call<()>;
+    async fn receipt(
+        &self,
+        room: &str,
+        event: &str,
+        kind: ReceiptKind,
+        thread: Option<&str>,
+    ) -> CallResult<()>;
     /// Sets the user's presence.
-    async fn set_presence(&self, presence: &str, status: Option<&str>) -> Call<()>;
+    async fn set_presence(&self, presence: &str, status: Option<&str>) -> CallResult<()>;
     /// Sets `displayname` or `avatar_url`.
-    async fn set_profile(&self, field: &str, value: &str) -> Call<()>;
+    async fn set_profile(&self, field: &str, value: &str) -> CallResult<()>;
     /// Reads a user's profile.
-    async fn profile(&self, user: &str) -> Call<Value>;
+    async fn profile(&self, user: &str) -> CallResult<Value>;
     /// Asks for a user's device keys and cross-signing keys; answers as the API does.
-    async fn device_keys(&self, _user: &str) -> Call<Value> {
+    async fn device_keys(&self, _user: &str) -> CallResult<Value> {
         Err(CallError::NotOffered { verb: "device_keys" })
     }
     /// Asks what the server says it can do; answers as the API does.
-    async fn capabilities(&self) -> Call<Value> {
+    async fn capabilities(&self) -> CallResult<Value> {
         Err(CallError::NotOffered { verb: "capabilities" })
     }
     /// Asks the Matrix client API something for which there is no verb; `path` begins below `/_matrix/client`, and a null
     /// body is none. Answers as the API does.
-    async fn ask_api(&self, _method: &str, _path: &str, _body: &Value) -> Call<Value> {
+    async fn ask_api(&self, _method: &str, _path: &str, _body: &Value) -> CallResult<Value> {
         Err(CallError::NotOffered { verb: "ask_api" })
     }
     /// Logs the user in once more; answers with the id of the new device.
-    async fn add_device(&self) -> Call<String> {
+    async fn add_device(&self) -> CallResult<String> {
         Err(CallError::NotOffered { verb: "add_device" })
     }
     /// Stores a file; answers with its `mxc://` address.
-    async fn upload(&self, file: &File) -> Call<String>;
+    async fn upload(&self, file: &MediaFile) -> CallResult<String>;
     /// Fetches a file by its `mxc://` address.
-    async fn download(&self, address: &str) -> Call<File>;
+    async fn download(&self, address: &str) -> CallResult<MediaFile>;
     /// Reads a room's whole current state.
-    async fn state(&self, room: &str) -> Call<Vec<Value>>;
+    async fn state(&self, room: &str) -> CallResult<Vec<Value>>;
     /// Reads one event.
-    async fn event(&self, room: &str, event: &str) -> Call<Value>;
+    async fn event(&self, room: &str, event: &str) -> CallResult<Value>;
     /// Reads a room's history backwards, from its end or from where a page ended.
-    async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> Call<Page>;
+    async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> CallResult<HistoryPage>;
     /// Waits for news since the batch `since`, for at most `wait_ms` on the server's side.
-    async fn sync(&self, since: Option<&str>, wait_ms: u64) -> Call<Batch>;
+    async fn sync(&self, since: Option<&str>, wait_ms: u64) -> CallResult<SyncBatch>;
 }

@@ -21,9 +21,10 @@ use samklang_verdict::Party;
 use serde_json::{Value, json};
 
 use super::{
-    Answered, Batch, Call, CallError, Driver, File, JoinRule, NewRoom, Page, ReceiptKind, Session,
+    Answered, CallError, CallResult, Driver, HistoryPage, JoinRule, MediaFile, NewRoom, ReceiptKind, Session,
+    SyncBatch,
     accounts::Lease,
-    http::{ApiClient, CALL_BOUND, Reply},
+    http::{ApiClient, ApiResponse, CALL_BOUND},
     matrix_sync,
 };
 
@@ -53,7 +54,7 @@ pub(super) struct MatrixSession {
 
 #[async_trait]
 impl Driver for MatrixDriver {
-    async fn register(&self, localpart: &str, name: &str) -> Call<Box<dyn Session>> {
+    async fn register(&self, localpart: &str, name: &str) -> CallResult<Box<dyn Session>> {
         let me = Party::User { name: name.to_owned() };
         let password: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
         let ask = async |auth: Option<Value>| {
@@ -89,13 +90,13 @@ fn unsendable(error: &dyn std::fmt::Display) -> CallError {
     CallError::Malformed { what: error.to_string(), exchange: samklang_verdict::ExchangeId(0) }
 }
 
-fn accepted(reply: &Reply) -> Result<Value, CallError> {
+fn accepted(reply: &ApiResponse) -> Result<Value, CallError> {
     let answer = reply.json()?;
     if (200..300).contains(&reply.status) {
         return Ok(answer);
     }
     let text = |key: &str| answer[key].as_str().unwrap_or_default().chars().take(500).collect();
-    Err(CallError::Refused(super::Refusal {
+    Err(CallError::Refused(super::ApiRefusal {
         status: reply.status,
         errcode: text("errcode"),
         error: text("error"),
@@ -103,7 +104,7 @@ fn accepted(reply: &Reply) -> Result<Value, CallError> {
     }))
 }
 
-fn text_of(answer: &Value, key: &str, reply: &Reply) -> Result<String, CallError> {
+fn text_of(answer: &Value, key: &str, reply: &ApiResponse) -> Result<String, CallError> {
     answer[key].as_str().map(str::to_owned).ok_or_else(|| CallError::Malformed {
         what: format!("the answer has no text under {key:?}"),
         exchange: reply.exchange,
@@ -141,7 +142,7 @@ impl MatrixSession {
         }
     }
 
-    async fn ask<R>(&self, request: R, bound: Duration) -> Result<Reply, CallError>
+    async fn ask<R>(&self, request: R, bound: Duration) -> Result<ApiResponse, CallError>
     where
         R: OutgoingRequest,
         R::Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>,
@@ -159,7 +160,7 @@ impl MatrixSession {
         self.api.call_well(self.me.clone(), request, bound).await
     }
 
-    async fn done<R>(&self, request: R) -> Call<()>
+    async fn done<R>(&self, request: R) -> CallResult<()>
     where
         R: OutgoingRequest,
         R::Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>,
@@ -169,7 +170,7 @@ impl MatrixSession {
         Ok(Answered { value: (), exchange: reply.exchange })
     }
 
-    async fn json<R>(&self, request: R) -> Call<Value>
+    async fn json<R>(&self, request: R) -> CallResult<Value>
     where
         R: OutgoingRequest,
         R::Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>,
@@ -179,7 +180,7 @@ impl MatrixSession {
         Ok(Answered { value: reply.json()?, exchange: reply.exchange })
     }
 
-    async fn text<R>(&self, request: R, key: &str) -> Call<String>
+    async fn text<R>(&self, request: R, key: &str) -> CallResult<String>
     where
         R: OutgoingRequest,
         R::Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>,
@@ -226,19 +227,19 @@ impl Session for MatrixSession {
         &self.user_id
     }
 
-    async fn create_room(&self, room: &NewRoom) -> Call<String> {
+    async fn create_room(&self, room: &NewRoom) -> CallResult<String> {
         let made = self.text(create_request(room)?, "room_id").await?;
         self.was_in(&made.value);
         Ok(made)
     }
 
-    async fn invite(&self, room: &str, user: &str) -> Call<()> {
+    async fn invite(&self, room: &str, user: &str) -> CallResult<()> {
         use client::membership::invite_user::v3::{InvitationRecipient, InviteUserId, Request};
         let recipient = InvitationRecipient::UserId(InviteUserId::new(id(user)?));
         self.done(Request::new(id(room)?, recipient)).await
     }
 
-    async fn join(&self, room: &str, via: &[String]) -> Call<()> {
+    async fn join(&self, room: &str, via: &[String]) -> CallResult<()> {
         use client::membership::join_room_by_id_or_alias::v3::Request;
         let mut request = Request::new(id::<OwnedRoomOrAliasId>(room)?);
         request.via = servers(via)?;
@@ -246,7 +247,7 @@ impl Session for MatrixSession {
         self.done(request).await
     }
 
-    async fn knock(&self, room: &str, via: &[String]) -> Call<()> {
+    async fn knock(&self, room: &str, via: &[String]) -> CallResult<()> {
         use client::knock::knock_room::v3::Request;
         let mut request = Request::new(id::<OwnedRoomOrAliasId>(room)?);
         request.via = servers(via)?;
@@ -254,63 +255,75 @@ impl Session for MatrixSession {
         self.done(request).await
     }
 
-    async fn leave(&self, room: &str) -> Call<()> {
+    async fn leave(&self, room: &str) -> CallResult<()> {
         self.done(client::membership::leave_room::v3::Request::new(id(room)?)).await
     }
 
-    async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> Call<()> {
+    async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> CallResult<()> {
         use client::membership::kick_user::v3::Request;
         let mut request = Request::new(id(room)?, id(user)?);
         request.reason = reason.map(str::to_owned);
         self.done(request).await
     }
 
-    async fn ban(&self, room: &str, user: &str, reason: Option<&str>) -> Call<()> {
+    async fn ban(&self, room: &str, user: &str, reason: Option<&str>) -> CallResult<()> {
         use client::membership::ban_user::v3::Request;
         let mut request = Request::new(id(room)?, id(user)?);
         request.reason = reason.map(str::to_owned);
         self.done(request).await
     }
 
-    async fn unban(&self, room: &str, user: &str) -> Call<()> {
+    async fn unban(&self, room: &str, user: &str) -> CallResult<()> {
         self.done(client::membership::unban_user::v3::Request::new(id(room)?, id(user)?)).await
     }
 
-    async fn send(&self, room: &str, kind: &str, content: &Value) -> Call<String> {
+    async fn send(&self, room: &str, kind: &str, content: &Value) -> CallResult<String> {
         use client::message::send_message_event::v3::Request;
         let content = raw::<AnyMessageLikeEventContent>(content)?;
         let request = Request::new_raw(id::<OwnedRoomId>(room)?, transaction(), kind.into(), content);
         self.text(request, "event_id").await
     }
 
-    async fn set_state(&self, room: &str, kind: &str, state_key: &str, content: &Value) -> Call<String> {
+    async fn set_state(
+        &self,
+        room: &str,
+        kind: &str,
+        state_key: &str,
+        content: &Value,
+    ) -> CallResult<String> {
         use client::state::send_state_event::v3::Request;
         let content = raw::<AnyStateEventContent>(content)?;
         let request = Request::new_raw(id::<OwnedRoomId>(room)?, kind.into(), state_key.to_owned(), content);
         self.text(request, "event_id").await
     }
 
-    async fn redact(&self, room: &str, event: &str, reason: Option<&str>) -> Call<String> {
+    async fn redact(&self, room: &str, event: &str, reason: Option<&str>) -> CallResult<String> {
         use client::redact::redact_event::v3::Request;
         let mut request = Request::new(id(room)?, id::<OwnedEventId>(event)?, transaction());
         request.reason = reason.map(str::to_owned);
         self.text(request, "event_id").await
     }
 
-    async fn upgrade(&self, room: &str, version: &str) -> Call<String> {
+    async fn upgrade(&self, room: &str, version: &str) -> CallResult<String> {
         use client::room::upgrade_room::v3::Request;
         let made = self.text(Request::new(id(room)?, id(version)?), "replacement_room").await?;
         self.was_in(&made.value);
         Ok(made)
     }
 
-    async fn typing(&self, room: &str, on: bool) -> Call<()> {
+    async fn typing(&self, room: &str, on: bool) -> CallResult<()> {
         use client::typing::create_typing_event::v3::{Request, Typing, TypingInfo};
         let state = if on { Typing::Yes(TypingInfo::new(TYPING)) } else { Typing::No };
         self.done(Request::new(id::<OwnedUserId>(&self.user_id)?, id(room)?, state)).await
     }
 
-    async fn receipt(&self, room: &str, event: &str, kind: ReceiptKind, thread: Option<&str>) -> Call<()> {
+    async fn receipt(
+        &self,
+        room: &str,
+        event: &str,
+        kind: ReceiptKind,
+        thread: Option<&str>,
+    ) -> CallResult<()> {
         use client::receipt::create_receipt::v3::{ReceiptType, Request};
         use ruma::events::receipt::ReceiptThread;
         let kind = match kind {
@@ -326,14 +339,14 @@ impl Session for MatrixSession {
         self.done(request).await
     }
 
-    async fn set_presence(&self, presence: &str, status: Option<&str>) -> Call<()> {
+    async fn set_presence(&self, presence: &str, status: Option<&str>) -> CallResult<()> {
         use client::presence::set_presence::v3::Request;
         let mut request = Request::new(id::<OwnedUserId>(&self.user_id)?, presence.into());
         request.status_msg = status.map(str::to_owned);
         self.done(request).await
     }
 
-    async fn set_profile(&self, field: &str, value: &str) -> Call<()> {
+    async fn set_profile(&self, field: &str, value: &str) -> CallResult<()> {
         use client::profile::{ProfileFieldValue, set_profile_field::v3::Request};
         if let Some(lease) = &self.lent {
             lease.changes_profile();
@@ -342,7 +355,7 @@ impl Session for MatrixSession {
         self.done(Request::new(id::<OwnedUserId>(&self.user_id)?, value)).await
     }
 
-    async fn profile(&self, user: &str) -> Call<Value> {
+    async fn profile(&self, user: &str) -> CallResult<Value> {
         // Anybody may ask, so the endpoint takes no token in ruma; a server may want one all the same.
         let user: OwnedUserId = id(user)?;
         let path = format!("{}{}", self.api.base(), endpoints::PROFILE.raw_path(&[user.as_str()]));
@@ -352,7 +365,7 @@ impl Session for MatrixSession {
         Ok(Answered { value: reply.json()?, exchange: reply.exchange })
     }
 
-    async fn device_keys(&self, user: &str) -> Call<Value> {
+    async fn device_keys(&self, user: &str) -> CallResult<Value> {
         use client::keys::get_keys::v3::Request;
         let mut request = Request::new();
         request.device_keys.insert(id(user)?, Vec::new());
@@ -360,12 +373,12 @@ impl Session for MatrixSession {
         Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
     }
 
-    async fn capabilities(&self) -> Call<Value> {
+    async fn capabilities(&self) -> CallResult<Value> {
         let reply = self.ask(client::discovery::get_capabilities::v3::Request::new(), CALL_BOUND).await?;
         Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
     }
 
-    async fn ask_api(&self, method: &str, path: &str, body: &Value) -> Call<Value> {
+    async fn ask_api(&self, method: &str, path: &str, body: &Value) -> CallResult<Value> {
         // What nobody knows how to undo is not done to an account that is only lent.
         if self.lent.is_some() && method != "GET" {
             return Err(CallError::NotOffered { verb: "ask_api" });
@@ -377,7 +390,7 @@ impl Session for MatrixSession {
         Ok(Answered { value: accepted(&reply)?, exchange: reply.exchange })
     }
 
-    async fn add_device(&self) -> Call<String> {
+    async fn add_device(&self) -> CallResult<String> {
         let Some(password) = &self.password else { return Err(CallError::NotOffered { verb: "add_device" }) };
         let identifier = json!({"type": "m.id.user", "user": self.user_id});
         let body = json!({"type": "m.login.password", "identifier": identifier, "password": password});
@@ -386,7 +399,7 @@ impl Session for MatrixSession {
         Ok(Answered { value: text_of(&accepted(&reply)?, "device_id", &reply)?, exchange: reply.exchange })
     }
 
-    async fn upload(&self, file: &File) -> Call<String> {
+    async fn upload(&self, file: &MediaFile) -> CallResult<String> {
         use client::media::create_content::v3::Request;
         let mut request = Request::new(file.bytes.clone());
         request.content_type.clone_from(&file.content_type);
@@ -394,7 +407,7 @@ impl Session for MatrixSession {
         self.text(request, "content_uri").await
     }
 
-    async fn download(&self, address: &str) -> Call<File> {
+    async fn download(&self, address: &str) -> CallResult<MediaFile> {
         use client::authenticated_media::get_content::v1::Request;
         let address: OwnedMxcUri = address.into();
         let (server, media) = address.parts().map_err(|error| unsendable(&error))?;
@@ -404,10 +417,10 @@ impl Session for MatrixSession {
             .and_then(|text| ruma::http_headers::ContentDisposition::try_from(text.as_bytes()).ok())
             .and_then(|disposition| disposition.filename);
         let content_type = reply.header("content-type").map(str::to_owned);
-        Ok(Answered { exchange: reply.exchange, value: File { bytes: reply.body, content_type, name } })
+        Ok(Answered { exchange: reply.exchange, value: MediaFile { bytes: reply.body, content_type, name } })
     }
 
-    async fn state(&self, room: &str) -> Call<Vec<Value>> {
+    async fn state(&self, room: &str) -> CallResult<Vec<Value>> {
         let answer = self.json(client::state::get_state_events::v3::Request::new(id(room)?)).await?;
         match answer.value {
             Value::Array(events) => Ok(Answered { value: events, exchange: answer.exchange }),
@@ -418,11 +431,11 @@ impl Session for MatrixSession {
         }
     }
 
-    async fn event(&self, room: &str, event: &str) -> Call<Value> {
+    async fn event(&self, room: &str, event: &str) -> CallResult<Value> {
         self.json(client::room::get_room_event::v3::Request::new(id(room)?, id(event)?)).await
     }
 
-    async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> Call<Page> {
+    async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> CallResult<HistoryPage> {
         use client::message::get_message_events::v3::Request;
         let mut request = Request::backward(id(room)?).from(from.map(str::to_owned));
         request.limit = UInt::from(limit);
@@ -432,10 +445,10 @@ impl Session for MatrixSession {
             return Err(CallError::Malformed { what, exchange: answer.exchange });
         };
         let end = answer.value["end"].as_str().map(str::to_owned);
-        Ok(Answered { value: Page { events, end }, exchange: answer.exchange })
+        Ok(Answered { value: HistoryPage { events, end }, exchange: answer.exchange })
     }
 
-    async fn sync(&self, since: Option<&str>, wait_ms: u64) -> Call<Batch> {
+    async fn sync(&self, since: Option<&str>, wait_ms: u64) -> CallResult<SyncBatch> {
         let filter = r#"{"room":{"timeline":{"limit":500},"state":{"lazy_load_members":false}}}"#;
         let mut query = vec![("filter", filter.to_owned()), ("timeout", wait_ms.to_string())];
         query.extend(since.map(|since| ("since", since.to_owned())));
@@ -450,6 +463,6 @@ impl Session for MatrixSession {
         let answer = reply.json()?;
         let next = text_of(&answer, "next_batch", &reply)?;
         let happenings = matrix_sync::happenings(&answer, reply.exchange);
-        Ok(Answered { value: Batch { next, happenings }, exchange: reply.exchange })
+        Ok(Answered { value: SyncBatch { next, happenings }, exchange: reply.exchange })
     }
 }

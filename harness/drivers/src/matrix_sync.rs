@@ -3,40 +3,40 @@
 use samklang_verdict::ExchangeId;
 use serde_json::Value;
 
-use super::{Happening, Place};
+use super::{SyncEntry, SyncSection};
 
 /// Reads every event out of a sync's answer. Anything that is not of the API's shape is passed over: what matters to
 /// a scenario is then missing there, and the exchange shows why.
-pub(super) fn happenings(answer: &Value, exchange: ExchangeId) -> Vec<Happening> {
-    const SECTIONS: [(&str, &str, Place); 8] = [
-        ("invite", "invite_state", Place::Invite),
-        ("knock", "knock_state", Place::Knock),
-        ("join", "state", Place::State),
-        ("join", "timeline", Place::Timeline),
-        ("join", "ephemeral", Place::Ephemeral),
-        ("leave", "state", Place::State),
-        ("leave", "timeline", Place::Timeline),
-        ("leave", "ephemeral", Place::Ephemeral),
+pub(super) fn happenings(answer: &Value, exchange: ExchangeId) -> Vec<SyncEntry> {
+    const SECTIONS: [(&str, &str, SyncSection); 8] = [
+        ("invite", "invite_state", SyncSection::Invite),
+        ("knock", "knock_state", SyncSection::Knock),
+        ("join", "state", SyncSection::State),
+        ("join", "timeline", SyncSection::Timeline),
+        ("join", "ephemeral", SyncSection::Ephemeral),
+        ("leave", "state", SyncSection::State),
+        ("leave", "timeline", SyncSection::Timeline),
+        ("leave", "ephemeral", SyncSection::Ephemeral),
     ];
     let mut found = Vec::new();
     for (membership, list, place) in SECTIONS {
         let Some(rooms) = answer["rooms"][membership].as_object() else { continue };
         for (room, content) in rooms {
             for event in content[list]["events"].as_array().into_iter().flatten() {
-                found.push(Happening { place, room: Some(room.clone()), event: event.clone(), exchange });
+                found.push(SyncEntry { place, room: Some(room.clone()), event: event.clone(), exchange });
             }
         }
     }
     for event in answer["presence"]["events"].as_array().into_iter().flatten() {
-        found.push(Happening { place: Place::Presence, room: None, event: event.clone(), exchange });
+        found.push(SyncEntry { place: SyncSection::Presence, room: None, event: event.clone(), exchange });
     }
     for event in answer["to_device"]["events"].as_array().into_iter().flatten() {
-        found.push(Happening { place: Place::ToDevice, room: None, event: event.clone(), exchange });
+        found.push(SyncEntry { place: SyncSection::ToDevice, room: None, event: event.clone(), exchange });
     }
     let lists = &answer["device_lists"];
     let some = |key: &str| lists[key].as_array().is_some_and(|users| !users.is_empty());
     if some("changed") || some("left") {
-        found.push(Happening { place: Place::DeviceLists, room: None, event: lists.clone(), exchange });
+        found.push(SyncEntry { place: SyncSection::DeviceLists, room: None, event: lists.clone(), exchange });
     }
     found
 }
@@ -65,15 +65,15 @@ mod tests {
             .map(|h| (h.place, h.room.unwrap_or_default(), h.event["type"].as_str().unwrap().to_owned()))
             .collect();
         let expected = [
-            (Place::Invite, "!i", "i"),
-            (Place::Knock, "!k", "k"),
-            (Place::State, "!j", "s"),
-            (Place::Timeline, "!j", "t"),
-            (Place::Ephemeral, "!j", "e"),
-            (Place::Timeline, "!l", "l"),
-            (Place::Presence, "", "p"),
-            (Place::ToDevice, "", "d"),
-            (Place::DeviceLists, "", "c"),
+            (SyncSection::Invite, "!i", "i"),
+            (SyncSection::Knock, "!k", "k"),
+            (SyncSection::State, "!j", "s"),
+            (SyncSection::Timeline, "!j", "t"),
+            (SyncSection::Ephemeral, "!j", "e"),
+            (SyncSection::Timeline, "!l", "l"),
+            (SyncSection::Presence, "", "p"),
+            (SyncSection::ToDevice, "", "d"),
+            (SyncSection::DeviceLists, "", "c"),
         ];
         assert_eq!(found, expected.map(|(place, room, kind)| (place, room.to_owned(), kind.to_owned())));
     }

@@ -9,8 +9,9 @@ use samklang_verdict::Party;
 use serde_json::{Value, json};
 
 use super::{
-    Answered, Batch, Call, CallError, Driver, File, Happening, NewRoom, Page, Place, ReceiptKind, Session,
-    http::{ApiClient, CALL_BOUND, Reply},
+    Answered, CallError, CallResult, Driver, HistoryPage, MediaFile, NewRoom, ReceiptKind, Session,
+    SyncBatch, SyncEntry, SyncSection,
+    http::{ApiClient, ApiResponse, CALL_BOUND},
 };
 
 /// Where the verbs are.
@@ -34,7 +35,7 @@ impl ProtocolDriver {
 
 #[async_trait]
 impl Driver for ProtocolDriver {
-    async fn register(&self, localpart: &str, name: &str) -> Call<Box<dyn Session>> {
+    async fn register(&self, localpart: &str, name: &str) -> CallResult<Box<dyn Session>> {
         let mut session = ProtocolSession {
             api: self.api.clone(),
             me: Party::User { name: name.to_owned() },
@@ -57,13 +58,13 @@ struct ProtocolSession {
 }
 
 /// A verb's answer: a JSON object, in the reply that holds it.
-struct Answer {
+struct VerbResponse {
     object: Value,
-    reply: Reply,
+    reply: ApiResponse,
 }
 
-impl Answer {
-    fn read(reply: Reply) -> Result<Self, CallError> {
+impl VerbResponse {
+    fn read(reply: ApiResponse) -> Result<Self, CallError> {
         let object = reply.json()?;
         let answer = Self { object, reply };
         if answer.object.is_object() { Ok(answer) } else { Err(answer.malformed("it is no object")) }
@@ -99,7 +100,7 @@ impl Answer {
 }
 
 impl ProtocolSession {
-    async fn ask(&self, verb: &'static str, arguments: Value) -> Result<Answer, CallError> {
+    async fn ask(&self, verb: &'static str, arguments: Value) -> Result<VerbResponse, CallError> {
         self.ask_within(verb, arguments, CALL_BOUND).await
     }
 
@@ -108,7 +109,7 @@ impl ProtocolSession {
         verb: &'static str,
         arguments: Value,
         bound: Duration,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<VerbResponse, CallError> {
         let mut request = ::http::Request::post(format!("{}{ROOT}/{verb}", self.api.base()))
             .header("content-type", "application/json");
         if let Some(token) = &self.token {
@@ -120,7 +121,7 @@ impl ProtocolSession {
             exchange: samklang_verdict::ExchangeId(0),
         })?;
         match self.api.call_well(self.me.clone(), request, bound).await {
-            Ok(reply) => Answer::read(reply),
+            Ok(reply) => VerbResponse::read(reply),
             Err(CallError::Refused(refusal)) if refusal.status == 501 && refusal.errcode == NOT_OFFERED => {
                 Err(CallError::NotOffered { verb })
             }
@@ -128,11 +129,11 @@ impl ProtocolSession {
         }
     }
 
-    async fn done(&self, verb: &'static str, arguments: Value) -> Call<()> {
+    async fn done(&self, verb: &'static str, arguments: Value) -> CallResult<()> {
         Ok(self.ask(verb, arguments).await?.with(()))
     }
 
-    async fn text(&self, verb: &'static str, arguments: Value, key: &str) -> Call<String> {
+    async fn text(&self, verb: &'static str, arguments: Value, key: &str) -> CallResult<String> {
         let answer = self.ask(verb, arguments).await?;
         let text = answer.text(key)?;
         Ok(answer.with(text))
@@ -147,16 +148,16 @@ fn without_nulls(arguments: Value) -> Value {
     }
 }
 
-fn place(word: &str) -> Option<Place> {
+fn place(word: &str) -> Option<SyncSection> {
     Some(match word {
-        "timeline" => Place::Timeline,
-        "state" => Place::State,
-        "invite" => Place::Invite,
-        "knock" => Place::Knock,
-        "ephemeral" => Place::Ephemeral,
-        "presence" => Place::Presence,
-        "to_device" => Place::ToDevice,
-        "device_lists" => Place::DeviceLists,
+        "timeline" => SyncSection::Timeline,
+        "state" => SyncSection::State,
+        "invite" => SyncSection::Invite,
+        "knock" => SyncSection::Knock,
+        "ephemeral" => SyncSection::Ephemeral,
+        "presence" => SyncSection::Presence,
+        "to_device" => SyncSection::ToDevice,
+        "device_lists" => SyncSection::DeviceLists,
         _ => return None,
     })
 }
@@ -167,7 +168,7 @@ impl Session for ProtocolSession {
         &self.user_id
     }
 
-    async fn create_room(&self, room: &NewRoom) -> Call<String> {
+    async fn create_room(&self, room: &NewRoom) -> CallResult<String> {
         let plan = json!({
             "version": room.version, "join_rule": room.join_rule.as_str(), "name": room.name, "topic": room.topic,
             "history_visibility": room.history_visibility, "power_levels": room.power_levels,
@@ -175,56 +176,68 @@ impl Session for ProtocolSession {
         self.text("create_room", plan, "room_id").await
     }
 
-    async fn invite(&self, room: &str, user: &str) -> Call<()> {
+    async fn invite(&self, room: &str, user: &str) -> CallResult<()> {
         self.done("invite", json!({"room_id": room, "user_id": user})).await
     }
 
-    async fn join(&self, room: &str, via: &[String]) -> Call<()> {
+    async fn join(&self, room: &str, via: &[String]) -> CallResult<()> {
         self.done("join", json!({"room_id": room, "via": via})).await
     }
 
-    async fn knock(&self, room: &str, via: &[String]) -> Call<()> {
+    async fn knock(&self, room: &str, via: &[String]) -> CallResult<()> {
         self.done("knock", json!({"room_id": room, "via": via})).await
     }
 
-    async fn leave(&self, room: &str) -> Call<()> {
+    async fn leave(&self, room: &str) -> CallResult<()> {
         self.done("leave", json!({ "room_id": room })).await
     }
 
-    async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> Call<()> {
+    async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> CallResult<()> {
         self.done("kick", json!({"room_id": room, "user_id": user, "reason": reason})).await
     }
 
-    async fn ban(&self, room: &str, user: &str, reason: Option<&str>) -> Call<()> {
+    async fn ban(&self, room: &str, user: &str, reason: Option<&str>) -> CallResult<()> {
         self.done("ban", json!({"room_id": room, "user_id": user, "reason": reason})).await
     }
 
-    async fn unban(&self, room: &str, user: &str) -> Call<()> {
+    async fn unban(&self, room: &str, user: &str) -> CallResult<()> {
         self.done("unban", json!({"room_id": room, "user_id": user})).await
     }
 
-    async fn send(&self, room: &str, kind: &str, content: &Value) -> Call<String> {
+    async fn send(&self, room: &str, kind: &str, content: &Value) -> CallResult<String> {
         self.text("send", json!({"room_id": room, "type": kind, "content": content}), "event_id").await
     }
 
-    async fn set_state(&self, room: &str, kind: &str, state_key: &str, content: &Value) -> Call<String> {
+    async fn set_state(
+        &self,
+        room: &str,
+        kind: &str,
+        state_key: &str,
+        content: &Value,
+    ) -> CallResult<String> {
         let arguments = json!({"room_id": room, "type": kind, "state_key": state_key, "content": content});
         self.text("set_state", arguments, "event_id").await
     }
 
-    async fn redact(&self, room: &str, event: &str, reason: Option<&str>) -> Call<String> {
+    async fn redact(&self, room: &str, event: &str, reason: Option<&str>) -> CallResult<String> {
         self.text("redact", json!({"room_id": room, "event_id": event, "reason": reason}), "event_id").await
     }
 
-    async fn upgrade(&self, room: &str, version: &str) -> Call<String> {
+    async fn upgrade(&self, room: &str, version: &str) -> CallResult<String> {
         self.text("upgrade", json!({"room_id": room, "version": version}), "room_id").await
     }
 
-    async fn typing(&self, room: &str, on: bool) -> Call<()> {
+    async fn typing(&self, room: &str, on: bool) -> CallResult<()> {
         self.done("typing", json!({"room_id": room, "typing": on})).await
     }
 
-    async fn receipt(&self, room: &str, event: &str, kind: ReceiptKind, thread: Option<&str>) -> Call<()> {
+    async fn receipt(
+        &self,
+        room: &str,
+        event: &str,
+        kind: ReceiptKind,
+        thread: Option<&str>,
+    ) -> CallResult<()> {
         let kind = match kind {
             ReceiptKind::Public => "m.read",
             ReceiptKind::Private => "m.read.private",
@@ -233,62 +246,62 @@ impl Session for ProtocolSession {
         self.done("receipt", arguments).await
     }
 
-    async fn set_presence(&self, presence: &str, status: Option<&str>) -> Call<()> {
+    async fn set_presence(&self, presence: &str, status: Option<&str>) -> CallResult<()> {
         self.done("set_presence", json!({"presence": presence, "status": status})).await
     }
 
-    async fn set_profile(&self, field: &str, value: &str) -> Call<()> {
+    async fn set_profile(&self, field: &str, value: &str) -> CallResult<()> {
         self.done("set_profile", json!({"field": field, "value": value})).await
     }
 
-    async fn profile(&self, user: &str) -> Call<Value> {
+    async fn profile(&self, user: &str) -> CallResult<Value> {
         let answer = self.ask("profile", json!({ "user_id": user })).await?;
         let profile = answer.object("profile")?;
         Ok(answer.with(profile))
     }
 
-    async fn device_keys(&self, user: &str) -> Call<Value> {
+    async fn device_keys(&self, user: &str) -> CallResult<Value> {
         let answer = self.ask("device_keys", json!({ "user_id": user })).await?;
         let keys = answer.object("keys")?;
         Ok(answer.with(keys))
     }
 
-    async fn upload(&self, file: &File) -> Call<String> {
+    async fn upload(&self, file: &MediaFile) -> CallResult<String> {
         let arguments = json!({
             "bytes": BASE64_STANDARD.encode(&file.bytes), "content_type": file.content_type, "name": file.name,
         });
         self.text("upload", arguments, "address").await
     }
 
-    async fn download(&self, address: &str) -> Call<File> {
+    async fn download(&self, address: &str) -> CallResult<MediaFile> {
         let answer = self.ask("download", json!({ "address": address })).await?;
         let bytes = BASE64_STANDARD.decode(answer.text("bytes")?);
         let bytes =
             bytes.map_err(|error| answer.malformed(format_args!("its bytes are no base64: {error}")))?;
         let file =
-            File { bytes, content_type: answer.optional("content_type"), name: answer.optional("name") };
+            MediaFile { bytes, content_type: answer.optional("content_type"), name: answer.optional("name") };
         Ok(answer.with(file))
     }
 
-    async fn state(&self, room: &str) -> Call<Vec<Value>> {
+    async fn state(&self, room: &str) -> CallResult<Vec<Value>> {
         let answer = self.ask("state", json!({ "room_id": room })).await?;
         let events = answer.objects("events")?;
         Ok(answer.with(events))
     }
 
-    async fn event(&self, room: &str, event: &str) -> Call<Value> {
+    async fn event(&self, room: &str, event: &str) -> CallResult<Value> {
         let answer = self.ask("event", json!({"room_id": room, "event_id": event})).await?;
         let event = answer.object("event")?;
         Ok(answer.with(event))
     }
 
-    async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> Call<Page> {
+    async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> CallResult<HistoryPage> {
         let answer = self.ask("history", json!({"room_id": room, "from": from, "limit": limit})).await?;
-        let page = Page { events: answer.objects("events")?, end: answer.optional("end") };
+        let page = HistoryPage { events: answer.objects("events")?, end: answer.optional("end") };
         Ok(answer.with(page))
     }
 
-    async fn sync(&self, since: Option<&str>, wait_ms: u64) -> Call<Batch> {
+    async fn sync(&self, since: Option<&str>, wait_ms: u64) -> CallResult<SyncBatch> {
         let bound = Duration::from_millis(wait_ms) + POLL_GRACE;
         let answer = self.ask_within("sync", json!({"since": since, "wait_ms": wait_ms}), bound).await?;
         let next = answer.text("next")?;
@@ -297,10 +310,10 @@ impl Session for ProtocolSession {
         let happening = |shown: Value| {
             let place = place(shown["place"].as_str()?)?;
             let event = shown.get("event").filter(|event| event.is_object())?.clone();
-            Some(Happening { place, room: shown["room_id"].as_str().map(str::to_owned), event, exchange })
+            Some(SyncEntry { place, room: shown["room_id"].as_str().map(str::to_owned), event, exchange })
         };
         let happenings = answer.objects("shown")?.into_iter().filter_map(happening).collect();
-        Ok(answer.with(Batch { next, happenings }))
+        Ok(answer.with(SyncBatch { next, happenings }))
     }
 }
 

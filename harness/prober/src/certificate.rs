@@ -16,7 +16,7 @@ use rustls::{
 };
 use samklang_verdict::message;
 
-use super::{Finding, Mark, moment, said};
+use super::{ProbeFinding, ProbeMark, moment, said};
 
 /// Lets every certificate pass, so that all of it can be told; [`judge`] says what it is worth. What is said over such a
 /// connection holds no secret, and the signature of the handshake does have to be right.
@@ -64,8 +64,8 @@ pub(super) fn judge(
     chain: &[CertificateDer<'static>],
     roots: &RootCertStore,
     provider: &Arc<CryptoProvider>,
-) -> Finding {
-    let found = |mark, text| Finding::new("certificate", mark, text);
+) -> ProbeFinding {
+    let found = |mark, text| ProbeFinding::new("certificate", mark, text);
     let verified = verify(host, chain, roots, provider);
     let names = chain.first().map(names).unwrap_or_default();
     let names = if names.is_empty() { "none".to_owned() } else { said(names.join(", ")) };
@@ -75,20 +75,20 @@ pub(super) fn judge(
     match verified {
         Ok(()) => {
             let text = message!("probe.certificate", host = host, names = names, from = from, until = until);
-            found(Mark::Good, text)
+            found(ProbeMark::Good, text)
         }
         Err(Error::InvalidCertificate(
             CertificateError::UnsupportedSignatureAlgorithmContext { .. }
             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
         )) => {
             let text = message!(
-                "probe.certificate-untold",
+                "probe.certificate-unknown",
                 host = said(host),
                 names = names,
                 from = from,
                 until = until
             );
-            found(Mark::Untold, text)
+            found(ProbeMark::Unknown, text)
         }
         Err(error) => {
             let why = said(in_words(&error));
@@ -100,7 +100,7 @@ pub(super) fn judge(
                 from = from,
                 until = until
             );
-            found(Mark::Bad, text)
+            found(ProbeMark::Bad, text)
         }
     }
 }

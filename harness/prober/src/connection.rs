@@ -16,7 +16,7 @@ use samklang_verdict::{Problem, message};
 use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Finding, Mark, Settings, certificate, discovery::Place};
+use super::{ProbeFinding, ProbeMark, ProbeSettings, certificate, discovery::Destination};
 use samklang_wire::{
     switchboard::{gather, words},
     waiting::within,
@@ -27,25 +27,25 @@ const LARGEST: usize = 512 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) struct Trouble {
-    /// [`Mark::Bad`] where the server said something that is wrong, [`Mark::Untold`] where it said nothing.
-    pub(super) mark: Mark,
+pub(super) struct ProbeFailure {
+    /// [`ProbeMark::Bad`] where the server said something that is wrong, [`ProbeMark::Unknown`] where it said nothing.
+    pub(super) mark: ProbeMark,
     pub(super) why: String,
 }
 
-impl Trouble {
-    pub(super) fn untold(why: impl Into<String>) -> Self {
-        Self { mark: Mark::Untold, why: why.into() }
+impl ProbeFailure {
+    pub(super) fn unknown(why: impl Into<String>) -> Self {
+        Self { mark: ProbeMark::Unknown, why: why.into() }
     }
 
     fn bad(why: impl Into<String>) -> Self {
-        Self { mark: Mark::Bad, why: why.into() }
+        Self { mark: ProbeMark::Bad, why: why.into() }
     }
 }
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct ProbeResponse {
     pub(super) status: u16,
     /// `Location`, where there is one.
     pub(super) location: Option<String>,
@@ -54,13 +54,13 @@ pub(super) struct Reply {
 
 /// Connects to servers.
 pub(super) struct Prober<'a> {
-    pub(super) settings: &'a Settings,
+    pub(super) settings: &'a ProbeSettings,
     provider: Arc<CryptoProvider>,
     tls: TlsConnector,
 }
 
 impl<'a> Prober<'a> {
-    pub(super) fn new(settings: &'a Settings) -> Result<Self, Problem> {
+    pub(super) fn new(settings: &'a ProbeSettings) -> Result<Self, Problem> {
         let provider = Arc::new(ring::default_provider());
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -72,22 +72,22 @@ impl<'a> Prober<'a> {
     }
 
     /// What the certificate is worth that was presented for `host`.
-    pub(super) fn judge_certificate(&self, host: &str, chain: &[CertificateDer<'static>]) -> Finding {
+    pub(super) fn judge_certificate(&self, host: &str, chain: &[CertificateDer<'static>]) -> ProbeFinding {
         certificate::judge(host, chain, &self.settings.roots, &self.provider)
     }
 
     /// Connects to the first address of `place` that answers.
-    pub(super) async fn connect(&self, place: &Place) -> Result<Connection, Trouble> {
+    pub(super) async fn connect(&self, place: &Destination) -> Result<ProbeConnection, ProbeFailure> {
         let bound = self.settings.bound;
         let addresses = within(bound, self.addresses(place))
             .await
-            .map_err(|_| Trouble::untold(format!("no address within {bound:?}")))??;
-        let mut trouble = Trouble::untold("the name has no address");
+            .map_err(|_| ProbeFailure::unknown(format!("no address within {bound:?}")))??;
+        let mut trouble = ProbeFailure::unknown("the name has no address");
         // Whoever has more addresses than that can be reached at one of these.
         for address in addresses.into_iter().take(4) {
             let connected = within(bound, self.connect_to(address, place)).await;
             match connected.unwrap_or_else(|_| {
-                Err(Trouble::untold(format!("{address} did not answer within {bound:?}")))
+                Err(ProbeFailure::unknown(format!("{address} did not answer within {bound:?}")))
             }) {
                 Ok(connection) => return Ok(connection),
                 Err(next) => trouble = next,
@@ -96,31 +96,36 @@ impl<'a> Prober<'a> {
         Err(trouble)
     }
 
-    async fn addresses(&self, place: &Place) -> Result<Vec<SocketAddr>, Trouble> {
+    async fn addresses(&self, place: &Destination) -> Result<Vec<SocketAddr>, ProbeFailure> {
         if let Some(&address) = self.settings.routes.get(&place.dialled()) {
             return Ok(vec![address]);
         }
         let found = tokio::net::lookup_host((place.dial.as_str(), place.port)).await;
-        found.map(Iterator::collect).map_err(|error| Trouble::untold(error.to_string()))
+        found.map(Iterator::collect).map_err(|error| ProbeFailure::unknown(error.to_string()))
     }
 
-    async fn connect_to(&self, address: SocketAddr, place: &Place) -> Result<Connection, Trouble> {
+    async fn connect_to(
+        &self,
+        address: SocketAddr,
+        place: &Destination,
+    ) -> Result<ProbeConnection, ProbeFailure> {
         let name = ServerName::try_from(place.certified_for.clone())
-            .map_err(|error| Trouble::bad(format!("{}: {error}", place.certified_for)))?;
+            .map_err(|error| ProbeFailure::bad(format!("{}: {error}", place.certified_for)))?;
         let tcp = TcpStream::connect(address)
             .await
-            .map_err(|error| Trouble::untold(format!("{address}: {error}")))?;
+            .map_err(|error| ProbeFailure::unknown(format!("{address}: {error}")))?;
         let tls = self.tls.connect(name, tcp).await.map_err(|error| no_tls(address, &error))?;
         let chain = tls.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
-        let (requests, driver) =
-            http1::handshake(TokioIo::new(tls)).await.map_err(|error| Trouble::untold(words(&error)))?;
-        Ok(Connection { address, chain, requests, driver: drive(driver), bound: self.settings.bound })
+        let (requests, driver) = http1::handshake(TokioIo::new(tls))
+            .await
+            .map_err(|error| ProbeFailure::unknown(words(&error)))?;
+        Ok(ProbeConnection { address, chain, requests, driver: drive(driver), bound: self.settings.bound })
     }
 }
 
 /// What is no TLS, or TLS against its own rules, is the server's doing. A connection that ends may be anybody's, and two
 /// that find no cipher in common may both be right.
-fn no_tls(address: SocketAddr, error: &io::Error) -> Trouble {
+fn no_tls(address: SocketAddr, error: &io::Error) -> ProbeFailure {
     let why = format!("no TLS with {address}: {error}");
     let rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match rustls {
@@ -128,8 +133,8 @@ fn no_tls(address: SocketAddr, error: &io::Error) -> Trouble {
             rustls::Error::InvalidMessage(_)
             | rustls::Error::PeerMisbehaved(_)
             | rustls::Error::InvalidCertificate(CertificateError::BadSignature | CertificateError::BadEncoding),
-        ) => Trouble::bad(why),
-        _ => Trouble::untold(why),
+        ) => ProbeFailure::bad(why),
+        _ => ProbeFailure::unknown(why),
     }
 }
 
@@ -141,7 +146,7 @@ fn drive(driver: http1::Connection<TokioIo<TlsStream<TcpStream>>, Full<Bytes>>) 
 }
 
 /// An open connection.
-pub(super) struct Connection {
+pub(super) struct ProbeConnection {
     pub(super) address: SocketAddr,
     /// The certificates that the server presented, its own first.
     pub(super) chain: Vec<CertificateDer<'static>>,
@@ -150,34 +155,36 @@ pub(super) struct Connection {
     bound: Duration,
 }
 
-impl Drop for Connection {
+impl Drop for ProbeConnection {
     fn drop(&mut self) {
         self.driver.abort();
     }
 }
 
-impl Connection {
+impl ProbeConnection {
     /// Asks for `path` with `host` in the header of that name.
-    pub(super) async fn get(mut self, host: &str, path: &str) -> Result<Reply, Trouble> {
+    pub(super) async fn get(mut self, host: &str, path: &str) -> Result<ProbeResponse, ProbeFailure> {
         let bound = self.bound;
         let request = Request::get(path)
             .header(header::HOST, host)
             .header(header::USER_AGENT, concat!("samklang/", env!("CARGO_PKG_VERSION")))
             .body(Full::default())
-            .map_err(|error| Trouble::bad(format!("no such request: {error}")))?;
+            .map_err(|error| ProbeFailure::bad(format!("no such request: {error}")))?;
         let answer = within(bound, async {
             let answer = self.requests.send_request(request).await.map_err(|error| broken(&error))?;
             let (parts, body) = answer.into_parts();
-            let body = gather(body, LARGEST).await.map_err(|excess| Trouble::untold(excess.why))?;
+            let body = gather(body, LARGEST).await.map_err(|excess| ProbeFailure::unknown(excess.why))?;
             let location = parts.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-            Ok(Reply { status: parts.status.as_u16(), location: location.map(str::to_owned), body })
+            Ok(ProbeResponse { status: parts.status.as_u16(), location: location.map(str::to_owned), body })
         });
-        answer.await.unwrap_or_else(|_| Err(Trouble::untold(format!("no whole answer within {bound:?}"))))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(ProbeFailure::unknown(format!("no whole answer within {bound:?}"))))
     }
 }
 
 /// What is no HTTP is the server's doing.
-fn broken(error: &hyper::Error) -> Trouble {
+fn broken(error: &hyper::Error) -> ProbeFailure {
     let why = words(error);
-    if error.is_parse() { Trouble::bad(why) } else { Trouble::untold(why) }
+    if error.is_parse() { ProbeFailure::bad(why) } else { ProbeFailure::unknown(why) }
 }

@@ -8,8 +8,8 @@ use samklang_verdict::message;
 use serde_json::Value;
 
 use super::{
-    Finding, Mark,
-    connection::{Prober, Reply, Trouble},
+    ProbeFinding, ProbeMark,
+    connection::{ProbeFailure, ProbeResponse, Prober},
     said,
     service_records::{self, ServiceRecord},
 };
@@ -24,7 +24,7 @@ const MOST_RECORDS: usize = 4;
 
 /// Where to connect, and as whom to address who answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Destination {
     /// The host to connect to, without brackets.
     pub(super) dial: String,
     pub(super) port: u16,
@@ -34,7 +34,7 @@ pub(super) struct Place {
     pub(super) host: String,
 }
 
-impl Place {
+impl Destination {
     fn new(host: &str, port: u16, header: &str) -> Self {
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Self { dial: bare.clone(), port, certified_for: bare, host: header.to_owned() }
@@ -54,14 +54,14 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.dialled())
     }
 }
 
 /// The places at which other servers look for `name`, in their order, and what was found on the way.
-pub(super) async fn discover(name: &str, prober: &Prober<'_>) -> (Vec<Place>, Vec<Finding>) {
+pub(super) async fn discover(name: &str, prober: &Prober<'_>) -> (Vec<Destination>, Vec<ProbeFinding>) {
     // Steps 1 and 2.
     if let Some(place) = stated(name) {
         return (vec![place], vec![]);
@@ -77,10 +77,12 @@ pub(super) async fn discover(name: &str, prober: &Prober<'_>) -> (Vec<Place>, Ve
     let (records, found) = ask_service_records(name, prober).await;
     findings.push(found);
     let places = match records {
-        records if records.is_empty() => vec![Place::new(name, PORT, name)],
-        records => {
-            records.into_iter().take(MOST_RECORDS).map(|record| Place::of_record(record, name)).collect()
-        }
+        records if records.is_empty() => vec![Destination::new(name, PORT, name)],
+        records => records
+            .into_iter()
+            .take(MOST_RECORDS)
+            .map(|record| Destination::of_record(record, name))
+            .collect(),
     };
     (places, findings)
 }
@@ -95,51 +97,51 @@ pub(super) fn is_name_with_port(text: &str) -> bool {
 }
 
 /// The place of a name that says it all: one with a port, or an address.
-fn stated(name: &str) -> Option<Place> {
+fn stated(name: &str) -> Option<Destination> {
     let after_host = name.rfind(']').unwrap_or(0);
     if let Some(colon) = name[after_host..].find(':').map(|place| after_host + place) {
         let port = name[colon + 1..].parse().ok()?;
-        return Some(Place::new(&name[..colon], port, name));
+        return Some(Destination::new(&name[..colon], port, name));
     }
     let is_address = name.starts_with('[') || name.parse::<IpAddr>().is_ok();
-    is_address.then(|| Place::new(name, PORT, name))
+    is_address.then(|| Destination::new(name, PORT, name))
 }
 
 /// The server name that `name` delegates to by its well-known file. What other servers have no use for, as a file that is
 /// not there, is no mistake by itself.
-async fn ask_well_known(name: &str, prober: &Prober<'_>) -> (Option<String>, Finding) {
-    let found = |mark, text| Finding::new("well-known", mark, text);
+async fn ask_well_known(name: &str, prober: &Prober<'_>) -> (Option<String>, ProbeFinding) {
+    let found = |mark, text| ProbeFinding::new("well-known", mark, text);
     let (reply, certificate) = match follow(name, prober).await {
         Ok(found) => found,
         Err(trouble) => {
-            return (None, found(Mark::Note, message!("probe.no-well-known", why = said(trouble.why))));
+            return (None, found(ProbeMark::Note, message!("probe.no-well-known", why = said(trouble.why))));
         }
     };
     if reply.status != 200 {
         let why = format!("HTTP {}", reply.status);
-        return (None, found(Mark::Note, message!("probe.no-well-known", why = why)));
+        return (None, found(ProbeMark::Note, message!("probe.no-well-known", why = why)));
     }
     let body = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
     let Some(delegated) = body.get("m.server") else {
         let text = message!("probe.no-well-known", why = "no JSON object with m.server");
-        return (None, found(Mark::Note, text));
+        return (None, found(ProbeMark::Note, text));
     };
     match delegated.as_str() {
-        Some(delegated) if is_name_with_port(delegated) && certificate.mark == Mark::Good => {
+        Some(delegated) if is_name_with_port(delegated) && certificate.mark == ProbeMark::Good => {
             let text = message!("probe.well-known", name = name, delegated = said(delegated));
-            (Some(delegated.to_owned()), found(Mark::Good, text))
+            (Some(delegated.to_owned()), found(ProbeMark::Good, text))
         }
         Some(text) if is_name_with_port(text) => {
-            (None, found(Mark::Bad, message!("probe.well-known-distrusted", why = certificate.message)))
+            (None, found(ProbeMark::Bad, message!("probe.well-known-distrusted", why = certificate.message)))
         }
-        _ => (None, found(Mark::Bad, message!("probe.well-known-bad", delegated = said(delegated)))),
+        _ => (None, found(ProbeMark::Bad, message!("probe.well-known-bad", delegated = said(delegated)))),
     }
 }
 
 /// The answer of `name`, or of whom it redirects to, and what the worst certificate on the way is worth.
-async fn follow(name: &str, prober: &Prober<'_>) -> Result<(Reply, Finding), Trouble> {
-    let (mut place, mut path) = (Place::new(name, 443, name), WELL_KNOWN.to_owned());
-    let mut worst: Option<Finding> = None;
+async fn follow(name: &str, prober: &Prober<'_>) -> Result<(ProbeResponse, ProbeFinding), ProbeFailure> {
+    let (mut place, mut path) = (Destination::new(name, 443, name), WELL_KNOWN.to_owned());
+    let mut worst: Option<ProbeFinding> = None;
     for _ in 0..=MOST_REDIRECTS {
         let connection = prober.connect(&place).await?;
         let certificate = prober.judge_certificate(&place.certified_for, &connection.chain);
@@ -148,25 +150,25 @@ async fn follow(name: &str, prober: &Prober<'_>) -> Result<(Reply, Finding), Tro
         }
         let reply = connection.get(&place.host, &path).await?;
         match (&reply, worst.clone()) {
-            (Reply { status: 301 | 302 | 303 | 307 | 308, location: Some(location), .. }, _) => {
+            (ProbeResponse { status: 301 | 302 | 303 | 307 | 308, location: Some(location), .. }, _) => {
                 (place, path) = redirected(&place, location)?;
             }
             (_, Some(worst)) => return Ok((reply, worst)),
             (_, None) => break,
         }
     }
-    Err(Trouble::untold(format!("more than {MOST_REDIRECTS} redirects")))
+    Err(ProbeFailure::unknown(format!("more than {MOST_REDIRECTS} redirects")))
 }
 
-fn redirected(from: &Place, location: &str) -> Result<(Place, String), Trouble> {
-    let nowhere = || Trouble::untold(format!("a redirect to {location}"));
+fn redirected(from: &Destination, location: &str) -> Result<(Destination, String), ProbeFailure> {
+    let nowhere = || ProbeFailure::unknown(format!("a redirect to {location}"));
     let uri: Uri = location.parse().map_err(|_| nowhere())?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) => {
             let port = uri.port_u16();
             let header = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-            Ok((Place::new(host, port.unwrap_or(443), &header), path))
+            Ok((Destination::new(host, port.unwrap_or(443), &header), path))
         }
         (None, None) if path.starts_with('/') => Ok((from.clone(), path)),
         _ => Err(nowhere()),
@@ -174,9 +176,9 @@ fn redirected(from: &Place, location: &str) -> Result<(Place, String), Trouble> 
 }
 
 /// The service records of `name`; those of the old name where the new one has none.
-async fn ask_service_records(name: &str, prober: &Prober<'_>) -> (Vec<ServiceRecord>, Finding) {
-    let found = |mark, text| Finding::new("service-records", mark, text);
-    for (service, mark) in [("_matrix-fed._tcp", Mark::Good), ("_matrix._tcp", Mark::Note)] {
+async fn ask_service_records(name: &str, prober: &Prober<'_>) -> (Vec<ServiceRecord>, ProbeFinding) {
+    let found = |mark, text| ProbeFinding::new("service-records", mark, text);
+    for (service, mark) in [("_matrix-fed._tcp", ProbeMark::Good), ("_matrix._tcp", ProbeMark::Note)] {
         let asked = format!("{service}.{name}");
         match service_records::look_up(&asked, prober.settings).await {
             Ok(records) if records.is_empty() => {}
@@ -188,10 +190,10 @@ async fn ask_service_records(name: &str, prober: &Prober<'_>) -> (Vec<ServiceRec
                 return (records, found(mark, text));
             }
             Err(trouble) => {
-                let text = message!("probe.service-records-untold", asked = asked, why = said(trouble.why));
-                return (vec![], found(Mark::Untold, text));
+                let text = message!("probe.service-records-unknown", asked = asked, why = said(trouble.why));
+                return (vec![], found(ProbeMark::Unknown, text));
             }
         }
     }
-    (vec![], found(Mark::Note, message!("probe.no-service-records", name = said(name), port = PORT)))
+    (vec![], found(ProbeMark::Note, message!("probe.no-service-records", name = said(name), port = PORT)))
 }

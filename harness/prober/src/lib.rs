@@ -26,8 +26,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::{
-    connection::{Connection, Reply, Trouble},
-    discovery::Place,
+    connection::{ProbeConnection, ProbeFailure, ProbeResponse},
+    discovery::Destination,
 };
 
 /// A key document should be valid for at least this long (SS-KEYS-007), in milliseconds.
@@ -35,7 +35,7 @@ const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// How a server is looked at.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ProbeSettings {
     /// Whom to believe that a certificate is right.
     pub roots: RootCertStore,
     /// Where to connect in place of what a host and port (`a.test:8448`) resolve to.
@@ -49,30 +49,30 @@ pub struct Settings {
 /// What a look at one thing came to, the gravest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mark {
+pub enum ProbeMark {
     /// It is as it has to be.
     Good,
     /// Nothing is wrong, and it is worth knowing.
     Note,
     /// It could not be told: what was asked did not answer, or not within bounds.
-    Untold,
+    Unknown,
     /// The server does something wrong.
     Bad,
 }
 
 /// What one thing was found to be.
 #[derive(Debug, Clone, Serialize)]
-pub struct Finding {
+pub struct ProbeFinding {
     /// `well-known`, `service-records`, `connection`, `certificate`, `keys` or `version`.
     pub check: &'static str,
     /// How it is.
-    pub mark: Mark,
+    pub mark: ProbeMark,
     /// In words.
     pub message: Message,
 }
 
-impl Finding {
-    fn new(check: &'static str, mark: Mark, message: Message) -> Self {
+impl ProbeFinding {
+    fn new(check: &'static str, mark: ProbeMark, message: Message) -> Self {
         Self { check, mark, message }
     }
 }
@@ -100,7 +100,7 @@ pub fn roots(file: Option<&Path>) -> Result<RootCertStore, Problem> {
 
 /// Where a server was found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundServer {
     /// Where it takes connections.
     pub address: SocketAddr,
     /// The host that its certificate has to be for.
@@ -115,7 +115,7 @@ pub struct Found {
 ///
 /// # Errors
 /// When it is no server name.
-pub async fn probe(server_name: &str, settings: &Settings) -> Result<Vec<Finding>, Problem> {
+pub async fn probe(server_name: &str, settings: &ProbeSettings) -> Result<Vec<ProbeFinding>, Problem> {
     look(server_name, settings).await.map(|(_, findings)| findings)
 }
 
@@ -123,7 +123,10 @@ pub async fn probe(server_name: &str, settings: &Settings) -> Result<Vec<Finding
 ///
 /// # Errors
 /// When it is no server name.
-pub async fn look(server_name: &str, settings: &Settings) -> Result<(Option<Found>, Vec<Finding>), Problem> {
+pub async fn look(
+    server_name: &str,
+    settings: &ProbeSettings,
+) -> Result<(Option<FoundServer>, Vec<ProbeFinding>), Problem> {
     if !discovery::is_name_with_port(server_name) {
         return Err(Problem::configuration(message!("probe.no-name", name = said(server_name))));
     }
@@ -132,7 +135,7 @@ pub async fn look(server_name: &str, settings: &Settings) -> Result<(Option<Foun
     let Some((place, connection)) = reach(&places, &prober, &mut findings).await else {
         return Ok((None, findings));
     };
-    let mut found = Found {
+    let mut found = FoundServer {
         address: connection.address,
         certified_for: place.certified_for.clone(),
         host: place.host.clone(),
@@ -163,20 +166,20 @@ pub async fn look(server_name: &str, settings: &Settings) -> Result<(Option<Foun
 
 /// Connects to the first place that lets itself be connected to.
 async fn reach<'a>(
-    places: &'a [Place],
+    places: &'a [Destination],
     prober: &connection::Prober<'_>,
-    findings: &mut Vec<Finding>,
-) -> Option<(&'a Place, Connection)> {
+    findings: &mut Vec<ProbeFinding>,
+) -> Option<(&'a Destination, ProbeConnection)> {
     for place in places {
         match prober.connect(place).await {
             Ok(connection) => {
                 let text = message!("probe.connected", place = said(place), address = connection.address);
-                findings.push(Finding::new("connection", Mark::Good, text));
+                findings.push(ProbeFinding::new("connection", ProbeMark::Good, text));
                 return Some((place, connection));
             }
             Err(trouble) => {
                 let text = message!("probe.not-connected", place = said(place), why = said(&trouble.why));
-                findings.push(Finding::new("connection", trouble.mark, text));
+                findings.push(ProbeFinding::new("connection", trouble.mark, text));
             }
         }
     }
@@ -186,47 +189,47 @@ async fn reach<'a>(
 /// What a JSON answer with status 200 came to by `rule`; anything else is wrong.
 fn judge(
     check: &'static str,
-    reply: Result<Reply, Trouble>,
-    rule: impl FnOnce(&Value) -> (Mark, Message),
-) -> Finding {
+    reply: Result<ProbeResponse, ProbeFailure>,
+    rule: impl FnOnce(&Value) -> (ProbeMark, Message),
+) -> ProbeFinding {
     let (mark, text) = match reply {
         Err(trouble) => (trouble.mark, message!("probe.no-answer", why = said(&trouble.why))),
-        Ok(reply) if reply.status != 200 => (Mark::Bad, message!("probe.status", status = reply.status)),
+        Ok(reply) if reply.status != 200 => (ProbeMark::Bad, message!("probe.status", status = reply.status)),
         Ok(reply) => match serde_json::from_slice(&reply.body) {
             Ok(body) => rule(&body),
-            Err(error) => (Mark::Bad, message!("probe.no-json", error = said(error))),
+            Err(error) => (ProbeMark::Bad, message!("probe.no-json", error = said(error))),
         },
     };
-    Finding::new(check, mark, text)
+    ProbeFinding::new(check, mark, text)
 }
 
-fn judge_keys(body: &Value, server_name: &str) -> (Mark, Message) {
+fn judge_keys(body: &Value, server_name: &str) -> (ProbeMark, Message) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let now = u64::try_from(now).unwrap_or(u64::MAX);
     match KeyDocument::verify_at(body, server_name, now) {
         Err(KeyDocumentError::Expired { valid_until_ts }) => {
-            (Mark::Bad, message!("probe.keys-expired", until = moment(valid_until_ts / 1000)))
+            (ProbeMark::Bad, message!("probe.keys-expired", until = moment(valid_until_ts / 1000)))
         }
-        Err(error) => (Mark::Bad, message!("probe.keys-bad", error = said(error))),
+        Err(error) => (ProbeMark::Bad, message!("probe.keys-bad", error = said(error))),
         Ok(document) => {
             let ids = document.verify_keys.keys().cloned().collect::<Vec<_>>().join(", ");
             let (ids, until) = (said(ids), moment(document.valid_until_ts / 1000));
             if document.valid_until_ts.saturating_sub(now) < HOUR_MS {
-                (Mark::Note, message!("probe.keys-short", ids = ids, until = until))
+                (ProbeMark::Note, message!("probe.keys-short", ids = ids, until = until))
             } else {
-                (Mark::Good, message!("probe.keys", ids = ids, until = until))
+                (ProbeMark::Good, message!("probe.keys", ids = ids, until = until))
             }
         }
     }
 }
 
-fn judge_version(body: &Value) -> (Mark, Message) {
+fn judge_version(body: &Value) -> (ProbeMark, Message) {
     let server = &body["server"];
     match (server["name"].as_str(), server["version"].as_str()) {
         (Some(name), Some(version)) => {
-            (Mark::Good, message!("probe.version", name = said(name), version = said(version)))
+            (ProbeMark::Good, message!("probe.version", name = said(name), version = said(version)))
         }
-        _ => (Mark::Note, message!("probe.no-version")),
+        _ => (ProbeMark::Note, message!("probe.no-version")),
     }
 }
 

@@ -10,7 +10,7 @@ use hickory_resolver::{
 };
 use samklang_wire::waiting::within;
 
-use super::{Settings, connection::Trouble};
+use super::{ProbeSettings, connection::ProbeFailure};
 
 /// Where a service is offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,11 @@ pub(super) struct ServiceRecord {
 }
 
 /// The records of `name`, in the order in which they are tried; empty if the name has none.
-pub(super) async fn look_up(name: &str, settings: &Settings) -> Result<Vec<ServiceRecord>, Trouble> {
-    let unknown = |error: &dyn std::fmt::Display| Trouble::untold(error.to_string());
+pub(super) async fn look_up(
+    name: &str,
+    settings: &ProbeSettings,
+) -> Result<Vec<ServiceRecord>, ProbeFailure> {
+    let unknown = |error: &dyn std::fmt::Display| ProbeFailure::unknown(error.to_string());
     // A name with a dot at its end is looked up as it stands, without the search domains of this machine.
     let asked = Name::from_ascii(format!("{name}.")).map_err(|error| unknown(&error))?;
     let resolver = resolver(settings).map_err(|error| unknown(&error))?;
@@ -43,15 +46,15 @@ pub(super) async fn look_up(name: &str, settings: &Settings) -> Result<Vec<Servi
         }
         Ok(Err(error)) => match response_code(&error) {
             Some(ResponseCode::NoError | ResponseCode::NXDomain) => Ok(vec![]),
-            Some(code) => Err(Trouble::untold(format!("the name server says {code}"))),
+            Some(code) => Err(ProbeFailure::unknown(format!("the name server says {code}"))),
             None => Err(unknown(&error)),
         },
-        Err(_) => Err(Trouble::untold("no name server answered in time")),
+        Err(_) => Err(ProbeFailure::unknown("no name server answered in time")),
     }
 }
 
 /// Asks the name server in `settings`, or those of this machine, over UDP, and over TCP if the answer is too long for UDP.
-fn resolver(settings: &Settings) -> Result<TokioResolver, ResolveError> {
+fn resolver(settings: &ProbeSettings) -> Result<TokioResolver, ResolveError> {
     let mut builder = match settings.name_server {
         Some(server) => TokioResolver::builder_with_config(only(server), TokioConnectionProvider::default()),
         None => TokioResolver::builder_tokio()?,

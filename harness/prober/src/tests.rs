@@ -38,7 +38,7 @@ fn trusting(root: &Certificate) -> RootCertStore {
     roots
 }
 
-fn judged(host: &str, leaf: &Certificate, root: &Certificate) -> (Mark, String) {
+fn judged(host: &str, leaf: &Certificate, root: &Certificate) -> (ProbeMark, String) {
     let chain: Vec<CertificateDer<'static>> = vec![leaf.der().clone()];
     let finding = judge(host, &chain, &trusting(root), &Arc::new(ring::default_provider()));
     (finding.mark, finding.message.to_string())
@@ -50,20 +50,20 @@ fn a_certificate_is_good_for_its_names_in_its_time_and_by_whom_is_trusted() {
     let (stranger, _) = certified("b.test", [2020, 4000]);
     let years = "It names a.test and is valid from 2020-01-01T00:00:00Z until 4000-01-01T00:00:00Z.";
     let (mark, text) = judged("a.test", &leaf, &root);
-    assert_eq!((mark, text), (Mark::Good, format!("The certificate is good for a.test. {years}")));
+    assert_eq!((mark, text), (ProbeMark::Good, format!("The certificate is good for a.test. {years}")));
     for (host, root, why) in [
         ("b.test", &root, "it is for other names"),
         ("127.0.0.1", &root, "it is for other names"),
         ("a.test", &stranger, "nobody who is trusted here signed it"),
     ] {
         let (mark, text) = judged(host, &leaf, root);
-        assert_eq!(mark, Mark::Bad);
+        assert_eq!(mark, ProbeMark::Bad);
         assert_eq!(text, format!("The certificate is not good for {host}: {why}. {years}"));
     }
     for (years, why) in [([2001, 2002], "it has expired"), ([4000, 4001], "it is not valid yet")] {
         let (root, leaf) = certified("a.test", years);
         let (mark, text) = judged("a.test", &leaf, &root);
-        assert_eq!(mark, Mark::Bad);
+        assert_eq!(mark, ProbeMark::Bad);
         let [from, until] = years.map(|year| format!("{year}-01-01T00:00:00Z"));
         assert!(text.contains(why) && text.contains(&from) && text.contains(&until), "{text}");
     }
@@ -73,10 +73,10 @@ fn a_certificate_is_good_for_its_names_in_its_time_and_by_whom_is_trusted() {
 fn a_certificate_may_be_for_an_address_and_no_bytes_are_too_odd() {
     let (root, leaf) = certified("127.0.0.1", [2020, 4000]);
     let (mark, text) = judged("127.0.0.1", &leaf, &root);
-    assert!(mark == Mark::Good && text.contains("It names 127.0.0.1 and"), "{text}");
+    assert!(mark == ProbeMark::Good && text.contains("It names 127.0.0.1 and"), "{text}");
     let provider = Arc::new(ring::default_provider());
     for chain in [vec![], vec![CertificateDer::from(vec![0x30, 0xff])], vec![CertificateDer::from(vec![])]] {
-        assert_eq!(judge("a.test", &chain, &trusting(&root), &provider).mark, Mark::Bad);
+        assert_eq!(judge("a.test", &chain, &trusting(&root), &provider).mark, ProbeMark::Bad);
     }
 }
 
@@ -135,8 +135,8 @@ async fn name_server_with_long_answers() -> SocketAddr {
     address
 }
 
-fn settings(name_server: SocketAddr) -> Settings {
-    Settings {
+fn settings(name_server: SocketAddr) -> ProbeSettings {
+    ProbeSettings {
         roots: RootCertStore::empty(),
         routes: BTreeMap::new(),
         name_server: Some(name_server),
@@ -167,11 +167,14 @@ async fn a_name_without_records_is_told_from_a_name_server_that_cannot_tell() {
     let failing = settings(name_server(ResponseCode::ServFail, &[]).await);
     assert_eq!(
         service_records::look_up("_matrix._tcp.a.test", &failing).await.unwrap_err().mark,
-        Mark::Untold
+        ProbeMark::Unknown
     );
     let mute = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let mute = settings(mute.local_addr().unwrap());
-    assert_eq!(service_records::look_up("_matrix._tcp.a.test", &mute).await.unwrap_err().mark, Mark::Untold);
+    assert_eq!(
+        service_records::look_up("_matrix._tcp.a.test", &mute).await.unwrap_err().mark,
+        ProbeMark::Unknown
+    );
 }
 
 /// Where others look, and whom they expect there: the target of a record does not have to have a certificate.
@@ -187,7 +190,7 @@ async fn records_say_where_and_the_name_says_who() {
     assert_eq!(place.dialled(), "far.test:7");
     assert_eq!((place.certified_for.as_str(), place.host.as_str()), ("a.test", "a.test"));
     let marks: Vec<_> = findings.iter().map(|finding| (finding.check, finding.mark)).collect();
-    assert_eq!(marks, [("well-known", Mark::Note), ("service-records", Mark::Good)]);
+    assert_eq!(marks, [("well-known", ProbeMark::Note), ("service-records", ProbeMark::Good)]);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use samklang_deploy::{
     container::ContainerDeployer,
     embedded::EmbeddedDeployer,
     engine::Engine,
-    housekeeping::{Report, RunFolder, StateRoot, run_id, sweep},
+    housekeeping::{RunFolder, StateRoot, SweepReport, run_id, sweep},
     process::ProcessDeployer,
     target::{Target, TargetDeployer},
     vendor::{Vendor, VendorShelf},
@@ -42,7 +42,7 @@ pub struct Deployment {
     /// The line that says how servers are brought up, and why.
     pub line: String,
     /// What the sweep before the run removed.
-    pub swept: Report,
+    pub swept: SweepReport,
     folder: Option<RunFolder>,
 }
 
@@ -57,7 +57,7 @@ impl Deployment {
         can_meet(casts, direct)?;
         if all_embedded(casts) {
             let deployer = Arc::new(EmbeddedDeployer::default());
-            let (id, swept) = (run_id(), Report::default());
+            let (id, swept) = (run_id(), SweepReport::default());
             return Ok(Self { id, deployer, line: label("run.embedded"), swept, folder: None });
         }
         let state = StateRoot::by_environment()?;
@@ -84,7 +84,7 @@ impl Deployment {
             None => message!("run.target-gently", name = name, users = users),
         };
         let line = Catalogue::english().render(&line).in_one_line();
-        let (id, swept) = (run_id(), Report::default());
+        let (id, swept) = (run_id(), SweepReport::default());
         Self { id, deployer: Arc::new(TargetDeployer::new(target)), line, swept, folder: None }
     }
 

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use samklang::setting;
 use samklang_actors::user::{Failure, Pattern, Private};
 use samklang_deploy::{
-    Cast, Deployer, Listening, Progress, Start,
+    Cast, Deployer, Listening, Progress, ServerStart,
     embedded::{Embedded, EmbeddedDeployer},
 };
 use samklang_reference::Fault;
@@ -99,7 +99,7 @@ impl Deployer for ControlDeployer {
         Ok(None)
     }
 
-    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
+    async fn start(&self, start: ServerStart) -> Result<Arc<dyn Listening>, Problem> {
         EmbeddedDeployer::default().start(start).await
     }
 

@@ -199,7 +199,7 @@ fn wrong_arguments_of_a_matrix_are_refused_before_anything_is_played() {
     let test = MatrixTest::new();
     test.matrix(&["twin", "twin@1.0"], &["-o", "m"]).assert(64, &["twin@1.0 is named twice"]);
     test.matrix(&["twin", "twim"], &["-o", "m"]).assert(64, &["no vendor called", "twin"]);
-    test.matrix(&["twin", "reference@7"], &["-o", "m"]).assert(64, &["is no version of reference"]);
+    test.matrix(&["twin", "reference@7"], &["-o", "m"]).assert(64, &["is not a version of reference"]);
     test.matrix(&["twin"], &["-o", "m", "--shard", "2/1"]).assert(64, &["1/N to N/N"]);
     test.matrix(&["twin"], &["-o", "m", "--shard", "2/2"]).assert(64, &["The shard is empty"]);
     test.matrix(&["twin"], &["-o", "m", "--previous", "nowhere"]).assert(64, &["nowhere", "cannot be read"]);

@@ -188,8 +188,8 @@ async fn a_good_server_is_all_well() {
         "note    service-records  a.test has no service records, so it is looked for at port 8448.",
         "ok      connection       a.test:8448 takes connections, at 127.0.0.1:",
         "ok      certificate      The certificate is good for a.test. It names a.test and is valid from 20",
-        "ok      keys             The key document proves itself. It holds ed25519:1 and is valid until 20",
-        "ok      version          It calls itself Acme 2.4.0.",
+        "ok      keys             The key document is signed by its own keys. It holds ed25519:1 and is valid until 20",
+        "ok      version          The server says that it is Acme 2.4.0.",
         "a.test: all well.",
     ];
     ended.assert(0, &lines);
@@ -205,17 +205,17 @@ async fn a_key_document_that_does_not_prove_itself_is_wrong() {
         document
     };
     for (act, words) in [
-        (ok(keys("b.test", 1_000_000_000)), r#"not to be believed: it is for "b.test", not for "a.test""#),
-        (ok(changed), "not to be believed: its signature does not verify: ed25519:1"),
-        (ok(unsigned), "not to be believed: its signature does not verify: no listed key signed it"),
+        (ok(keys("b.test", 1_000_000_000)), r#"is not valid: it is for "b.test", not for "a.test""#),
+        (ok(changed), "is not valid: its signature does not verify: ed25519:1"),
+        (ok(unsigned), "is not valid: its signature does not verify: no listed key signed it"),
         (ok(keys("a.test", -1000)), "The key document was valid until 20"),
         (ok("<html>"), "BAD     keys             The answer is no JSON: "),
-        (ok("{}"), "not to be believed: field `server_name` is missing or has the wrong type"),
+        (ok("{}"), "is not valid: field `server_name` is missing or has the wrong type"),
         (ok("["), "The answer is no JSON: "),
-        (status("404 Not Found", "{}"), "BAD     keys             It is answered with HTTP 404."),
+        (status("404 Not Found", "{}"), "BAD     keys             The server answers with HTTP 404."),
         (
             Act::Say("SSH-2.0-OpenSSH\r\n\r\n".to_owned()),
-            "BAD     keys             No answer that could be judged: ",
+            "BAD     keys             There is no answer to judge: ",
         ),
     ] {
         let ended = ProbedServers::probe_with([(KEYS, act)]).await;
@@ -226,15 +226,15 @@ async fn a_key_document_that_does_not_prove_itself_is_wrong() {
 #[tokio::test]
 async fn an_answer_out_of_bounds_is_unknown() {
     for (act, words) in [
-        (Act::Hang, "UNKNOWN keys             No answer that could be judged: no whole answer within 1s."),
-        (Act::Flood, "UNKNOWN keys             No answer that could be judged: the body was cut off after "),
+        (Act::Hang, "UNKNOWN keys             There is no answer to judge: no whole answer within 1s."),
+        (Act::Flood, "UNKNOWN keys             There is no answer to judge: the body was cut off after "),
         (
             Act::Say("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n".to_owned()),
-            "UNKNOWN keys             No answer that could be judged: a body of 99999999999 bytes was announced",
+            "UNKNOWN keys             There is no answer to judge: a body of 99999999999 bytes was announced",
         ),
     ] {
         let ended = ProbedServers::probe_with([(KEYS, act)]).await;
-        ended.assert(2, &[words, "a.test: not all of it could be told."]);
+        ended.assert(2, &[words, "a.test: some of it is not known."]);
     }
 }
 
@@ -249,7 +249,7 @@ async fn a_key_document_with_a_short_validity_is_a_note() {
 async fn a_version_has_to_be_json_and_cannot_steer_the_terminal() {
     let odd = json!({"server": {"name": "A\u{1b}[2J\nok", "version": "\u{202e}1"}});
     let ended = ProbedServers::probe_with([(VERSION, ok(odd))]).await;
-    ended.assert(0, &[r"It calls itself A\u{1b}[2J\nok \u{202e}1."]);
+    ended.assert(0, &[r"The server says that it is A\u{1b}[2J\nok \u{202e}1."]);
     ProbedServers::probe_with([(VERSION, ok("no"))]).await.assert(1, &["BAD     version"]);
     ProbedServers::probe_with([(VERSION, ok("{}"))]).await.assert(0, &["note    version"]);
 }

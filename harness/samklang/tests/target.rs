@@ -10,7 +10,7 @@ mod server;
 use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, sync::Arc};
 
 use samklang::setting;
-use samklang_deploy::{Deployer, Terms, embedded::EmbeddedDeployer};
+use samklang_deploy::{Deployer, TargetTerms, embedded::EmbeddedDeployer};
 use samklang_runner::{
     run,
     run::order::RunOrder,
@@ -103,7 +103,7 @@ fn without_consent_no_peer_meets_the_server_and_nothing_disturbs_it() {
     let mut suite = samklang_suites::suite(root).unwrap();
     suite.expectations = suite.expectations.without_proposals();
     let mut casts = setting::casts(&setting::shelf(root, &[]), Some("reference"), None, None).unwrap();
-    casts[0].target = Some(Terms { server_name: "a.test".to_owned(), hostile: false });
+    casts[0].target = Some(TargetTerms { server_name: "a.test".to_owned(), hostile: false });
     let output = std::env::temp_dir().join(format!("samklang-terms-{:016x}", fastrand::u64(..)));
     let selection = Selection { room_versions: vec!["12".to_owned()], ..Selection::default() };
     let order = RunOrder {

@@ -20,13 +20,13 @@ use samklang_verdict::{Class, Party, Problem, Role, message};
 
 pub use self::renewal::Renewed;
 use self::{renewal::Renewal, up::log_tail};
-use samklang_deploy::{Cast, Running, Terms};
+use samklang_deploy::{Cast, Running, TargetTerms};
 use samklang_drivers::Driver;
 use samklang_wire::{
     certificates::{Authority, AuthorityKey},
     dns::DnsResponder,
     recorder::Recorder,
-    switchboard::{Fault, FaultGuard, FederationClient, PeerService, Switchboard, Upstream},
+    switchboard::{FederationClient, NetworkFault, NetworkFaultGuard, PeerService, Switchboard, Upstream},
     waiting,
 };
 
@@ -35,7 +35,7 @@ const TIDYING: Duration = Duration::from_secs(60);
 
 /// A running constellation: servers, the switchboard between them, and the record of all they say.
 pub struct Stage {
-    servers: BTreeMap<Role, Arc<Server>>,
+    servers: BTreeMap<Role, Arc<StageServer>>,
     /// What the servers need that a newer version takes over from.
     renewals: BTreeMap<Role, Renewal>,
     recorder: Recorder,
@@ -49,7 +49,7 @@ pub struct Stage {
 }
 
 /// A server of the constellation.
-pub struct Server {
+pub struct StageServer {
     /// Its role.
     pub role: Role,
     /// Its server name.
@@ -59,7 +59,7 @@ pub struct Server {
     /// How users act there.
     pub driver: Arc<dyn Driver>,
     /// What it answered about itself when the stage came up.
-    pub identity: Identity,
+    pub identity: ServerIdentity,
     /// Whether it was handed the key of the stage's certificate authority.
     pub holds_ca_key: bool,
     /// What the deployer started.
@@ -68,7 +68,7 @@ pub struct Server {
 
 /// What a server says of itself: proof of who is on the stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identity {
+pub struct ServerIdentity {
     /// `server.name` of `/_matrix/federation/v1/version`.
     pub name: Option<String>,
     /// `server.version` of `/_matrix/federation/v1/version`.
@@ -92,7 +92,7 @@ impl Logs {
     }
 }
 
-impl Server {
+impl StageServer {
     /// The running server itself.
     pub fn running(&self) -> &dyn Running {
         self.running.as_ref()
@@ -113,7 +113,7 @@ impl Stage {
     ///
     /// # Errors
     /// When no certificate authority can be made.
-    pub fn embedded(servers: Vec<Server>, recorder: Recorder) -> Result<Self, Problem> {
+    pub fn embedded(servers: Vec<StageServer>, recorder: Recorder) -> Result<Self, Problem> {
         let authority = Authority::new(AuthorityKey::Ecdsa)?;
         let federation = FederationClient::direct(&authority, BTreeMap::new())?;
         let servers = servers.into_iter().map(|server| (server.role, Arc::new(server))).collect();
@@ -123,12 +123,12 @@ impl Stage {
     }
 
     /// The server in this role.
-    pub fn server(&self, role: Role) -> Option<Arc<Server>> {
+    pub fn server(&self, role: Role) -> Option<Arc<StageServer>> {
         self.servers.get(&role).cloned()
     }
 
     /// All servers, by role.
-    pub fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
+    pub fn servers(&self) -> impl Iterator<Item = &Arc<StageServer>> {
         self.servers.values()
     }
 
@@ -148,7 +148,7 @@ impl Stage {
     }
 
     /// Bends the network until the guard is dropped; `None` without the switchboard.
-    pub fn fault(&self, fault: Fault) -> Option<FaultGuard> {
+    pub fn fault(&self, fault: NetworkFault) -> Option<NetworkFaultGuard> {
         self.switchboard.as_ref().map(|switchboard| switchboard.fault(fault))
     }
 
@@ -171,7 +171,7 @@ impl Stage {
     }
 
     /// On which terms a server takes part that is not the run's own; none where all are.
-    pub fn terms(&self) -> Option<&Terms> {
+    pub fn terms(&self) -> Option<&TargetTerms> {
         self.servers.values().find_map(|server| server.cast.target.as_ref())
     }
 

@@ -14,10 +14,10 @@ use samklang_verdict::{Party, Problem, Role, message};
 use tokio::sync::watch;
 
 use super::{
-    Identity, Stage,
+    ServerIdentity, Stage,
     up::{client_api, identify, is_up, upstream},
 };
-use samklang_deploy::{Cast, Deployer, Listening, Running, Start, Storage, embedded::Embedded};
+use samklang_deploy::{Cast, Deployer, Listening, Running, ServerStart, Storage, embedded::Embedded};
 use samklang_drivers::http::Whereabouts;
 use samklang_wire::switchboard::Upstream;
 
@@ -37,13 +37,13 @@ pub struct Renewed {
     /// The version that was asked for.
     pub version: String,
     /// What it answered about itself when it was up.
-    pub identity: Identity,
+    pub identity: ServerIdentity,
     /// The digest of the image it runs from; only for a container.
     pub image: Option<String>,
 }
 
 enum Means {
-    Deployed { deployer: Arc<dyn Deployer>, start: Box<Start>, running: Arc<Succession> },
+    Deployed { deployer: Arc<dyn Deployer>, start: Box<ServerStart>, running: Arc<Succession> },
     Embedded(Arc<Successive>),
 }
 
@@ -51,12 +51,12 @@ impl Renewal {
     /// For a server that `deployer` has started, and which from now on is looked at through what is given back.
     pub(super) fn of_deployed(
         deployer: Arc<dyn Deployer>,
-        start: Start,
+        start: ServerStart,
         running: Arc<dyn Listening>,
     ) -> (Self, Arc<dyn Running>) {
         let running = Arc::new(Succession::of(running));
         let newer = start.cast.newer().unwrap_or_else(|| start.cast.clone());
-        let start = Box::new(Start { cast: newer.clone(), storage: Storage::Found, ..start });
+        let start = Box::new(ServerStart { cast: newer.clone(), storage: Storage::Found, ..start });
         let means = Means::Deployed { deployer, start, running: Arc::clone(&running) };
         (Self::by(newer, means), running)
     }
@@ -163,10 +163,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// One server after the other in the same role, as one that runs.
 struct Succession {
-    state: Mutex<Line>,
+    state: Mutex<Successor>,
 }
 
-struct Line {
+struct Successor {
     now: Arc<dyn Running>,
     /// It was stopped, and the next one is not there yet.
     between: bool,
@@ -176,7 +176,7 @@ struct Line {
 
 impl Succession {
     fn of(first: Arc<dyn Listening>) -> Self {
-        Self { state: Mutex::new(Line { now: first, between: false, spent: None }) }
+        Self { state: Mutex::new(Successor { now: first, between: false, spent: None }) }
     }
 
     fn now(&self) -> Arc<dyn Running> {

@@ -15,16 +15,16 @@ use samklang_matrix::{
 use samklang_reference::Transport as _;
 use samklang_verdict::{Class, Party, Problem, Role, message};
 
-use super::{Identity, Logs, Server, Stage, renewal::Renewal};
+use super::{Logs, ServerIdentity, Stage, StageServer, renewal::Renewal};
 use samklang_deploy::{
-    Cast, Deployer, Listening, Progress, Running, Start, Storage,
+    Cast, Deployer, Listening, Progress, Running, ServerStart, Storage,
     embedded::{Federating, InProcess, Serving},
     target::{Standing, Target},
     vendor::ClientApi,
 };
 use samklang_drivers::{
     CallError, Driver,
-    accounts::{Account, AccountDriver},
+    accounts::{AccountDriver, TargetAccount},
     chat_rest::ChatRestDriver,
     http::{ApiClient, CALL_BOUND},
     matrix::MatrixDriver,
@@ -44,7 +44,7 @@ const LOG_LINES: usize = 25;
 const READY_QUESTION: Duration = Duration::from_secs(5);
 
 /// Where a stage's names lead, before its servers run.
-struct Names {
+struct StageNames {
     switchboard: Option<Switchboard>,
     dns: Option<DnsResponder>,
     names: BTreeMap<Role, (String, Option<u16>)>,
@@ -60,7 +60,7 @@ struct Started<'a> {
     api: ApiClient,
     upstream: Upstream,
     /// Its users, where nobody can be registered.
-    accounts: Option<Vec<Account>>,
+    accounts: Option<Vec<TargetAccount>>,
     /// How a newer version takes over from it, where one does.
     renewal: Option<Renewal>,
 }
@@ -70,7 +70,7 @@ struct Starting<'a> {
     deployer: &'a Arc<dyn Deployer>,
     authority: &'a Authority,
     recorder: &'a Recorder,
-    names: &'a Names,
+    names: &'a StageNames,
     logs: &'a Logs,
 }
 
@@ -119,7 +119,7 @@ impl Stage {
             renewals.extend(renewal.map(|renewal| (server.role, renewal)));
             servers.insert(server.role, Arc::new(server));
         }
-        let Names { switchboard, dns, .. } = names;
+        let StageNames { switchboard, dns, .. } = names;
         let (names, peers) = (AtomicU64::new(0), Mutex::default());
         Ok(Self { servers, renewals, recorder, switchboard, federation, _dns: dns, names, peers })
     }
@@ -200,7 +200,7 @@ impl Starting<'_> {
     async fn deploy<'a>(&self, cast: &'a Cast) -> Result<Started<'a>, Problem> {
         let (name, federation_port) = self.names.names[&cast.role].clone();
         let holds_ca_key = needs_ca_key(self.deployer.as_ref(), cast);
-        let start = Start {
+        let start = ServerStart {
             cast: cast.clone(),
             leaf: self.authority.issue(host_part(&name))?,
             ca_pem: self.authority.ca_pem(),
@@ -249,7 +249,7 @@ async fn name_all(
     authority: &Arc<Authority>,
     recorder: &Recorder,
     roles: &[Role],
-) -> Result<Names, Problem> {
+) -> Result<StageNames, Problem> {
     let mut names = BTreeMap::new();
     if direct {
         for &role in roles {
@@ -266,7 +266,7 @@ async fn name_all(
             Ground::Network { gateway } => open_dns(gateway).await,
             Ground::Loopback | Ground::Memory | Ground::Around(_) => None,
         };
-        return Ok(Names { switchboard: None, dns, names, hosts: vec![] });
+        return Ok(StageNames { switchboard: None, dns, names, hosts: vec![] });
     }
     let switchboard = Switchboard::open(ground.clone(), Arc::clone(authority), recorder.clone()).await?;
     for &role in roles {
@@ -280,11 +280,11 @@ async fn name_all(
         names.insert(role, (name, None));
     }
     let Ground::Network { gateway } = ground else {
-        return Ok(Names { switchboard: Some(switchboard), dns: None, names, hosts: vec![] });
+        return Ok(StageNames { switchboard: Some(switchboard), dns: None, names, hosts: vec![] });
     };
     // Hosts entries serve where port 53 cannot be bound and where an engine's resolver asks nobody outside.
     let hosts = names.values().map(|(name, _)| (name.clone(), gateway)).collect();
-    Ok(Names { switchboard: Some(switchboard), dns: open_dns(gateway).await, names, hosts })
+    Ok(StageNames { switchboard: Some(switchboard), dns: open_dns(gateway).await, names, hosts })
 }
 
 /// Where port 53 cannot be bound the stage goes on: names then stand in hosts files, and look-ups may take longer.
@@ -295,7 +295,7 @@ async fn open_dns(gateway: Ipv4Addr) -> Option<DnsResponder> {
 async fn ready(
     started: Started<'_>,
     federation: &FederationClient,
-) -> Result<(Server, Option<Renewal>), Problem> {
+) -> Result<(StageServer, Option<Renewal>), Problem> {
     let Started { cast, name, holds_ca_key, running, api, accounts, renewal, .. } = started;
     is_up(cast, &name, running.as_ref(), &api, federation).await?;
     let identity = identify(&name, federation).await;
@@ -306,7 +306,7 @@ async fn ready(
         (ClientApi::ChatRest, None) => Arc::new(ChatRestDriver::new(api, &name)),
     };
     let server =
-        Server { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running };
+        StageServer { role: cast.role, name, cast: cast.clone(), driver, identity, holds_ca_key, running };
     Ok((server, renewal))
 }
 
@@ -397,13 +397,13 @@ async fn federates(name: &str, federation: &FederationClient) -> Result<(), Stri
 }
 
 /// Reads what the server says of itself. What it does not say, or says wrongly, stays empty.
-pub(super) async fn identify(name: &str, federation: &FederationClient) -> Identity {
+pub(super) async fn identify(name: &str, federation: &FederationClient) -> ServerIdentity {
     let version = told(name, federation, VERSION.template).await.unwrap_or_default();
     let keys = told(name, federation, SERVER_KEYS.template).await.unwrap_or_default();
     let text = |key: &str| version["server"][key].as_str().map(|text| text.chars().take(200).collect());
     let verify_keys =
         KeyDocument::verify(&keys, name).map(|document| document.verify_keys).unwrap_or_default();
-    Identity { name: text("name"), version: text("version"), verify_keys }
+    ServerIdentity { name: text("name"), version: text("version"), verify_keys }
 }
 
 async fn told(name: &str, federation: &FederationClient, path: &str) -> Option<serde_json::Value> {

@@ -11,7 +11,7 @@
 use samklang_actors::peer::draft_message;
 use samklang_matrix::KeyPublication;
 use samklang_verdict::Party;
-use samklang_wire::switchboard::{Asked, Effect, Fault};
+use samklang_wire::switchboard::{Effect, NetworkFault, RoutedRequest};
 
 use super::{
     DISPLAY_NAME, check_refused,
@@ -63,8 +63,8 @@ async fn expired_keys(scene: &Scene) -> Result<(), Failure> {
     let setup = PeerSetup { scene, host, alice, room, mallory: mallory.clone(), copy };
 
     let of_peer = Party::Peer { name: mallory.name().to_owned() };
-    let asks_for_keys = |asked: &Asked<'_>| asked.path.starts_with(endpoints::KEY_ROOT);
-    let outage = scene.fault(Fault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
+    let asks_for_keys = |asked: &RoutedRequest<'_>| asked.path.starts_with(endpoints::KEY_ROOT);
+    let outage = scene.fault(NetworkFault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
     mallory.peer().publish(valid_for(24).build());
     let at = |milliseconds: u64| i64::try_from(now + milliseconds).unwrap_or(i64::MAX);
     let later = setup

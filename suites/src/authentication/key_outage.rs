@@ -6,7 +6,7 @@
 use samklang_actors::peer::draft_message;
 use samklang_matrix::{HeaderForge, KeyPublication, RequestSignature};
 use samklang_verdict::Party;
-use samklang_wire::switchboard::{Asked, Effect, Fault};
+use samklang_wire::switchboard::{Effect, NetworkFault, RoutedRequest};
 
 use super::{DISPLAY_NAME, check_answered, check_refused, server_keys::HOUR_MS};
 use crate::{peer_setup::PeerSetup, prelude::*};
@@ -49,8 +49,8 @@ async fn keys_out_of_reach(scene: &Scene) -> Result<(), Failure> {
     setup.send_sentinel("before").await?;
     let fresh = generate_key("fresh")?;
     let of_peer = Party::Peer { name: mallory.name().to_owned() };
-    let asks_for_keys = |asked: &Asked<'_>| asked.path.starts_with(endpoints::KEY_ROOT);
-    let outage = scene.fault(Fault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
+    let asks_for_keys = |asked: &RoutedRequest<'_>| asked.path.starts_with(endpoints::KEY_ROOT);
+    let outage = scene.fault(NetworkFault::on_all(Effect::Cut).to(of_peer).when(asks_for_keys))?;
     let both = KeyPublication::new(mallory.name(), now_ms() + HOUR_MS).current(mallory.peer().key());
     mallory.peer().publish(both.current(&fresh).build());
 
@@ -84,7 +84,7 @@ fn message_signed_with(setup: &PeerSetup<'_>, key: &SigningKey, what: &str) -> R
 }
 
 /// Sends a request for Alice's profile that is signed with another key of the peer's.
-async fn ask_signed_with(setup: &PeerSetup<'_>, key: &SigningKey) -> Result<Reply, Failure> {
+async fn ask_signed_with(setup: &PeerSetup<'_>, key: &SigningKey) -> Result<PeerResponse, Failure> {
     let target = paths::query_profile(setup.alice.id());
     let (origin, destination) = (setup.mallory.name(), setup.host.name());
     let request = RequestSignature { origin, destination, method: "GET", uri: &target, content: None };

@@ -28,12 +28,12 @@ async fn alice_at(host: &Host) -> Result<User, Failure> {
 }
 
 /// Passes if the server answered a valid request for Alice's profile.
-fn check_answered(user: &User, reply: &Reply) -> Result<Observations, Failure> {
+fn check_answered(user: &User, reply: &PeerResponse) -> Result<Observations, Failure> {
     check_acted_on(user, reply, reply.body["displayname"] == DISPLAY_NAME)
 }
 
 /// Passes if the server acted on a valid request, as `shown` by its response.
-fn check_acted_on(user: &User, reply: &Reply, shown: bool) -> Result<Observations, Failure> {
+fn check_acted_on(user: &User, reply: &PeerResponse, shown: bool) -> Result<Observations, Failure> {
     if reply.is_success() && shown {
         return Ok(reply.clone().into());
     }
@@ -42,7 +42,7 @@ fn check_acted_on(user: &User, reply: &Reply, shown: bool) -> Result<Observation
 }
 
 /// Passes if the server refused a request that it must not believe; fails for `reason` otherwise.
-fn check_refused(user: &User, reply: &Reply, reason: &str) -> Result<Observations, Failure> {
+fn check_refused(user: &User, reply: &PeerResponse, reason: &str) -> Result<Observations, Failure> {
     if (400..500).contains(&reply.status) {
         return Ok(reply.clone().into());
     }

@@ -98,7 +98,7 @@ const DOCUMENT: &str = endpoints::SERVER_KEYS.template;
 pub(super) const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// Fetches the host's key document, and registers Alice there.
-pub(super) async fn fetch_key_document(scene: &Scene) -> Result<(User, Reply), Failure> {
+pub(super) async fn fetch_key_document(scene: &Scene) -> Result<(User, PeerResponse), Failure> {
     let [host] = scene.servers()?;
     let alice = host.register("alice").await?;
     let peer = scene.peer("asker").await?;
@@ -114,7 +114,7 @@ pub(super) async fn fetch_key_document(scene: &Scene) -> Result<(User, Reply), F
 /// Passes if nothing is wrong with the key document.
 pub(super) fn judge_key_document(
     alice: &User,
-    reply: &Reply,
+    reply: &PeerResponse,
     reason: &str,
     wrong: Option<String>,
 ) -> Result<Observations, Failure> {
@@ -194,12 +194,12 @@ pub(super) async fn ask_for_profile(
     peer: &ScriptedPeer,
     host: &Host,
     alice: &User,
-) -> Result<Reply, Failure> {
+) -> Result<PeerResponse, Failure> {
     let target = paths::query_profile(alice.id());
     peer.ask(host, "GET", &target, None).await
 }
 
-fn check_not_believed(alice: &User, reply: &Reply) -> Result<Observations, Failure> {
+fn check_not_believed(alice: &User, reply: &PeerResponse) -> Result<Observations, Failure> {
     check_refused(alice, reply, "keys.forged_key_believed")
 }
 

@@ -176,15 +176,15 @@ impl ProfileAsker {
         HeaderForge::honest(&request, self.peer.peer().key())
     }
 
-    async fn ask(&self, authorization: &[String]) -> Result<Reply, Failure> {
+    async fn ask(&self, authorization: &[String]) -> Result<PeerResponse, Failure> {
         self.peer.ask_with(&self.host, "GET", &self.target, None, authorization).await
     }
 
-    fn check_answered(&self, reply: &Reply) -> Result<Observations, Failure> {
+    fn check_answered(&self, reply: &PeerResponse) -> Result<Observations, Failure> {
         check_answered(&self.alice, reply)
     }
 
-    fn check_refused(&self, reply: &Reply) -> Result<Observations, Failure> {
+    fn check_refused(&self, reply: &PeerResponse) -> Result<Observations, Failure> {
         check_refused(&self.alice, reply, "request.forgery_accepted")
     }
 }
@@ -260,7 +260,7 @@ async fn changed_body(scene: &Scene) -> Result<(), Failure> {
         "{{ \"pdus\" : [ ],\n\t\"edus\":[], \"origin_server_ts\": 1, \"\\u006frigin\": \"{name}\" }}"
     );
     let outcome = send(Some(&body), rewritten).await;
-    let accepted = |reply: Reply| check_acted_on(&asker.alice, &reply, reply.body["pdus"].is_object());
+    let accepted = |reply: PeerResponse| check_acted_on(&asker.alice, &reply, reply.body["pdus"].is_object());
     scene.check("rewritten", outcome.and_then(accepted));
     Ok(())
 }

@@ -209,10 +209,14 @@ async fn foreign_redaction(scene: &Scene) -> Result<(), Failure> {
 /// Who asks for the message from outside gets it without what was redacted.
 async fn given_redacted(setup: &PeerSetup<'_>, message: &Planted) -> Result<Observations, Failure> {
     match setup.mallory.held(&setup.host, message).await? {
-        (Held::Redacted, observation) => Ok(observation.into()),
-        (held, observation) => {
-            Err(setup.wrongly_held("redaction.given_whole", message, Held::Redacted, held, observation))
-        }
+        (HeldContent::Redacted, observation) => Ok(observation.into()),
+        (held, observation) => Err(setup.wrongly_held(
+            "redaction.given_whole",
+            message,
+            HeldContent::Redacted,
+            held,
+            observation,
+        )),
     }
 }
 

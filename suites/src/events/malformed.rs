@@ -4,7 +4,7 @@
 
 use samklang_actors::peer::draft_message;
 use samklang_actors::user::{Pattern, shown};
-use samklang_drivers::Place;
+use samklang_drivers::SyncSection;
 use samklang_matrix::{BreachReason, FormatBreach, RoomVersion, format_breaches};
 
 use crate::{peer_setup::AfterLie, prelude::*};
@@ -374,8 +374,9 @@ fn check_ignored(setup: &PeerSetup<'_>, bad: &Planted, after: &AfterLie) -> Resu
     let no_effect = setup.check_no_effect(bad, after)?;
     let by_id = Pattern::from(bad);
     let what = bad.what.clone();
-    let by_label =
-        shown(&bad.what, Place::Timeline, Some(&setup.room), move |event| event.to_string().contains(&what));
+    let by_label = shown(&bad.what, SyncSection::Timeline, Some(&setup.room), move |event| {
+        event.to_string().contains(&what)
+    });
     let by_label = match by_id.taken {
         Some(exchange) => by_label.taken_in(exchange, by_id.tick),
         None => by_label,

@@ -145,9 +145,13 @@ async fn too_large(scene: &Scene) -> Result<(), Failure> {
         setup.send_sentinel("after the largest").await?;
         // An event that the server does not hold by now will not be shown.
         match setup.mallory.held(&setup.host, &exact).await? {
-            (Held::Nothing, seen) => {
-                Err(setup.wrongly_held("pdu.largest_refused", &exact, Held::Whole, Held::Nothing, seen))
-            }
+            (HeldContent::Nothing, seen) => Err(setup.wrongly_held(
+                "pdu.largest_refused",
+                &exact,
+                HeldContent::Whole,
+                HeldContent::Nothing,
+                seen,
+            )),
             _ => setup.alice.sees(&exact).await,
         }
     };

@@ -200,7 +200,7 @@ async fn signed_join(setup: &PeerSetup<'_>, room: &Room, user: &str) -> Result<(
 fn result_has_error(
     alice: &User,
     denied: &Planted,
-    reply: &Reply,
+    reply: &PeerResponse,
     unseen: Result<impl Into<Observations>, Failure>,
 ) -> Result<Observations, Failure> {
     let unseen = unseen?;

@@ -2,7 +2,7 @@
 
 use samklang_matrix::Event;
 use samklang_runner::{scene::party, traffic::wire_view::role_of};
-use samklang_wire::switchboard::{Effect, Fault};
+use samklang_wire::switchboard::{Effect, NetworkFault};
 
 use crate::prelude::*;
 
@@ -51,8 +51,10 @@ async fn gap_filled(scene: &Scene) -> Result<(), Failure> {
     let before = alice.send(&room, "before").await?;
     bob.sees(&before).await?;
 
-    let loss =
-        Fault::on_all(Effect::Lose).from(party(alice.role())).to(party(bob.role())).when(is_transaction);
+    let loss = NetworkFault::on_all(Effect::Lose)
+        .from(party(alice.role()))
+        .to(party(bob.role()))
+        .when(is_transaction);
     let loss = scene.fault(loss)?;
     let mut lost = Vec::new();
     for body in ["lost one", "lost two", "lost three"] {
@@ -81,7 +83,10 @@ async fn cut_healed(scene: &Scene) -> Result<(), Failure> {
     let before = alice.send(&room, "before").await?;
     bob.sees(&before).await?;
 
-    let cut = Fault::on_all(Effect::Cut).from(party(alice.role())).to(party(bob.role())).when(is_transaction);
+    let cut = NetworkFault::on_all(Effect::Cut)
+        .from(party(alice.role()))
+        .to(party(bob.role()))
+        .when(is_transaction);
     let cut = scene.fault(cut)?;
     let (mut of_host, mut of_guest) = (vec![before.id], Vec::new());
     for (host_says, guest_says) in [("host one", "guest one"), ("host two", "guest two")] {

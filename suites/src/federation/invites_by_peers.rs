@@ -5,7 +5,7 @@
 //!
 //! A lie tries to obtain the signature: with it, the invited user's server vouches for the event.
 
-use samklang_actors::peer::{Invitation, Reply};
+use samklang_actors::peer::{Invitation, PeerResponse};
 
 use crate::{
     peer_answers::{check_not_signed, check_signed},
@@ -104,7 +104,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 pub(super) struct InvalidInvite {
     pub(super) check: &'static str,
     room: Room,
-    pub(super) reply: Reply,
+    pub(super) reply: PeerResponse,
 }
 
 /// Mallory's server, which sends invites of Alice.

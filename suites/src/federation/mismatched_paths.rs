@@ -3,7 +3,7 @@
 //!
 //! A server that checks the path and accepts the body checks one thing and applies another.
 
-use samklang_actors::peer::Reply;
+use samklang_actors::peer::PeerResponse;
 use samklang_matrix::Event;
 
 use crate::{
@@ -125,7 +125,7 @@ async fn knockable(alice: &User) -> Result<Room, Failure> {
 
 impl MismatchedSubmission<'_> {
     /// Submits the honest event to a path that does not match it.
-    async fn submit(&self, setup: &PeerSetup<'_>, mismatch: PathMismatch) -> Result<Reply, Failure> {
+    async fn submit(&self, setup: &PeerSetup<'_>, mismatch: PathMismatch) -> Result<PeerResponse, Failure> {
         let (host, peer) = (&setup.host, setup.mallory.peer());
         let template = peer.template_for(self.membership, host.name(), &self.room.id, self.user).await;
         let (version, template) =
@@ -144,7 +144,11 @@ impl MismatchedSubmission<'_> {
     }
 
     /// Passes if the user has the event's membership in neither room.
-    async fn check_no_effect(&self, setup: &PeerSetup<'_>, reply: &Reply) -> Result<Observations, Failure> {
+    async fn check_no_effect(
+        &self,
+        setup: &PeerSetup<'_>,
+        reply: &PeerResponse,
+    ) -> Result<Observations, Failure> {
         let mut seen = Observations::from(reply.clone());
         for room in [self.room, self.other] {
             let members = setup.alice.members(room).await?;

@@ -121,18 +121,18 @@ impl QueryingPeer {
         Ok(Self { host, alice, mallory })
     }
 
-    async fn get(&self, target: &str) -> Result<Reply, Failure> {
+    async fn get(&self, target: &str) -> Result<PeerResponse, Failure> {
         self.mallory.ask(&self.host, "GET", target, None).await
     }
 
-    async fn post(&self, target: &str, body: &Value) -> Result<Reply, Failure> {
+    async fn post(&self, target: &str, body: &Value) -> Result<PeerResponse, Failure> {
         self.mallory.ask(&self.host, "POST", target, Some(body)).await
     }
 
     /// Passes if the response is `right`; `wanted` says in words what it should be.
     fn check(
         &self,
-        reply: &Reply,
+        reply: &PeerResponse,
         reason: &str,
         wanted: impl Display,
         right: bool,
@@ -148,7 +148,7 @@ impl QueryingPeer {
     /// Passes if the query is refused with this status and errcode.
     fn check_refused(
         &self,
-        reply: &Reply,
+        reply: &PeerResponse,
         reason: &str,
         status: u16,
         errcode: &str,
@@ -213,7 +213,7 @@ async fn questions(scene: &Scene) -> Result<(), Failure> {
 
 impl QueryingPeer {
     /// Passes if the response holds the peer's key document, signed by the peer and by the server.
-    fn check_notarised(&self, reply: &Reply, peer: &ScriptedPeer) -> Result<Observations, Failure> {
+    fn check_notarised(&self, reply: &PeerResponse, peer: &ScriptedPeer) -> Result<Observations, Failure> {
         let signed_by_both = |document: &Value| {
             let by_notary = document["signatures"][self.host.name()].as_object();
             by_notary.is_some_and(|keys| !keys.is_empty())
@@ -235,7 +235,7 @@ async fn public_rooms(scene: &Scene) -> Result<(), Failure> {
         let path = client::visibility(&room.id);
         alice.asks("PUT", &path, &json!({"visibility": "public"})).await
     };
-    let lists = |reply: &Reply, room: &Room| {
+    let lists = |reply: &PeerResponse, room: &Room| {
         let rooms = reply.body["chunk"].as_array().into_iter().flatten();
         rooms.into_iter().any(|entry| entry["room_id"] == *room.id)
     };

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use samklang_matrix::Event;
 use samklang_runner::scene::party;
 use samklang_stage::Renewed;
-use samklang_wire::switchboard::{Effect, Fault};
+use samklang_wire::switchboard::{Effect, NetworkFault};
 
 use crate::prelude::*;
 
@@ -140,7 +140,7 @@ impl<'a> ServerUpgrade<'a> {
     /// Alice and Bob exchange messages; then a network fault cuts Alice's transactions, and she sends one message more.
     async fn observe_before(
         &self,
-    ) -> Result<(BeforeUpgrade, samklang_wire::switchboard::FaultGuard), Failure> {
+    ) -> Result<(BeforeUpgrade, samklang_wire::switchboard::NetworkFaultGuard), Failure> {
         let Self { scene, host, alice, bob, hers, his } = self;
         let mut sent = vec![
             self.exchange_messages(hers, "hello").await?,
@@ -153,7 +153,7 @@ impl<'a> ServerUpgrade<'a> {
             .map(|document| document["verify_keys"].clone());
         let views = [self.room_views(alice).await?, self.room_views(bob).await?];
 
-        let cut = Fault::on_all(Effect::Cut).from(party(alice.role())).to(party(bob.role()));
+        let cut = NetworkFault::on_all(Effect::Cut).from(party(alice.role())).to(party(bob.role()));
         let cut = scene.fault(cut.when(is_transaction))?;
         let last_words = alice.send(hers, "last words").await?;
         scene.event_on_wire(&last_words).await?;

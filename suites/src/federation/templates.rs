@@ -3,7 +3,7 @@
 //!
 //! The twin of the refused requests is an honest one whose template is used: the member event takes effect in the room.
 
-use samklang_actors::peer::Reply;
+use samklang_actors::peer::PeerResponse;
 
 use crate::{
     peer_answers::{check_refused, check_refused_with, check_success},
@@ -138,19 +138,19 @@ impl TemplateRequester {
     }
 
     /// Requests a template, with these room versions in `ver`.
-    async fn request_with(&self, room: &str, user: &str, versions: &[&str]) -> Result<Reply, Failure> {
+    async fn request_with(&self, room: &str, user: &str, versions: &[&str]) -> Result<PeerResponse, Failure> {
         let target = paths::make_member(self.membership, room, user, versions);
         self.mallory.ask(&self.host, "GET", &target, None).await
     }
 
     /// Requests a template, with the version that is played in `ver`.
-    async fn request(&self, room: &str, user: &str) -> Result<Reply, Failure> {
+    async fn request(&self, room: &str, user: &str) -> Result<PeerResponse, Failure> {
         let versions: &[&str] = if self.membership == "leave" { &[] } else { &[&self.version] };
         self.request_with(room, user, versions).await
     }
 
     /// Passes if the response is a template for `user`'s member event.
-    fn check_template(&self, reply: &Reply, user: &str) -> Result<Observations, Failure> {
+    fn check_template(&self, reply: &PeerResponse, user: &str) -> Result<Observations, Failure> {
         check_success(
             &self.alice,
             message!("scenario.request.template", membership = self.membership),
@@ -189,7 +189,7 @@ impl TemplateRequester {
     }
 
     /// Passes if the refusal has the room's version in `room_version`.
-    fn check_names_version(&self, reply: &Reply) -> Result<Observations, Failure> {
+    fn check_names_version(&self, reply: &PeerResponse) -> Result<Observations, Failure> {
         if reply.body["room_version"] == *self.version {
             return Ok(reply.clone().into());
         }

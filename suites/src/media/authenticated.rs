@@ -1,6 +1,5 @@
 //! Authenticated media between servers (server-server API, content repository).
 
-use samklang_actors::peer::Reply;
 use samklang_verdict::{Message, Party};
 
 use crate::prelude::*;
@@ -54,7 +53,7 @@ const SECRET: &str = "The password is hunter2, and the meeting point is the old 
 
 async fn upload_secret(user: &User) -> Result<(samklang_actors::user::Media, String), Failure> {
     let bytes = SECRET.as_bytes().to_vec();
-    let file = File { bytes, content_type: Some("text/plain".into()), name: Some("secret.txt".into()) };
+    let file = MediaFile { bytes, content_type: Some("text/plain".into()), name: Some("secret.txt".into()) };
     let media = user.upload(&file).await?;
     let id = media.address.rsplit('/').next().unwrap_or_default().to_owned();
     Ok((media, endpoints::MEDIA_DOWNLOAD.raw_path(&[&id])))
@@ -205,7 +204,7 @@ fn all(outcomes: Vec<Result<Observation, Failure>>) -> Result<Observations, Fail
         .ok_or_else(|| Failure::Problem(Problem::harness(message!("judging.nothing-gathered"))))
 }
 
-fn check_given(owner: &User, reply: &Reply) -> Result<Observation, Failure> {
+fn check_given(owner: &User, reply: &PeerResponse) -> Result<Observation, Failure> {
     if has_file(reply) {
         return Ok(reply.observation.clone());
     }
@@ -214,7 +213,7 @@ fn check_given(owner: &User, reply: &Reply) -> Result<Observation, Failure> {
     Err(owner.wrong("media.signed_refused", text, std::slice::from_ref(&reply.observation)))
 }
 
-fn check_withheld(owner: &User, reply: &Reply, how: &str) -> Result<Observation, Failure> {
+fn check_withheld(owner: &User, reply: &PeerResponse, how: &str) -> Result<Observation, Failure> {
     if (400..500).contains(&reply.status) && !has_file(reply) {
         return Ok(reply.observation.clone());
     }
@@ -227,7 +226,7 @@ fn check_withheld(owner: &User, reply: &Reply, how: &str) -> Result<Observation,
 }
 
 /// Whether the response holds the file, or its location.
-fn has_file(reply: &Reply) -> bool {
+fn has_file(reply: &PeerResponse) -> bool {
     let body = String::from_utf8_lossy(&reply.bytes);
     reply.status < 400 && (body.contains(SECRET) || body.to_ascii_lowercase().contains("\r\nlocation:"))
 }

@@ -71,7 +71,7 @@ async fn names(scene: &Scene) -> Result<(), Failure> {
 
 /// The file name that `to` is given for a file that `from` uploaded as `name`.
 async fn name_received(from: &User, to: &User, name: &str) -> Result<Observed, Failure> {
-    let file = File {
+    let file = MediaFile {
         bytes: b"Samklang\n".to_vec(),
         content_type: Some("application/octet-stream".into()),
         name: Some(name.to_owned()),

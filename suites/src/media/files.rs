@@ -77,8 +77,11 @@ struct ReceivedFiles {
 async fn send_files(from: &User, to: &User, room: &Room) -> Result<ReceivedFiles, Failure> {
     let (mut announced, mut described, mut changed) = (Vec::new(), Vec::new(), Ok(()));
     for (name, content_type, msgtype, bytes) in SAMPLES {
-        let file =
-            File { bytes: bytes.to_vec(), content_type: Some(content_type.into()), name: Some(name.into()) };
+        let file = MediaFile {
+            bytes: bytes.to_vec(),
+            content_type: Some(content_type.into()),
+            name: Some(name.into()),
+        };
         let media = from.upload(&file).await?;
         let info = json!({"mimetype": content_type, "size": bytes.len()});
         let content =

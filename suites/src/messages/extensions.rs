@@ -1,7 +1,7 @@
 //! Event types and content that servers do not know (client-server API, events: extensibility).
 
 use samklang_runner::scene::party;
-use samklang_wire::switchboard::{Effect, Fault};
+use samklang_wire::switchboard::{Effect, NetworkFault};
 
 use super::{essence, held_by_both};
 use crate::{federation::gaps::sends, prelude::*};
@@ -176,7 +176,8 @@ async fn shown_or_refused(scene: &Scene, to: &User, sent: &Sent) -> Result<Sight
 /// it in the receiver's place when it is sent again. One more message makes the sender try again.
 async fn unblock_transactions(scene: &Scene, room: &Room, from: &User, to: &User) -> Result<(), Failure> {
     let sender = party(from.role());
-    let loss = Fault::on_all(Effect::Lose).from(sender.clone()).to(party(to.role())).when(is_transaction);
+    let loss =
+        NetworkFault::on_all(Effect::Lose).from(sender.clone()).to(party(to.role())).when(is_transaction);
     let _loss = scene.fault(loss)?;
     from.send(room, "is anything in the way?").await?;
     let is_gone = |exchange: &Exchange| exchange.fault.is_some() && exchange.from == sender;

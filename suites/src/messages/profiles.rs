@@ -99,9 +99,9 @@ async fn in_new_room(scene: &Scene) -> Result<(), Failure> {
     Ok(())
 }
 
-fn picture() -> File {
+fn picture() -> MediaFile {
     let bytes = include_bytes!("../../../fixtures/media/karta.png").to_vec();
-    File { bytes, content_type: Some("image/png".into()), name: Some("karta.png".into()) }
+    MediaFile { bytes, content_type: Some("image/png".into()), name: Some("karta.png".into()) }
 }
 
 fn name_and_avatar(profile: &Value) -> Value {

@@ -59,7 +59,7 @@ enum DeviceRequest {
 }
 
 impl DeviceRequest {
-    async fn send(self, peer: &ScriptedPeer, host: &Host, user: &str) -> Result<Reply, Failure> {
+    async fn send(self, peer: &ScriptedPeer, host: &Host, user: &str) -> Result<PeerResponse, Failure> {
         match self {
             Self::Devices => peer.ask(host, "GET", &paths::user_devices(user), None).await,
             Self::Keys => {
@@ -71,7 +71,7 @@ impl DeviceRequest {
 }
 
 /// Passes if the response does not name the device.
-fn check_withheld(alice: &User, what: &str, reply: &Reply) -> Result<Observations, Failure> {
+fn check_withheld(alice: &User, what: &str, reply: &PeerResponse) -> Result<Observations, Failure> {
     if (500..600).contains(&reply.status) {
         return Err(Failure::Inconclusive(message!("judging.no-answer", what = reply.in_words())));
     }

@@ -4,7 +4,7 @@ mod devices;
 mod history_visibility;
 mod outsiders;
 
-use samklang_actors::peer::Reply;
+use samklang_actors::peer::PeerResponse;
 
 use crate::{peer_answers::check_success, prelude::*};
 
@@ -53,13 +53,13 @@ async fn request(
     kind: &str,
     room: &Room,
     events: &SecretEvents,
-) -> Result<Reply, Failure> {
+) -> Result<PeerResponse, Failure> {
     let (method, target, body) = room_request(kind, room, events);
     peer.ask(host, method, &target, body.as_ref()).await
 }
 
 /// Passes if the response does not hold the secret.
-fn check_secret_withheld(alice: &User, kind: &str, reply: &Reply) -> Result<Observations, Failure> {
+fn check_secret_withheld(alice: &User, kind: &str, reply: &PeerResponse) -> Result<Observations, Failure> {
     if (500..600).contains(&reply.status) {
         return Err(Failure::Inconclusive(message!("judging.no-answer", what = reply.in_words())));
     }
@@ -73,7 +73,7 @@ fn check_secret_withheld(alice: &User, kind: &str, reply: &Reply) -> Result<Obse
 }
 
 /// Passes if the response holds the secret, which a server in the room has to get.
-fn check_secret_given(alice: &User, kind: &str, reply: &Reply) -> Result<(), Failure> {
+fn check_secret_given(alice: &User, kind: &str, reply: &PeerResponse) -> Result<(), Failure> {
     check_success(alice, kind, reply)?;
     if kind == "state-ids" || reply.body.to_string().contains(SECRET) {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use samklang_actors::peer::Transaction;
 use samklang_actors::user::{Pattern, shown};
-use samklang_drivers::Place;
+use samklang_drivers::SyncSection;
 
 use crate::prelude::*;
 
@@ -49,7 +49,7 @@ pub(crate) fn typing_edu(room: &Room, user: &str) -> PeerEdu {
         edu: json!({
             "edu_type": "m.typing", "content": {"room_id": room.id, "user_id": user, "typing": true},
         }),
-        shown: shown(&format!("typing of {user}"), Place::Ephemeral, Some(room), listed),
+        shown: shown(&format!("typing of {user}"), SyncSection::Ephemeral, Some(room), listed),
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn receipt_edu(room: &Room, user: &str, event: &Sent) -> PeerEdu {
         edu: json!({
             "edu_type": "m.receipt", "content": {&room.id: {"m.read": {user: receipt}}},
         }),
-        shown: shown(&format!("receipt of {user}"), Place::Ephemeral, Some(room), listed),
+        shown: shown(&format!("receipt of {user}"), SyncSection::Ephemeral, Some(room), listed),
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn presence_edu(user: &str, status: &'static str) -> PeerEdu {
     let listed = move |event: &Value| event["sender"] == *id && event["content"]["status_msg"] == *status;
     PeerEdu {
         edu: json!({"edu_type": "m.presence", "content": {"push": [entry]}}),
-        shown: shown(&format!("presence of {user}, {status}"), Place::Presence, None, listed),
+        shown: shown(&format!("presence of {user}, {status}"), SyncSection::Presence, None, listed),
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn online_edu(user: &str) -> PeerEdu {
     let id = user.to_owned();
     let listed = move |event: &Value| event["sender"] == *id && event["content"]["presence"] == "online";
     PeerEdu {
-        shown: shown(&format!("presence of {user}"), Place::Presence, None, listed),
+        shown: shown(&format!("presence of {user}"), SyncSection::Presence, None, listed),
         ..presence_edu(user, "probing")
     }
 }
@@ -106,7 +106,7 @@ pub(crate) fn to_device_edu(sender: &str, to: &User, message_id: &str, body: &st
                 "messages": {to.id(): {"*": {"body": body}}},
             },
         }),
-        shown: shown(&format!("{body}, to the device"), Place::ToDevice, None, listed),
+        shown: shown(&format!("{body}, to the device"), SyncSection::ToDevice, None, listed),
     }
 }
 
@@ -119,5 +119,5 @@ pub(crate) fn device_list_changed(user: &str) -> Pattern {
     let listed = move |lists: &Value| {
         lists["changed"].as_array().is_some_and(|users| users.iter().any(|user| *user == *id))
     };
-    shown(&format!("changed devices of {user}"), Place::DeviceLists, None, listed)
+    shown(&format!("changed devices of {user}"), SyncSection::DeviceLists, None, listed)
 }

@@ -6,7 +6,7 @@
 
 use samklang_matrix::Event;
 use samklang_verdict::Party;
-use samklang_wire::switchboard::{Effect, Fault, FaultGuard};
+use samklang_wire::switchboard::{Effect, NetworkFault, NetworkFaultGuard};
 
 use super::limits::MAX_PDUS;
 use crate::{peer_setup::PeerSetup, prelude::*};
@@ -78,9 +78,9 @@ async fn kept_for_later(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// Cuts every transaction to Mallory's server.
-fn cut_transactions(setup: &PeerSetup<'_>) -> Result<FaultGuard, Failure> {
+fn cut_transactions(setup: &PeerSetup<'_>) -> Result<NetworkFaultGuard, Failure> {
     let mallorys = Party::Peer { name: setup.mallory.name().to_owned() };
-    setup.scene.fault(Fault::on_all(Effect::Cut).to(mallorys).when(is_transaction))
+    setup.scene.fault(NetworkFault::on_all(Effect::Cut).to(mallorys).when(is_transaction))
 }
 
 /// Alice sends a message, and her server tries a transaction. That may hold an earlier event, which has to go first.

@@ -9,7 +9,7 @@ use samklang_reference::AcceptedMembership;
 use samklang_verdict::{Observations, Problem, message};
 use serde_json::{Value, json};
 
-use super::{Planted, Reply, RoomCopy, ScriptedPeer, now_ms};
+use super::{PeerResponse, Planted, RoomCopy, ScriptedPeer, now_ms};
 use crate::host::Host;
 
 /// What a room shows of itself to somebody who is invited.
@@ -62,7 +62,7 @@ impl ScriptedPeer {
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
-    pub async fn bring(&self, host: &Host, invitation: &Invitation) -> Result<Reply, Failure> {
+    pub async fn bring(&self, host: &Host, invitation: &Invitation) -> Result<PeerResponse, Failure> {
         let target = paths::invite(&invitation.room, &invitation.event_id);
         let reply = self.ask(host, "PUT", &target, Some(&invitation.body)).await?;
         let Invitation { room, event_id, body, honest } = invitation;
@@ -74,7 +74,7 @@ impl ScriptedPeer {
     ///
     /// # Errors
     /// When the server refuses a step.
-    pub async fn leave(&self, host: &Host, room: &user::Room, user: &str) -> Result<Reply, Failure> {
+    pub async fn leave(&self, host: &Host, room: &user::Room, user: &str) -> Result<PeerResponse, Failure> {
         Ok(self.change(host, "leave", room, user).await?.1)
     }
 
@@ -82,7 +82,7 @@ impl ScriptedPeer {
     ///
     /// # Errors
     /// When the server refuses a step.
-    pub async fn knock(&self, host: &Host, room: &user::Room, user: &str) -> Result<Reply, Failure> {
+    pub async fn knock(&self, host: &Host, room: &user::Room, user: &str) -> Result<PeerResponse, Failure> {
         Ok(self.change(host, "knock", room, user).await?.1)
     }
 
@@ -93,7 +93,7 @@ impl ScriptedPeer {
         membership: &'static str,
         room: &user::Room,
         user: &str,
-    ) -> Result<(AcceptedMembership, Reply), Failure> {
+    ) -> Result<(AcceptedMembership, PeerResponse), Failure> {
         let taken = self.peer.change_membership(membership, host.name(), &room.id, user).await;
         let taken = taken.map_err(|obstacle| self.failure(host, membership, obstacle))?;
         let reply = self.reply(host, &taken.response)?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use samklang_verdict::{ExchangeId, Message, Observations, Problem, ReasonCode, Role};
 
-use super::pattern::Signal;
-use samklang_drivers::{CallError, Refusal};
+use super::pattern::EduPattern;
+use samklang_drivers::{ApiRefusal, CallError};
 
 /// A user and the server where the user is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum Failure {
         /// The exchange in which the looking user's server took it, where that is known beforehand.
         taken: Option<ExchangeId>,
         /// The signal that had to bring it, where it was not an event.
-        signal: Option<Signal>,
+        signal: Option<EduPattern>,
         /// The bound.
         bound: Duration,
         /// What the user saw instead, the last few.
@@ -114,12 +114,12 @@ pub struct Done {
 }
 
 /// An answer that says who gave it and in which exchange.
-pub trait Shown {
+pub trait HasDone {
     /// What was done.
     fn done(&self) -> &Done;
 }
 
-impl Shown for Done {
+impl HasDone for Done {
     fn done(&self) -> &Done {
         self
     }
@@ -129,7 +129,7 @@ impl Shown for Done {
 #[derive(Debug, Clone)]
 pub struct Refused {
     /// How the server said no.
-    pub refusal: Refusal,
+    pub refusal: ApiRefusal,
     /// What the server was seen to do.
     pub observations: Observations,
 }
@@ -143,7 +143,7 @@ pub trait MustBeRefused {
     fn refused(self) -> Result<Refused, Failure>;
 }
 
-impl<T: Shown> MustBeRefused for Result<T, Failure> {
+impl<T: HasDone> MustBeRefused for Result<T, Failure> {
     fn refused(self) -> Result<Refused, Failure> {
         match self {
             Ok(shown) => {

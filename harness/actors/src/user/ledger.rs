@@ -28,11 +28,11 @@ pub struct Ledger {
     /// The profile's bounds.
     pub bounds: Bounds,
     clock: AtomicU64,
-    inner: Mutex<Inner>,
+    inner: Mutex<LedgerInner>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct LedgerInner {
     names: BTreeMap<String, String>,
     taken: BTreeSet<String>,
     peers: BTreeSet<String>,
@@ -45,7 +45,7 @@ impl Ledger {
         Self { nonce, room_version, bounds, clock: AtomicU64::new(1), inner: Mutex::default() }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, LedgerInner> {
         // A panic elsewhere does not make the notes wrong.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

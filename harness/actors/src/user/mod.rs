@@ -11,35 +11,35 @@ mod view;
 use std::sync::{Arc, OnceLock};
 
 pub use devices::UserKeys;
-pub use failure::{Actor, Done, Failure, MustBeRefused, Refused, Shown, Wrong};
+pub use failure::{Actor, Done, Failure, HasDone, MustBeRefused, Refused, Wrong};
 pub use ledger::{Bounds, Ledger};
 pub use pattern::{
-    Pattern, Signal, ban, event, invite, invited, join, knock, leave, presence, receipt, shown, state,
+    EduPattern, Pattern, ban, event, invite, invited, join, knock, leave, presence, receipt, shown, state,
     stripped, typing,
 };
 use samklang_verdict::{ExchangeId, Message, Observation, Observations, Role, message};
 use serde_json::Value;
 pub use things::{Absence, Media, Observed, Private, Public, Room, RoomPlan, Sent, Sighting};
 
-use self::view::View;
+use self::view::UserView;
 use samklang_deploy::vendor::Vendor;
-use samklang_drivers::{Call, CallError, Session};
-use samklang_stage::Server;
+use samklang_drivers::{CallError, CallResult, Session};
+use samklang_stage::StageServer;
 
 /// A person at a server.
 #[derive(Clone)]
 pub struct User {
-    inner: Arc<Inner>,
+    inner: Arc<UserInner>,
 }
 
-struct Inner {
+struct UserInner {
     name: String,
     role: Role,
     server: String,
     vendor: Arc<Vendor>,
     session: Arc<dyn Session>,
     ledger: Arc<Ledger>,
-    view: OnceLock<View>,
+    view: OnceLock<UserView>,
 }
 
 impl std::fmt::Debug for User {
@@ -53,7 +53,7 @@ impl User {
     ///
     /// # Errors
     /// When the server does not register the user.
-    pub async fn register(server: &Server, name: &str, ledger: Arc<Ledger>) -> Result<Self, Failure> {
+    pub async fn register(server: &StageServer, name: &str, ledger: Arc<Ledger>) -> Result<Self, Failure> {
         let localpart = format!("{name}-{}", ledger.nonce);
         let who = Actor { name: name.to_owned(), role: server.role };
         let answer = server.driver.register(&localpart, name).await;
@@ -62,7 +62,7 @@ impl User {
         ledger.call(session.user_id(), &format!("@{name}:{}", ledger.name_of(&server.name)));
         ledger.call(&localpart, name);
         ledger.observe(server.role, answer.exchange);
-        let inner = Inner {
+        let inner = UserInner {
             name: name.to_owned(),
             role: server.role,
             server: server.name.clone(),
@@ -106,12 +106,17 @@ impl User {
         self.inner.session.as_ref()
     }
 
-    fn view(&self) -> &View {
-        self.inner.view.get_or_init(|| View::open(Arc::clone(&self.inner.session)))
+    fn view(&self) -> &UserView {
+        self.inner.view.get_or_init(|| UserView::open(Arc::clone(&self.inner.session)))
     }
 
     /// Notes what came of a call.
-    fn settle<T>(&self, verb: &'static str, about: &[&str], call: Call<T>) -> Result<(T, Done), Failure> {
+    fn settle<T>(
+        &self,
+        verb: &'static str,
+        about: &[&str],
+        call: CallResult<T>,
+    ) -> Result<(T, Done), Failure> {
         match call {
             Ok(answer) => Ok((answer.value, self.did(verb, answer.exchange))),
             Err(error) => {
@@ -141,7 +146,7 @@ impl User {
         }
     }
 
-    fn sighting(&self, pattern: &Pattern, place: usize, happening: &samklang_drivers::Happening) -> Sighting {
+    fn sighting(&self, pattern: &Pattern, place: usize, happening: &samklang_drivers::SyncEntry) -> Sighting {
         let seen = self.ledger().observe(self.inner.role, happening.exchange);
         Sighting {
             event: happening.event.clone(),

@@ -6,25 +6,25 @@ use samklang_verdict::{ExchangeId, Role};
 use serde_json::{Value, json};
 
 use super::{Room, Sent, Sighting, User, failure::Done};
-use samklang_drivers::{Happening, Place};
+use samklang_drivers::{SyncEntry, SyncSection};
 
-type Matches = Arc<dyn Fn(&Happening) -> bool + Send + Sync>;
+type Matches = Arc<dyn Fn(&SyncEntry) -> bool + Send + Sync>;
 
 /// The signal (EDU) by which something comes to another server, for the wire to tell whether it was sent.
 #[derive(Clone)]
-pub struct Signal {
+pub struct EduPattern {
     /// `edu_type`.
     pub kind: &'static str,
     is_it: Arc<dyn Fn(&Value) -> bool + Send + Sync>,
 }
 
-impl std::fmt::Debug for Signal {
+impl std::fmt::Debug for EduPattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signal").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("EduPattern").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
-impl Signal {
+impl EduPattern {
     /// A signal of this type whose `content` is as `is_it` says.
     pub fn new(kind: &'static str, is_it: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
         Self { kind, is_it: Arc::new(is_it) }
@@ -52,14 +52,14 @@ pub struct Pattern {
     /// The exchange in which the user's server took it, where that is known beforehand.
     pub taken: Option<ExchangeId>,
     /// The signal that brings it from another server, where it is not an event that does.
-    pub signal: Option<Signal>,
+    pub signal: Option<EduPattern>,
     /// How much of what the user was shown is passed over.
     from: usize,
     matches: Matches,
 }
 
 impl Pattern {
-    fn new(what: String, matches: impl Fn(&Happening) -> bool + Send + Sync + 'static) -> Self {
+    fn new(what: String, matches: impl Fn(&SyncEntry) -> bool + Send + Sync + 'static) -> Self {
         Self {
             what,
             origin: None,
@@ -77,7 +77,8 @@ impl Pattern {
     pub fn event_with_id(what: &str, room: &str, id: &str) -> Self {
         let wanted = id.to_owned();
         let mut pattern = Self::new(format!("{what} ({id})"), move |seen| {
-            matches!(seen.place, Place::Timeline | Place::State) && seen.event["event_id"] == *wanted
+            matches!(seen.place, SyncSection::Timeline | SyncSection::State)
+                && seen.event["event_id"] == *wanted
         })
         .in_room(room);
         pattern.about.push(id.to_owned());
@@ -99,7 +100,7 @@ impl Pattern {
         self
     }
 
-    fn brought_by(mut self, signal: Signal) -> Self {
+    fn brought_by(mut self, signal: EduPattern) -> Self {
         self.signal = Some(signal);
         self
     }
@@ -142,7 +143,7 @@ impl Pattern {
     }
 
     /// Whether it describes what the user was shown at this place in the order of everything.
-    pub(crate) fn matches(&self, place: usize, seen: &Happening) -> bool {
+    pub(crate) fn matches(&self, place: usize, seen: &SyncEntry) -> bool {
         place >= self.from && (self.matches)(seen)
     }
 }
@@ -171,7 +172,7 @@ fn membership(room: &Room, user: &User, membership: &'static str) -> Pattern {
     let key = user.id().to_owned();
     let mut pattern =
         Pattern::new(format!("{membership} of {} in {}", user.name(), room.name), move |seen| {
-            matches!(seen.place, Place::Timeline | Place::State | Place::Knock)
+            matches!(seen.place, SyncSection::Timeline | SyncSection::State | SyncSection::Knock)
                 && is_state("m.room.member", &key, &seen.event)
                 && seen.event["content"]["membership"] == membership
         })
@@ -184,7 +185,7 @@ fn membership(room: &Room, user: &User, membership: &'static str) -> Pattern {
 pub fn invite(room: &Room, user: &User) -> Pattern {
     let key = user.id().to_owned();
     let mut pattern = Pattern::new(format!("the invite of {} to {}", user.name(), room.name), move |seen| {
-        seen.place == Place::Invite
+        seen.place == SyncSection::Invite
             && is_state("m.room.member", &key, &seen.event)
             && seen.event["content"]["membership"] == "invite"
     })
@@ -198,7 +199,7 @@ pub fn invite(room: &Room, user: &User) -> Pattern {
 pub fn stripped(room: &Room, kind: &str) -> Pattern {
     let kind = kind.to_owned();
     let mut pattern = Pattern::new(format!("{kind} of {} from outside", room.name), move |seen| {
-        matches!(seen.place, Place::Invite | Place::Knock) && is_state(&kind, "", &seen.event)
+        matches!(seen.place, SyncSection::Invite | SyncSection::Knock) && is_state(&kind, "", &seen.event)
     })
     .in_room(&room.id);
     pattern.origin = Some(room.done.who.role);
@@ -234,7 +235,7 @@ pub fn knock(room: &Room, user: &User) -> Pattern {
 pub fn event(room: &Room, kind: &str) -> Pattern {
     let kind = kind.to_owned();
     Pattern::new(format!("{kind} in {}", room.name), move |seen| {
-        seen.place == Place::Timeline && seen.event["type"] == *kind
+        seen.place == SyncSection::Timeline && seen.event["type"] == *kind
     })
     .in_room(&room.id)
 }
@@ -243,7 +244,8 @@ pub fn event(room: &Room, kind: &str) -> Pattern {
 pub fn state(room: &Room, kind: &str, state_key: &str) -> Pattern {
     let (kind, state_key) = (kind.to_owned(), state_key.to_owned());
     Pattern::new(format!("{kind} in {}", room.name), move |seen| {
-        matches!(seen.place, Place::Timeline | Place::State) && is_state(&kind, &state_key, &seen.event)
+        matches!(seen.place, SyncSection::Timeline | SyncSection::State)
+            && is_state(&kind, &state_key, &seen.event)
     })
     .in_room(&room.id)
 }
@@ -259,13 +261,16 @@ pub fn typing(room: &Room, users: &[&User]) -> Pattern {
         let mut named: Vec<_> =
             list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         named.sort();
-        seen.place == Place::Ephemeral && seen.event["type"] == "m.typing" && list.is_some() && named == ids
+        seen.place == SyncSection::Ephemeral
+            && seen.event["type"] == "m.typing"
+            && list.is_some()
+            && named == ids
     })
     .in_room(&room.id);
     pattern.about.extend(users.iter().map(|user| user.id().to_owned()));
     let Some(first) = users.first() else { return pattern };
     let (room, id) = (room.id.clone(), first.id().to_owned());
-    pattern.by(first.role()).brought_by(Signal::new("m.typing", move |content| {
+    pattern.by(first.role()).brought_by(EduPattern::new("m.typing", move |content| {
         content["room_id"] == *room && content["user_id"] == *id && content["typing"] == true
     }))
 }
@@ -274,12 +279,12 @@ pub fn typing(room: &Room, users: &[&User]) -> Pattern {
 pub fn receipt(event: &Sent, user: &User, kind: &'static str) -> Pattern {
     let (id, reader) = (event.id.clone(), user.id().to_owned());
     let (place, sent) = ((event.room.clone(), kind, user.id().to_owned()), json!(event.id));
-    let signal = Signal::new("m.receipt", move |content| {
+    let signal = EduPattern::new("m.receipt", move |content| {
         let (room, kind, reader) = &place;
         content[room][kind][reader]["event_ids"].as_array().is_some_and(|ids| ids.contains(&sent))
     });
     let mut pattern = Pattern::new(format!("{kind} of {} for {}", user.name(), event.what), move |seen| {
-        seen.place == Place::Ephemeral
+        seen.place == SyncSection::Ephemeral
             && seen.event["type"] == "m.receipt"
             && seen.event["content"][&id][kind][&reader].is_object()
     })
@@ -293,7 +298,7 @@ pub fn receipt(event: &Sent, user: &User, kind: &'static str) -> Pattern {
 /// Anything that a sync shows in this place and that `is_it` holds for; `what` says it in words.
 pub fn shown(
     what: &str,
-    place: Place,
+    place: SyncSection,
     room: Option<&Room>,
     is_it: impl Fn(&Value) -> bool + Send + Sync + 'static,
 ) -> Pattern {
@@ -308,12 +313,12 @@ pub fn shown(
 pub fn presence(user: &User, presence: &'static str) -> Pattern {
     let id = user.id().to_owned();
     let of = user.id().to_owned();
-    let signal = Signal::new("m.presence", move |content| {
+    let signal = EduPattern::new("m.presence", move |content| {
         let entries = content["push"].as_array().into_iter().flatten();
         entries.into_iter().any(|entry| entry["user_id"] == *of && entry["presence"] == presence)
     });
     let mut pattern = Pattern::new(format!("{presence} presence of {}", user.name()), move |seen| {
-        seen.place == Place::Presence
+        seen.place == SyncSection::Presence
             && seen.event["sender"] == *id
             && seen.event["content"]["presence"] == presence
     })

@@ -3,7 +3,7 @@
 use samklang_verdict::{Observation, Observations, Problem, message};
 use serde_json::{Value, json};
 
-use super::failure::{Done, Failure, Refused, Shown};
+use super::failure::{Done, Failure, HasDone, Refused};
 use samklang_drivers::JoinRule;
 
 /// What a room is to be like.
@@ -73,7 +73,7 @@ pub struct Room {
     pub done: Done,
 }
 
-impl Shown for Room {
+impl HasDone for Room {
     fn done(&self) -> &Done {
         &self.done
     }
@@ -92,7 +92,7 @@ pub struct Sent {
     pub done: Done,
 }
 
-impl Shown for Sent {
+impl HasDone for Sent {
     fn done(&self) -> &Done {
         &self.done
     }
@@ -107,7 +107,7 @@ pub struct Media {
     pub done: Done,
 }
 
-impl Shown for Media {
+impl HasDone for Media {
     fn done(&self) -> &Done {
         &self.done
     }

@@ -7,7 +7,7 @@ use super::{
     failure::Done,
     things::{Media, Observed, Room, RoomPlan, Sent},
 };
-use samklang_drivers::{File, NewRoom, ReceiptKind};
+use samklang_drivers::{MediaFile, NewRoom, ReceiptKind};
 
 /// How much of a body is told to people.
 const TOLD: usize = 40;
@@ -350,7 +350,7 @@ impl User {
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn upload(&self, file: &File) -> Result<Media, Failure> {
+    pub async fn upload(&self, file: &MediaFile) -> Result<Media, Failure> {
         let (address, done) = self.settle("upload", &[], self.session().upload(file).await)?;
         self.ledger().call(&address, "mxc://media");
         if let Some((_, media_id)) = address.trim_start_matches("mxc://").split_once('/') {
@@ -363,7 +363,7 @@ impl User {
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn download(&self, media: &Media) -> Result<(File, Done), Failure> {
+    pub async fn download(&self, media: &Media) -> Result<(MediaFile, Done), Failure> {
         let call = self.session().download(&media.address).await;
         self.settle("download", &[&media.address], call)
     }

@@ -9,7 +9,7 @@ use samklang_verdict::ExchangeId;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::pattern::Pattern;
-use samklang_drivers::{CallError, Happening, Session};
+use samklang_drivers::{CallError, Session, SyncEntry};
 use samklang_wire::waiting;
 
 /// How long a server is asked to hold a poll.
@@ -19,7 +19,7 @@ const RETRIES: u32 = 20;
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// The record of one user's syncs, kept by a task of its own.
-pub(super) struct View {
+pub(super) struct UserView {
     shared: Arc<Shared>,
     changed: watch::Receiver<usize>,
     task: JoinHandle<()>,
@@ -27,23 +27,23 @@ pub(super) struct View {
 
 #[derive(Default)]
 struct Shared {
-    seen: Mutex<Seen>,
+    seen: Mutex<ShownSoFar>,
 }
 
 #[derive(Default)]
-struct Seen {
-    happenings: Vec<Arc<Happening>>,
+struct ShownSoFar {
+    happenings: Vec<Arc<SyncEntry>>,
     last: Option<ExchangeId>,
     trouble: Option<CallError>,
 }
 
 impl Shared {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, ShownSoFar> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl View {
+impl UserView {
     /// Starts to look.
     pub(super) fn open(session: Arc<dyn Session>) -> Self {
         let shared = Arc::new(Shared::default());
@@ -57,7 +57,7 @@ impl View {
         &self,
         pattern: &Pattern,
         bound: Duration,
-    ) -> Option<(usize, Arc<Happening>)> {
+    ) -> Option<(usize, Arc<SyncEntry>)> {
         let mut changed = self.changed.clone();
         let found = async {
             let mut looked = 0;
@@ -80,12 +80,12 @@ impl View {
     }
 
     /// A match among what was seen so far.
-    pub(super) fn has_seen(&self, pattern: &Pattern) -> Option<Arc<Happening>> {
+    pub(super) fn has_seen(&self, pattern: &Pattern) -> Option<Arc<SyncEntry>> {
         self.all(pattern).into_iter().next()
     }
 
     /// All matches so far, in the order in which they were seen.
-    pub(super) fn all(&self, pattern: &Pattern) -> Vec<Arc<Happening>> {
+    pub(super) fn all(&self, pattern: &Pattern) -> Vec<Arc<SyncEntry>> {
         let seen = self.shared.seen();
         let places = seen.happenings.iter().enumerate();
         places
@@ -126,7 +126,7 @@ impl View {
     }
 }
 
-impl Drop for View {
+impl Drop for UserView {
     fn drop(&mut self) {
         self.task.abort();
     }

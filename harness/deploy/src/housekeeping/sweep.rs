@@ -16,7 +16,7 @@ use crate::engine::{Engine, Labelled};
 
 /// What a sweep removed.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct SweepReport {
     /// The dead runs that something was found of.
     pub runs: BTreeSet<String>,
     /// How many containers were removed.
@@ -33,7 +33,7 @@ pub struct Report {
     pub left: Vec<Problem>,
 }
 
-impl Report {
+impl SweepReport {
     /// Whether there was nothing to sweep.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty() && self.left.is_empty()
@@ -45,8 +45,8 @@ impl Report {
 ///
 /// # Errors
 /// When the state root cannot be looked through. What cannot be removed stands in the report instead.
-pub async fn sweep(root: &StateRoot, engine: Option<&Engine>) -> Result<Report, Problem> {
-    let mut sweep = Sweep { root, held: BTreeMap::new(), report: Report::default() };
+pub async fn sweep(root: &StateRoot, engine: Option<&Engine>) -> Result<SweepReport, Problem> {
+    let mut sweep = Sweep { root, held: BTreeMap::new(), report: SweepReport::default() };
     sweep.hold_dead_folders().await?;
     if let Some(engine) = engine
         && let Err(problem) = sweep.engine(engine).await
@@ -62,7 +62,7 @@ struct Sweep<'a> {
     root: &'a StateRoot,
     /// Dead runs with their locks, which keep other sweeps away until this one is done.
     held: BTreeMap<String, Option<File>>,
-    report: Report,
+    report: SweepReport,
 }
 
 impl Sweep<'_> {

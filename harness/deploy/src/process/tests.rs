@@ -39,8 +39,16 @@ impl Scratch {
         let leaf = Leaf { cert_pem: "certificate".into(), key_pem: "key".into() };
         let (server_name, ca_pem) = ("127.0.0.1:1".to_owned(), "authority".to_owned());
         let names = Vec::new();
-        let start =
-            Start { cast, server_name, leaf, ca_pem, ca_key_pem: None, names, federation_port, storage };
+        let start = ServerStart {
+            cast,
+            server_name,
+            leaf,
+            ca_pem,
+            ca_key_pem: None,
+            names,
+            federation_port,
+            storage,
+        };
         self.deployer.start(start).await.unwrap()
     }
 

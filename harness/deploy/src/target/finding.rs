@@ -7,10 +7,10 @@ use reqwest::Url;
 use samklang_matrix::{endpoints::client::WHOAMI, is_server_name};
 use samklang_verdict::{Party, Problem, message};
 
-use super::{Target, Terms, all_loopback, client_api, consent, front, tokens};
+use super::{Target, TargetTerms, all_loopback, client_api, consent, front, tokens};
 use samklang_drivers::CallError;
 use samklang_prober as probe;
-use samklang_prober::{Finding, Mark, Settings};
+use samklang_prober::{ProbeFinding, ProbeMark, ProbeSettings};
 use samklang_wire::{
     certificates::Secret,
     recorder::Recorder,
@@ -20,7 +20,7 @@ use samklang_wire::{
 
 /// Which server is meant, and how it and the run are to meet.
 #[derive(Debug)]
-pub struct Ask {
+pub struct TargetRequest {
     /// The address of its client API, `https://matrix.example`.
     pub url: String,
     /// The file with a token for each of its users.
@@ -36,7 +36,7 @@ pub struct Ask {
     /// The file by which somebody consents to hostile peers.
     pub consent: Option<PathBuf>,
     /// How the server is looked for, and whom to believe.
-    pub settings: Settings,
+    pub settings: ProbeSettings,
     /// `YYYY-MM-DD`.
     pub today: String,
 }
@@ -46,7 +46,7 @@ pub struct Ask {
 /// # Errors
 /// [`Class::Configuration`](samklang_verdict::Class::Configuration), when a file does not hold what it has to, or the
 /// server is not there, is not trusted, or is not the one whose users the tokens are.
-pub async fn find(ask: Ask) -> Result<Target, Problem> {
+pub async fn find(ask: TargetRequest) -> Result<Target, Problem> {
     let lines = tokens::read(&ask.token_file)?;
     let (base, host, port) = address(&ask.url)?;
     let doors = front::doors(&ask)?;
@@ -63,8 +63,8 @@ pub async fn find(ask: Ask) -> Result<Target, Problem> {
     let server_name = common_name(&users, ask.server_name.as_deref())?;
     let (found, findings) = probe::look(&server_name, &ask.settings).await?;
     let found = found.ok_or_else(|| not_met(&server_name, &findings))?;
-    let proof = |finding: &&Finding| ["certificate", "keys"].contains(&finding.check);
-    if findings.iter().filter(proof).any(|finding| finding.mark >= Mark::Untold) {
+    let proof = |finding: &&ProbeFinding| ["certificate", "keys"].contains(&finding.check);
+    if findings.iter().filter(proof).any(|finding| finding.mark >= ProbeMark::Unknown) {
         return Err(not_met(&server_name, &findings));
     }
     let is_here = all_loopback(&at) && all_loopback(&[found.address]);
@@ -73,7 +73,7 @@ pub async fn find(ask: Ask) -> Result<Target, Problem> {
         Some(path) => Some(consent::read(path, &server_name, &ask.today)?),
         None => None,
     };
-    let terms = Terms { server_name, hostile: is_here || consent.is_some() };
+    let terms = TargetTerms { server_name, hostile: is_here || consent.is_some() };
     let users = users.into_iter().map(|(user, token, _)| (user, token)).collect();
     Ok(Target { terms, base, users, found, settings: ask.settings, doors, consent })
 }
@@ -97,15 +97,15 @@ fn address(text: &str) -> Result<(String, String, u16), Problem> {
 
 /// The user behind each token, with the token's line.
 async fn whose(
-    ask: &Ask,
+    ask: &TargetRequest,
     base: &str,
-    lines: Vec<tokens::Line>,
+    lines: Vec<tokens::TokenLine>,
 ) -> Result<Vec<(String, Secret, usize)>, Problem> {
     let secrets: Vec<_> = lines.iter().map(|line| (String::new(), line.token.clone())).collect();
     // What is asked before the run begins is no part of its record.
     let api = client_api(base, Party::Harness, Recorder::new(), &ask.settings, &secrets)?;
     let mut users: Vec<(String, Secret, usize)> = Vec::new();
-    for tokens::Line { number, user: said, token } in lines {
+    for tokens::TokenLine { number, user: said, token } in lines {
         let file = ask.token_file.display();
         let request = api
             .json_request("GET", WHOAMI.template, Some(token.expose()), None)
@@ -172,8 +172,8 @@ fn common_name(users: &[(String, Secret, usize)], wanted: Option<&str>) -> Resul
 }
 
 /// Why other servers do not meet it, or should not.
-fn not_met(server_name: &str, findings: &[Finding]) -> Problem {
-    let says = |finding: &&Finding| ["connection", "certificate", "keys"].contains(&finding.check);
+fn not_met(server_name: &str, findings: &[ProbeFinding]) -> Problem {
+    let says = |finding: &&ProbeFinding| ["connection", "certificate", "keys"].contains(&finding.check);
     let worst = findings.iter().filter(says).max_by_key(|finding| finding.mark);
     let why = worst.map(|finding| finding.message.clone());
     let why = why.map_or_else(String::new, |why| why.to_string());

@@ -11,14 +11,14 @@ use rustls::{
 };
 use samklang_verdict::{Problem, message};
 
-use super::{Ask, tokens::private_text};
+use super::{TargetRequest, tokens::private_text};
 use samklang_wire::switchboard::{Doors, Naming};
 
 /// The doors that `ask` describes; on loopback, when it describes none.
 ///
 /// # Errors
 /// When listener and name are not both there, the name is none, or the certificate is not good for what it has to be.
-pub(super) fn doors(ask: &Ask) -> Result<Doors, Problem> {
+pub(super) fn doors(ask: &TargetRequest) -> Result<Doors, Problem> {
     let naming = match (ask.listen, &ask.name) {
         (None, None) => Naming::Loopback,
         (Some(listen), Some(name)) => zone(listen, name)?,

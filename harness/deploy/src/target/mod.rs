@@ -13,26 +13,26 @@ use http::HeaderValue;
 use rustls::pki_types::ServerName;
 use samklang_verdict::{Party, Problem, Role, message};
 
-pub use self::finding::{Ask, find};
-use super::{Cast, Deployer, Listening, Progress, Running, Start, Terms};
-use samklang_drivers::{accounts::Account, http::ApiClient};
-use samklang_prober::{Found, Settings};
+pub use self::finding::{TargetRequest, find};
+use super::{Cast, Deployer, Listening, Progress, Running, ServerStart, TargetTerms};
+use samklang_drivers::{accounts::TargetAccount, http::ApiClient};
+use samklang_prober::{FoundServer, ProbeSettings};
 use samklang_wire::{
     certificates::{Secret, trusting},
     recorder::Recorder,
-    switchboard::{Doors, Ground, Place},
+    switchboard::{Doors, Ground, TargetAddress},
 };
 
 /// A server that runs already, as it was found.
 #[derive(Debug)]
 pub struct Target {
-    terms: Terms,
+    terms: TargetTerms,
     /// `https://matrix.example`, where its client API is.
     base: String,
     /// Its users by id, and the token of each.
     users: Vec<(String, Secret)>,
-    found: Found,
-    settings: Settings,
+    found: FoundServer,
+    settings: ProbeSettings,
     doors: Doors,
     /// Who answers for it that lying peers may meet it, in words.
     consent: Option<String>,
@@ -45,7 +45,7 @@ impl Target {
     }
 
     /// On which terms it takes part.
-    pub fn terms(&self) -> &Terms {
+    pub fn terms(&self) -> &TargetTerms {
         &self.terms
     }
 
@@ -65,9 +65,9 @@ impl Target {
     }
 
     /// Its users, to be lent to plays.
-    pub fn accounts(&self) -> Vec<Account> {
+    pub fn accounts(&self) -> Vec<TargetAccount> {
         let users = self.users.iter().cloned();
-        users.map(|(user_id, token)| Account::new(user_id, token)).collect()
+        users.map(|(user_id, token)| TargetAccount::new(user_id, token)).collect()
     }
 
     /// A client of its client API, which it plays in this role.
@@ -82,12 +82,12 @@ impl Target {
     ///
     /// # Errors
     /// When it was found at what is no name.
-    pub fn place(&self) -> Result<Place, Problem> {
-        let Found { address, certified_for, host, .. } = &self.found;
+    pub fn place(&self) -> Result<TargetAddress, Problem> {
+        let FoundServer { address, certified_for, host, .. } = &self.found;
         let bad = |error: &dyn fmt::Display| {
             Problem::configuration(message!("target.not-met", name = self.server_name(), why = error))
         };
-        Ok(Place {
+        Ok(TargetAddress {
             address: *address,
             name: ServerName::try_from(certified_for.clone()).map_err(|error| bad(&error))?,
             host: HeaderValue::try_from(host).map_err(|error| bad(&error))?,
@@ -101,7 +101,7 @@ fn client_api(
     base: &str,
     to: Party,
     recorder: Recorder,
-    settings: &Settings,
+    settings: &ProbeSettings,
     users: &[(String, Secret)],
 ) -> Result<ApiClient, Problem> {
     let secrets = users.iter().map(|(_, token)| token.clone()).collect();
@@ -144,7 +144,7 @@ impl Deployer for TargetDeployer {
         (role == Role::A).then_some(&self.target)
     }
 
-    async fn start(&self, start: Start) -> Result<Arc<dyn Listening>, Problem> {
+    async fn start(&self, start: ServerStart) -> Result<Arc<dyn Listening>, Problem> {
         Err(start.cast.vendor.cannot_run_as("embedded"))
     }
 

@@ -18,7 +18,7 @@ const MOST: usize = 50;
 
 /// A line of the file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct TokenLine {
     /// Counted from 1.
     pub(super) number: usize,
     /// Whose the token is said to be.
@@ -30,13 +30,13 @@ pub(super) struct Line {
 ///
 /// # Errors
 /// When the file cannot be read, others than its owner can read it, or it does not hold two tokens or more.
-pub(super) fn read(path: &Path) -> Result<Vec<Line>, Problem> {
+pub(super) fn read(path: &Path) -> Result<Vec<TokenLine>, Problem> {
     let text = private_text(path)?;
     let bad = |line: usize, wanted: &str| {
         let text = message!("target.bad-token-line", path = path.display(), line = line, wanted = wanted);
         Problem::configuration(text)
     };
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<TokenLine> = Vec::new();
     for (place, line) in text.lines().enumerate() {
         let words: Vec<_> = line.split_whitespace().collect();
         let number = place + 1;
@@ -56,7 +56,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>, Problem> {
         if lines.iter().any(|line| line.token.expose() == token) {
             return Err(bad(number, "each token stands there once"));
         }
-        lines.push(Line { number, user, token: Secret::new(token) });
+        lines.push(TokenLine { number, user, token: Secret::new(token) });
     }
     if !(2..=MOST).contains(&lines.len()) {
         let (path, count) = (path.display(), lines.len());
@@ -117,7 +117,7 @@ mod tests {
         }
     }
 
-    fn of(text: &str) -> Result<Vec<Line>, Problem> {
+    fn of(text: &str) -> Result<Vec<TokenLine>, Problem> {
         read(&File::of(text, 0o600).0)
     }
 

@@ -1,6 +1,7 @@
 //! A vendor's descriptor as it is written, and what has to hold before it becomes a [`Vendor`].
 
 use std::{
+    fmt,
     ops::Range,
     path::{Component, Path, PathBuf},
     time::Duration,
@@ -8,7 +9,7 @@ use std::{
 
 use regex_lite::Regex;
 use samklang_matrix::RoomVersion;
-use samklang_verdict::{Problem, message};
+use samklang_verdict::{Message, Problem, message};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -114,17 +115,17 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn wrong(&self, span: Range<usize>, problem: &str) -> Problem {
+    fn wrong(&self, span: Range<usize>, problem: impl fmt::Display) -> Problem {
         let line = self.text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
         Problem::configuration(message!(
             "vendor.malformed",
             file = self.file.display(),
             line = line,
-            problem = problem.trim_end_matches('.'),
+            problem = problem.to_string().trim_end_matches('.'),
         ))
     }
 
-    fn hold(&self, right: bool, span: Range<usize>, problem: &str) -> Result<(), Problem> {
+    fn hold(&self, right: bool, span: Range<usize>, problem: Message) -> Result<(), Problem> {
         if right { Ok(()) } else { Err(self.wrong(span, problem)) }
     }
 
@@ -137,13 +138,7 @@ impl Source<'_> {
         let real = path.canonicalize().ok().filter(|real| real.starts_with(folder) && real.is_file());
         match real {
             Some(_) if inside => Ok(path),
-            _ => {
-                let name_of = name.get_ref();
-                let missing = format!(
-                    "expected the name of a file within the vendor's folder, where \"{name_of}\" is none"
-                );
-                Err(self.wrong(name.span(), &missing))
-            }
+            _ => Err(self.wrong(name.span(), message!("vendor.expected.file", name = name.get_ref()))),
         }
     }
 }
@@ -166,40 +161,48 @@ impl Descriptor {
         script: Option<PathBuf>,
     ) -> Result<Vendor, Problem> {
         let source = Source { text, file: folder.join(DESCRIPTOR) };
-        let expected = format!("expected the folder's name, \"{name}\"");
-        source.hold(self.name.get_ref() == name, self.name.span(), &expected)?;
+        let expected = message!("vendor.expected.folder-name", name = name);
+        source.hold(self.name.get_ref() == name, self.name.span(), expected)?;
         let pattern = self.versions.pattern;
         let versions = Regex::new(pattern.get_ref()).map_err(|error| {
-            source.wrong(pattern.span(), &format!("expected a regular expression: {error}"))
+            source.wrong(pattern.span(), message!("vendor.expected.pattern", error = error))
         })?;
         let default = &self.default_version;
         let fits = versions.is_match(default.get_ref()) && is_plain(default.get_ref());
-        source.hold(fits, default.span(), "expected a version that fits `versions.pattern`")?;
+        source.hold(fits, default.span(), message!("vendor.expected.version"))?;
         let versions_of_rooms = self.room_versions.get_ref();
         let span = self.room_versions.span();
-        source.hold(!versions_of_rooms.is_empty(), span.clone(), "expected a room version")?;
+        source.hold(!versions_of_rooms.is_empty(), span.clone(), message!("vendor.expected.room-version"))?;
         let unknown = versions_of_rooms.iter().find(|version| RoomVersion::new(version).is_err());
-        let expected = format!("expected room versions, and \"{}\" is none", unknown.map_or("", |id| id));
-        source.hold(unknown.is_none(), span, &expected)?;
+        let expected = message!("vendor.expected.known-room-version", version = unknown.map_or("", |id| id));
+        source.hold(unknown.is_none(), span, expected)?;
         let is_one = versions_of_rooms.contains(self.default_room_version.get_ref());
-        source.hold(is_one, self.default_room_version.span(), "expected one of `room_versions`")?;
+        source.hold(
+            is_one,
+            self.default_room_version.span(),
+            message!("vendor.expected.one-of-room-versions"),
+        )?;
         for word in &self.features {
             let known = FEATURES.map(str::to_owned);
             let near = nearest(word.get_ref(), &known);
             let near = if near.is_empty() { &known[..] } else { &near[..] };
-            let expected = format!("expected a word for a feature, such as {}", near.join(", "));
-            source.hold(FEATURES.contains(&word.get_ref().as_str()), word.span(), &expected)?;
+            let expected = message!("vendor.expected.feature", near = near.join(", "));
+            source.hold(FEATURES.contains(&word.get_ref().as_str()), word.span(), expected)?;
         }
         if let Some(creates) = &self.creates_room_versions {
             let some = creates.get_ref().iter().all(|version| self.room_versions.get_ref().contains(version));
             source.hold(
                 some && creates.get_ref().contains(self.default_room_version.get_ref()),
                 creates.span(),
-                "expected some of `room_versions`, with `default_room_version` among them",
+                message!("vendor.expected.created-room-versions"),
             )?;
         }
         let seconds = self.ready.seconds;
-        source.hold((1..=600).contains(seconds.get_ref()), seconds.span(), "expected 1 to 600 seconds")?;
+        source.hold(
+            (1..=600).contains(seconds.get_ref()),
+            seconds.span(),
+            message!("vendor.expected.seconds"),
+        )?;
         let container = self.container.map(|section| container(section, &source, &folder)).transpose()?;
         let process = self.process.map(|section| section.checked(&source, &folder)).transpose()?;
         let alone = container.is_none() && process.is_none();
@@ -235,8 +238,12 @@ impl BesideSection {
         // Which one runs must not hang on the day.
         let tagged = image.get_ref().rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
         let shaped = tagged && !image.get_ref().contains(char::is_whitespace);
-        source.hold(shaped, image.span(), "expected the name of a published image with its tag")?;
-        source.hold((16..=65_536).contains(memory.get_ref()), memory.span(), "expected 16 to 65536 (MiB)")?;
+        source.hold(shaped, image.span(), message!("vendor.expected.tagged-image"))?;
+        source.hold(
+            (16..=65_536).contains(memory.get_ref()),
+            memory.span(),
+            message!("vendor.expected.memory"),
+        )?;
         Ok(BesideSpec {
             image: self.image.into_inner(),
             command: self.command,
@@ -257,10 +264,10 @@ fn embedded(
     source: &Source<'_>,
     alone: bool,
 ) -> Result<EmbeddedSpec, Problem> {
-    source.hold(alone, section.span(), "expected neither `[container]` nor `[process]` beside it")?;
+    source.hold(alone, section.span(), message!("vendor.expected.embedded-alone"))?;
     let fault = section.into_inner().fault.map(|name| {
         let known = name.get_ref().parse();
-        known.map_err(|_: String| source.wrong(name.span(), "expected the name of a fault"))
+        known.map_err(|_: String| source.wrong(name.span(), message!("vendor.expected.fault")))
     });
     Ok(EmbeddedSpec { fault: fault.transpose()? })
 }
@@ -279,38 +286,47 @@ fn container(
         }
         (None, Some(name)) => {
             let shaped = !name.get_ref().is_empty() && !name.get_ref().contains(char::is_whitespace);
-            source.hold(shaped, name.span(), "expected the name of a published image")?;
+            source.hold(shaped, name.span(), message!("vendor.expected.image"))?;
             let last = name.get_ref().rsplit('/').next().unwrap_or_default();
-            let expected = "expected a name without a tag: the version is the tag";
+            let expected = message!("vendor.expected.image-without-tag");
             source.hold(!last.contains([':', '@']), name.span(), expected)?;
             ImageSource::Published(name.get_ref().clone())
         }
-        (None, None) => return Err(source.wrong(span, "expected `dockerfile` or `image` in it")),
+        (None, None) => return Err(source.wrong(span, message!("vendor.expected.image-source"))),
         (Some(_), Some(_)) => {
-            return Err(source.wrong(span, "expected either `dockerfile` or `image` in it, and not both"));
+            return Err(source.wrong(span, message!("vendor.expected.one-image-source")));
         }
     };
     for capability in &section.capabilities {
         let allowed = CAPABILITIES.contains(&capability.get_ref().as_str());
-        source.hold(allowed, capability.span(), &format!("expected one of {}", CAPABILITIES.join(", ")))?;
+        let expected = message!("vendor.expected.capability", known = CAPABILITIES.join(", "));
+        source.hold(allowed, capability.span(), expected)?;
     }
     if let Some(storage) = &section.storage {
         let path = storage.get_ref();
         let plain =
             path.strip_prefix('/').is_some_and(|rest| !rest.is_empty() && rest.split('/').all(is_plain));
-        source.hold(plain, storage.span(), "expected the absolute path of a folder")?;
+        source.hold(plain, storage.span(), message!("vendor.expected.folder"))?;
     }
     for secret in &section.secrets {
         let name = secret.get_ref();
         let is_word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         let shaped = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(is_word);
-        source.hold(shaped, secret.span(), "expected the name of an environment variable")?;
+        source.hold(shaped, secret.span(), message!("vendor.expected.variable"))?;
     }
     let beside = section.beside.into_iter().map(|beside| beside.checked(source)).collect::<Result<_, _>>()?;
     let (memory, cpus, pids) = (&section.memory_mb, &section.cpus, &section.pids);
-    source.hold((16..=65_536).contains(memory.get_ref()), memory.span(), "expected 16 to 65536 (MiB)")?;
-    source.hold((0.1..=64.0).contains(cpus.get_ref()), cpus.span(), "expected 0.1 to 64 processors")?;
-    source.hold((8..=32_768).contains(pids.get_ref()), pids.span(), "expected 8 to 32768 processes")?;
+    source.hold(
+        (16..=65_536).contains(memory.get_ref()),
+        memory.span(),
+        message!("vendor.expected.memory"),
+    )?;
+    source.hold(
+        (0.1..=64.0).contains(cpus.get_ref()),
+        cpus.span(),
+        message!("vendor.expected.processors"),
+    )?;
+    source.hold((8..=32_768).contains(pids.get_ref()), pids.span(), message!("vendor.expected.processes"))?;
     Ok(ContainerSpec {
         source: image_from,
         needs_ca_key: section.needs_ca_key,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use samklang_deploy::{
-    Cast, Deployer, Listening, Start, Storage,
+    Cast, Deployer, Listening, ServerStart, Storage,
     container::ContainerDeployer,
     engine::Engine,
     housekeeping::{RunFolder, StateRoot, sweep},
@@ -92,7 +92,7 @@ impl Bench {
     pub(crate) async fn start_as(&self, cast: Cast, storage: Storage) -> Result<Arc<dyn Listening>, Problem> {
         self.deployer.prepare(&cast, &|_| {}).await?;
         let leaf = Leaf { cert_pem: "certificate".into(), key_pem: "key".into() };
-        let start = Start {
+        let start = ServerStart {
             server_name: format!("{}.test", cast.role.as_str()),
             cast,
             leaf,

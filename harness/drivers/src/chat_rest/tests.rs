@@ -174,7 +174,7 @@ async fn an_invited_user_joins_or_rejects_by_the_invite() {
     );
     assert!(stand_in.asked("groups.leave").is_empty());
     let refused = alice.join("!other:a.test", &[]).await.unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal { status: 404, .. })), "{refused:?}");
+    assert!(matches!(refused, CallError::Refused(ApiRefusal { status: 404, .. })), "{refused:?}");
 }
 
 #[tokio::test]
@@ -187,10 +187,10 @@ async fn each_thing_is_shown_once_and_in_its_order() {
     assert_eq!(
         shown,
         [
-            (Place::State, member.clone()),
-            (Place::Timeline, message),
-            (Place::Timeline, member.clone()),
-            (Place::Invite, member),
+            (SyncSection::State, member.clone()),
+            (SyncSection::Timeline, message),
+            (SyncSection::Timeline, member.clone()),
+            (SyncSection::Invite, member),
         ]
     );
     assert_eq!(first.happenings[2].event["state_key"], "@bob:b.test");

@@ -29,7 +29,7 @@ impl ClientService for Slow {
 }
 
 /// The answer to one call, how often it was made, and how long it took.
-async fn call(refusals: usize, patient: bool) -> (Result<Reply, CallError>, usize, Duration) {
+async fn call(refusals: usize, patient: bool) -> (Result<ApiResponse, CallError>, usize, Duration) {
     let server = Arc::new(Slow { refusals, asked: AtomicUsize::new(0) });
     let to = Party::Server { role: Role::A };
     let inside = Arc::clone(&server) as Arc<dyn ClientService>;

@@ -152,15 +152,15 @@ async fn a_sync_shows_what_has_its_form_and_passes_over_the_rest() {
         .iter()
         .map(|seen| (seen.place, seen.room.as_deref(), seen.event["type"].as_str().unwrap()))
         .collect();
-    let timeline = (Place::Timeline, Some("!r:a.test"), "t");
-    assert_eq!(seen, [timeline, (Place::Presence, None, "p"), (Place::ToDevice, None, "d")]);
+    let timeline = (SyncSection::Timeline, Some("!r:a.test"), "t");
+    assert_eq!(seen, [timeline, (SyncSection::Presence, None, "p"), (SyncSection::ToDevice, None, "d")]);
 }
 
 #[tokio::test]
 async fn the_published_description_names_exactly_the_verbs_that_are_asked_for() {
     let alice = alice(&[WELCOME]).await;
     let (room, user, event) = ("!r:a.test", "@b:b.test", "$e");
-    let file = File { bytes: vec![1], content_type: None, name: None };
+    let file = MediaFile { bytes: vec![1], content_type: None, name: None };
     let errors = [
         alice.create_room(&plan()).await.err(),
         alice.invite(room, user).await.err(),

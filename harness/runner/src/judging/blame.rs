@@ -1,6 +1,6 @@
 //! Makes verdicts of failures, and finds out from the wire which server is to blame for a fail.
 
-use samklang_actors::user::{Actor, Failure, Signal};
+use samklang_actors::user::{Actor, EduPattern, Failure};
 use samklang_drivers::CallError;
 use samklang_verdict::{Blame, Class, ExchangeId, Fail, Message, ReasonCode, Role, Verdict, message};
 
@@ -170,7 +170,7 @@ fn delivered(role: Role, exchange: ExchangeId) -> (Blame, Vec<ExchangeId>) {
 fn not_seen(
     who: &Actor,
     origin: Option<Role>,
-    (about, signal): (&[String], Option<&Signal>),
+    (about, signal): (&[String], Option<&EduPattern>),
     wire: Option<&WireView>,
 ) -> (Blame, Vec<ExchangeId>) {
     let Some(origin) = origin else {
@@ -231,7 +231,7 @@ fn leaked(exchange: ExchangeId) -> Blame {
 mod tests {
     use super::*;
     use crate::traffic::wire_view::tests::{exchange, pdu};
-    use samklang_drivers::Refusal;
+    use samklang_drivers::ApiRefusal;
     use serde_json::json;
     use std::time::Duration;
 
@@ -247,7 +247,7 @@ mod tests {
 
         let refused = |status, errcode: &str| {
             let (errcode, error) = (errcode.to_owned(), String::new());
-            let error = CallError::Refused(Refusal { status, errcode, error, exchange: ExchangeId(3) });
+            let error = CallError::Refused(ApiRefusal { status, errcode, error, exchange: ExchangeId(3) });
             verdict_of(&Failure::Call { who: who(), verb: "join", error, about: vec![] }, None)
         };
         let verdict = refused(403, "M_FORBIDDEN");
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(blame(None).1, [ExchangeId(9)]);
     }
 
-    fn blamed(about: Vec<String>, signal: Option<Signal>, sent: &serde_json::Value) -> Role {
+    fn blamed(about: Vec<String>, signal: Option<EduPattern>, sent: &serde_json::Value) -> Role {
         let failure = Failure::NotSeen {
             who: who(),
             what: "x".into(),
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn the_sending_server_is_to_blame_for_an_edu_that_it_did_not_send() {
         let about = vec!["!room".to_owned(), "@a:a.test".to_owned()];
-        let signal = || Some(Signal::new("m.receipt", |content| content["!room"].is_object()));
+        let signal = || Some(EduPattern::new("m.receipt", |content| content["!room"].is_object()));
         let (pdu, _) = pdu();
         assert_eq!(blamed(about.clone(), signal(), &json!({"pdus": [pdu]})), Role::A);
         let receipt = json!({"edu_type": "m.receipt", "content": {"!room": {}}});

@@ -224,7 +224,7 @@ fn blank(
 }
 
 fn stage_up(stage: &Stage, took: Duration) -> RunEvent {
-    let line = |server: &Arc<samklang_stage::Server>| {
+    let line = |server: &Arc<samklang_stage::StageServer>| {
         let answered = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".into());
         let identity = &server.identity;
         format!("{} {} {}", server.role, answered(&identity.name), answered(&identity.version))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use samklang_deploy::Cast;
-use samklang_stage::{Server, Stage};
+use samklang_stage::{Stage, StageServer};
 use samklang_verdict::{Class, Participant, Problem, Upgrade, message};
 
 use super::{millis, order::RunOrder};
@@ -29,7 +29,7 @@ pub(super) fn cast_only(cast: &Cast, order: &RunOrder) -> Participant {
     }
 }
 
-pub(super) fn answered(server: &Server, order: &RunOrder) -> Participant {
+pub(super) fn answered(server: &StageServer, order: &RunOrder) -> Participant {
     Participant {
         server_name: server.name.clone(),
         answered_name: server.identity.name.clone(),

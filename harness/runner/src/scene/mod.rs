@@ -15,10 +15,10 @@ use samklang_actors::{
     user::{Bounds, Failure, Ledger, Observed},
 };
 use samklang_deploy::vendor::Vendor;
-use samklang_drivers::{CallError, Refusal};
+use samklang_drivers::{ApiRefusal, CallError};
 use samklang_stage::Stage;
 use samklang_verdict::{Blame, Exchange, ExchangeId, Observations, Party, Play, Role, Verdict, message};
-use samklang_wire::switchboard::{Fault, FaultGuard};
+use samklang_wire::switchboard::{NetworkFault, NetworkFaultGuard};
 use sha2::{Digest, Sha256};
 
 use self::share::{StageShare, no_wire};
@@ -136,7 +136,7 @@ impl Scene {
     /// # Errors
     /// Inconclusive where servers meet without the switchboard. Not applicable at a server that runs outside of this
     /// program: its operator says how it recovers, and when.
-    pub fn fault(&self, fault: Fault) -> Result<FaultGuard, Failure> {
+    pub fn fault(&self, fault: NetworkFault) -> Result<NetworkFaultGuard, Failure> {
         self.share.network_fault(fault)
     }
 
@@ -228,7 +228,7 @@ pub fn party(role: Role) -> Party {
 }
 
 /// A call's refusal, where it is one.
-pub fn refusal(failure: &Failure) -> Option<&Refusal> {
+pub fn refusal(failure: &Failure) -> Option<&ApiRefusal> {
     match failure {
         Failure::Call { error: CallError::Refused(refusal), .. } => Some(refusal),
         _ => None,

@@ -11,9 +11,9 @@ use samklang_actors::{
     peer::ScriptedPeer,
     user::{Failure, Ledger, Wrong},
 };
-use samklang_stage::{Server, Stage};
+use samklang_stage::{Stage, StageServer};
 use samklang_verdict::{Exchange, ExchangeId, Play, Problem, ReasonCode, Role, message};
-use samklang_wire::switchboard::{Fault, FaultGuard};
+use samklang_wire::switchboard::{NetworkFault, NetworkFaultGuard};
 
 use crate::traffic::wire_view::{WireView, role_of};
 
@@ -51,7 +51,7 @@ impl StageShare {
     }
 
     /// The stage's servers, the host first.
-    fn host_first(&self) -> impl Iterator<Item = Arc<Server>> {
+    fn host_first(&self) -> impl Iterator<Item = Arc<StageServer>> {
         let host = self.play.host;
         let others = self.stage.servers().map(|server| server.role).filter(move |&role| role != host);
         std::iter::once(host).chain(others).filter_map(|role| self.stage.server(role))
@@ -77,7 +77,7 @@ impl StageShare {
         Ok(peer)
     }
 
-    pub(super) fn network_fault(&self, fault: Fault) -> Result<FaultGuard, Failure> {
+    pub(super) fn network_fault(&self, fault: NetworkFault) -> Result<NetworkFaultGuard, Failure> {
         if let Some(terms) = self.stage.terms() {
             let server = &terms.server_name;
             let text = message!("plan.not-to-be-disturbed", scenario = self.scenario, server = server);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use samklang_deploy::{Cast, Terms, vendor};
+use samklang_deploy::{Cast, TargetTerms, vendor};
 use samklang_verdict::{Message, Play, Problem, Role, message};
 
 use crate::{
@@ -227,7 +227,7 @@ fn room_versions(suite: &Suite, selection: &Selection) -> Result<Vec<String>, Pr
 }
 
 /// Why a scenario is not played with a server that this run did not start.
-fn on_terms(scenario: &Scenario, terms: &Terms) -> Option<TrialObstacle> {
+fn on_terms(scenario: &Scenario, terms: &TargetTerms) -> Option<TrialObstacle> {
     let server = &terms.server_name;
     if scenario.kind == ScenarioKind::NetworkFault || scenario.is_alone() {
         let text = message!("plan.not-to-be-disturbed", scenario = scenario.id, server = server);

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use samklang_actors::user::Signal;
+use samklang_actors::user::EduPattern;
 use samklang_matrix::{Event, endpoints::SEND, server_of};
 use samklang_reference::decoded;
 use samklang_verdict::{Exchange, ExchangeId, Party, Role, Wire};
@@ -141,7 +141,7 @@ impl WireView {
     }
 
     /// What became of an EDU.
-    pub fn edu_delivery(&self, signal: &Signal, from: Role, to: Role) -> Delivery {
+    pub fn edu_delivery(&self, signal: &EduPattern, from: Role, to: Role) -> Delivery {
         let carries = |body: &Value| body["edus"].as_array().into_iter().flatten().any(|edu| signal.is(edu));
         best(self.transactions(from, to).filter(|(_, body)| carries(body)).map(|(exchange, _)| exchange))
     }
@@ -324,7 +324,7 @@ pub(crate) mod tests {
         let wire = view(vec![exchange(1, Some(200), &json!({"edus": [edu]}), &json!({}))]);
         let delivered = Delivery::Delivered { exchange: ExchangeId(1) };
         let delivery = |kind, user: &'static str| {
-            let signal = Signal::new(kind, move |content| content["user_id"] == user);
+            let signal = EduPattern::new(kind, move |content| content["user_id"] == user);
             wire.edu_delivery(&signal, Role::A, Role::B)
         };
         assert_eq!(delivery("m.typing", "@a:a.test"), delivered);

@@ -11,10 +11,10 @@ use samklang_deploy::{
     vendor::{Vendor, VendorShelf},
 };
 use samklang_drivers::{
-    Answered, Batch, Call, CallError, Driver, File, Happening, NewRoom, Page, Place, ReceiptKind, Refusal,
-    Session,
+    Answered, ApiRefusal, CallError, CallResult, Driver, HistoryPage, MediaFile, NewRoom, ReceiptKind,
+    Session, SyncBatch, SyncEntry, SyncSection,
 };
-use samklang_stage::{Identity, Server, Stage};
+use samklang_stage::{ServerIdentity, Stage, StageServer};
 use samklang_verdict::{Body, Exchange, ExchangeId, Party, Problem, Role, Wire};
 use samklang_wire::recorder::Recorder;
 use serde_json::{Value, json};
@@ -62,12 +62,12 @@ pub(crate) fn stage_with(fault: Fault, adapter_made: &[&str]) -> Arc<Stage> {
     let recorder = Recorder::new();
     let world =
         Arc::new(World { fault, recorder: recorder.clone(), events: Mutex::default(), news: Notify::new() });
-    let server = |role: Role| Server {
+    let server = |role: Role| StageServer {
         role,
         name: format!("{}.fake", role.as_str()),
         cast: behind(adapter_made, cast(role)),
         driver: Arc::new(FakeDriver { world: Arc::clone(&world), role }),
-        identity: Identity::default(),
+        identity: ServerIdentity::default(),
         holds_ca_key: false,
         running: Arc::new(NotRunning),
     };
@@ -104,7 +104,7 @@ impl Running for NotRunning {
 
 #[async_trait]
 impl Driver for FakeDriver {
-    async fn register(&self, localpart: &str, _: &str) -> Call<Box<dyn Session>> {
+    async fn register(&self, localpart: &str, _: &str) -> CallResult<Box<dyn Session>> {
         let id = format!("@{localpart}:{}.fake", self.role.as_str());
         let session = FakeSession { world: Arc::clone(&self.world), role: self.role, id: id.clone() };
         Ok(Answered { exchange: session.exchange(&json!({ "user_id": id })), value: Box::new(session) })
@@ -134,7 +134,7 @@ impl FakeSession {
         begun.id
     }
 
-    fn add(&self, room: &str, mut event: Value) -> Call<String> {
+    fn add(&self, room: &str, mut event: Value) -> CallResult<String> {
         let mut events = self.world.events.lock().unwrap();
         let id = format!("$event-{}", events.len());
         event["event_id"] = json!(id);
@@ -160,11 +160,11 @@ impl FakeSession {
         shown.collect()
     }
 
-    fn not_offered<T>(verb: &'static str) -> Call<T> {
+    fn not_offered<T>(verb: &'static str) -> CallResult<T> {
         Err(CallError::NotOffered { verb })
     }
 
-    fn done(&self) -> Call<()> {
+    fn done(&self) -> CallResult<()> {
         Ok(Answered { value: (), exchange: self.exchange(&json!({})) })
     }
 }
@@ -174,90 +174,91 @@ impl Session for FakeSession {
     fn user_id(&self) -> &str {
         &self.id
     }
-    async fn create_room(&self, _: &NewRoom) -> Call<String> {
+    async fn create_room(&self, _: &NewRoom) -> CallResult<String> {
         let id = format!("!room-of-{}", self.id);
         Ok(Answered { exchange: self.exchange(&json!({ "room_id": id })), value: id })
     }
-    async fn invite(&self, _: &str, _: &str) -> Call<()> {
+    async fn invite(&self, _: &str, _: &str) -> CallResult<()> {
         self.done()
     }
-    async fn join(&self, room: &str, _: &[String]) -> Call<()> {
+    async fn join(&self, room: &str, _: &[String]) -> CallResult<()> {
         let content = json!({"membership": "join"});
         self.add(room, json!({"type": "m.room.member", "state_key": self.id, "content": content}))?;
         self.done()
     }
     /// Nobody may knock, unless the world lets everybody in.
-    async fn knock(&self, _: &str, _: &[String]) -> Call<()> {
+    async fn knock(&self, _: &str, _: &[String]) -> CallResult<()> {
         if self.world.fault == Fault::LetsIn {
             return self.done();
         }
         let exchange = self.exchange(&json!({"errcode": "M_FORBIDDEN"}));
-        let refusal = Refusal { status: 403, errcode: "M_FORBIDDEN".into(), error: String::new(), exchange };
+        let refusal =
+            ApiRefusal { status: 403, errcode: "M_FORBIDDEN".into(), error: String::new(), exchange };
         Err(CallError::Refused(refusal))
     }
-    async fn leave(&self, _: &str) -> Call<()> {
+    async fn leave(&self, _: &str) -> CallResult<()> {
         Self::not_offered("leave")
     }
-    async fn kick(&self, _: &str, _: &str, _: Option<&str>) -> Call<()> {
+    async fn kick(&self, _: &str, _: &str, _: Option<&str>) -> CallResult<()> {
         Self::not_offered("kick")
     }
-    async fn ban(&self, _: &str, _: &str, _: Option<&str>) -> Call<()> {
+    async fn ban(&self, _: &str, _: &str, _: Option<&str>) -> CallResult<()> {
         Self::not_offered("ban")
     }
-    async fn unban(&self, _: &str, _: &str) -> Call<()> {
+    async fn unban(&self, _: &str, _: &str) -> CallResult<()> {
         Self::not_offered("unban")
     }
-    async fn send(&self, room: &str, kind: &str, content: &Value) -> Call<String> {
+    async fn send(&self, room: &str, kind: &str, content: &Value) -> CallResult<String> {
         self.add(room, json!({"type": kind, "content": content}))
     }
-    async fn set_state(&self, _: &str, _: &str, _: &str, _: &Value) -> Call<String> {
+    async fn set_state(&self, _: &str, _: &str, _: &str, _: &Value) -> CallResult<String> {
         Self::not_offered("set_state")
     }
-    async fn redact(&self, _: &str, _: &str, _: Option<&str>) -> Call<String> {
+    async fn redact(&self, _: &str, _: &str, _: Option<&str>) -> CallResult<String> {
         Self::not_offered("redact")
     }
-    async fn upgrade(&self, _: &str, _: &str) -> Call<String> {
+    async fn upgrade(&self, _: &str, _: &str) -> CallResult<String> {
         Self::not_offered("upgrade")
     }
-    async fn typing(&self, _: &str, _: bool) -> Call<()> {
+    async fn typing(&self, _: &str, _: bool) -> CallResult<()> {
         Self::not_offered("typing")
     }
-    async fn receipt(&self, _: &str, _: &str, _: ReceiptKind, _: Option<&str>) -> Call<()> {
+    async fn receipt(&self, _: &str, _: &str, _: ReceiptKind, _: Option<&str>) -> CallResult<()> {
         Self::not_offered("receipt")
     }
-    async fn set_presence(&self, _: &str, _: Option<&str>) -> Call<()> {
+    async fn set_presence(&self, _: &str, _: Option<&str>) -> CallResult<()> {
         Self::not_offered("presence")
     }
-    async fn set_profile(&self, _: &str, _: &str) -> Call<()> {
+    async fn set_profile(&self, _: &str, _: &str) -> CallResult<()> {
         Self::not_offered("set_profile")
     }
-    async fn profile(&self, _: &str) -> Call<Value> {
+    async fn profile(&self, _: &str) -> CallResult<Value> {
         Self::not_offered("profile")
     }
-    async fn upload(&self, _: &File) -> Call<String> {
+    async fn upload(&self, _: &MediaFile) -> CallResult<String> {
         Self::not_offered("upload")
     }
-    async fn download(&self, _: &str) -> Call<File> {
+    async fn download(&self, _: &str) -> CallResult<MediaFile> {
         Self::not_offered("download")
     }
-    async fn state(&self, _: &str) -> Call<Vec<Value>> {
+    async fn state(&self, _: &str) -> CallResult<Vec<Value>> {
         if self.world.fault == Fault::Babbles && self.role == Role::B {
             let exchange = self.exchange(&json!("bla"));
             return Err(CallError::Malformed { what: "bla".into(), exchange });
         }
         Ok(Answered { value: vec![], exchange: self.exchange(&json!([])) })
     }
-    async fn event(&self, _: &str, event: &str) -> Call<Value> {
+    async fn event(&self, _: &str, event: &str) -> CallResult<Value> {
         let found = self.visible().into_iter().find(|seen| seen["event_id"] == *event);
         let exchange = self.exchange(&json!(found));
         found
             .map(|value| Answered { value, exchange })
             .ok_or(CallError::Broken { what: "gone".into(), exchange })
     }
-    async fn history(&self, _: &str, _: Option<&str>, _: u32) -> Call<Page> {
+    async fn history(&self, _: &str, _: Option<&str>, _: u32) -> CallResult<HistoryPage> {
         Self::not_offered("history")
     }
-    async fn sync(&self, since: Option<&str>, _: u64) -> Call<Batch> {
+    async fn sync(&self, since: Option<&str>, _: u64) -> CallResult<SyncBatch> {
         let seen: usize = since.and_then(|since| since.parse().ok()).unwrap_or(0);
         let news = loop {
             // Listening begins before looking, so that nothing is missed in between.
@@ -270,14 +271,14 @@ impl Session for FakeSession {
             told.await;
         };
         let exchange = self.exchange(&json!({ "events": news.len() }));
-        let happenings = news[seen..].iter().map(|event| Happening {
-            place: Place::Timeline,
+        let happenings = news[seen..].iter().map(|event| SyncEntry {
+            place: SyncSection::Timeline,
             room: event["room"].as_str().map(str::to_owned),
             event: event.clone(),
             exchange,
         });
         Ok(Answered {
-            value: Batch { next: news.len().to_string(), happenings: happenings.collect() },
+            value: SyncBatch { next: news.len().to_string(), happenings: happenings.collect() },
             exchange,
         })
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use samklang_prober as probe;
-use samklang_prober::{Finding, Mark, Settings};
+use samklang_prober::{ProbeFinding, ProbeMark, ProbeSettings};
 use samklang_verdict::{Catalogue, Message, exit, message};
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use super::{CommandResult, args::ProbeArgs, print, runtime};
 /// Looks at the server and prints the findings. The exit code is 1 when something is wrong with the server, and 2 when
 /// something is unknown.
 pub(super) fn probe(args: &ProbeArgs) -> CommandResult {
-    let settings = Settings {
+    let settings = ProbeSettings {
         roots: probe::roots(args.ca.as_deref())?,
         routes: args.connect_to.iter().cloned().collect(),
         name_server: args.dns,
@@ -22,11 +22,13 @@ pub(super) fn probe(args: &ProbeArgs) -> CommandResult {
     let findings = runtime.block_on(probe::probe(&args.server_name, &settings))?;
     // Does not wait for a look-up of the system that still runs.
     runtime.shutdown_background();
-    let worst = findings.iter().map(|finding| finding.mark).max().unwrap_or(Mark::Untold);
+    let worst = findings.iter().map(|finding| finding.mark).max().unwrap_or(ProbeMark::Unknown);
     let (code, verdict) = match worst {
-        Mark::Good | Mark::Note => (exit::AS_EXPECTED, message!("probe.all-well", name = args.server_name)),
-        Mark::Untold => (exit::NOT_PROVEN, message!("probe.not-told", name = args.server_name)),
-        Mark::Bad => (exit::UNEXPECTED_FAIL, message!("probe.something-wrong", name = args.server_name)),
+        ProbeMark::Good | ProbeMark::Note => {
+            (exit::AS_EXPECTED, message!("probe.all-well", name = args.server_name))
+        }
+        ProbeMark::Unknown => (exit::NOT_PROVEN, message!("probe.not-told", name = args.server_name)),
+        ProbeMark::Bad => (exit::UNEXPECTED_FAIL, message!("probe.something-wrong", name = args.server_name)),
     };
     if args.json {
         print(&as_json(args, &findings, worst))?;
@@ -36,14 +38,14 @@ pub(super) fn probe(args: &ProbeArgs) -> CommandResult {
     Ok(code)
 }
 
-fn as_text(findings: &[Finding], verdict: &Message) -> String {
+fn as_text(findings: &[ProbeFinding], verdict: &Message) -> String {
     let catalogue = Catalogue::english();
-    let line = |finding: &Finding| {
+    let line = |finding: &ProbeFinding| {
         let mark = match finding.mark {
-            Mark::Good => "probe.good",
-            Mark::Note => "probe.note",
-            Mark::Untold => "probe.untold",
-            Mark::Bad => "probe.bad",
+            ProbeMark::Good => "probe.good",
+            ProbeMark::Note => "probe.note",
+            ProbeMark::Unknown => "probe.unknown",
+            ProbeMark::Bad => "probe.bad",
         };
         let (mark, text) = (catalogue.label(mark), catalogue.render(&finding.message).in_one_line());
         format!("{mark:<8}{:<17}{text}\n", finding.check)
@@ -52,8 +54,8 @@ fn as_text(findings: &[Finding], verdict: &Message) -> String {
     format!("{lines}{}\n", catalogue.render(verdict).in_one_line())
 }
 
-fn as_json(args: &ProbeArgs, findings: &[Finding], worst: Mark) -> String {
-    let object = |finding: &Finding| {
+fn as_json(args: &ProbeArgs, findings: &[ProbeFinding], worst: ProbeMark) -> String {
+    let object = |finding: &ProbeFinding| {
         let mut object = json!(finding);
         object["text"] = Catalogue::english().render(&finding.message).in_one_line().into();
         object

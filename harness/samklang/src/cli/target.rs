@@ -4,11 +4,11 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use samklang_deploy::{
     Cast,
-    target::{self, Ask, Target},
+    target::{self, Target, TargetRequest},
     vendor::{ClientApi, Vendor, VendorShelf},
 };
 use samklang_prober as probe;
-use samklang_prober::Settings;
+use samklang_prober::ProbeSettings;
 use samklang_verdict::{Problem, Role, message};
 
 use super::{args::route, play::OUR_OWN, runtime};
@@ -62,7 +62,7 @@ impl TargetOptions {
     /// As [`target::find`].
     pub(super) fn find(&self, today: &str) -> Result<Option<Target>, Problem> {
         let (Some(url), Some(token_file)) = (&self.target, &self.token_file) else { return Ok(None) };
-        let ask = Ask {
+        let ask = TargetRequest {
             url: url.clone(),
             token_file: token_file.clone(),
             server_name: self.server_name.clone(),
@@ -70,7 +70,7 @@ impl TargetOptions {
             name: self.name.clone(),
             certificate: self.certificate.clone().zip(self.key.clone()),
             consent: self.consent.clone(),
-            settings: Settings {
+            settings: ProbeSettings {
                 roots: probe::roots(self.ca.as_deref())?,
                 routes: self.connect_to.iter().cloned().collect(),
                 name_server: None,

@@ -168,7 +168,7 @@ pub(crate) fn two_container_runs() {
 pub(crate) fn server_dies() {
     let place = Workplace::new(3);
     let ended = place.run("dies");
-    ended.assert(2, &["Luckless in role A ended in mid-run: signal 9", "luckless: out of memory"]);
+    ended.assert(2, &["Luckless in role A ended during the run: signal 9", "luckless: out of memory"]);
     let result = place.result();
     assert_eq!(result["run"]["termination"], "broken");
     place.assert_nothing_left();

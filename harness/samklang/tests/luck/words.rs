@@ -48,8 +48,8 @@ pub(crate) fn unknown_names() {
     play("lukless", &[]).assert(64, &["no vendor called \"lukless\"", "Did you mean: luckless?"]);
     play("well/../luckless", &[]).assert(64, &["no vendor called"]);
     play("luckless", &["--vs", "nobody-of-that-name"]).assert(64, &["no vendor called", "luckless"]);
-    play("luckless@1.0", &[]).assert(64, &["\"1.0\" is no version of luckless", "look like well"]);
-    play("luckless@../../etc", &[]).assert(64, &["is no version of luckless"]);
+    play("luckless@1.0", &[]).assert(64, &["\"1.0\" is not a version of luckless", "look like well"]);
+    play("luckless@../../etc", &[]).assert(64, &["is not a version of luckless"]);
     let misspelt = play("luckless", &["-s", "rooms.invite-acepted"]);
     misspelt.assert(
         64,
@@ -60,8 +60,8 @@ pub(crate) fn unknown_names() {
     play("luckless", &["-s", "xyzzy"]).assert(64, &["called xyzzy", "Nearest are: ", "rooms"]);
     let version = play("luckless", &["--room-version", "99"]);
     version.assert(64, &["does not play room version 99", "10, 11, 12"]);
-    play("reference", &["--direct"]).assert(64, &["meets other servers at the switchboard alone"]);
-    play("reference", &["--image", "acme"]).assert(64, &["no image can be named for it"]);
+    play("reference", &["--direct"]).assert(64, &["reaches other servers only through the switchboard"]);
+    play("reference", &["--image", "acme"]).assert(64, &["runs inside this program and not from an image"]);
     let fault = place.start(place.command(&["selftest", "--fault", "signature-uncheked"])).ends();
     fault.assert(64, &["No fault is called signature-uncheked", "signature-unchecked"]);
     play("luckless", &["--host", "z"]).assert(64, &["--host", "a or b"]);

@@ -17,10 +17,10 @@ use samklang_verdict::{ExchangeId, Problem};
 use tokio_rustls::TlsConnector;
 
 use super::{
-    Settings,
+    SwitchboardSettings,
     entry::listed,
     inside::Inside,
-    pool::{Pool, Road},
+    pool::{ConnectionOptions, Pool},
     tasks::{Tasks, lock},
 };
 use crate::certificates::{Authority, Secret};
@@ -38,11 +38,11 @@ type Addresses = dyn Fn(&str) -> Option<SocketAddr> + Send + Sync;
 /// A client of the federation API that trusts the stage's authority alone, follows no redirect, uses no proxy and
 /// bounds every answer. It sends what it is given byte for byte, so that a scenario can send what is wrong.
 pub struct FederationClient {
-    way: Way,
+    way: ClientRoute,
 }
 
 /// How requests travel.
-enum Way {
+enum ClientRoute {
     /// Over connections, to the door or to the servers themselves.
     Wire(Box<Wired>),
     /// Without any.
@@ -50,7 +50,7 @@ enum Way {
 }
 
 struct Wired {
-    road: Road,
+    road: ConnectionOptions,
     addresses: Box<Addresses>,
     token: Option<Secret>,
     pools: Mutex<BTreeMap<String, Arc<Pool>>>,
@@ -60,8 +60,8 @@ impl fmt::Debug for FederationClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("FederationClient");
         match &self.way {
-            Way::Wire(wired) => shown.field("pools", &lock(&wired.pools).keys()),
-            Way::Inside(inside) => shown.field("party", &inside.party),
+            ClientRoute::Wire(wired) => shown.field("pools", &lock(&wired.pools).keys()),
+            ClientRoute::Inside(inside) => shown.field("party", &inside.party),
         };
         shown.finish_non_exhaustive()
     }
@@ -74,22 +74,22 @@ impl FederationClient {
     /// # Errors
     /// As [`Authority::client_config`].
     pub fn direct(authority: &Authority, addresses: BTreeMap<String, SocketAddr>) -> Result<Self, Problem> {
-        let settings = Settings::default();
+        let settings = SwitchboardSettings::default();
         let road = road(authority.client_config()?, Arc::new(Tasks::new()), &settings);
         let addresses = move |name: &str| addresses.get(name).copied().or_else(|| name.parse().ok());
         Ok(Self::wired(road, Box::new(addresses), None))
     }
 
-    pub(super) fn through(road: Road, addresses: Box<Addresses>, token: String) -> Self {
+    pub(super) fn through(road: ConnectionOptions, addresses: Box<Addresses>, token: String) -> Self {
         Self::wired(road, addresses, Some(Secret::new(token)))
     }
 
     pub(super) fn inside(inside: Inside) -> Self {
-        Self { way: Way::Inside(inside) }
+        Self { way: ClientRoute::Inside(inside) }
     }
 
-    fn wired(road: Road, addresses: Box<Addresses>, token: Option<Secret>) -> Self {
-        Self { way: Way::Wire(Box::new(Wired { road, addresses, token, pools: Mutex::default() })) }
+    fn wired(road: ConnectionOptions, addresses: Box<Addresses>, token: Option<Secret>) -> Self {
+        Self { way: ClientRoute::Wire(Box::new(Wired { road, addresses, token, pools: Mutex::default() })) }
     }
 }
 
@@ -157,20 +157,24 @@ impl Transport for FederationClient {
             return Err(NoResponse::new(format!("no such request: {target} cannot be sent as it stands")));
         }
         match &self.way {
-            Way::Wire(wired) => wired.send(server_name, request).await,
-            Way::Inside(inside) => inside.send(server_name, request).await,
+            ClientRoute::Wire(wired) => wired.send(server_name, request).await,
+            ClientRoute::Inside(inside) => inside.send(server_name, request).await,
         }
     }
 
     fn hang_up(&self) {
-        if let Way::Wire(wired) = &self.way {
+        if let ClientRoute::Wire(wired) = &self.way {
             lock(&wired.pools).clear();
         }
     }
 }
 
 /// How the harness's own requests travel. They are never sent twice: what a scenario sends once arrives once.
-pub(super) fn road(tls: ClientConfig, tasks: Arc<Tasks>, settings: &Settings) -> Road {
+pub(super) fn road(
+    tls: ClientConfig,
+    tasks: Arc<Tasks>,
+    settings: &SwitchboardSettings,
+) -> ConnectionOptions {
     let tls = TlsConnector::from(Arc::new(tls));
-    Road { tls, tasks, connecting: settings.connecting, body: settings.body, again: false }
+    ConnectionOptions { tls, tasks, connecting: settings.connecting, body: settings.body, again: false }
 }

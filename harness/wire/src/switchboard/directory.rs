@@ -31,7 +31,7 @@ pub(super) enum Service {
 
 /// All names of a stage. A name without a route is reserved.
 #[derive(Default)]
-pub(super) struct Directory {
+pub(super) struct NameDirectory {
     names: Mutex<BTreeMap<String, Option<Route>>>,
     /// Callers within the harness, by the token that their requests carry.
     callers: Mutex<BTreeMap<String, Party>>,
@@ -50,7 +50,7 @@ pub(super) struct Traits<'a> {
     pub(super) before: Option<&'a Party>,
 }
 
-impl Directory {
+impl NameDirectory {
     pub(super) fn reserve(&self, name: &str) -> Result<(), Problem> {
         let mut names = lock(&self.names);
         if names.contains_key(name) {

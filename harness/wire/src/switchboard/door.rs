@@ -16,11 +16,11 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::{
     Shared,
-    entry::Entry,
+    entry::RecordEntry,
     exchange::{party_of, stranger},
-    line::{Line, handle},
+    line::{DoorConnection, handle},
     pool::words,
-    tap::{Heard, Tap},
+    tap::{ConnectionNotes, Tap},
 };
 use crate::{
     certificates::{StageResolver, host_of},
@@ -38,14 +38,14 @@ const NO_METHOD: &str = "TLS";
 
 /// For whom a listener answers.
 #[derive(Debug, Clone)]
-pub(super) enum Behind {
+pub(super) enum ServedNames {
     /// This name alone.
     One(String),
     /// All names of the stage. The TLS handshake tells which host is meant; the port is part of the names where it is said.
     All { port: Option<u16> },
 }
 
-impl Behind {
+impl ServedNames {
     /// The name that is meant by a connection whose handshake asks for `host`; empty where it tells none.
     fn meant(&self, host: Option<&str>) -> String {
         match (self, host) {
@@ -61,19 +61,19 @@ impl Behind {
 pub(super) fn open(
     shared: &Arc<Shared>,
     listener: TcpListener,
-    behind: Behind,
+    behind: ServedNames,
     certificate: Option<Arc<CertifiedKey>>,
 ) -> Result<(), Problem> {
     let known = {
         let (shared, behind) = (Arc::downgrade(shared), behind.clone());
         move |host: &str| match &behind {
-            Behind::One(own) => host == host_of(own),
+            ServedNames::One(own) => host == host_of(own),
             all => shared.upgrade().is_some_and(|shared| shared.directory.knows(&all.meant(Some(host)))),
         }
     };
     let unnamed = match &behind {
-        Behind::One(own) => Some(host_of(own).to_owned()),
-        Behind::All { .. } => None,
+        ServedNames::One(own) => Some(host_of(own).to_owned()),
+        ServedNames::All { .. } => None,
     };
     let resolver = StageResolver::new(Arc::clone(&shared.authority), known, unnamed).presenting(certificate);
     let config = Arc::new(shared.authority.server_config(Arc::new(resolver))?);
@@ -81,7 +81,7 @@ pub(super) fn open(
     Ok(())
 }
 
-async fn listen(shared: Arc<Shared>, listener: TcpListener, config: Arc<ServerConfig>, behind: Behind) {
+async fn listen(shared: Arc<Shared>, listener: TcpListener, config: Arc<ServerConfig>, behind: ServedNames) {
     loop {
         match listener.accept().await {
             Ok((tcp, remote)) => {
@@ -103,7 +103,7 @@ async fn serve(
     tcp: TcpStream,
     remote: SocketAddr,
     config: Arc<ServerConfig>,
-    behind: Behind,
+    behind: ServedNames,
 ) {
     // Best effort: without it, small answers are slower and no less right.
     let _ = tcp.set_nodelay(true);
@@ -130,8 +130,8 @@ async fn serve(
         }
     };
 
-    let heard = Arc::new(Heard::new());
-    let line = Arc::new(Line { remote, name, heard: Arc::clone(&heard), sender: Mutex::default() });
+    let heard = Arc::new(ConnectionNotes::new());
+    let line = Arc::new(DoorConnection { remote, name, heard: Arc::clone(&heard), sender: Mutex::default() });
     let service = {
         let (shared, line) = (Arc::clone(&shared), Arc::clone(&line));
         service_fn(move |request| handle(Arc::clone(&shared), Arc::clone(&line), request))
@@ -161,7 +161,7 @@ async fn serve(
 fn record_failure(shared: &Shared, remote: SocketAddr, to: Party, line: &str, why: String) {
     let (method, path) = line.split_once(' ').unwrap_or((NO_METHOD, ""));
     let from = stranger(&remote.ip());
-    let mut entry = Entry::begin(&shared.recorder, method, path, &HeaderMap::new(), from);
+    let mut entry = RecordEntry::begin(&shared.recorder, method, path, &HeaderMap::new(), from);
     entry.exchange.to = to;
     entry.exchange.broken = Some(why);
 }

@@ -8,14 +8,14 @@ use crate::recorder::{Begun, Recorder, redact_headers, redact_path};
 
 /// An exchange that has begun. Dropping it records it: hyper drops what answers a request whose sender has gone.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct RecordEntry {
     recorder: Recorder,
     begun: Begun,
     complete: bool,
     pub(super) exchange: Exchange,
 }
 
-impl Entry {
+impl RecordEntry {
     pub(super) fn begin(
         recorder: &Recorder,
         method: &str,
@@ -69,7 +69,7 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for RecordEntry {
     fn drop(&mut self) {
         let exchange = &mut self.exchange;
         if !self.complete && exchange.broken.is_none() {

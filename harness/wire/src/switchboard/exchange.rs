@@ -14,9 +14,9 @@ use samklang_verdict::{Body, Party};
 use super::{
     Shared,
     directory::{Route, Service},
-    entry::Entry,
-    fault::{Asked, Effect},
-    pool::Broken,
+    entry::RecordEntry,
+    fault::{Effect, RoutedRequest},
+    pool::BrokenResponse,
 };
 use crate::{
     patience::{self, AGAIN},
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A request that is here as a whole, and the name that it was brought to.
-pub(super) struct Brought<'a> {
+pub(super) struct ReceivedRequest<'a> {
     pub(super) name: &'a str,
     pub(super) parts: request::Parts,
     /// Path and query as sent.
@@ -33,7 +33,7 @@ pub(super) struct Brought<'a> {
 }
 
 /// What the asker gets.
-pub(super) enum Said {
+pub(super) enum ExchangeOutcome {
     /// The answer of whoever was asked.
     Answer(Response<Bytes>),
     /// The switchboard's own answer.
@@ -45,18 +45,21 @@ pub(super) enum Said {
 }
 
 /// Waits for what is said, for as long as an exchange may take.
-pub(super) async fn in_time(shared: &Shared, saying: impl Future<Output = Said>) -> Said {
+pub(super) async fn in_time(
+    shared: &Shared,
+    saying: impl Future<Output = ExchangeOutcome>,
+) -> ExchangeOutcome {
     let bound = shared.settings.exchange;
     within(bound, saying).await.unwrap_or_else(|_| {
-        Said::Nothing(StatusCode::GATEWAY_TIMEOUT, format!("no complete answer within {bound:?}"))
+        ExchangeOutcome::Nothing(StatusCode::GATEWAY_TIMEOUT, format!("no complete answer within {bound:?}"))
     })
 }
 
 /// Completes the record of an exchange by what was said. `None`: the connection is to be reset.
-pub(super) fn conclude(said: Said, entry: &mut Entry) -> Option<Response<Bytes>> {
+pub(super) fn conclude(said: ExchangeOutcome, entry: &mut RecordEntry) -> Option<Response<Bytes>> {
     let answer = match said {
-        Said::Answer(answer) => Some(answer),
-        Said::Own(status, why) => {
+        ExchangeOutcome::Answer(answer) => Some(answer),
+        ExchangeOutcome::Own(status, why) => {
             entry.exchange.status = Some(status.as_u16());
             let answer = own_answer(status, &why);
             entry.exchange.response_body = Body::of(answer.body());
@@ -65,12 +68,12 @@ pub(super) fn conclude(said: Said, entry: &mut Entry) -> Option<Response<Bytes>>
             }
             Some(answer)
         }
-        Said::Nothing(status, why) => {
+        ExchangeOutcome::Nothing(status, why) => {
             let answer = own_answer(status, &why);
             entry.exchange.broken = Some(why);
             Some(answer)
         }
-        Said::Reset(why) => {
+        ExchangeOutcome::Reset(why) => {
             entry.exchange.broken = why;
             None
         }
@@ -80,13 +83,17 @@ pub(super) fn conclude(said: Said, entry: &mut Entry) -> Option<Response<Bytes>>
 }
 
 /// Has a request answered, under the faults that are in force.
-pub(super) async fn converse(shared: &Shared, brought: Brought<'_>, entry: &mut Entry) -> Said {
-    let Brought { name, parts, target, body } = brought;
+pub(super) async fn converse(
+    shared: &Shared,
+    brought: ReceivedRequest<'_>,
+    entry: &mut RecordEntry,
+) -> ExchangeOutcome {
+    let ReceivedRequest { name, parts, target, body } = brought;
     if let Err((status, why)) = check(shared, name, &parts, target, entry) {
-        return Said::Own(status, why);
+        return ExchangeOutcome::Own(status, why);
     }
     let exchange = &entry.exchange;
-    let asked = Asked {
+    let asked = RoutedRequest {
         from: &exchange.from,
         to: &exchange.to,
         method: parts.method.as_str(),
@@ -96,19 +103,21 @@ pub(super) async fn converse(shared: &Shared, brought: Brought<'_>, entry: &mut 
     let effect = shared.faults.hit(&asked);
     entry.exchange.fault = effect.as_ref().map(ToString::to_string);
     match effect {
-        Some(Effect::Cut) => return Said::Reset(None),
-        Some(Effect::Refuse(status)) => return Said::Own(status, "a network fault of the scenario".into()),
+        Some(Effect::Cut) => return ExchangeOutcome::Reset(None),
+        Some(Effect::Refuse(status)) => {
+            return ExchangeOutcome::Own(status, "a network fault of the scenario".into());
+        }
         Some(Effect::Lose) => {
             let answer = taken();
             entry.exchange.status = Some(answer.status().as_u16());
             entry.exchange.response_body = Body::of(answer.body());
-            return Said::Answer(answer);
+            return ExchangeOutcome::Answer(answer);
         }
         Some(Effect::Delay(span)) => let_pass(span).await,
         Some(Effect::Duplicate) | None => {}
     }
     let Some(route) = shared.directory.route(name) else {
-        return Said::Nothing(StatusCode::BAD_GATEWAY, format!("no server is up for {name}"));
+        return ExchangeOutcome::Nothing(StatusCode::BAD_GATEWAY, format!("no server is up for {name}"));
     };
     let request = onward(parts, body);
     match effect {
@@ -116,9 +125,9 @@ pub(super) async fn converse(shared: &Shared, brought: Brought<'_>, entry: &mut 
             let answer = pass_on(&route, request.clone(), entry).await;
             let mut second = entry.again();
             match pass_on(&route, request, &mut second).await {
-                Said::Nothing(_, why) => second.exchange.broken = Some(why),
-                Said::Reset(why) => second.exchange.broken = why,
-                Said::Answer(_) | Said::Own(..) => {}
+                ExchangeOutcome::Nothing(_, why) => second.exchange.broken = Some(why),
+                ExchangeOutcome::Reset(why) => second.exchange.broken = why,
+                ExchangeOutcome::Answer(_) | ExchangeOutcome::Own(..) => {}
             }
             second.complete();
             answer
@@ -131,10 +140,10 @@ pub(super) async fn converse(shared: &Shared, brought: Brought<'_>, entry: &mut 
 }
 
 /// Passes a request on again while whoever is asked wants fewer of them. Each attempt is on record.
-async fn patiently(route: &Route, request: &Request<Bytes>, entry: &mut Entry) -> Said {
+async fn patiently(route: &Route, request: &Request<Bytes>, entry: &mut RecordEntry) -> ExchangeOutcome {
     let mut said = pass_on(route, request.clone(), entry).await;
     for _ in 0..AGAIN {
-        let Said::Answer(answer) = &said else { break };
+        let ExchangeOutcome::Answer(answer) = &said else { break };
         let header = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let Some(pause) = patience::pause(answer.status().as_u16(), answer.body(), header) else { break };
         let_pass(pause).await;
@@ -153,7 +162,7 @@ fn check(
     name: &str,
     parts: &request::Parts,
     target: &str,
-    entry: &mut Entry,
+    entry: &mut RecordEntry,
 ) -> Result<(), (StatusCode, String)> {
     let Some(host) = host(parts) else {
         return Err((StatusCode::BAD_REQUEST, "the request has not exactly one Host header".into()));
@@ -174,7 +183,7 @@ fn check(
 }
 
 /// Has the request answered by whoever stands behind the name.
-async fn pass_on(route: &Route, mut request: Request<Bytes>, entry: &mut Entry) -> Said {
+async fn pass_on(route: &Route, mut request: Request<Bytes>, entry: &mut RecordEntry) -> ExchangeOutcome {
     let is_head = request.method() == Method::HEAD;
     let (mut parts, body) = match &route.service {
         Service::Within(service) => {
@@ -183,16 +192,21 @@ async fn pass_on(route: &Route, mut request: Request<Bytes>, entry: &mut Entry) 
             match AssertUnwindSafe(service.answer(request)).catch_unwind().await {
                 Ok(answer) => answer.into_parts(),
                 Err(_) => {
-                    return Said::Nothing(StatusCode::INTERNAL_SERVER_ERROR, "the server panicked".into());
+                    return ExchangeOutcome::Nothing(
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        "the server panicked".into(),
+                    );
                 }
             }
         }
         Service::Server(pool) => match pool.send(request).await {
             Ok(whole) => (whole.parts, whole.body),
-            Err(Broken { why, seen: None }) => return Said::Nothing(StatusCode::BAD_GATEWAY, why),
-            Err(Broken { why, seen: Some(whole) }) => {
+            Err(BrokenResponse { why, seen: None }) => {
+                return ExchangeOutcome::Nothing(StatusCode::BAD_GATEWAY, why);
+            }
+            Err(BrokenResponse { why, seen: Some(whole) }) => {
                 entry.answered(&whole.parts, &whole.body);
-                return Said::Reset(Some(format!("the answer broke off: {why}")));
+                return ExchangeOutcome::Reset(Some(format!("the answer broke off: {why}")));
             }
         },
     };
@@ -202,7 +216,7 @@ async fn pass_on(route: &Route, mut request: Request<Bytes>, entry: &mut Entry) 
         keep_true_length(&mut parts.headers, body.len());
     }
     parts.version = Version::HTTP_11;
-    Said::Answer(Response::from_parts(parts, body))
+    ExchangeOutcome::Answer(Response::from_parts(parts, body))
 }
 
 /// The request as it goes on: what concerned the connection removed, everything else as it came.

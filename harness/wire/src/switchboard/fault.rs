@@ -16,7 +16,7 @@ use super::tasks::lock;
 
 /// A request as a fault sees it, before it is passed on.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct RoutedRequest<'a> {
     /// Who asks.
     pub from: &'a Party,
     /// Who is asked.
@@ -59,18 +59,18 @@ impl fmt::Display for Effect {
 }
 
 /// A network fault between two parties.
-pub struct Fault {
+pub struct NetworkFault {
     /// Who asks; none for anybody.
     pub from: Option<Party>,
     /// Who is asked; none for anybody.
     pub to: Option<Party>,
     /// Which of their requests.
-    pub when: Box<dyn Fn(&Asked<'_>) -> bool + Send + Sync>,
+    pub when: Box<dyn Fn(&RoutedRequest<'_>) -> bool + Send + Sync>,
     /// What happens to those.
     pub effect: Effect,
 }
 
-impl fmt::Debug for Fault {
+impl fmt::Debug for NetworkFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fault")
             .field("from", &self.from)
@@ -80,7 +80,7 @@ impl fmt::Debug for Fault {
     }
 }
 
-impl Fault {
+impl NetworkFault {
     /// `effect` on every request.
     pub fn on_all(effect: Effect) -> Self {
         Self { from: None, to: None, when: Box::new(|_| true), effect }
@@ -102,12 +102,12 @@ impl Fault {
 
     /// Restricts it to requests for which `when` holds.
     #[must_use]
-    pub fn when(mut self, when: impl Fn(&Asked<'_>) -> bool + Send + Sync + 'static) -> Self {
+    pub fn when(mut self, when: impl Fn(&RoutedRequest<'_>) -> bool + Send + Sync + 'static) -> Self {
         self.when = Box::new(when);
         self
     }
 
-    fn hits(&self, asked: &Asked<'_>) -> bool {
+    fn hits(&self, asked: &RoutedRequest<'_>) -> bool {
         self.from.as_ref().is_none_or(|from| from == asked.from)
             && self.to.as_ref().is_none_or(|to| to == asked.to)
             && (self.when)(asked)
@@ -116,27 +116,27 @@ impl Fault {
 
 /// The faults in force.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(super) struct NetworkFaults {
     last: AtomicU64,
     in_force: Mutex<BTreeMap<u64, Arc<Counted>>>,
 }
 
 #[derive(Debug)]
 struct Counted {
-    fault: Fault,
+    fault: NetworkFault,
     hits: AtomicU64,
 }
 
-impl Faults {
-    pub(super) fn add(self: &Arc<Self>, fault: Fault) -> FaultGuard {
+impl NetworkFaults {
+    pub(super) fn add(self: &Arc<Self>, fault: NetworkFault) -> NetworkFaultGuard {
         let key = self.last.fetch_add(1, Ordering::Relaxed);
         let counted = Arc::new(Counted { fault, hits: AtomicU64::new(0) });
         lock(&self.in_force).insert(key, Arc::clone(&counted));
-        FaultGuard { key, counted, faults: Arc::clone(self) }
+        NetworkFaultGuard { key, counted, faults: Arc::clone(self) }
     }
 
     /// What happens to this request: the oldest fault that concerns it decides.
-    pub(super) fn hit(&self, asked: &Asked<'_>) -> Option<Effect> {
+    pub(super) fn hit(&self, asked: &RoutedRequest<'_>) -> Option<Effect> {
         let in_force: Vec<_> = lock(&self.in_force).values().cloned().collect();
         let counted = in_force.into_iter().find(|counted| counted.fault.hits(asked))?;
         counted.hits.fetch_add(1, Ordering::Relaxed);
@@ -147,20 +147,20 @@ impl Faults {
 /// Keeps a fault in force until it is dropped.
 #[derive(Debug)]
 #[must_use = "the fault ends when this is dropped"]
-pub struct FaultGuard {
+pub struct NetworkFaultGuard {
     key: u64,
     counted: Arc<Counted>,
-    faults: Arc<Faults>,
+    faults: Arc<NetworkFaults>,
 }
 
-impl FaultGuard {
+impl NetworkFaultGuard {
     /// How many requests it was applied to.
     pub fn hits(&self) -> u64 {
         self.counted.hits.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for FaultGuard {
+impl Drop for NetworkFaultGuard {
     fn drop(&mut self) {
         lock(&self.faults.in_force).remove(&self.key);
     }

@@ -9,8 +9,8 @@ use samklang_verdict::{Body, Party};
 
 use super::{
     Shared,
-    entry::{Entry, listed},
-    exchange::{Brought, Said, conclude, converse, in_time, party_of, stranger},
+    entry::{RecordEntry, listed},
+    exchange::{ExchangeOutcome, ReceivedRequest, conclude, converse, in_time, party_of, stranger},
 };
 
 /// A way to every name of the stage, for one party.
@@ -34,14 +34,15 @@ impl Inside {
         let target = parts.uri.to_string();
         let shared = &self.shared;
         let from = self.party.clone();
-        let mut entry = Entry::begin(&shared.recorder, parts.method.as_str(), &target, &parts.headers, from);
+        let mut entry =
+            RecordEntry::begin(&shared.recorder, parts.method.as_str(), &target, &parts.headers, from);
         entry.exchange.request_body = Body::of(&body);
         let said = if let Some(name) = shared.directory.named(server_name) {
             entry.exchange.to = party_of(shared, &name);
             self.ask(&name, parts, &target, body, &mut entry).await
         } else {
             entry.exchange.to = stranger(&server_name);
-            Said::Reset(Some(format!("{server_name} is no name of this run")))
+            ExchangeOutcome::Reset(Some(format!("{server_name} is no name of this run")))
         };
         let answer = conclude(said, &mut entry);
         let exchange = Some(entry.exchange.id);
@@ -70,13 +71,13 @@ impl Inside {
         parts: request::Parts,
         target: &str,
         body: Bytes,
-        entry: &mut Entry,
-    ) -> Said {
+        entry: &mut RecordEntry,
+    ) -> ExchangeOutcome {
         let shared = &self.shared;
         if body.len() > shared.settings.body {
             let why = format!("the request has a body of {} bytes, which is too much", body.len());
-            return Said::Reset(Some(why));
+            return ExchangeOutcome::Reset(Some(why));
         }
-        in_time(shared, converse(shared, Brought { name, parts, target, body }, entry)).await
+        in_time(shared, converse(shared, ReceivedRequest { name, parts, target, body }, entry)).await
     }
 }

@@ -15,20 +15,20 @@ use super::{
     Shared,
     client::{BROKEN, EXCHANGE, TOKEN},
     directory::{Traits, origin_of},
-    entry::Entry,
-    exchange::{Brought, Said, conclude, converse, in_time, party_of, stranger},
-    pool::{Excess, gather},
-    tap::Heard,
+    entry::RecordEntry,
+    exchange::{ExchangeOutcome, ReceivedRequest, conclude, converse, in_time, party_of, stranger},
+    pool::{IncompleteBody, gather},
+    tap::ConnectionNotes,
     tasks::lock,
 };
 
 /// A connection to the door, as its requests see it.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct DoorConnection {
     pub(super) remote: SocketAddr,
     /// The name it was made to, by its TLS handshake or by the listener that took it.
     pub(super) name: String,
-    pub(super) heard: Arc<Heard>,
+    pub(super) heard: Arc<ConnectionNotes>,
     /// Who sent the last signed request on it.
     pub(super) sender: Mutex<Option<Party>>,
 }
@@ -48,7 +48,7 @@ impl std::error::Error for Reset {}
 /// Answers one request.
 pub(super) async fn handle(
     shared: Arc<Shared>,
-    line: Arc<Line>,
+    line: Arc<DoorConnection>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Reset> {
     let (mut parts, body) = request.into_parts();
@@ -56,18 +56,19 @@ pub(super) async fn handle(
     let caller = token.and_then(|token| shared.directory.caller(token.to_str().ok()?));
     let target = target(&line, &parts);
     let from = caller.clone().unwrap_or_else(|| stranger(&line.remote.ip()));
-    let mut entry = Entry::begin(&shared.recorder, parts.method.as_str(), &target, &parts.headers, from);
+    let mut entry =
+        RecordEntry::begin(&shared.recorder, parts.method.as_str(), &target, &parts.headers, from);
     entry.exchange.to = party_of(&shared, &line.name);
 
     let saying = async {
         let body = match take_in(&shared, &line, body, &mut entry).await {
             Ok(body) => body,
-            Err(why) => return Said::Reset(Some(format!("the request broke off: {why}"))),
+            Err(why) => return ExchangeOutcome::Reset(Some(format!("the request broke off: {why}"))),
         };
         if caller.is_none() {
             entry.exchange.from = sender(&shared, &line, &parts.headers);
         }
-        let brought = Brought { name: &line.name, parts, target: &target, body };
+        let brought = ReceivedRequest { name: &line.name, parts, target: &target, body };
         converse(&shared, brought, &mut entry).await
     };
     let said = in_time(&shared, saying).await;
@@ -87,14 +88,19 @@ pub(super) async fn handle(
 }
 
 /// The whole body of a request, and why there is none.
-async fn take_in(shared: &Shared, line: &Line, body: Incoming, entry: &mut Entry) -> Result<Bytes, String> {
+async fn take_in(
+    shared: &Shared,
+    line: &DoorConnection,
+    body: Incoming,
+    entry: &mut RecordEntry,
+) -> Result<Bytes, String> {
     match gather(body, shared.settings.body).await {
         Ok(body) => {
             line.heard.expect_line();
             entry.exchange.request_body = Body::of(&body);
             Ok(body)
         }
-        Err(Excess { why, seen }) => {
+        Err(IncompleteBody { why, seen }) => {
             entry.exchange.request_body = Body::of(&seen);
             Err(why)
         }
@@ -102,7 +108,7 @@ async fn take_in(shared: &Shared, line: &Line, body: Incoming, entry: &mut Entry
 }
 
 /// Method and target as they stood on the wire, where the tap heard them; else the target as parsed.
-fn target(line: &Line, parts: &request::Parts) -> String {
+fn target(line: &DoorConnection, parts: &request::Parts) -> String {
     let parsed = parts.uri.to_string();
     match line.heard.take_line() {
         Some((method, target))
@@ -114,7 +120,7 @@ fn target(line: &Line, parts: &request::Parts) -> String {
     }
 }
 
-fn sender(shared: &Shared, line: &Line, headers: &HeaderMap) -> Party {
+fn sender(shared: &Shared, line: &DoorConnection, headers: &HeaderMap) -> Party {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let origin = authorization.and_then(origin_of);
     let before = lock(&line.sender).clone();

@@ -41,16 +41,16 @@ use tokio_rustls::TlsConnector;
 pub use self::{
     client::FederationClient,
     doors::{Doors, Naming},
-    fault::{Asked, Effect, Fault, FaultGuard},
+    fault::{Effect, NetworkFault, NetworkFaultGuard, RoutedRequest},
     ground::Ground,
-    pool::{Excess, gather, words},
+    pool::{IncompleteBody, gather, words},
 };
 use self::{
-    directory::{Directory, Route, Service},
-    door::Behind,
-    fault::Faults,
+    directory::{NameDirectory, Route, Service},
+    door::ServedNames,
+    fault::NetworkFaults,
     inside::Inside,
-    pool::{Pool, Road},
+    pool::{ConnectionOptions, Pool},
     tasks::Tasks,
 };
 use crate::{certificates::Authority, recorder::Recorder};
@@ -81,7 +81,7 @@ pub trait PeerService: Send + Sync {
 
 /// Where a server that is not the run's own is found.
 #[derive(Clone)]
-pub struct Place {
+pub struct TargetAddress {
     /// Where its TLS listener is.
     pub address: SocketAddr,
     /// The name that its certificate must be good for.
@@ -109,7 +109,7 @@ pub enum Upstream {
         /// Its role.
         role: Role,
         /// Where its TLS listener is, and as whom to address it.
-        place: Box<Place>,
+        place: Box<TargetAddress>,
     },
     /// A server of the constellation within the process. Its own requests go by a client of [`Switchboard::client`].
     Embedded {
@@ -135,7 +135,7 @@ impl fmt::Debug for Upstream {
 
 /// The bounds of the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
+pub struct SwitchboardSettings {
     /// The port that all names of a container network share (server-server API, "Resolving server names").
     pub port: u16,
     /// The port that servers ask for `.well-known` (server-server API, "Resolving server names", step 3). Where it
@@ -149,7 +149,7 @@ pub struct Settings {
     pub connecting: Duration,
 }
 
-impl Default for Settings {
+impl Default for SwitchboardSettings {
     fn default() -> Self {
         Self {
             port: 8448,
@@ -166,15 +166,15 @@ pub struct Switchboard {
     shared: Arc<Shared>,
     ground: Ground,
     door: Option<SocketAddr>,
-    upstream: Road,
+    upstream: ConnectionOptions,
 }
 
 /// What every connection needs.
 struct Shared {
-    directory: Directory,
+    directory: NameDirectory,
     recorder: Recorder,
-    faults: Arc<Faults>,
-    settings: Settings,
+    faults: Arc<NetworkFaults>,
+    settings: SwitchboardSettings,
     authority: Arc<Authority>,
     connections: Arc<Semaphore>,
     tasks: Arc<Tasks>,
@@ -199,7 +199,7 @@ impl Switchboard {
         authority: Arc<Authority>,
         recorder: Recorder,
     ) -> Result<Self, Problem> {
-        Self::open_with(ground, authority, recorder, Settings::default()).await
+        Self::open_with(ground, authority, recorder, SwitchboardSettings::default()).await
     }
 
     /// Opens the door with bounds of one's own.
@@ -210,13 +210,13 @@ impl Switchboard {
         ground: Ground,
         authority: Arc<Authority>,
         recorder: Recorder,
-        settings: Settings,
+        settings: SwitchboardSettings,
     ) -> Result<Self, Problem> {
         let tasks = Arc::new(Tasks::new());
         let own = client::road(authority.client_config()?, Arc::clone(&tasks), &settings);
-        let upstream = Road { again: true, ..own };
+        let upstream = ConnectionOptions { again: true, ..own };
         let shared = Arc::new(Shared {
-            directory: Directory::default(),
+            directory: NameDirectory::default(),
             recorder,
             faults: Arc::default(),
             settings,
@@ -227,15 +227,15 @@ impl Switchboard {
         let door = match &ground {
             Ground::Network { gateway } => {
                 let (listener, address) = bind(SocketAddr::from((*gateway, settings.port))).await?;
-                door::open(&shared, listener, Behind::All { port: None }, None)?;
+                door::open(&shared, listener, ServedNames::All { port: None }, None)?;
                 if let Ok((listener, _)) = bind(SocketAddr::from((*gateway, settings.https_port))).await {
-                    door::open(&shared, listener, Behind::All { port: None }, None)?;
+                    door::open(&shared, listener, ServedNames::All { port: None }, None)?;
                 }
                 Some(address)
             }
             Ground::Around(Doors { naming: Naming::Zone { listen, port, .. }, certificate, .. }) => {
                 let (listener, address) = bind(*listen).await?;
-                door::open(&shared, listener, Behind::All { port: Some(*port) }, certificate.clone())?;
+                door::open(&shared, listener, ServedNames::All { port: Some(*port) }, certificate.clone())?;
                 Some(address)
             }
             Ground::Around(_) | Ground::Loopback | Ground::Memory => None,
@@ -274,7 +274,7 @@ impl Switchboard {
         let (listener, address) = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let name = address.to_string();
         self.adopt(&name)?;
-        door::open(&self.shared, listener, Behind::One(name.clone()), certificate)?;
+        door::open(&self.shared, listener, ServedNames::One(name.clone()), certificate)?;
         Ok(name)
     }
 
@@ -306,8 +306,9 @@ impl Switchboard {
                 Route { party: Party::Server { role }, service: Service::Server(Arc::new(pool)), source }
             }
             Upstream::Target { role, place } => {
-                let Place { address, name, host, tls } = *place;
-                let road = Road { tls: TlsConnector::from(Arc::new(tls)), ..self.upstream.clone() };
+                let TargetAddress { address, name, host, tls } = *place;
+                let road =
+                    ConnectionOptions { tls: TlsConnector::from(Arc::new(tls)), ..self.upstream.clone() };
                 let pool = Pool::to(road, name, address).addressed_as(host).with_patience();
                 Route {
                     party: Party::Server { role },
@@ -335,7 +336,7 @@ impl Switchboard {
     }
 
     /// Puts a network fault in force until the guard is dropped. Of several that concern a request, the oldest decides.
-    pub fn fault(&self, fault: Fault) -> FaultGuard {
+    pub fn fault(&self, fault: NetworkFault) -> NetworkFaultGuard {
         self.shared.faults.add(fault)
     }
 
@@ -349,7 +350,7 @@ impl Switchboard {
         let door = self.door;
         // On a container network every name is at the door, which refuses those that are not of the stage.
         let addresses = move |name: &str| door.or_else(|| name.parse().ok());
-        let road = Road { again: false, ..self.upstream.clone() };
+        let road = ConnectionOptions { again: false, ..self.upstream.clone() };
         FederationClient::through(road, Box::new(addresses), token)
     }
 

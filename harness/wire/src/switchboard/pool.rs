@@ -38,7 +38,7 @@ const LARGEST_HEAD: usize = 128 * 1024;
 
 /// How a pool connects.
 #[derive(Clone)]
-pub(super) struct Road {
+pub(super) struct ConnectionOptions {
     pub(super) tls: TlsConnector,
     pub(super) tasks: Arc<Tasks>,
     /// The bound on connecting, TLS included.
@@ -52,7 +52,7 @@ pub(super) struct Road {
 
 /// Connections to the server of one name.
 pub(super) struct Pool {
-    road: Road,
+    road: ConnectionOptions,
     address: SocketAddr,
     name: ServerName<'static>,
     host: Option<HeaderValue>,
@@ -64,21 +64,21 @@ type Connection = SendRequest<Full<Bytes>>;
 
 /// A complete answer.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(super) struct WholeResponse {
     pub(super) parts: response::Parts,
     pub(super) body: Bytes,
 }
 
 /// No complete answer came.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(super) struct BrokenResponse {
     /// In the words of the network.
     pub(super) why: String,
     /// What came of it; only if its head came.
-    pub(super) seen: Option<Box<Whole>>,
+    pub(super) seen: Option<Box<WholeResponse>>,
 }
 
-impl Broken {
+impl BrokenResponse {
     fn new(why: impl Into<String>) -> Self {
         Self { why: why.into(), seen: None }
     }
@@ -95,14 +95,18 @@ impl fmt::Debug for Pool {
 
 impl Pool {
     /// Connections to `address`, whose certificate must be good for the host of `server_name`.
-    pub(super) fn new(road: Road, server_name: &str, address: SocketAddr) -> Result<Self, Problem> {
+    pub(super) fn new(
+        road: ConnectionOptions,
+        server_name: &str,
+        address: SocketAddr,
+    ) -> Result<Self, Problem> {
         let name = ServerName::try_from(host_of(server_name).to_owned())
             .map_err(|_| Problem::configuration(message!("switchboard.bad-name", name = server_name)))?;
         Ok(Self::to(road, name, address))
     }
 
     /// Connections to `address`, whose certificate must be good for `name`.
-    pub(super) fn to(road: Road, name: ServerName<'static>, address: SocketAddr) -> Self {
+    pub(super) fn to(road: ConnectionOptions, name: ServerName<'static>, address: SocketAddr) -> Self {
         Self { road, address, name, host: None, patient: false, resting: Arc::default() }
     }
 
@@ -122,7 +126,7 @@ impl Pool {
     }
 
     /// Sends `request`, whose URI is the path alone, and takes in the answer.
-    pub(super) async fn send(&self, mut request: Request<Bytes>) -> Result<Whole, Broken> {
+    pub(super) async fn send(&self, mut request: Request<Bytes>) -> Result<WholeResponse, BrokenResponse> {
         if let Some(host) = &self.host {
             request.headers_mut().insert(header::HOST, host.clone());
         }
@@ -140,7 +144,7 @@ impl Pool {
                     let unsent = error.take_message().is_some();
                     let again = unsent || (self.road.again && is_idempotent(request.method()));
                     if !(reused && again) {
-                        return Err(Broken::new(words(error.error())));
+                        return Err(BrokenResponse::new(words(error.error())));
                     }
                     fresh = true;
                 }
@@ -152,10 +156,10 @@ impl Pool {
         &self,
         answer: http::Response<Incoming>,
         connection: Connection,
-    ) -> Result<Whole, Broken> {
+    ) -> Result<WholeResponse, BrokenResponse> {
         let (parts, body) = answer.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Broken::new("the server switched protocols, which nobody asked for"));
+            return Err(BrokenResponse::new("the server switched protocols, which nobody asked for"));
         }
         match gather(body, self.road.body).await {
             Ok(body) => {
@@ -164,10 +168,10 @@ impl Pool {
                     resting.push((connection, Instant::now()));
                     self.close_rested();
                 }
-                Ok(Whole { parts, body })
+                Ok(WholeResponse { parts, body })
             }
-            Err(Excess { why, seen }) => {
-                Err(Broken { why, seen: Some(Box::new(Whole { parts, body: seen })) })
+            Err(IncompleteBody { why, seen }) => {
+                Err(BrokenResponse { why, seen: Some(Box::new(WholeResponse { parts, body: seen })) })
             }
         }
     }
@@ -193,22 +197,22 @@ impl Pool {
         }
     }
 
-    async fn connect(&self) -> Result<Connection, Broken> {
+    async fn connect(&self) -> Result<Connection, BrokenResponse> {
         let address = self.address;
         let connecting = async {
             let tcp = TcpStream::connect(address)
                 .await
-                .map_err(|error| Broken::new(format!("no connection to {address}: {error}")))?;
+                .map_err(|error| BrokenResponse::new(format!("no connection to {address}: {error}")))?;
             // Best effort: without it, small requests are slower and no less right.
             let _ = tcp.set_nodelay(true);
             let tls = self.road.tls.connect(self.name.clone(), tcp).await;
-            let tls = tls.map_err(|error| Broken::new(format!("no TLS with {address}: {error}")))?;
+            let tls = tls.map_err(|error| BrokenResponse::new(format!("no TLS with {address}: {error}")))?;
             let (connection, driver) = http1::Builder::new()
                 .preserve_header_case(true)
                 .max_buf_size(LARGEST_HEAD)
                 .handshake(TokioIo::new(tls))
                 .await
-                .map_err(|error| Broken::new(words(&error)))?;
+                .map_err(|error| BrokenResponse::new(words(&error)))?;
             self.road.tasks.spawn(async move {
                 // Its errors reach the request that they concern.
                 let _ = driver.await;
@@ -216,9 +220,9 @@ impl Pool {
             Ok(connection)
         };
         let bound = self.road.connecting;
-        within(bound, connecting)
-            .await
-            .unwrap_or_else(|_| Err(Broken::new(format!("no connection to {address} within {bound:?}"))))
+        within(bound, connecting).await.unwrap_or_else(|_| {
+            Err(BrokenResponse::new(format!("no connection to {address} within {bound:?}")))
+        })
     }
 }
 
@@ -228,7 +232,7 @@ fn is_idempotent(method: &Method) -> bool {
 
 /// A body that could not be taken in whole.
 #[derive(Debug)]
-pub struct Excess {
+pub struct IncompleteBody {
     /// Why, in words.
     pub why: String,
     /// What came of it.
@@ -239,13 +243,13 @@ pub struct Excess {
 ///
 /// # Errors
 /// When it is longer, or does not come to its end.
-pub async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, Excess> {
+pub async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, IncompleteBody> {
     if body.size_hint().lower() > most as u64 {
         let why = format!(
             "a body of {} bytes was announced; at most {most} are let through",
             body.size_hint().lower()
         );
-        return Err(Excess { why, seen: Bytes::new() });
+        return Err(IncompleteBody { why, seen: Bytes::new() });
     }
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -253,12 +257,12 @@ pub async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, Excess> {
             Ok(Ok(data)) if whole.len() + data.len() > most => {
                 let why = format!("the body was cut off after {most} bytes, the most that is let through");
                 whole.extend_from_slice(&data[..most - whole.len()]);
-                return Err(Excess { why, seen: whole.freeze() });
+                return Err(IncompleteBody { why, seen: whole.freeze() });
             }
             Ok(Ok(data)) => whole.extend_from_slice(&data),
             // Trailers: Matrix knows none.
             Ok(Err(_)) => {}
-            Err(error) => return Err(Excess { why: words(&error), seen: whole.freeze() }),
+            Err(error) => return Err(IncompleteBody { why: words(&error), seen: whole.freeze() }),
         }
     }
     Ok(whole.freeze())

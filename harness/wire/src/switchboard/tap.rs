@@ -23,13 +23,13 @@ const LONGEST_LINE: usize = 66_000;
 
 /// What is known about a connection beside its requests.
 #[derive(Debug)]
-pub(super) struct Heard {
+pub(super) struct ConnectionNotes {
     /// The request line as it arrives; none while a request is being handled.
     line: Mutex<Option<Vec<u8>>>,
     reset: AtomicBool,
 }
 
-impl Heard {
+impl ConnectionNotes {
     pub(super) fn new() -> Self {
         Self { line: Mutex::new(Some(Vec::new())), reset: AtomicBool::new(false) }
     }
@@ -59,11 +59,11 @@ impl Heard {
 /// A connection that is listened to.
 pub(super) struct Tap {
     stream: TlsStream<TcpStream>,
-    heard: Arc<Heard>,
+    heard: Arc<ConnectionNotes>,
 }
 
 impl Tap {
-    pub(super) fn new(stream: TlsStream<TcpStream>, heard: Arc<Heard>) -> Self {
+    pub(super) fn new(stream: TlsStream<TcpStream>, heard: Arc<ConnectionNotes>) -> Self {
         Self { stream, heard }
     }
 }

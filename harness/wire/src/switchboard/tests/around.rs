@@ -18,7 +18,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{
-    super::{Doors, Naming, Place, Settings, Upstream},
+    super::{Doors, Naming, SwitchboardSettings, TargetAddress, Upstream},
     stand::{Echo, LONG, OK, Reply, Server, Stand, get},
 };
 use crate::{
@@ -42,7 +42,7 @@ fn doors(naming: Naming, theirs: &Authority, host: &str) -> Ground {
 async fn adopted(stand: &Stand, theirs: &Arc<Authority>, reply: Reply) -> Server {
     let server = Server::start(theirs, "fed.test", reply).await;
     let Upstream::Server { address, .. } = server.upstream(Role::A) else { panic!("a server") };
-    let place = Box::new(Place {
+    let place = Box::new(TargetAddress {
         address,
         name: ServerName::try_from("fed.test").unwrap(),
         host: HeaderValue::from_static("fed.test:443"),
@@ -58,7 +58,7 @@ async fn below_a_domain_all_names_lead_to_one_door_and_say_its_port() {
     let theirs = Arc::new(Authority::new(AuthorityKey::Ecdsa).unwrap());
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     let naming = Naming::Zone { listen, zone: "peers.test".to_owned(), port: 8449 };
-    let stand = Stand::on(doors(naming, &theirs, "*.peers.test"), Settings::default()).await;
+    let stand = Stand::on(doors(naming, &theirs, "*.peers.test"), SwitchboardSettings::default()).await;
     let server = adopted(&stand, &theirs, Reply::Once(OK)).await;
     let name = stand.switchboard.reserve("mallory-17").await.unwrap();
     assert_eq!(name, "mallory-17-k4.peers.test:8449");
@@ -93,7 +93,8 @@ async fn below_a_domain_all_names_lead_to_one_door_and_say_its_port() {
 #[tokio::test]
 async fn on_loopback_each_name_has_a_door_of_its_own() {
     let theirs = Arc::new(Authority::new(AuthorityKey::Ecdsa).unwrap());
-    let stand = Stand::on(doors(Naming::Loopback, &theirs, "127.0.0.1"), Settings::default()).await;
+    let stand =
+        Stand::on(doors(Naming::Loopback, &theirs, "127.0.0.1"), SwitchboardSettings::default()).await;
     let _server = adopted(&stand, &theirs, Reply::Once(OK)).await;
     let mut names = Vec::new();
     for label in ["b", "mallory-17"] {
@@ -118,7 +119,8 @@ async fn on_loopback_each_name_has_a_door_of_its_own() {
 async fn a_server_that_wants_fewer_requests_is_asked_again_later() {
     const BUSY: &str = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 22\r\n\r\n{\"retry_after_ms\":600}";
     let theirs = Arc::new(Authority::new(AuthorityKey::Ecdsa).unwrap());
-    let stand = Stand::on(doors(Naming::Loopback, &theirs, "127.0.0.1"), Settings::default()).await;
+    let stand =
+        Stand::on(doors(Naming::Loopback, &theirs, "127.0.0.1"), SwitchboardSettings::default()).await;
     let server = adopted(&stand, &theirs, Reply::AtFirst(BUSY, OK)).await;
     let client = stand.switchboard.client(Party::Harness);
     let body = Bytes::from_static(b"{}");

@@ -8,7 +8,7 @@ use samklang_verdict::{Body, Party, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
-    super::Settings,
+    super::SwitchboardSettings,
     stand::{LONG, OK, Reply, Server, Stand, get},
 };
 use crate::{switchboard::Ground, waiting::within};
@@ -16,7 +16,7 @@ use crate::{switchboard::Ground, waiting::within};
 /// A stage with low bounds, on which a server of `reply` plays A.
 async fn small(host: &str, reply: Reply) -> (Stand, Server) {
     let (exchange, connecting) = (Duration::from_millis(300), Duration::from_secs(10));
-    let settings = Settings { port: 0, https_port: 0, body: 10_000, exchange, connecting };
+    let settings = SwitchboardSettings { port: 0, https_port: 0, body: 10_000, exchange, connecting };
     let stand = Stand::on(Ground::Network { gateway: std::net::Ipv4Addr::LOCALHOST }, settings).await;
     let name = stand.switchboard.reserve("a").await.unwrap();
     let server = Server::start(&stand.authority, host, reply).await;
@@ -65,7 +65,7 @@ async fn an_unknown_name_gets_no_certificate() {
     assert_eq!(exchange.to, Party::Stranger { name: "c.test".into() });
     assert!(exchange.broken.as_ref().is_some_and(|why| why.contains("no name of this run")));
 
-    let loopback = Stand::on(Ground::Loopback, Settings::default()).await;
+    let loopback = Stand::on(Ground::Loopback, SwitchboardSettings::default()).await;
     let (name, _server) = loopback.server(Role::A, OK).await;
     let client =
         tokio_rustls::TlsConnector::from(std::sync::Arc::new(loopback.authority.client_config().unwrap()));
@@ -171,7 +171,7 @@ async fn a_server_that_closes_after_each_answer_is_connected_to_anew() {
 
 #[tokio::test]
 async fn an_asker_that_goes_away_leaves_its_exchange_behind() {
-    let settings = Settings { port: 0, https_port: 0, ..Settings::default() };
+    let settings = SwitchboardSettings { port: 0, https_port: 0, ..SwitchboardSettings::default() };
     let stand = Stand::on(Ground::Network { gateway: std::net::Ipv4Addr::LOCALHOST }, settings).await;
     let name = stand.switchboard.reserve("a").await.unwrap();
     let server = Server::start(&stand.authority, "a.test", Reply::Silence).await;

@@ -9,7 +9,7 @@ use samklang_verdict::{Body, Party, Role};
 use tokio::net::TcpStream;
 
 use super::{
-    super::{Effect, Fault, PeerService, Settings, Switchboard, Upstream},
+    super::{Effect, NetworkFault, PeerService, Switchboard, SwitchboardSettings, Upstream},
     stand::{Echo, OK, Stand, get},
 };
 use crate::{recorder::Recorder, switchboard::Ground, waiting::within};
@@ -53,7 +53,7 @@ async fn by_sni_and_byte_for_byte() {
 
 #[tokio::test]
 async fn by_listener_on_loopback_and_senders_by_what_they_sign() {
-    let stand = Stand::on(Ground::Loopback, Settings::default()).await;
+    let stand = Stand::on(Ground::Loopback, SwitchboardSettings::default()).await;
     let (a, server_a) = stand.server(Role::A, OK).await;
     let (b, server_b) = stand.server(Role::B, OK).await;
     stand.send(&a, &get(&a, "/key")).await.unwrap();
@@ -100,7 +100,11 @@ async fn senders_by_their_address_where_servers_have_one() {
 #[tokio::test]
 async fn peers_are_asked_and_the_harness_asks_as_any_server_does() {
     for ground in [NETWORK, Ground::Loopback, Ground::Memory] {
-        let stand = Stand::on(ground, Settings { port: 0, https_port: 0, ..Settings::default() }).await;
+        let stand = Stand::on(
+            ground,
+            SwitchboardSettings { port: 0, https_port: 0, ..SwitchboardSettings::default() },
+        )
+        .await;
         let name = stand.switchboard.reserve("mallory-17").await.unwrap();
         stand.switchboard.connect(&name, Upstream::Peer(Arc::new(Echo))).unwrap();
         let (a, server) = stand.server(Role::A, OK).await;
@@ -137,8 +141,11 @@ async fn peers_are_asked_and_the_harness_asks_as_any_server_does() {
 #[tokio::test]
 async fn a_server_within_the_process_plays_a_role_on_every_ground() {
     for ground in [NETWORK, Ground::Loopback, Ground::Memory] {
-        let stand =
-            Stand::on(ground.clone(), Settings { port: 0, https_port: 0, ..Settings::default() }).await;
+        let stand = Stand::on(
+            ground.clone(),
+            SwitchboardSettings { port: 0, https_port: 0, ..SwitchboardSettings::default() },
+        )
+        .await;
         let name = stand.switchboard.reserve("a").await.unwrap();
         let service: Arc<dyn PeerService> = Arc::new(Echo);
         let alive = Arc::downgrade(&service);
@@ -160,7 +167,8 @@ async fn a_server_within_the_process_plays_a_role_on_every_ground() {
 
 #[tokio::test]
 async fn what_cannot_be_reached_from_within_the_process_is_on_record() {
-    let stand = Stand::on(Ground::Memory, Settings { body: 10, ..Settings::default() }).await;
+    let stand =
+        Stand::on(Ground::Memory, SwitchboardSettings { body: 10, ..SwitchboardSettings::default() }).await;
     let (a, server) = stand.server(Role::A, OK).await;
     let client = stand.switchboard.client(B);
     let ask = async |name: &str, headers: &[(&str, &str)], body: &'static [u8]| {
@@ -185,7 +193,14 @@ async fn what_cannot_be_reached_from_within_the_process_is_on_record() {
 #[tokio::test]
 async fn faults_hit_the_requests_they_mean_while_they_are_in_force() {
     for ground in [NETWORK, Ground::Memory] {
-        faults_hit(Stand::on(ground, Settings { port: 0, https_port: 0, ..Settings::default() }).await).await;
+        faults_hit(
+            Stand::on(
+                ground,
+                SwitchboardSettings { port: 0, https_port: 0, ..SwitchboardSettings::default() },
+            )
+            .await,
+        )
+        .await;
     }
 }
 
@@ -194,9 +209,9 @@ async fn faults_hit(stand: Stand) {
     let client = stand.switchboard.client(Party::Harness);
     let ask = async |path: &str| client.request("GET", &a, path, &[], Bytes::new()).await;
 
-    let cut = Fault::on_all(Effect::Cut).to(A).when(|asked| asked.path.starts_with("/send/"));
+    let cut = NetworkFault::on_all(Effect::Cut).to(A).when(|asked| asked.path.starts_with("/send/"));
     let guard = stand.switchboard.fault(cut);
-    let other = stand.switchboard.fault(Fault::on_all(Effect::Cut).from(B));
+    let other = stand.switchboard.fault(NetworkFault::on_all(Effect::Cut).from(B));
     assert!(ask("/other").await.is_ok());
     assert!(ask("/send/1").await.is_err());
     assert!(ask("/other").await.is_ok());
@@ -206,17 +221,17 @@ async fn faults_hit(stand: Stand) {
     drop(guard);
     assert!(ask("/send/1").await.is_ok());
 
-    let refuse = stand.switchboard.fault(Fault::on_all(Effect::Refuse(StatusCode::BAD_GATEWAY)));
+    let refuse = stand.switchboard.fault(NetworkFault::on_all(Effect::Refuse(StatusCode::BAD_GATEWAY)));
     assert_eq!(ask("/x").await.unwrap().status, 502);
     drop(refuse);
     let span = Duration::from_millis(60);
-    let delay = stand.switchboard.fault(Fault::on_all(Effect::Delay(span)));
+    let delay = stand.switchboard.fault(NetworkFault::on_all(Effect::Delay(span)));
     let delayed = ask("/late").await.unwrap().exchange.unwrap();
     assert!(u128::from(stand.exchange(delayed.0).await.took_us) >= span.as_micros());
     drop(delay);
 
     let before = server.requests().len();
-    let _twice = stand.switchboard.fault(Fault::on_all(Effect::Duplicate));
+    let _twice = stand.switchboard.fault(NetworkFault::on_all(Effect::Duplicate));
     let first = ask("/twice").await.unwrap().exchange.unwrap();
     assert_eq!(server.requests().len(), before + 2);
     let [one, two] = [stand.exchange(first.0).await, stand.exchange(first.0 + 1).await];
@@ -228,7 +243,7 @@ async fn a_taken_port_is_a_problem_and_closing_leaves_nothing() {
     let stand = Stand::network().await;
     let (a, _server) = stand.server(Role::A, OK).await;
     let door = stand.switchboard.door().unwrap();
-    let settings = Settings { port: door.port(), ..Settings::default() };
+    let settings = SwitchboardSettings { port: door.port(), ..SwitchboardSettings::default() };
     let again = async || {
         Switchboard::open_with(NETWORK, Arc::clone(&stand.authority), Recorder::new(), settings).await
     };

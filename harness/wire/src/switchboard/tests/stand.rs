@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::super::{PeerService, Settings, Switchboard, Upstream, tasks::Tasks};
+use super::super::{PeerService, Switchboard, SwitchboardSettings, Upstream, tasks::Tasks};
 use crate::{
     certificates::{Authority, AuthorityKey, StageResolver},
     recorder::Recorder,
@@ -39,11 +39,14 @@ pub(super) struct Stand {
 impl Stand {
     pub(super) async fn network() -> Self {
         let gateway = Ipv4Addr::LOCALHOST;
-        Self::on(Ground::Network { gateway }, Settings { port: 0, https_port: 0, ..Settings::default() })
-            .await
+        Self::on(
+            Ground::Network { gateway },
+            SwitchboardSettings { port: 0, https_port: 0, ..SwitchboardSettings::default() },
+        )
+        .await
     }
 
-    pub(super) async fn on(ground: Ground, settings: Settings) -> Self {
+    pub(super) async fn on(ground: Ground, settings: SwitchboardSettings) -> Self {
         let authority = Arc::new(Authority::new(AuthorityKey::Ecdsa).unwrap());
         let recorder = Recorder::new();
         let switchboard =
