@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn the_digest_hangs_on_content_mode_version_and_base_and_on_nothing_else() {
         let context = |content: &str, mode| {
-            let files = BTreeMap::from([("a".to_owned(), File { mode, content: content.into() })]);
+            let files = BTreeMap::from([("a".to_owned(), ContextFile { mode, content: content.into() })]);
             Context { files }
         };
         let base = vec![(Some("sha256:1".to_owned()), "debian".to_owned())];

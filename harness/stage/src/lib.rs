@@ -205,6 +205,7 @@ impl Stage {
 
     /// Shuts listeners and the servers inside this program; the deployer removes the others.
     pub async fn down(&self) {
+        tracing::info!("stage goes down");
         for server in self.servers.values() {
             // Before the doors are shut, so that others hear of it.
             let _ = waiting::within(TIDYING, server.driver.tidy()).await;

@@ -87,6 +87,7 @@ impl Stage {
         progress: &Progress<'_>,
         logs: &Logs,
     ) -> Result<Self, Problem> {
+        tracing::info!(deployer = deployer.name(), servers = casts.len(), direct, "stage comes up");
         prepare(deployer.as_ref(), casts, progress).await?;
         let ground = deployer.ground().await?;
         let needs_key = casts.iter().any(|cast| needs_ca_key(deployer.as_ref(), cast));
@@ -214,6 +215,7 @@ impl Starting<'_> {
             server_name: name.clone(),
             storage: if cast.upgrade_to.is_some() { Storage::Kept } else { Storage::Own },
         };
+        tracing::info!(role = ?cast.role, name, vendor = cast.vendor.name, version = cast.version, "server starts");
         let running = self.deployer.start(start.clone()).await?;
         if let Some(log) = running.log() {
             self.logs.note(cast.role, log);
@@ -298,6 +300,7 @@ async fn ready(
 ) -> Result<(StageServer, Option<Renewal>), Problem> {
     let Started { cast, name, holds_ca_key, running, api, accounts, renewal, .. } = started;
     is_up(cast, &name, running.as_ref(), &api, federation).await?;
+    tracing::info!(role = ?cast.role, name, "server is ready");
     let identity = identify(&name, federation).await;
     let driver: Arc<dyn Driver> = match (cast.vendor.client_api, accounts) {
         (_, Some(accounts)) => Arc::new(AccountDriver::new(api, accounts)),

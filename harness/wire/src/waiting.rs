@@ -29,6 +29,7 @@ pub async fn until<T>(bound: Duration, mut probe: impl AsyncFnMut() -> Option<T>
             return Ok(answer);
         }
         if last {
+            tracing::debug!(?bound, "what was waited for did not come");
             return Err(BoundPassed { bound });
         }
         pause(start.elapsed(), bound.saturating_sub(start.elapsed())).await;
@@ -58,6 +59,7 @@ pub async fn until_send<T, F: Future<Output = Option<T>>>(
             return Ok(answer);
         }
         if last {
+            tracing::debug!(?bound, "what was waited for did not come");
             return Err(BoundPassed { bound });
         }
         pause(start.elapsed(), bound.saturating_sub(start.elapsed())).await;
@@ -69,7 +71,10 @@ pub async fn until_send<T, F: Future<Output = Option<T>>>(
 /// # Errors
 /// [`BoundPassed`] when it did not end before.
 pub async fn within<F: Future>(bound: Duration, future: F) -> Result<F::Output, BoundPassed> {
-    tokio::time::timeout(bound, future).await.map_err(|_| BoundPassed { bound })
+    tokio::time::timeout(bound, future).await.map_err(|_| {
+        tracing::debug!(?bound, "what was waited for did not end");
+        BoundPassed { bound }
+    })
 }
 
 /// A runtime for work that waits for nothing outside it: on one thread, with a clock that goes on at once to the next bound

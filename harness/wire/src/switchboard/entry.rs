@@ -24,6 +24,8 @@ impl RecordEntry {
         from: Party,
     ) -> Self {
         let begun = recorder.begin();
+        let path = redact_path(path).into_owned();
+        tracing::debug!(exchange = %begun.id, ?from, method, path, "request arrives");
         let exchange = Exchange {
             id: begun.id,
             wire: Wire::Federation,
@@ -32,7 +34,7 @@ impl RecordEntry {
             to: Party::Stranger { name: String::new() },
             from,
             method: method.to_owned(),
-            path: redact_path(path).into_owned(),
+            path,
             request_headers: listed(headers),
             request_body: Body::Empty,
             status: None,
@@ -79,6 +81,13 @@ impl Drop for RecordEntry {
         if exchange.status.is_none() || exchange.took_us == 0 {
             exchange.took_us = self.begun.took_us();
         }
+        tracing::debug!(
+            exchange = %exchange.id,
+            to = ?exchange.to,
+            status = exchange.status,
+            broken = exchange.broken,
+            "exchange ends",
+        );
         self.recorder.finish(exchange.clone());
     }
 }

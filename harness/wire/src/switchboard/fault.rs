@@ -131,6 +131,7 @@ impl NetworkFaults {
     pub(super) fn add(self: &Arc<Self>, fault: NetworkFault) -> NetworkFaultGuard {
         let key = self.last.fetch_add(1, Ordering::Relaxed);
         let counted = Arc::new(Counted { fault, hits: AtomicU64::new(0) });
+        tracing::debug!(key, effect = ?counted.fault.effect, "network fault begins");
         lock(&self.in_force).insert(key, Arc::clone(&counted));
         NetworkFaultGuard { key, counted, faults: Arc::clone(self) }
     }
@@ -162,6 +163,7 @@ impl NetworkFaultGuard {
 
 impl Drop for NetworkFaultGuard {
     fn drop(&mut self) {
+        tracing::debug!(key = self.key, hits = self.hits(), "network fault ends");
         lock(&self.faults.in_force).remove(&self.key);
     }
 }

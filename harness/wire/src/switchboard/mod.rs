@@ -240,6 +240,7 @@ impl Switchboard {
             }
             Ground::Around(_) | Ground::Loopback | Ground::Memory => None,
         };
+        tracing::debug!(?door, "switchboard opens");
         Ok(Self { shared, ground, door, upstream })
     }
 
