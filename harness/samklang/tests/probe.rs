@@ -348,7 +348,7 @@ async fn the_json_output_has_the_same_findings() {
 #[tokio::test]
 async fn wrong_arguments_are_a_usage_error() {
     let servers = ProbedServers::new().await;
-    servers.probe("https://a.test/", &[]).await.assert(64, &["https://a.test/ is no server name."]);
+    servers.probe("https://a.test/", &[]).await.assert(64, &["https://a.test/ is not a server name."]);
     servers
         .probe("a.test", &["--ca=nowhere.pem"])
         .await

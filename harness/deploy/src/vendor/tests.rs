@@ -131,7 +131,7 @@ fn what_an_adapter_makes_is_named_by_area_scenario_or_check() {
 #[test]
 fn a_malformed_descriptor_is_told_with_file_line_and_what_was_expected() {
     for (from, to, line, expected) in [
-        ("name = \"fake\"", "name = \"other\"", 2, "the folder's name, \"fake\""),
+        ("name = \"fake\"", "name = \"other\"", 2, "the name of its folder, \"fake\""),
         ("memory_mb = 128", "memory_mb = \"128\"", 15, "u32"),
         ("memory_mb = 128", "memory = 128", 15, "unknown field `memory`"),
         ("cpus = 0.5", "cpus = 0.0", 16, "0.1 to 64"),
@@ -144,8 +144,8 @@ fn a_malformed_descriptor_is_told_with_file_line_and_what_was_expected() {
         ("\"10\", \"11\"]", "\"10\", \"11\", \"99\"]", 7, "\"99\" is not one"),
         ("[\"knock\"]", "[\"typings\"]", 9, "such as typing"),
         ("\"SETUID\"", "\"NET_ADMIN\"", 14, "SETUID"),
-        ("start = \"start\"", "start = \"../outside\"", 20, "within the vendor's folder"),
-        ("start = \"start\"", "start = \"/bin/sh\"", 20, "within the vendor's folder"),
+        ("start = \"start\"", "start = \"../outside\"", 20, "in the vendor's folder"),
+        ("start = \"start\"", "start = \"/bin/sh\"", 20, "in the vendor's folder"),
         ("install = \"install\"", "install = \"absent\"", 19, "\"absent\" is not one"),
         ("seconds = 5", "seconds = ", 22, ""),
         ("\"matrix\"", "\"telepathy\"", 6, "`driver`"),
