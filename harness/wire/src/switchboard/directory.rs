@@ -1,4 +1,4 @@
-//! The names of a stage: who stands behind each, and who is asking.
+//! The names of a stage: which server answers for each name, and which party sent a request.
 
 use std::{
     collections::BTreeMap,
@@ -11,19 +11,19 @@ use samklang_verdict::{Party, Problem, message};
 use super::{PeerService, pool::Pool, tasks::lock};
 use crate::certificates::host_of;
 
-/// Who answers for a name.
+/// The party that answers for a name.
 #[derive(Clone)]
 pub(super) struct Route {
     pub(super) party: Party,
     pub(super) service: Service,
-    /// The address that its own requests come from, where that tells it from the others.
+    /// The source address of its own requests, if this distinguishes it from the other servers.
     pub(super) source: Option<IpAddr>,
 }
 
-/// How a request gets there.
+/// How a request reaches it.
 #[derive(Clone)]
 pub(super) enum Service {
-    /// To a server of its own, by TLS.
+    /// It is a server with its own TLS listener.
     Server(Arc<Pool>),
     /// To one within the process.
     Within(Arc<dyn PeerService>),
