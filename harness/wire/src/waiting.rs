@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The shortest and the longest first pause between two polls of a predicate that nothing announces.
+/// The shortest and the longest pause between two polls of a predicate that nothing announces.
 const PERIODS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(500)];
 /// A long wait polls less often: the pause is this part of the time waited so far, so that servers are not kept busy
 /// with empty responses.
