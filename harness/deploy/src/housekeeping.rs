@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 pub use self::sweep::{SweepReport, sweep};
 use samklang_wire::waiting;
 
-/// The label and the environment variable for the run that something belongs to. The next one is for the owner.
+/// The labels and environment variables that mark the things of a run: the run's ID, its owner and the ground.
 pub(crate) const RUN_LABEL: &str = "samklang.run";
 pub(crate) const OWNER_LABEL: &str = "samklang.owner";
 pub(crate) const GROUND_LABEL: &str = "samklang.ground";

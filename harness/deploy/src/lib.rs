@@ -87,7 +87,7 @@ pub struct ServerStart {
     pub leaf: Leaf,
     /// The stage's root certificate, PEM.
     pub ca_pem: String,
-    /// The root's key, PKCS#1 PEM; only for images that declare they need it.
+    /// The root's key, PKCS#1 PEM, only for images that declare that they need it.
     pub ca_key_pem: Option<String>,
     /// Every name of the stage and the address it resolves to, for engines whose containers cannot ask our DNS.
     pub names: Vec<(String, Ipv4Addr)>,
