@@ -38,7 +38,7 @@ pub struct Vendor {
     pub client_api: ClientApi,
     /// The room versions it declares to support.
     pub room_versions: Vec<String>,
-    /// The room version it gives a room when none is asked for; one of `room_versions`.
+    /// The room version of a room if none is requested; one of `room_versions`.
     pub default_room_version: String,
     /// The room versions in which its users can create rooms; some of `room_versions`.
     pub creates_room_versions: Vec<String>,
@@ -159,8 +159,8 @@ struct EmbeddedSpec {
 }
 
 impl Vendor {
-    /// The bound on its memory, in MiB. If the descriptor has no container section, it is the amount for a small
-    /// server.
+    /// The bound on its memory, with the containers beside it, in MiB. Without a container section it is the amount
+    /// for a small server.
     pub fn memory_mb(&self) -> u32 {
         const SMALL: u32 = 256;
         let of = |container: &ContainerSpec| {

@@ -1,5 +1,6 @@
 //! Judges a certificate. The verifier itself is the source, also for facts that it does not usually report: it lists
-//! the names if it is asked for a name that no certificate has, and the validity if it is asked at the ends of time.
+//! the names if it is asked for a name that no certificate has, and the validity if it is asked about a time in the far
+//! past or future.
 
 use std::{sync::Arc, time::Duration};
 

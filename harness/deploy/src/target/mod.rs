@@ -97,7 +97,7 @@ impl Target {
     }
 }
 
-/// A client of the client API at `base`. It removes the users' tokens from what is recorded.
+/// A client of the client API at `base` that removes the users' tokens from the responses.
 fn client_api(
     base: &str,
     to: Party,

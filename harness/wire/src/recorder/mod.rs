@@ -44,7 +44,7 @@ struct Kept {
 pub struct Begun {
     /// The exchange's id.
     pub id: ExchangeId,
-    /// When it began, in microseconds since the stage came up.
+    /// The time when it began, in microseconds since the stage came up.
     pub at_us: u64,
     start: Instant,
 }

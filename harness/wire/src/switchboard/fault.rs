@@ -29,7 +29,7 @@ pub struct RoutedRequest<'a> {
     pub body: &'a [u8],
 }
 
-/// What happens to a request.
+/// The effect on a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// The connection is reset, and the request is not delivered.

@@ -42,7 +42,7 @@ fn doors(naming: Naming, theirs: &Authority, host: &str) -> Ground {
 /// A server with an authority of its own. It is called `matrix.test` and is found as `fed.test:443`.
 async fn adopted(stand: &Stand, theirs: &Arc<Authority>, reply: Reply) -> Server {
     let server = Server::start(theirs, "fed.test", reply).await;
-    let Upstream::Server { address, .. } = server.upstream(Role::A) else { panic!("a server") };
+    let Upstream::Server { address, .. } = server.upstream(Role::A) else { panic!("not a server") };
     let place = Box::new(TargetAddress {
         address,
         name: ServerName::try_from("fed.test").unwrap(),
@@ -73,7 +73,7 @@ async fn below_a_domain_all_names_lead_to_one_door_and_include_its_port() {
         let signed = "\r\nAuthorization: X-Matrix origin=matrix.test,sig=x\r\n\r\n";
         tls.write_all(get(&name, "/x").replace("\r\n\r\n", signed).as_bytes()).await?;
         let mut answer = Vec::new();
-        within(LONG, tls.read_to_end(&mut answer)).await.expect("an end")?;
+        within(LONG, tls.read_to_end(&mut answer)).await.expect("the connection ends")?;
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
     };
     let answer = ask("mallory-17-k4.peers.test").await.unwrap();
@@ -110,7 +110,7 @@ async fn on_loopback_each_name_has_a_door_of_its_own() {
         let mut tls = tls.connect(host, TcpStream::connect(name).await.unwrap()).await.unwrap();
         tls.write_all(get(name, "/keys").as_bytes()).await.unwrap();
         let mut answer = String::new();
-        within(LONG, tls.read_to_string(&mut answer)).await.expect("an end").unwrap();
+        within(LONG, tls.read_to_string(&mut answer)).await.expect("the connection ends").unwrap();
         // Only one server can have sent the unsigned request.
         assert!(answer.contains(&format!("GET /keys Some({A:?})")), "{answer}");
     }

@@ -88,7 +88,7 @@ async fn on_loopback_the_listener_names_the_receiver_and_the_signature_the_sende
 async fn senders_are_known_by_their_address_if_servers_have_one() {
     let stand = Stand::network().await;
     let (a, server) = stand.server(Role::A, OK).await;
-    let Upstream::Server { role, address, .. } = server.upstream(Role::A) else { panic!("a server") };
+    let Upstream::Server { role, address, .. } = server.upstream(Role::A) else { panic!("not a server") };
     let source = Some("127.0.0.1".parse().unwrap());
     stand.switchboard.connect(&a, Upstream::Server { role, address, source }).unwrap();
     let (b, _server) = stand.server(Role::B, OK).await;

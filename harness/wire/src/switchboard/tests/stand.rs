@@ -69,7 +69,7 @@ impl Stand {
         let mut tls = self.connect(name).await?;
         tls.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
-        within(LONG, tls.read_to_end(&mut answer)).await.expect("an end")?;
+        within(LONG, tls.read_to_end(&mut answer)).await.expect("the connection ends")?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
@@ -82,7 +82,7 @@ impl Stand {
 
     /// The exchange with this id, once it is finished.
     pub(super) async fn exchange(&self, id: u64) -> Arc<Exchange> {
-        self.recorder.await_exchange(LONG, ExchangeId(id), |x| x.id.0 == id).await.expect("recorded")
+        self.recorder.await_exchange(LONG, ExchangeId(id), |x| x.id.0 == id).await.expect("a record")
     }
 }
 
