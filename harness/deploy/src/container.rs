@@ -1,8 +1,9 @@
-//! Servers as containers on a network of the run's own, confined: no way off that network, bounded memory, processors
-//! and processes, no capability that the descriptor does not name.
+//! Servers as containers on a network of the run's own. Each is confined: it has no route out of that network, a
+//! bounded amount of memory, processors and processes, and only the capabilities that the descriptor names.
 //!
-//! Testcontainers starts them. Everything after that goes by the container's id through [`Engine`], since its handle
-//! removes the container when dropped, outside a runtime panics doing so, and may take minutes when the engine is gone.
+//! Testcontainers starts them. Everything after that goes by the container's ID through [`Engine`]. The handle of
+//! testcontainers removes the container when dropped, panics if that happens outside a runtime, and may take minutes if
+//! the engine is gone.
 
 use std::{
     collections::BTreeMap,
@@ -43,43 +44,43 @@ use crate::{
 use samklang_drivers::http::without;
 use samklang_wire::{certificates::Secret, switchboard::Ground, waiting};
 
-/// How long creating a container, filling and starting it may take.
+/// The bound on creating, filling and starting a container.
 const START: Duration = Duration::from_secs(60);
-/// How long the engine may take to finish what nobody waits for any more.
+/// The bound on work of the engine whose result no caller waits for any more.
 const FINISH: Duration = Duration::from_secs(15);
-/// How long the end of a container's output may take to arrive after the container has ended.
+/// The bound on the arrival of the last output after a container has ended.
 const LAST_WORDS: Duration = Duration::from_secs(3);
-/// How many processes and threads may run beside a server.
+/// The bound on processes and threads of a container beside a server.
 const BESIDE_PIDS: i64 = 512;
-/// The contract's ports.
+/// The client API's port in the contract.
 const CLIENT: u16 = 8008;
 const FEDERATION: u16 = 8448;
-/// Stands for the address of a container that had ended before it was asked for one. Nobody has it (RFC 5737).
+/// A placeholder address for a container that ended before the engine reported one. No machine has it (RFC 5737).
 const NOWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
-/// Brings servers up as containers.
+/// Starts servers as containers.
 #[derive(Debug)]
 pub struct ContainerDeployer {
     run: RunMark,
-    /// The name of the network, and of what else this deployer makes.
+    /// The name of the network, and of everything else that this deployer makes.
     ground: String,
     direct: bool,
     engine: OnceCell<Engine>,
     gateway: OnceCell<Ipv4Addr>,
-    /// One build at a time: the second of the same image then finds it built.
+    /// One build at a time: the second build of the same image then finds the image.
     building: tokio::sync::Mutex<()>,
     started: AtomicU32,
-    /// The logs of the servers, on which those go on that come after them.
+    /// The logs of the servers. A server that comes later in the same role continues its log.
     logs: Mutex<BTreeMap<Role, Arc<Log>>>,
-    /// Held for reading by what the engine is at work on, see [`ContainerDeployer::wholly`].
+    /// Held for reading while the engine works, see [`ContainerDeployer::wholly`].
     at_work: Arc<RwLock<()>>,
 }
 
 impl ContainerDeployer {
-    /// A deployer for one stage of a run, by the engine that the environment names.
+    /// A deployer for one stage of a run. It uses the engine that the environment names.
     ///
-    /// With `direct`, servers reach one another by their names, which the engine resolves. Without, they reach only the
-    /// gateway, where the switchboard stands.
+    /// With `direct`, servers reach one another by their names, which the engine resolves. Otherwise they reach only
+    /// the gateway, where the switchboard listens.
     pub fn new(run: RunMark, direct: bool) -> Self {
         let ground = run.new_ground();
         let (engine, gateway, started) = (OnceCell::new(), OnceCell::new(), AtomicU32::new(0));
@@ -87,8 +88,8 @@ impl ContainerDeployer {
         Self { run, ground, direct, engine, gateway, building, started, logs, at_work }
     }
 
-    /// Has `work` done to its end even where the caller does not wait for it: the engine finishes what it has begun, and
-    /// what is not there yet when [`Deployer::clear`] looks would stay. So that one waits for all of these.
+    /// Runs `work` to its end even if the caller stops waiting. The engine finishes work that it has begun, so
+    /// something that appears after [`Deployer::clear`] looked would stay. `clear` therefore waits for all such work.
     async fn wholly<T: Send + 'static>(
         &self,
         call: &str,
@@ -113,7 +114,7 @@ impl ContainerDeployer {
         format!("{GROUND_LABEL}={}", self.ground)
     }
 
-    /// What the container is to be, apart from its image.
+    /// The request for the container, apart from its image.
     fn request(
         &self,
         image: &str,
@@ -150,8 +151,8 @@ impl ContainerDeployer {
         }))
     }
 
-    /// The volume that the server's storage lies in, where it is to outlive the container: the engine makes it with what
-    /// the image has in that place.
+    /// The volume for the server's storage, if the storage outlives the container. The engine fills it with the image's
+    /// content at that place.
     fn volume(&self, start: &ServerStart) -> Result<Option<Mount>, Problem> {
         if start.storage == Storage::Own {
             return Ok(None);
@@ -167,7 +168,7 @@ impl ContainerDeployer {
         }))
     }
 
-    /// Starts what runs beside the server whose container has this id, in its place in the network.
+    /// Starts the containers beside the server whose container has this ID. They share its network namespace.
     async fn start_beside(
         &self,
         beside: &BesideSpec,
@@ -196,7 +197,7 @@ impl ContainerDeployer {
         self.launch(request).await
     }
 
-    /// Makes and starts a container; its id.
+    /// Makes and starts a container and returns its ID.
     async fn launch(&self, request: ContainerRequest<GenericImage>) -> Result<String, Problem> {
         let asked = self.engine().await?.clone();
         let run = async move {
@@ -209,7 +210,7 @@ impl ContainerDeployer {
         self.wholly("container run", run).await
     }
 
-    /// A log for a server, or that of the one before it.
+    /// A log for a server, or the log of the server before it in the same role.
     fn log(&self, start: &ServerStart, name: &str) -> Result<Arc<Log>, Problem> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let (role, again) = (start.cast.role, start.storage == Storage::Found);
@@ -221,8 +222,8 @@ impl ContainerDeployer {
         Ok(log)
     }
 
-    /// With `direct` the server's own name, which the engine makes an alias on the network. Otherwise a name that is no
-    /// server's: an alias would let the others, and the server itself, go round the switchboard.
+    /// With `direct` this is the server's own name, which the engine makes an alias on the network. Otherwise it is a
+    /// name that is not a server name: with an alias, servers could bypass the switchboard.
     fn hostname(&self, start: &ServerStart) -> String {
         let host = start.server_name.split(':').next().unwrap_or_default();
         if self.direct { host.to_owned() } else { format!("server-{}", start.cast.role.as_str()) }
@@ -294,9 +295,9 @@ impl Deployer for ContainerDeployer {
     }
 
     async fn clear(&self) -> Result<(), Problem> {
-        // Nothing was made where no engine was ever asked for anything.
+        // Without an engine, this deployer has made nothing.
         let Some(engine) = self.engine.get() else { return Ok(()) };
-        // Where that takes too long, what is found is removed all the same, and a sweep finds the rest.
+        // If that takes too long, everything found is removed anyway, and a sweep finds the rest.
         let _idle = waiting::within(FINISH, self.at_work.write()).await;
         let label = self.network_label();
         for container in engine.containers(&label).await? {
@@ -322,7 +323,7 @@ impl Deployer for ContainerDeployer {
 type Request = ContainerRequest<GenericImage>;
 
 impl ContainerDeployer {
-    /// Has the engine hold what `cast` runs from, and gives its name.
+    /// Makes the engine hold the image of `cast`, and returns the image's name.
     async fn image(&self, cast: &Cast, progress: &Progress<'_>) -> Result<String, Problem> {
         let engine = self.engine().await?;
         let _one_at_a_time = self.building.lock().await;
@@ -338,7 +339,7 @@ impl ContainerDeployer {
     }
 }
 
-/// What is copied into a container before it starts: our own contract's files, and those of Complement's.
+/// The files that are copied into a container before it starts: those of our contract and those of Complement's.
 fn files(start: &ServerStart, spec: &ContainerSpec) -> Result<Vec<(&'static str, Vec<u8>)>, Problem> {
     let mut files = vec![
         ("/samklang/tls/cert.pem", start.leaf.cert_pem.clone().into_bytes()),
@@ -358,8 +359,8 @@ fn files(start: &ServerStart, spec: &ContainerSpec) -> Result<Vec<(&'static str,
 
 fn confine(config: &mut HostConfig, spec: &ContainerSpec, network: &str, gateway: Ipv4Addr) {
     let memory = i64::from(spec.memory_mb) << 20;
-    // Not testcontainers' own setting: that one makes a network of that name, and not an internal one, where there is
-    // none (any more).
+    // This does not use testcontainers' own setting. If the network is missing, that setting makes a network of that
+    // name, and not an internal one.
     config.network_mode = Some(network.to_owned());
     config.memory = Some(memory);
     config.memory_swap = Some(memory);
@@ -367,7 +368,7 @@ fn confine(config: &mut HostConfig, spec: &ContainerSpec, network: &str, gateway
     let nano_cpus = (spec.cpus * 1e9) as i64;
     config.nano_cpus = Some(nano_cpus);
     config.pids_limit = Some(i64::from(spec.pids));
-    // Names that the engine does not know are asked there; with `direct` nobody answers, and at once.
+    // Containers ask this address for names that the engine does not know. With `direct` the query fails at once.
     config.dns = Some(vec![gateway.to_string()]);
     config.publish_all_ports = Some(false);
     let bounds = [("max-size", format!("{}", log::BOUND)), ("max-file", "1".to_owned())];
@@ -382,13 +383,13 @@ fn secrets_of(spec: &ContainerSpec) -> Vec<Secret> {
     values.filter(|value| !value.is_empty()).map(Secret::new).collect()
 }
 
-/// Where the images of a vendor have their storage.
+/// The place in the images of a vendor where their storage is.
 fn storage_of(cast: &Cast) -> Result<&str, Problem> {
     let storage = cast.vendor.container()?.storage.as_deref();
     storage.ok_or_else(|| Problem::configuration(message!("vendor.no-storage", vendor = cast.vendor.name)))
 }
 
-/// Repository and tag of an image's name that has a tag.
+/// Repository and tag of an image name with a tag.
 fn split(image: &str) -> (&str, &str) {
     image.rsplit_once(':').unwrap_or((image, "latest"))
 }
@@ -406,10 +407,10 @@ fn failed(engine: &Engine, error: &TestcontainersError) -> Problem {
     }
 }
 
-/// Writes a container's output to its log. Dropped when the output has ended, which `_speaking` tells.
+/// Writes a container's output to its log. It is dropped when the output ends, and `_speaking` signals that.
 struct Consumer {
     log: Arc<Log>,
-    /// What the server was handed and must not say to anybody.
+    /// The secrets that the server got. They are removed from its output.
     secrets: Vec<Secret>,
     _speaking: oneshot::Sender<()>,
 }
@@ -423,7 +424,7 @@ impl LogConsumer for Consumer {
     }
 }
 
-/// A server that runs in a container, or did.
+/// A server that runs in a container, or did run.
 #[derive(Debug)]
 struct ContainerServer {
     engine: Engine,
@@ -434,7 +435,7 @@ struct ContainerServer {
     /// The containers beside it.
     beside: Vec<String>,
     log: PathBuf,
-    /// Resolves when the container's output has ended; taken by whoever stops it.
+    /// Resolves when the container's output has ended. The task that stops the container takes it.
     silent: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
@@ -483,7 +484,7 @@ impl Running for ContainerServer {
         self.engine.stop_container(&self.id).await?;
         let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(silent) = silent {
-            // Only the log's last lines hang on it, so a bound that passes is no failure.
+            // Only the log's last lines depend on it, so a passed bound is not a failure.
             let _ = waiting::within(LAST_WORDS, silent).await;
         }
         for beside in &self.beside {

@@ -1,4 +1,4 @@
-//! Servers inside this program, which need nothing of the machine: no listeners, no files, no certificates of their own.
+//! Servers inside this program. They need nothing of the machine: no listeners, no files, no certificates of their own.
 
 use std::sync::Arc;
 
@@ -15,19 +15,19 @@ use samklang_wire::switchboard::{FederationClient, Ground, PeerService};
 /// A server inside this program.
 #[async_trait]
 pub trait Embedded: Send + Sync {
-    /// Answers what another server asks. The request is as [`PeerService::answer`] gets it.
+    /// Answers a request of another server. The request is as [`PeerService::answer`] gets it.
     ///
     /// [`PeerService::answer`]: samklang_wire::switchboard::PeerService::answer
     async fn federation(&self, request: Request<Bytes>) -> Response<Bytes>;
-    /// Answers what a client asks. The request's URI is path and query.
+    /// Answers a request of a client. The request's URI is path and query.
     async fn client(&self, request: Request<Bytes>) -> Response<Bytes>;
-    /// Ends what it does by itself.
+    /// Ends the server's own activity.
     fn shut(&self) {}
-    /// The server that takes over what this one, which was shut, has stored, and that says that it is what `cast` says. It
-    /// reaches others by `way`.
+    /// Returns the server that continues with the storage of this one, which was shut. It presents itself as `cast`
+    /// says. It reaches other servers through `way`.
     ///
     /// # Errors
-    /// When no server takes over from this one.
+    /// Fails if no server can continue from this one.
     fn renewed(&self, cast: &Cast, _way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
         Err(Problem::harness(message!("stage.no-successor", role = cast.role)))
     }
@@ -63,7 +63,7 @@ impl Embedded for EmbeddedHomeserver {
 /// The homeserver named `name` as the vendor of `cast`, with this fault or none.
 ///
 /// # Errors
-/// When no key can be made.
+/// Fails if the signing key cannot be made.
 pub fn homeserver(
     cast: &Cast,
     name: &str,
@@ -72,12 +72,12 @@ pub fn homeserver(
 ) -> Result<Arc<dyn Embedded>, Problem> {
     let server = Homeserver::new(name, Box::new(way), fault)
         .map_err(|error| Problem::harness(message!("stage.no-peer", name = name, error = error)))?;
-    // Several descriptors may stand for it, and servers that are cast differently may not answer alike.
+    // Several descriptors may describe it, and servers with different casts may give different responses.
     server.present_as(&cast.vendor.title, &cast.version);
     Ok(Arc::new(EmbeddedHomeserver { server }))
 }
 
-/// A server inside this program as the switchboard knows it.
+/// A server inside this program, in the form that the switchboard uses.
 pub struct Federating(pub Arc<dyn Embedded>);
 
 #[async_trait]
@@ -87,7 +87,7 @@ impl PeerService for Federating {
     }
 }
 
-/// A server inside this program as its clients know it.
+/// A server inside this program, in the form that its clients use.
 pub struct Serving(pub Arc<dyn Embedded>);
 
 #[async_trait]
@@ -97,7 +97,7 @@ impl ClientService for Serving {
     }
 }
 
-/// A server inside this program as something that runs: until it is shut.
+/// A server inside this program, as a running server until it is shut.
 pub struct InProcess(pub Arc<dyn Embedded>);
 
 #[async_trait]
@@ -114,14 +114,14 @@ impl Drop for InProcess {
     }
 }
 
-/// Deploys where all servers are inside this program.
+/// A deployer for casts in which all servers are inside this program.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EmbeddedDeployer {
     fault: Option<Fault>,
 }
 
 impl EmbeddedDeployer {
-    /// A deployer whose server in role A has this fault; all others are as their descriptors say.
+    /// A deployer whose server in role A has this fault. All other servers are as their descriptors say.
     pub fn new(fault: Option<Fault>) -> Self {
         Self { fault }
     }

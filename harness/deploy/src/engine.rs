@@ -1,4 +1,4 @@
-//! The container engine's API, each call bounded: an engine that dies in the middle of a run must not hang it.
+//! The container engine's API. Each call is bounded: an engine that dies during a run must not hang it.
 
 use std::{collections::BTreeMap, env, net::Ipv4Addr, path::Path, time::Duration};
 
@@ -16,15 +16,15 @@ use samklang_verdict::{Problem, message};
 
 use samklang_wire::waiting;
 
-/// How long the engine may take to say that it is there.
+/// The bound on the first response of the engine.
 const GREETING: Duration = Duration::from_secs(5);
-/// How long an answer may take that needs little work.
+/// The bound on a response that needs little work.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
-/// How long a server may take to end when it is told to.
+/// The time that a server gets to end after it was told to.
 const GRACE: Duration = Duration::from_secs(5);
-/// The problem's key when the engine answered, and the answer is no.
+/// The key of the problem if the engine answered with a refusal.
 pub(super) const REFUSED: &str = "engine.refused";
-/// Where an engine listens when `DOCKER_HOST` does not say.
+/// The place where an engine listens if `DOCKER_HOST` is not set.
 const SOCKET: &str = "/var/run/docker.sock";
 
 /// A connection to the container engine.
@@ -35,7 +35,7 @@ pub struct Engine {
     version: String,
 }
 
-/// A container or a network that carries labels of ours.
+/// A container, network or volume that carries labels of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Labelled {
     /// The engine's id.
@@ -47,16 +47,16 @@ pub(crate) struct Labelled {
 /// A container as the engine sees it now.
 #[derive(Debug, Clone)]
 pub(crate) struct ContainerState {
-    /// Its address on the network asked for; none once it has ended.
+    /// Its address on the requested network, or `None` once it has ended.
     pub(crate) address: Option<Ipv4Addr>,
     /// The digest of its image.
     pub(crate) image: Option<String>,
-    /// How it ended, if it has.
+    /// The way it ended, if it has.
     pub(crate) ended: Option<String>,
 }
 
 impl Engine {
-    /// The address that the environment says: `DOCKER_HOST`, else the first socket found where engines listen.
+    /// The address from the environment: `DOCKER_HOST`, else the first socket found where engines listen.
     pub fn address_by_environment() -> String {
         if let Some(address) = env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty()) {
             return address;
@@ -72,7 +72,7 @@ impl Engine {
     /// Connects to the engine that the environment names.
     ///
     /// # Errors
-    /// When none answers there within five seconds.
+    /// Fails if no engine answers there within five seconds.
     pub async fn connect() -> Result<Self, Problem> {
         Self::connect_to(&Self::address_by_environment()).await
     }
@@ -80,7 +80,7 @@ impl Engine {
     /// Connects to the engine at `address` (`unix://…` or `tcp://…`).
     ///
     /// # Errors
-    /// When none answers there within five seconds.
+    /// Fails if no engine answers there within five seconds.
     pub async fn connect_to(address: &str) -> Result<Self, Problem> {
         let absent = |reason: String| {
             Problem::configuration(message!("engine.not-running", address = address, reason = reason))
@@ -98,22 +98,22 @@ impl Engine {
         Ok(Self { docker, address: address.to_owned(), version })
     }
 
-    /// Where the engine listens.
+    /// The address at which the engine listens.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// The engine's version, as it says.
+    /// The engine's version in its own words.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The raw API, for calls with streamed answers.
+    /// The raw API, for calls with streamed responses.
     pub(super) fn api(&self) -> &Docker {
         &self.docker
     }
 
-    /// Waits for an answer to `call` (named as on the engine's command line) for at most `bound`.
+    /// Waits for the response to `call` (named as on the engine's command line) for at most `bound`.
     pub(super) async fn ask<T>(
         &self,
         call: &str,
@@ -126,7 +126,7 @@ impl Engine {
         }
     }
 
-    /// The problem that a failed call is: refused by the engine, or the engine is gone.
+    /// The problem for a failed call: the engine refused it, or the engine is gone.
     pub(super) fn failed(&self, call: &str, error: &Error) -> Problem {
         match error {
             Error::DockerResponseServerError { message, .. }
@@ -135,7 +135,7 @@ impl Engine {
         }
     }
 
-    /// The engine answered, and the answer is no.
+    /// The problem for a response that is a refusal.
     pub(super) fn refused(&self, call: &str, reason: &str) -> Problem {
         Problem::engine(message!(
             "engine.refused",
@@ -145,7 +145,7 @@ impl Engine {
         ))
     }
 
-    /// The engine does not answer any more.
+    /// The problem for an engine that no longer answers.
     pub(super) fn lost(&self, call: &str, reason: &str) -> Problem {
         Problem::engine(message!("engine.lost", call = call, address = self.address, reason = reason))
     }
@@ -175,7 +175,7 @@ impl Engine {
         Ok(found.map(|one| labelled(one.name, Some(one.labels))).collect())
     }
 
-    /// Processor time a container has used so far; none where the engine does not tell.
+    /// Processor time a container has used so far, or `None` if the engine does not report it.
     pub(crate) async fn cpu(&self, id: &str) -> Option<Duration> {
         let once = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
         let mut answers = std::pin::pin!(self.docker.stats(id, Some(once)));
@@ -183,7 +183,7 @@ impl Engine {
         Some(Duration::from_nanos(answer.cpu_stats?.cpu_usage?.total_usage?))
     }
 
-    /// What the engine knows about a container; `None` when it knows of none.
+    /// The engine's data about a container, or `None` if it does not know the container.
     pub(crate) async fn look(&self, id: &str, network: &str) -> Result<Option<ContainerState>, Problem> {
         match waiting::within(ANSWER, self.docker.inspect_container(id, None)).await {
             Ok(Ok(answer)) => Ok(Some(seen(answer, network))),
@@ -193,7 +193,8 @@ impl Engine {
         }
     }
 
-    /// Tells a container's first process to end, and kills it after five seconds. Nothing when it has ended already.
+    /// Tells a container's first process to end, and kills it after five seconds. It does nothing if the process has
+    /// ended already.
     pub(crate) async fn stop_container(&self, id: &str) -> Result<(), Problem> {
         let seconds = i32::try_from(GRACE.as_secs()).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::new().t(seconds).build();
@@ -206,7 +207,7 @@ impl Engine {
     pub(crate) async fn remove_container(&self, id: &str) -> Result<(), Problem> {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
         let answer = self.docker.remove_container(id, Some(options));
-        // 409: somebody else is removing it at this moment.
+        // 409: another client is removing it at this moment.
         self.ask("container rm", ANSWER, allow(answer, &[404, 409])).await?;
         let gone = waiting::until_send(ANSWER, || async {
             match self.look(id, "").await {
@@ -223,13 +224,13 @@ impl Engine {
         self.ask("network rm", ANSWER, allow(self.docker.remove_network(id), &[404])).await
     }
 
-    /// Removes a volume with all that is in it.
+    /// Removes a volume with its content.
     pub(crate) async fn remove_volume(&self, name: &str) -> Result<(), Problem> {
         let answer = self.docker.remove_volume(name, None::<RemoveVolumeOptions>);
         self.ask("volume rm", ANSWER, allow(answer, &[404])).await
     }
 
-    /// The id of an image that the engine holds; `None` when it holds none of that name.
+    /// The ID of an image that the engine holds, or `None` if it holds none of that name.
     pub(crate) async fn image_id(&self, name: &str) -> Result<Option<String>, Problem> {
         match waiting::within(ANSWER, self.docker.inspect_image(name)).await {
             Ok(Ok(image)) => Ok(image.id),
@@ -240,7 +241,7 @@ impl Engine {
     }
 }
 
-/// Counts an answer with one of `codes` as done.
+/// Treats a response with one of `codes` as success.
 async fn allow(answer: impl Future<Output = Result<(), Error>>, codes: &[u16]) -> Result<(), Error> {
     match answer.await {
         Err(Error::DockerResponseServerError { status_code, .. }) if codes.contains(&status_code) => Ok(()),
@@ -272,7 +273,7 @@ pub(super) fn no_answer(bound: Duration) -> String {
     format!("no answer within {} s", bound.as_secs())
 }
 
-/// An error with what caused it: the innermost cause is the one that helps.
+/// An error with its causes: the innermost cause is the one that helps.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -293,7 +294,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_engine_that_is_not_there_is_told_with_its_address_and_the_remedy() {
+    async fn a_missing_engine_is_reported_with_its_address_and_the_remedy() {
         let problem = Engine::connect_to("unix:///nonexistent/samklang.sock").await.unwrap_err();
         assert_eq!(problem.class, Class::Configuration);
         let text = problem.to_string();

@@ -1,9 +1,9 @@
-//! What a run leaves on the machine while it lives, and how it is found when the run died.
+//! The things that a run leaves on the machine while it lives, and how a later run finds them if this run died.
 //!
-//! A run has a folder below the state root with a `lock` file; it lives exactly as long as somebody holds that lock,
-//! which the kernel ends with the process, however that ends. Everything else a run makes carries its id and its owner:
-//! containers and networks as labels, processes as environment. The owner is this machine together with this state
-//! root, so that a sweep on a shared engine touches nobody else's.
+//! A run has a folder below the state root with a `lock` file. The run lives exactly as long as a process holds that
+//! lock; the kernel releases the lock when the process ends, in any way. Everything else that a run makes carries its
+//! ID and its owner: containers and networks as labels, processes as environment. The owner is this machine together
+//! with this state root, so that a sweep on a shared engine does not touch the things of other owners.
 
 pub mod processes;
 mod sweep;
@@ -27,18 +27,18 @@ use sha2::{Digest, Sha256};
 pub use self::sweep::{SweepReport, sweep};
 use samklang_wire::waiting;
 
-/// The label and the environment variable that say which run something belongs to, and which owner.
+/// The labels and environment variables that mark the things of a run: the run's ID, its owner and the ground.
 pub(crate) const RUN_LABEL: &str = "samklang.run";
 pub(crate) const OWNER_LABEL: &str = "samklang.owner";
 pub(crate) const GROUND_LABEL: &str = "samklang.ground";
 pub(crate) const RUN_MARK: &str = "SAMKLANG_RUN";
 pub(crate) const OWNER_MARK: &str = "SAMKLANG_OWNER";
 
-/// How long another run may take to make its folder.
+/// The bound on another run's turn to make its folder.
 const TURN: Duration = Duration::from_secs(10);
 const LOCK: &str = "lock";
 
-/// Where Samklang keeps what outlives a run, and the folders of the runs that live.
+/// The folder where Samklang keeps data that outlives a run, and the folders of the runs that live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateRoot {
     path: PathBuf,
@@ -49,7 +49,7 @@ impl StateRoot {
     /// `SAMKLANG_HOME`, else `samklang` in the user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`).
     ///
     /// # Errors
-    /// When the environment names no place, or the folder cannot be made.
+    /// Fails if the environment names no place, or if the folder cannot be made.
     pub fn by_environment() -> Result<Self, Problem> {
         let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let cache = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
@@ -57,10 +57,10 @@ impl StateRoot {
         Self::at(&path.ok_or_else(|| Problem::configuration(message!("housekeeping.no-home")))?)
     }
 
-    /// The state root at `path`, made if it is not there.
+    /// The state root at `path`. The folder is made if it is missing.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// Fails if the folder cannot be made.
     pub fn at(path: &Path) -> Result<Self, Problem> {
         let made = make_folder(&path.join("runs")).and_then(|()| path.canonicalize());
         let path = made.map_err(|error| not_writable(path, &error))?;
@@ -80,7 +80,7 @@ impl StateRoot {
         &self.path
     }
 
-    /// The owner that everything made from this state root carries: 16 hexadecimal digits.
+    /// The owner of everything made from this state root: 16 hexadecimal digits.
     pub fn owner(&self) -> &str {
         &self.owner
     }
@@ -89,8 +89,8 @@ impl StateRoot {
         self.path.join("runs")
     }
 
-    /// Waits for the turn to make, or to look through, the runs' folders. Between the making of a folder and the taking
-    /// of its lock a run would look dead.
+    /// Waits for its turn to make, or to look through, the runs' folders. Without turns, a run would look dead between
+    /// making its folder and locking it.
     async fn turn(&self) -> Result<File, Problem> {
         let path = self.runs().join(".turn");
         let file = open_lock(&path).map_err(|error| not_writable(&path, &error))?;
@@ -101,8 +101,8 @@ impl StateRoot {
         }
     }
 
-    /// Whether that run lives: whether somebody holds its lock. A lock that was free is given, so that nobody else
-    /// sweeps the same run at the same time.
+    /// Whether that run is dead: no process holds its lock. The lock of a dead run is returned, so that no other sweep
+    /// handles the same run at the same time.
     fn hold_if_dead(&self, run: &str) -> Dead {
         let folder = self.runs().join(run);
         if !is_run_id(run) {
@@ -121,15 +121,15 @@ impl StateRoot {
 
 /// Whether a run is dead.
 enum Dead {
-    /// It lives, or there is no telling.
+    /// It lives, or its state is unknown.
     No,
-    /// It is, and this keeps others from sweeping it.
+    /// It is dead, and this lock keeps other sweeps away from it.
     Held(File),
-    /// It is, and has no lock file (any more).
+    /// It is dead and has no lock file (any more).
     WithoutLock,
 }
 
-/// Which run something belongs to; cheap to clone.
+/// The run that something belongs to. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RunMark {
     inner: Arc<RunIdentity>,
@@ -144,7 +144,7 @@ struct RunIdentity {
 }
 
 impl RunMark {
-    /// The run's id: when it began in UTC, and four random letters, `20261124T034512-k3f9`.
+    /// The run's ID: its start in UTC, and four random letters, `20261124T034512-k3f9`.
     pub fn id(&self) -> &str {
         &self.inner.id
     }
@@ -154,22 +154,22 @@ impl RunMark {
         &self.inner.owner
     }
 
-    /// The run's own folder, gone after the run.
+    /// The run's own folder. It is removed after the run.
     pub fn folder(&self) -> &Path {
         &self.inner.folder
     }
 
-    /// The folder for what vendors install, which outlives the run.
+    /// The folder for the vendors' installations, which outlives the run.
     pub(crate) fn vendors(&self) -> &Path {
         &self.inner.vendors
     }
 
-    /// A name for what one deployer makes, unique on the engine.
+    /// A name for the things of one deployer, unique on the engine.
     pub(crate) fn new_ground(&self) -> String {
         format!("samklang-{}-{}", self.inner.id, letters(4))
     }
 
-    /// Labels for what an engine holds of this run.
+    /// Labels for the things of this run that an engine holds.
     pub(crate) fn labels(&self, ground: &str) -> BTreeMap<String, String> {
         let labels = [(RUN_LABEL, self.id()), (OWNER_LABEL, self.owner()), (GROUND_LABEL, ground)];
         labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
@@ -181,7 +181,7 @@ impl RunMark {
     }
 }
 
-/// The folder of a run that lives: as long as this is held, no sweep touches what the run made.
+/// The folder of a run that lives. While this is held, no sweep touches the run's things.
 #[derive(Debug)]
 pub struct RunFolder {
     mark: RunMark,
@@ -192,7 +192,7 @@ impl RunFolder {
     /// Begins a run.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// Fails if the folder cannot be made.
     pub async fn create(root: &StateRoot) -> Result<Self, Problem> {
         let _turn = root.turn().await?;
         let id = run_id();
@@ -209,7 +209,7 @@ impl RunFolder {
         })
     }
 
-    /// What its things are marked with.
+    /// The mark of everything that the run makes.
     pub fn mark(&self) -> &RunMark {
         &self.mark
     }
@@ -219,16 +219,16 @@ impl RunFolder {
         self.mark.folder()
     }
 
-    /// Ends the run: removes its folder with all that is in it. Servers have to be gone by then.
+    /// Ends the run: removes its folder with all its content. Its servers must be gone by then.
     ///
     /// # Errors
-    /// When something of it cannot be removed. The lock is given up all the same, so the next sweep tries again.
+    /// Fails if something in it cannot be removed. The lock is released anyway, so the next sweep tries again.
     pub fn close(self) -> Result<(), Problem> {
         fs::remove_dir_all(self.path()).map_err(|error| not_removed(self.path(), &error))
     }
 }
 
-/// An id for a run: when it begins, in UTC, and four letters that make it unlike all others.
+/// A run's ID: its start in UTC, and four letters that make it unique.
 pub fn run_id() -> String {
     let now = Timestamp::now().to_zoned(TimeZone::UTC);
     format!("{}-{}", now.strftime("%Y%m%dT%H%M%S"), letters(4))
@@ -239,7 +239,8 @@ fn letters(count: usize) -> String {
     (0..count).map(|_| char::from(ALPHABET[fastrand::usize(..ALPHABET.len())])).collect()
 }
 
-/// Ids come back from labels and environments, where others can write, and become parts of paths.
+/// Whether `text` is a run ID. IDs come back from labels and environments, which others can write, and become parts of
+/// paths.
 fn is_run_id(text: &str) -> bool {
     let (time, rest) = text.split_once('-').unwrap_or_default();
     time.len() == 15
@@ -248,7 +249,7 @@ fn is_run_id(text: &str) -> bool {
         && rest.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
-/// Private to the user: keys and databases lie below.
+/// Makes a folder that is private to the user, since keys and databases are below it.
 fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

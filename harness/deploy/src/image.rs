@@ -1,4 +1,4 @@
-//! Images: built from a vendor's folder and cached by content, or fetched by name.
+//! Images. They are built from a vendor's folder and cached by content, or fetched by name.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,18 +24,18 @@ use super::{
 use crate::vendor::{BASE_IMAGE, Vendor};
 use samklang_wire::waiting;
 
-/// How long a build may take: packages of a whole product over a slow line.
+/// The bound on a build: it may fetch the packages of a whole product over a slow line.
 const BUILD: Duration = Duration::from_secs(1200);
-/// How long fetching an image may take.
+/// The bound on fetching an image.
 const PULL: Duration = Duration::from_secs(300);
-/// How long making the base image may take.
+/// The bound on making the base image.
 const BASE: Duration = Duration::from_secs(900);
-/// The bound on a vendor's folder, in bytes: it is held in memory and sent to the engine.
+/// The bound on a vendor's folder, in bytes: the folder is held in memory and sent to the engine.
 const CONTEXT: u64 = 64 << 20;
-/// The name in the build's context of the certificate authorities of a machine whose TLS is intercepted.
+/// The file name, in the build's context, of the certificate authorities of a machine that intercepts TLS.
 const HOST_CA: &str = "host-ca.crt";
 
-/// A vendor's folder as it is sent to the engine.
+/// A vendor's folder in the form in which it is sent to the engine.
 struct Context {
     files: BTreeMap<String, ContextFile>,
 }
@@ -45,7 +45,7 @@ struct ContextFile {
     content: Vec<u8>,
 }
 
-/// Has the engine hold the image built from `dockerfile` for `version`, and gives its name.
+/// Makes the engine hold the image built from `dockerfile` for `version`, and returns the image's name.
 pub(super) async fn built(
     engine: &Engine,
     vendor: &Vendor,
@@ -81,7 +81,7 @@ pub(super) async fn built(
     Ok(name)
 }
 
-/// Has the engine hold a published image.
+/// Makes the engine hold a published image.
 pub(super) async fn published(engine: &Engine, name: &str, progress: &Progress<'_>) -> Result<(), Problem> {
     if engine.image_id(name).await?.is_some() {
         return Ok(());
@@ -96,7 +96,7 @@ pub(super) async fn published(engine: &Engine, name: &str, progress: &Progress<'
         let mut answers = engine.api().create_image(Some(options), None, None);
         while let Some(answer) = answers.next().await {
             let answer = answer?;
-            // Without an id it is a line about the whole image, not the thousandth about one layer's bytes.
+            // A line without an ID is about the whole image. Lines with an ID report the progress of one layer.
             if let (Some(status), None) = (answer.status, answer.id) {
                 progress(&status);
             }
@@ -110,7 +110,7 @@ pub(super) async fn published(engine: &Engine, name: &str, progress: &Progress<'
     }
 }
 
-/// The name with a tag, which is the version where the descriptor leaves it open.
+/// The name with a tag. The version is the tag if the descriptor states none.
 pub(super) fn tagged(name: &str, version: &str) -> String {
     let last = name.rsplit('/').next().unwrap_or(name);
     if last.contains([':', '@']) { name.to_owned() } else { format!("{name}:{version}") }
@@ -118,7 +118,7 @@ pub(super) fn tagged(name: &str, version: &str) -> String {
 
 async fn make_base_image(vendor: &Vendor, progress: &Progress<'_>) -> Result<(), Problem> {
     let Some(path) = &vendor.base_image_script else {
-        // The builder asks the engine's registry then, and its own words tell when that does not answer.
+        // The builder then asks the engine's registry, and its own output shows a failure of that.
         return Ok(());
     };
     progress(&path.display().to_string());
@@ -133,7 +133,7 @@ async fn make_base_image(vendor: &Vendor, progress: &Progress<'_>) -> Result<(),
     })
 }
 
-/// Builds with the classic builder, on the host's network since a vendor's packages have to come from somewhere.
+/// Builds with the classic builder. It uses the host's network, since it has to fetch the vendor's packages.
 async fn build(
     engine: &Engine,
     mut context: Context,
@@ -178,7 +178,7 @@ async fn build(
     }
 }
 
-/// The engine's own words where it said some.
+/// The engine's own words, if there are some.
 fn reason(error: &Error) -> String {
     match error {
         Error::DockerStreamError { error: words }
@@ -187,7 +187,7 @@ fn reason(error: &Error) -> String {
     }
 }
 
-/// The classic builder colours what a step wrote to its standard error.
+/// The line without colours: the classic builder colours the standard error of a step.
 fn without_colour(line: &str) -> String {
     let mut pieces = line.split("\u{1b}[");
     let first = pieces.next().unwrap_or_default();
@@ -195,7 +195,7 @@ fn without_colour(line: &str) -> String {
     std::iter::once(first).chain(rest).collect::<String>().trim_end().to_owned()
 }
 
-/// One line that fits a terminal: a step's command may be a page long.
+/// One line that fits a terminal, since a step's command may be a page long.
 fn shortened(line: &str) -> String {
     const WIDTH: usize = 160;
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -205,7 +205,7 @@ fn shortened(line: &str) -> String {
     line.chars().take(WIDTH - 1).chain(['…']).collect()
 }
 
-/// The images a recipe starts from, its own stages left out.
+/// The images that a recipe starts from, without its own stages.
 fn bases_of(recipe: &str) -> BTreeSet<String> {
     let (mut bases, mut stages) = (BTreeSet::new(), BTreeSet::new());
     for line in recipe.lines() {
@@ -214,7 +214,7 @@ fn bases_of(recipe: &str) -> BTreeSet<String> {
             continue;
         }
         let Some(base) = words.next() else { continue };
-        // A name with a variable in it is known to the builder only.
+        // Only the builder can resolve a name that contains a variable.
         if !stages.contains(base) && base != "scratch" && !base.contains('$') {
             bases.insert(base.to_owned());
         }
@@ -226,7 +226,7 @@ fn bases_of(recipe: &str) -> BTreeSet<String> {
 }
 
 impl Context {
-    /// Everything in the folder.
+    /// Reads everything in the folder.
     fn read(folder: &Path) -> Result<Self, Problem> {
         let mut context = Self { files: BTreeMap::new() };
         let mut room = CONTEXT;
@@ -263,7 +263,7 @@ impl Context {
         Ok(())
     }
 
-    /// The first twelve hexadecimal digits of the digest over everything that makes the image what it is.
+    /// The first twelve hexadecimal digits of the digest over everything that determines the image.
     fn digest(&self, version: &str, bases: &[(Option<String>, String)]) -> String {
         let mut digest = Sha256::new();
         let mut add = |part: &[u8]| {
@@ -283,7 +283,7 @@ impl Context {
         hex::encode(&digest.finalize()[..6])
     }
 
-    /// The same archive for the same content: sorted, without owners and times.
+    /// The folder as an archive. The same content gives the same archive: it is sorted, without owners and times.
     fn tar(&self) -> io::Result<Vec<u8>> {
         let mut archive = tar::Builder::new(Vec::new());
         for (name, file) in &self.files {
@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recipe_tells_the_images_it_starts_from() {
+    fn the_base_images_of_a_recipe_are_found() {
         let recipe = "# FROM nothing\nARG X\nFROM --platform=linux/amd64 debian:bookworm-slim AS made\n\
             from golang:1.22 as tools\nFROM made\nFROM scratch\nFROM ${BASE}\nCOPY --from=tools a b\n";
         let bases: Vec<_> = bases_of(recipe).into_iter().collect();
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_tag_takes_the_version() {
+    fn a_name_without_tag_gets_the_version_as_tag() {
         assert_eq!(tagged("vendor/server", "1.2"), "vendor/server:1.2");
         assert_eq!(tagged("registry:5000/server", "1.2"), "registry:5000/server:1.2");
         assert_eq!(tagged("vendor/server:edge", "1.2"), "vendor/server:edge");
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_hangs_on_content_mode_version_and_base_and_on_nothing_else() {
+    fn the_digest_depends_only_on_content_mode_version_and_base() {
         let context = |content: &str, mode| {
             let files = BTreeMap::from([("a".to_owned(), ContextFile { mode, content: content.into() })]);
             Context { files }
@@ -339,14 +339,14 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_taken_off() {
+    fn colours_are_removed_from_a_line() {
         assert_eq!(without_colour("\u{1b}[91mno such version\r"), "no such version");
         assert_eq!(without_colour("\u{1b}[0m"), "");
         assert_eq!(without_colour("Step 1/2 : [m"), "Step 1/2 : [m");
     }
 
     #[test]
-    fn a_long_step_is_cut_to_a_line() {
+    fn a_long_step_is_shortened_to_a_line() {
         let line = shortened(&format!("Step 1/2 : RUN \t {}", "x".repeat(500)));
         assert!(line.starts_with("Step 1/2 : RUN x") && line.ends_with('…') && line.chars().count() == 160);
     }

@@ -1,5 +1,5 @@
-//! Deployers bring servers up: as containers, as processes on loopback, or inside this program. What they bring up is
-//! described by its vendor, and what a run leaves on the machine is found and removed.
+//! Deployers start servers: as containers, as processes on loopback, or inside this program. A vendor describes its
+//! servers. Housekeeping finds and removes the things that a run leaves on the machine.
 
 pub mod container;
 pub mod embedded;
@@ -31,7 +31,7 @@ use samklang_wire::{
     switchboard::{FederationClient, Ground},
 };
 
-/// Which server is to play a role.
+/// The server that plays a role.
 #[derive(Debug, Clone)]
 pub struct Cast {
     /// The role.
@@ -42,147 +42,149 @@ pub struct Cast {
     pub version: String,
     /// A published image to run instead of one built from the vendor's folder.
     pub image: Option<String>,
-    /// The newer version that takes over in mid-run, where that is asked for.
+    /// The newer version that replaces it during the run, if the user asked for that.
     pub upgrade_to: Option<String>,
-    /// On which terms it takes part, when it is a server that runs already and is not the run's own.
+    /// The terms on which it takes part, if it is a server that already runs and is not part of the run.
     pub target: Option<TargetTerms>,
 }
 
 impl Cast {
-    /// The same role as its newer version plays it, where one takes over in mid-run.
+    /// The same role played by its newer version, if one replaces it during the run.
     pub fn newer(&self) -> Option<Self> {
         let version = self.upgrade_to.clone()?;
         Some(Self { version, upgrade_to: None, ..self.clone() })
     }
 }
 
-/// What becomes of a server's storage.
+/// The fate of a server's storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
-    /// It goes away with the server.
+    /// It is removed with the server.
     Own,
-    /// It outlives the server, for the one that comes after it in the same role.
+    /// It outlives the server, for the next server in the same role.
     Kept,
-    /// It is that of the server that was there before in the same role, and was stopped.
+    /// It is the storage of the earlier server in the same role, which was stopped.
     Found,
 }
 
-/// On which terms a server takes part that is not the run's own.
+/// The terms on which a server takes part that is not part of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetTerms {
     /// Its server name.
     pub server_name: String,
-    /// Whether peers may meet it that tell lies: it is on loopback, or somebody has consented.
+    /// Whether peers that lie may meet it: it is on loopback, or a person has consented.
     pub hostile: bool,
 }
 
-/// What a server is started with.
+/// The input for starting a server.
 #[derive(Debug, Clone)]
 pub struct ServerStart {
-    /// Who is to play.
+    /// The server and its role.
     pub cast: Cast,
-    /// The server name it shall have: `a.test` or `127.0.0.1:40001`.
+    /// The server name that it gets: `a.test` or `127.0.0.1:40001`.
     pub server_name: String,
     /// The certificate for that name.
     pub leaf: Leaf,
     /// The stage's root certificate, PEM.
     pub ca_pem: String,
-    /// The root's key, PKCS#1 PEM; only for images that declare they need it.
+    /// The root's key, PKCS#1 PEM, only for images that declare that they need it.
     pub ca_key_pem: Option<String>,
     /// Every name of the stage and the address it resolves to, for engines whose containers cannot ask our DNS.
     pub names: Vec<(String, Ipv4Addr)>,
-    /// The port that the server itself must listen on for federation, when the name says so (`--direct` on loopback).
+    /// The port on which the server itself must listen for federation, if its name contains that port (`--direct` on
+    /// loopback).
     pub federation_port: Option<u16>,
-    /// What becomes of what it stores.
+    /// The fate of its storage.
     pub storage: Storage,
 }
 
-/// A server that was started; perhaps not ready yet. One of which nothing is said runs on, with no image, log or time of
+/// A server that was started. It may not be ready yet. By default it runs, and has no image, log or processor time of
 /// its own.
 #[async_trait]
 pub trait Running: Send + Sync {
-    /// The digest of the image it runs from; only for a container.
+    /// The digest of the image that it runs from, only for a container.
     fn image(&self) -> Option<String> {
         None
     }
-    /// The file that its output goes to; none inside this program.
+    /// The file with its output, or `None` inside this program.
     fn log(&self) -> Option<PathBuf> {
         None
     }
-    /// `None` while it runs; once it has ended, how (for instance `exit status 3`). To be asked before each attempt to
-    /// reach the server: one that ended at once may have no address of its own.
+    /// `None` while it runs. Once it has ended, this is how it ended (for instance `exit status 3`). Call this before
+    /// each attempt to reach the server: a server that ended at once may have no address of its own.
     ///
     /// # Errors
-    /// When its engine no longer answers, which says nothing about the server.
+    /// Fails if its engine no longer answers. That says nothing about the server.
     async fn ended(&self) -> Result<Option<String>, Problem> {
         Ok(None)
     }
-    /// Processor time it has used so far; none where that cannot be read.
+    /// Processor time that it has used so far, or `None` if that cannot be read.
     async fn cpu(&self) -> Option<Duration> {
         None
     }
     /// Stops it, waits until it is gone, and keeps its log.
     ///
     /// # Errors
-    /// When it cannot be stopped.
+    /// Fails if it cannot be stopped.
     async fn stop(&self) -> Result<(), Problem>;
 }
 
 /// A server with listeners of its own.
 pub trait Listening: Running {
-    /// Where its client API (or its driver's API) listens, plain HTTP.
+    /// The address of its client API (or of its driver's API), plain HTTP.
     fn client(&self) -> SocketAddr;
-    /// Where its federation API listens, HTTPS.
+    /// The address of its federation API, HTTPS.
     fn federation(&self) -> SocketAddr;
-    /// The address its own requests come from, where that tells it from the others.
+    /// The source address of its own requests, if this distinguishes it from the other servers.
     fn source(&self) -> Option<IpAddr>;
 }
 
-/// Hears, a line at a time, how a long preparation goes on.
+/// A callback that gets the progress of a long preparation, one line at a time.
 pub type Progress<'a> = dyn Fn(&str) + Send + Sync + 'a;
 
-/// Brings servers up for one run.
+/// Starts servers for one run.
 #[async_trait]
 pub trait Deployer: Send + Sync {
     /// `container`, `process`, `embedded` or `target`.
     fn name(&self) -> &'static str;
 
-    /// Makes what the run's servers stand on. Called once, before any server is started.
+    /// Prepares the network or other ground of the run's servers. It is called once, before any server starts.
     ///
     /// # Errors
-    /// When the engine does not answer or refuses.
+    /// Fails if the engine does not answer or refuses.
     async fn ground(&self) -> Result<Ground, Problem>;
 
-    /// Builds or fetches what `cast` runs from; quick when that is there already.
+    /// Builds or fetches the software of `cast`. This is quick if it is there already.
     ///
     /// # Errors
-    /// When it cannot be had, with the end of the builder's output; when another version is to take over what it stores,
-    /// and nobody says where that lies.
+    /// Fails with the end of the builder's output if that does not succeed. It also fails if a newer version is to use
+    /// the server's storage and the descriptor does not say where the storage is.
     async fn prepare(&self, cast: &Cast, progress: &Progress<'_>) -> Result<(), Problem>;
 
-    /// A federation port for a server's name to say (`--direct` on loopback), kept free of other runs until that
-    /// server is started; none where names need no port.
+    /// A federation port for a server's name (`--direct` on loopback), kept free of other runs until that server is
+    /// started. `None` if names need no port.
     ///
     /// # Errors
-    /// When no port is free.
+    /// Fails if no port is free.
     fn claim_port(&self) -> Result<Option<u16>, Problem>;
 
-    /// Starts a server, on what the one before it has stored where [`ServerStart::storage`] says so. It is not ready yet: ask
-    /// [`Running::ended`] and its API in turn.
+    /// Starts a server. If [`ServerStart::storage`] says so, it uses the storage of the server before it. The server is
+    /// not ready yet: poll [`Running::ended`] and its API in turn.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// Fails if it cannot be started.
     async fn start(&self, start: ServerStart) -> Result<Arc<dyn Listening>, Problem>;
 
-    /// The server that runs already and plays this role; none where the deployer brings it up.
+    /// The server that already runs and plays this role, or `None` if the deployer starts it.
     fn target(&self, _role: Role) -> Option<&Target> {
         None
     }
 
-    /// Makes the server `name` inside this program, for a cast whose vendor is there. It reaches others by `way`.
+    /// Makes the server `name` inside this program, for a cast whose vendor is inside it. It reaches other servers
+    /// through `way`.
     ///
     /// # Errors
-    /// When no key can be made.
+    /// Fails if the signing key cannot be made.
     fn embed(&self, cast: &Cast, name: &str, way: FederationClient) -> Result<Arc<dyn Embedded>, Problem> {
         embedded::homeserver(cast, name, way, cast.vendor.fault())
     }
@@ -190,10 +192,10 @@ pub trait Deployer: Send + Sync {
     /// Removes everything this deployer made: servers, network, folders of data.
     ///
     /// # Errors
-    /// When something is left behind, naming it.
+    /// Fails if something is left behind, and names it.
     async fn clear(&self) -> Result<(), Problem>;
 
-    /// As [`Deployer::clear`], for somebody who does not want to wait: servers get no time to end by themselves.
+    /// As [`Deployer::clear`], for a caller that does not want to wait: servers get no time to end by themselves.
     ///
     /// # Errors
     /// As [`Deployer::clear`].

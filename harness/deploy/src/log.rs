@@ -1,4 +1,4 @@
-//! A server's output in a file, up to a bound: what a server writes must not fill the disk.
+//! A server's output in a file. The file is bounded: a server must not fill the disk.
 
 use std::{
     fs::File,
@@ -9,7 +9,7 @@ use std::{
 
 use samklang_verdict::{Problem, message};
 
-/// How much of a server's output is kept, in bytes.
+/// The bound on the kept output of a server, in bytes.
 pub(super) const BOUND: u64 = 64 << 20;
 
 /// A log file that stops growing at its bound and says so.
@@ -28,12 +28,12 @@ impl Log {
         Ok(Self { path: path.to_owned(), bound, inner: Mutex::new((file, 0)) })
     }
 
-    /// Where it is.
+    /// Its path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Adds output. A disk that is full loses it: the run goes on, and its own files will say so.
+    /// Adds output. A full disk loses it: the run goes on, and writing its own files will report the problem.
     pub(super) fn write(&self, output: &[u8]) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, written) = &mut *inner;
@@ -53,7 +53,7 @@ impl Log {
     }
 }
 
-/// A file or folder of the run that cannot be written.
+/// The problem for a file or folder of the run that cannot be written.
 pub(super) fn not_writable(path: &Path, error: &io::Error) -> Problem {
     Problem::configuration(message!("housekeeping.not-writable", path = path.display(), reason = error))
 }

@@ -1,4 +1,4 @@
-//! The run's own network: a way to this machine's listeners, and none to anywhere else.
+//! The run's own network. It reaches this machine's listeners and nothing else.
 
 use std::{
     collections::BTreeMap,
@@ -13,26 +13,26 @@ use samklang_verdict::{Problem, message};
 use super::engine::{ANSWER, Engine, REFUSED, no_answer};
 use samklang_wire::waiting;
 
-/// How long the engine is asked again for a network that it refused.
+/// The time for repeating a network request that the engine refused.
 const NETWORK: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// Makes an internal network and gives the address of its gateway, on which this machine's listeners can stand.
+    /// Makes an internal network and returns the address of its gateway, on which this machine's listeners can bind.
     ///
-    /// Engines up to 24 give containers of an internal network a default route by way of the gateway, over which they
-    /// reach every other address of the machine. So the network is made twice: once for the engine to find a free
-    /// subnet, then again with a default route that leads to an address nobody has. Unless `talking`, its containers
-    /// reach the gateway alone and not one another, so that nothing can go round the switchboard.
+    /// Engines up to version 24 give containers of an internal network a default route through the gateway, and with it
+    /// they reach every other address of the machine. So the network is made twice: first the engine finds a free
+    /// subnet, then the network gets a default route to an address that no machine has. Unless `talking`, its
+    /// containers reach only the gateway and not one another, so that no traffic bypasses the switchboard.
     ///
     /// # Errors
-    /// When the engine refuses, or the gateway is not an address of this machine.
+    /// Fails if the engine refuses, or if the gateway is not an address of this machine.
     pub(crate) async fn make_network(
         &self,
         name: &str,
         labels: &BTreeMap<String, String>,
         talking: bool,
     ) -> Result<Ipv4Addr, Problem> {
-        // Somebody else's network may take the subnet in between.
+        // Another process's network may take the subnet in between.
         let refusal = Mutex::new(None);
         let made = waiting::until_send(NETWORK, || async {
             match self.try_network(name, labels, talking).await {
@@ -100,12 +100,13 @@ impl Engine {
     }
 }
 
-/// The same subnet and gateway, with a default route for its containers that ends at an address nobody has.
+/// The same subnet and gateway, with a default route for its containers that ends at an unused address.
 fn without_way_out(config: Option<IpamConfig>) -> Option<(IpamConfig, Ipv4Addr)> {
     let subnet = config?.subnet?;
     let (base, bits) = subnet.split_once('/')?;
     let (IpAddr::V4(base), bits) = (base.parse().ok()?, bits.parse::<u32>().ok()?) else { return None };
-    // Room for the gateway, the dead end and some servers; the last address of a subnet is for broadcasts.
+    // The subnet has room for the gateway, the dead end and some servers. The last address of a subnet is for
+    // broadcasts.
     let size = 1_u32.checked_shl(32_u32.checked_sub(bits)?).filter(|size| *size >= 16)?;
     let gateway = Ipv4Addr::from(u32::from(base) + 1);
     let dead_end = Ipv4Addr::from(u32::from(base) + (size - 2));
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_route_ends_inside_the_subnet_at_nobody() {
+    fn the_default_route_ends_at_an_unused_address_of_the_subnet() {
         let config = |subnet: &str| Some(IpamConfig { subnet: Some(subnet.into()), ..IpamConfig::default() });
         let (made, gateway) = without_way_out(config("172.16.9.0/24")).unwrap();
         assert_eq!((made.gateway.as_deref(), gateway), (Some("172.16.9.1"), Ipv4Addr::new(172, 16, 9, 1)));

@@ -1,9 +1,9 @@
-//! Ports of loopback for servers that are other programs, so that the port has to be free again when they bind it.
+//! Ports of loopback for servers that are other programs. Such a port has to be free again when the server binds it.
 //!
-//! Between our letting go and the server's binding lie seconds. Two things could take the port in between: the kernel,
-//! for somebody's outgoing connection, and another run. Against the first the port lies outside the range from which the
-//! kernel takes such ports; against the second a claim in the machine's abstract socket namespace is held, which ends
-//! with the process that holds it, however that ends.
+//! Seconds pass between releasing the port and the server's binding. Two parties could take the port in between: the
+//! kernel, for an outgoing connection, and another run. Against the kernel, the port lies outside the range for
+//! outgoing connections. Against other runs, the process holds a claim in the machine's abstract socket namespace. The
+//! claim ends with the process, in any way that ends.
 
 use std::{
     fs, io,
@@ -16,14 +16,14 @@ use std::{
 
 use samklang_verdict::{Problem, message};
 
-/// Below lie ports that well-known services use.
+/// The lowest port that is claimed. Well-known services use ports below it.
 const LOWEST: u16 = 20_000;
-/// Linux' default for the first port of outgoing connections.
+/// Linux's default for the first port of outgoing connections.
 const OUTGOING: u16 = 32_768;
-/// How many ports are tried before none is said to be free.
+/// The number of ports that are tried before the claim fails.
 const ATTEMPTS: u32 = 1000;
 
-/// A port that is ours: nobody listens there, and no other run takes it until this is dropped.
+/// A port that is ours: no program listens there, and no other run takes it until this is dropped.
 #[derive(Debug)]
 pub(super) struct Port {
     number: u16,
@@ -66,7 +66,7 @@ impl Port {
         self.number
     }
 
-    /// Lets a server bind it; the claim stays.
+    /// Releases the port so that a server can bind it. The claim stays.
     pub(super) fn make_way(&mut self) {
         self.listener = None;
     }
@@ -76,7 +76,7 @@ impl Port {
 fn first_outgoing() -> u16 {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let first = range.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(OUTGOING);
-    // A machine that gives nearly all its ports to outgoing connections leaves no room outside of them.
+    // A machine that uses nearly all its ports for outgoing connections leaves no room outside them.
     if first > LOWEST + 1000 { first } else { OUTGOING }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_claimed_port_is_nobody_elses_even_after_it_made_way() {
+    fn a_claimed_port_stays_claimed_after_it_is_released_for_a_server() {
         let mut port = Port::claim().unwrap();
         let number = port.number();
         assert!((LOWEST..first_outgoing()).contains(&number));

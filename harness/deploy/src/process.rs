@@ -1,8 +1,8 @@
-//! Servers as processes on loopback, by the `install` and `start` programs of the vendor's folder. Linux only.
+//! Servers as processes on loopback, started by the `install` and `start` programs of the vendor's folder. Linux only.
 //!
-//! A process is not confined: this deployer is for machines without a container engine, and for vendors one trusts. All
-//! it promises is that nothing is left running: each server leads a process group of its own, and carries marks in its
-//! environment by which a later sweep finds it even when the harness was killed.
+//! A process is not confined: this deployer is for machines without a container engine, and for vendors that the user
+//! trusts. It promises only that no process is left running: each server leads a process group of its own, and has
+//! marks in its environment by which a later sweep finds it even if the harness was killed.
 
 use std::{
     collections::BTreeMap,
@@ -44,15 +44,15 @@ use super::{
 use crate::housekeeping::{RunMark, processes};
 use samklang_wire::{switchboard::Ground, waiting};
 
-/// How long an installation may take.
+/// The bound on an installation.
 const INSTALL: Duration = Duration::from_secs(600);
-/// How long a server may take to end when it is told to.
+/// The time that a server gets to end after it was told to.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long a killed process may take to be gone.
+/// The bound on the end of a killed process.
 const GONE: Duration = Duration::from_secs(5);
-/// What every program of a vendor is given of the caller's environment.
+/// The variables of the caller's environment that every program of a vendor gets.
 const KEPT: [&str; 5] = ["PATH", "HOME", "LANG", "USER", "TZ"];
-/// What an installation is given besides: how to reach packages from this machine.
+/// The variables that an installation gets as well: they say how this machine reaches packages.
 const KEPT_TO_INSTALL: [&str; 15] = [
     "ALL_PROXY",
     "CURL_CA_BUNDLE",
@@ -71,11 +71,11 @@ const KEPT_TO_INSTALL: [&str; 15] = [
     "no_proxy",
 ];
 
-/// Brings servers up as processes on loopback.
+/// Starts servers as processes on loopback.
 #[derive(Debug)]
 pub struct ProcessDeployer {
     run: RunMark,
-    /// What this deployer made, told from what another of the same run made.
+    /// Distinguishes the things of this deployer from those of another deployer of the same run.
     ground: String,
     state: Mutex<ProcessesState>,
 }
@@ -85,16 +85,16 @@ struct ProcessesState {
     started: u32,
     claimed: BTreeMap<u16, Port>,
     servers: Vec<Arc<ProcessServer>>,
-    /// What the servers leave to those that come after them.
+    /// The files and ports that a server leaves to the next server in the same role.
     estates: BTreeMap<Role, Estate>,
 }
 
-/// What a server has in the machine: files and ports.
+/// A server's files and ports on the machine.
 #[derive(Debug, Clone)]
 struct Estate {
     home: PathBuf,
     log: Arc<Log>,
-    /// Client and federation. Claimed for as long as a server may be started again on them.
+    /// The ports for clients and federation. They stay claimed as long as a server may start on them again.
     ports: Arc<[Port; 2]>,
 }
 
@@ -109,7 +109,7 @@ impl ProcessDeployer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A folder of the user's cache that is only for this version, installed by this very script.
+    /// A folder of the user's cache that is only for this version and this installation script.
     fn cache(&self, cast: &Cast) -> Result<PathBuf, Problem> {
         let install = &cast.vendor.process()?.install;
         let script = fs::read(install).map_err(|error| not_writable(install, &error))?;
@@ -117,7 +117,7 @@ impl ProcessDeployer {
         Ok(self.run.vendors().join(format!("{}-{}-{digest}", cast.vendor.name, cast.version)))
     }
 
-    /// A program of the vendor's folder with the environment that every one of them gets.
+    /// A program of the vendor's folder, with the environment that all of these programs get.
     fn command(&self, program: &Path, cast: &Cast, kept: impl Fn(&str) -> bool) -> Result<Command, Problem> {
         let mut command = Command::new(program);
         let inherited: Vec<(OsString, OsString)> =
@@ -133,7 +133,7 @@ impl ProcessDeployer {
         Problem::engine(message!("process.not-started", vendor = vendor, program = program, reason = reason))
     }
 
-    /// A home and ports of its own for a server, or those of the one before it.
+    /// A home and ports of its own for a server, or those of the server before it in the same role.
     fn estate(&self, start: &ServerStart) -> Result<Estate, Problem> {
         let role = start.cast.role;
         if start.storage == Storage::Found {
@@ -154,7 +154,7 @@ impl ProcessDeployer {
         Ok(estate)
     }
 
-    /// The files of one server, readable to nobody else, and the environment that tells it where they are.
+    /// Writes the files of one server, readable only to the user, and returns the environment that names their paths.
     fn furnish(&self, start: &ServerStart, home: &Path) -> Result<Vec<(&'static str, OsString)>, Problem> {
         let data = home.join("data");
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&data);
@@ -265,10 +265,10 @@ impl Deployer for ProcessDeployer {
 
     async fn clear(&self) -> Result<(), Problem> {
         let servers = std::mem::take(&mut self.state().servers);
-        // At the same time: each may take all of its grace.
+        // All servers are stopped at the same time: each may need its full grace period.
         let stopped = futures_util::future::join_all(servers.iter().map(|server| server.stop())).await;
         let left = stopped.into_iter().find_map(Result::err);
-        // A server may have started something that left its group; the marks tell whose it is.
+        // A server may have started a process that left its group. The marks show which server it belongs to.
         let mark = [("SAMKLANG_RUN", self.run.id()), ("SAMKLANG_GROUND", self.ground.as_str())];
         let stray = processes::kill_all(|environment| environment.has_all(&mark)).await;
         self.state().claimed.clear();
@@ -288,12 +288,12 @@ impl Deployer for ProcessDeployer {
     }
 }
 
-/// A server that runs as a process, or did.
+/// A server that runs as a process, or did run.
 #[derive(Debug)]
 struct ProcessServer {
     group: Pid,
     title: String,
-    /// Client and federation.
+    /// The addresses for clients and federation.
     addresses: [SocketAddr; 2],
     log: PathBuf,
     _ports: Arc<[Port; 2]>,
@@ -304,11 +304,11 @@ struct ProcessServer {
 
 impl ProcessServer {
     fn signal(&self, signal: Signal) {
-        // A group that is gone is what is wanted.
+        // The group may be gone already, and that is the goal.
         let _ = killpg(self.group, signal);
     }
 
-    /// Ends it without leave-taking. One that was stopped gets no signal: its number may be another's by now.
+    /// Kills it at once. A stopped server gets no signal: another process may have its number by now.
     fn kill(&self) {
         if !self.stopped.load(Ordering::SeqCst) {
             self.signal(Signal::SIGKILL);
@@ -318,7 +318,7 @@ impl ProcessServer {
     async fn group_ends(&self, bound: Duration) -> bool {
         let mut child = self.child.lock().await;
         let ended = waiting::until_send(bound, || {
-            // The child has to be reaped, else it stays in its group as a zombie.
+            // The child has to be reaped, or it stays in its group as a zombie.
             let reaped = matches!(child.try_wait(), Ok(Some(_)) | Err(_));
             ready((reaped && !processes::group_lives(self.group)).then_some(()))
         });
@@ -328,7 +328,7 @@ impl ProcessServer {
 
 impl Drop for ProcessServer {
     fn drop(&mut self) {
-        // Tokio kills the child alone; what it started is in its group.
+        // Tokio kills only the child. The processes that the child started are in its group.
         if self.child.get_mut().try_wait().is_ok_and(|ended| ended.is_none()) {
             self.signal(Signal::SIGKILL);
         }
@@ -371,7 +371,7 @@ impl Running for ProcessServer {
     }
 
     async fn stop(&self) -> Result<(), Problem> {
-        // A group that has ended gets no signal: its number may be another's by now.
+        // A group that has ended gets no signal: another process may have its number by now.
         if self.stopped.load(Ordering::SeqCst) {
             return Ok(());
         }
@@ -386,7 +386,7 @@ impl Running for ProcessServer {
         self.stopped.store(true, Ordering::SeqCst);
         let copies = std::mem::take(&mut *self.copies.lock().unwrap_or_else(PoisonError::into_inner));
         for copy in copies {
-            // Whoever still holds the other end has left the group and is swept later.
+            // A process that still holds the other end has left the group. A sweep kills it later.
             let abort = copy.abort_handle();
             if waiting::within(Duration::from_secs(1), copy).await.is_err() {
                 abort.abort();

@@ -1,4 +1,5 @@
-//! Runs a preparing script (a vendor's `install`, the base image's) with its lines passed on, and bounded.
+//! Runs a preparing script (a vendor's `install`, or the one that makes the base image), passes its lines on, and
+//! bounds it.
 
 use std::{
     collections::VecDeque, os::unix::process::ExitStatusExt, process::ExitStatus, process::Stdio,
@@ -18,15 +19,15 @@ use tokio::{
 use super::Progress;
 use samklang_wire::waiting;
 
-/// How many of the last lines are kept for a failure.
+/// The number of last lines that are kept for a failure.
 pub(super) const LAST_LINES: usize = 20;
-/// A line longer than this is cut: a script may write anything.
+/// The length at which a line is cut. A script may write anything.
 const LINE_BYTES: usize = 2000;
 
-/// How a script failed.
+/// The failure of a script.
 #[derive(Debug)]
 pub(super) struct ScriptFailure {
-    /// In a few words: `exit status 1`, `no end within 600 s`.
+    /// The reason in a few words: `exit status 1`, `no end within 600 s`.
     pub(super) how: String,
     /// The end of its output.
     pub(super) lines: Vec<String>,
@@ -51,7 +52,7 @@ impl Tail {
     }
 }
 
-/// How a process ended, in a few words.
+/// The way a process ended, in a few words.
 pub(super) fn ending(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
@@ -60,20 +61,20 @@ pub(super) fn ending(status: ExitStatus) -> String {
     }
 }
 
-/// Kills the script's whole group when the harness stops waiting for it, for whatever reason.
+/// Kills the script's whole group if the harness stops waiting for it, for any reason.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // Nobody left in the group is as good.
+            // An empty group is just as good.
             let _ = killpg(group, Signal::SIGKILL);
         }
     }
 }
 
-/// Runs `command` to its end, for at most `bound`. Lines of its standard output go to `progress` as they come; nothing
-/// of the script is left running, whatever it started.
+/// Runs `command` to its end, for at most `bound`. Lines of its standard output go to `progress` as they arrive. It
+/// leaves no process of the script's group running.
 pub(super) async fn run(
     mut command: Command,
     bound: Duration,
@@ -112,7 +113,7 @@ pub(super) async fn run(
                 },
                 ended = child.wait(), if status.is_none() => {
                     status = Some(ended);
-                    // Something the script left behind would hold its pipes open.
+                    // A process that the script left behind would hold its pipes open.
                     drop(Group(group.0));
                 }
             }
@@ -135,7 +136,7 @@ async fn listen(output: impl AsyncRead + Unpin, told: bool, lines: mpsc::Sender<
     let mut output = BufReader::new(output);
     loop {
         let mut line = Vec::new();
-        // A line without an end comes in pieces instead of filling the memory.
+        // A line without an end arrives in pieces, so that it does not fill the memory.
         match (&mut output).take(LINE_BYTES as u64).read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_script_without_an_end_is_killed_with_all_it_started() {
+    async fn a_script_without_an_end_is_killed_with_the_processes_it_started() {
         let mark = format!("{}.5", fastrand::u32(100_000..200_000));
         let script = shell(&format!("sleep {mark} & sleep {mark}"));
         let failure = run(script, Duration::from_millis(300), &|_| {}).await.unwrap_err();
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_script_leaves_behind_does_not_hold_the_run_up() {
+    async fn processes_that_a_script_leaves_behind_do_not_delay_the_run() {
         let started = std::time::Instant::now();
         run(shell("sleep 30 & echo done"), Duration::from_secs(20), &|_| {}).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(10));

@@ -1,7 +1,7 @@
 //! Vendors: products that speak Matrix federation, each described by `<folder>/<vendor>/vendor.toml`.
 //!
-//! Nothing in the engine knows a vendor by name. What a descriptor does not say, or says wrongly, is told with file and
-//! line, since the reader is somebody who writes their first descriptor.
+//! The engine knows no vendor by name. If a descriptor lacks something or is wrong, the problem names file and line,
+//! since its author may be writing a first descriptor.
 
 mod descriptor;
 
@@ -19,38 +19,38 @@ use self::descriptor::Descriptor;
 
 /// The descriptor's file name in a vendor's folder.
 const DESCRIPTOR: &str = "vendor.toml";
-/// The script beside the vendors' folders that makes [`BASE_IMAGE`] where no registry answers.
+/// The script beside the vendors' folders that makes [`BASE_IMAGE`] if no registry answers.
 const BASE_IMAGE_SCRIPT: &str = "base-image";
 /// The image that the script beside the vendors' folders can make.
 pub const BASE_IMAGE: &str = "debian:bookworm-slim";
-/// A vendor as its descriptor says.
+/// A vendor as its descriptor describes it.
 #[derive(Debug, Clone)]
 pub struct Vendor {
-    /// The name it is called by, which is its folder's name too.
+    /// Its name in commands, which is also the name of its folder.
     pub name: String,
     /// Its name for readers.
     pub title: String,
-    /// The version that plays when none is asked for.
+    /// The version that is used if none is requested.
     pub default_version: String,
-    /// The product's licence, as an SPDX expression where there is one.
+    /// The product's licence, as an SPDX expression if there is one.
     pub licence: String,
     /// The driver through which its users act.
     pub client_api: ClientApi,
     /// The room versions it declares to support.
     pub room_versions: Vec<String>,
-    /// The room version it gives a room when none is asked for; one of `room_versions`.
+    /// The room version of a room if none is requested; one of `room_versions`.
     pub default_room_version: String,
-    /// The room versions in which its users can make rooms; some of `room_versions`.
+    /// The room versions in which its users can create rooms; some of `room_versions`.
     pub creates_room_versions: Vec<String>,
-    /// Checks, scenarios and areas about something that an adapter around the product makes, and not the product.
+    /// Checks, scenarios and areas whose subject is made by an adapter around the product, and not by the product.
     pub adapter_made: Vec<String>,
-    /// What it declares to be capable of, in the words of the contract.
+    /// The features that it declares, in the words of the contract.
     pub features: Vec<String>,
     /// The vendor's folder.
     pub folder: PathBuf,
     /// The script that makes [`BASE_IMAGE`], where the shelf has one.
     pub base_image_script: Option<PathBuf>,
-    /// How long a server may take from its start until it is ready.
+    /// The bound on the time between a server's start and its readiness.
     pub ready: Duration,
     versions: Regex,
     container: Option<ContainerSpec>,
@@ -58,7 +58,7 @@ pub struct Vendor {
     embedded: Option<EmbeddedSpec>,
 }
 
-/// The words in which a product says what it can do beyond the obligatory; `docker/CONTRACT.md` explains each.
+/// The words for features of a product beyond the obligatory ones; `docker/CONTRACT.md` explains each.
 pub const FEATURES: [&str; 16] = [
     "admin-registration",
     "authenticated-media",
@@ -78,7 +78,7 @@ pub const FEATURES: [&str; 16] = [
     "uninvited-joins",
 ];
 
-/// The API through which users act at a server.
+/// The API through which users of a server act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientApi {
@@ -91,42 +91,42 @@ pub enum ClientApi {
     ChatRest,
 }
 
-/// How a vendor runs as a container.
+/// The settings for running a vendor as a container.
 #[derive(Debug, Clone)]
 pub struct ContainerSpec {
-    /// Where its image comes from.
+    /// The source of its image.
     pub source: ImageSource,
-    /// Whether the image signs its own certificate and so has to be given the key of the stage's authority.
+    /// Whether the image signs its own certificate and so needs the key of the stage's authority.
     pub needs_ca_key: bool,
     /// The capabilities it keeps; all others are dropped.
     pub capabilities: Vec<String>,
-    /// The variables of the caller's environment that it is handed and that nobody else may see.
+    /// The variables of the caller's environment that only this server gets. Their values are kept secret.
     pub secrets: Vec<String>,
-    /// What runs beside it.
+    /// The containers that run beside it.
     pub beside: Vec<BesideSpec>,
-    /// Where its storage lies, when that is told.
+    /// The place of its storage, if the descriptor states one.
     pub storage: Option<String>,
-    /// The bound on its memory, in MiB; swap is none.
+    /// The bound on its memory, in MiB. It gets no swap.
     pub memory_mb: u32,
-    /// The bound on its processors, in whole ones.
+    /// The bound on its processors, in whole processors.
     pub cpus: f64,
     /// The bound on its processes and threads together.
     pub pids: u32,
 }
 
-/// A container beside a server's own, which it reaches on loopback: they share one place in the network.
+/// A container beside a server's own. The server reaches it on loopback: they share one network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BesideSpec {
     /// A published image, with its tag.
     pub image: String,
-    /// What it runs, in place of what the image says.
+    /// The command that it runs, in place of the image's own.
     pub command: Vec<String>,
-    /// The bound on its memory, in MiB; swap is none.
+    /// The bound on its memory, in MiB. It gets no swap.
     pub memory_mb: u32,
 }
 
 impl ContainerSpec {
-    /// The first of its secrets that the caller's environment does not hold.
+    /// The first of its secrets that is missing in the caller's environment.
     pub fn missing_secret(&self) -> Option<&str> {
         let is_there =
             |name: &&String| std::env::var_os(name.as_str()).is_some_and(|value| !value.is_empty());
@@ -134,32 +134,33 @@ impl ContainerSpec {
     }
 }
 
-/// Where an image comes from.
+/// The source of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageSource {
     /// Built from this file of the vendor's folder.
     Dockerfile(PathBuf),
-    /// Published under this name; the version is its tag where the name has none.
+    /// Published under this name. The version is the tag if the name has none.
     Published(String),
 }
 
-/// How a vendor runs as a process: programs of its folder, absolute.
+/// The settings for running a vendor as a process: programs of its folder, as absolute paths.
 #[derive(Debug, Clone)]
 pub struct ProcessSpec {
-    /// Fetches what the server needs into `SAMKLANG_CACHE`; quick when that is there.
+    /// The program that fetches the server's software into `SAMKLANG_CACHE`. It is quick if the software is there.
     pub install: PathBuf,
-    /// Becomes the server.
+    /// The program that becomes the server.
     pub start: PathBuf,
 }
 
-/// How a vendor is the homeserver inside this program.
+/// The settings of a vendor that is the homeserver inside this program.
 #[derive(Debug, Clone, Copy)]
 struct EmbeddedSpec {
     fault: Option<Fault>,
 }
 
 impl Vendor {
-    /// How much memory it may take, in MiB; where nothing is said about that, what a small server takes.
+    /// The bound on its memory, with the containers beside it, in MiB. Without a container section it is the amount
+    /// for a small server.
     pub fn memory_mb(&self) -> u32 {
         const SMALL: u32 = 256;
         let of = |container: &ContainerSpec| {
@@ -169,15 +170,15 @@ impl Vendor {
         self.container.as_ref().map_or(SMALL, of)
     }
 
-    /// The name of a vendor that is nothing but an image.
+    /// The name of a vendor that is only an image.
     pub const IMAGE: &str = "image";
-    /// The name of a vendor that is nothing but a running server.
+    /// The name of a vendor that is only a running server.
     pub const SERVER: &str = "server";
 
-    /// The vendor of a published image that keeps Complement's contract and of which nothing more is known.
+    /// The vendor of a published image that follows Complement's contract. Nothing more is known about it.
     ///
     /// # Errors
-    /// When `name` is no name of an image.
+    /// Fails if `name` is not the name of an image.
     pub fn of_image(name: &str) -> Result<Self, Problem> {
         const ANY: &str = include_str!("vendor/any_image.toml");
         if name.is_empty() || name.contains(char::is_whitespace) {
@@ -186,27 +187,27 @@ impl Vendor {
         Self::of_nobody(ANY, Self::IMAGE, name)
     }
 
-    /// The vendor of the running server of this name, of which nothing more is known.
+    /// The vendor of the running server of this name. Nothing more is known about it.
     ///
     /// # Errors
-    /// Never: what is taken to hold is part of this program.
+    /// Never fails: its descriptor is part of this program.
     pub fn of_server(name: &str) -> Result<Self, Problem> {
         Self::of_nobody(include_str!("vendor/any_server.toml"), Self::SERVER, name)
     }
 
-    /// A vendor who has no folder and is described by `any`.
+    /// A vendor without a folder, described by the text `any`.
     fn of_nobody(any: &str, name: &str, title: &str) -> Result<Self, Problem> {
         let mut vendor = Descriptor::parse(any, Path::new(name))?.check(any, name, PathBuf::new(), None)?;
         vendor.title = title.to_owned();
         Ok(vendor)
     }
 
-    /// Whether somebody has described it, in a folder of its own.
+    /// Whether it has a descriptor, in a folder of its own.
     pub fn is_described(&self) -> bool {
         !self.folder.as_os_str().is_empty()
     }
 
-    /// Splits `acme@2.4.0` into a name and, where one is asked for, a version.
+    /// Splits `acme@2.4.0` into a name and the requested version, if there is one.
     pub fn parse_spec(spec: &str) -> (&str, Option<&str>) {
         match spec.split_once('@') {
             Some((name, version)) => (name, Some(version)),
@@ -214,10 +215,10 @@ impl Vendor {
         }
     }
 
-    /// The version to play: the one asked for, or the default.
+    /// The version to use: the requested one, or the default.
     ///
     /// # Errors
-    /// When no version of this vendor is written like that.
+    /// Fails if this vendor's versions have another form.
     pub fn version(&self, asked: Option<&str>) -> Result<String, Problem> {
         let version = asked.unwrap_or(&self.default_version);
         if self.versions.is_match(version) && is_plain(version) {
@@ -232,53 +233,53 @@ impl Vendor {
         )))
     }
 
-    /// How it runs as a container.
+    /// The settings for running it as a container.
     ///
     /// # Errors
-    /// When its descriptor has no such section.
+    /// Fails if its descriptor has no such section.
     pub fn container(&self) -> Result<&ContainerSpec, Problem> {
         self.container.as_ref().ok_or_else(|| self.cannot_run_as("container"))
     }
 
-    /// How it runs as a process.
+    /// The settings for running it as a process.
     ///
     /// # Errors
-    /// When its descriptor has no such section.
+    /// Fails if its descriptor has no such section.
     pub fn process(&self) -> Result<&ProcessSpec, Problem> {
         self.process.as_ref().ok_or_else(|| self.cannot_run_as("process"))
     }
 
-    /// Whether it is no product but the homeserver inside this program.
+    /// Whether it is the homeserver inside this program and not a product.
     pub fn is_embedded(&self) -> bool {
         self.embedded.is_some()
     }
 
-    /// The mistake that it makes on purpose, where it is the homeserver inside this program.
+    /// The fault that it has, if it is the homeserver inside this program with a fault.
     pub fn fault(&self) -> Option<Fault> {
         self.embedded.and_then(|spec| spec.fault)
     }
 
-    /// Whether an adapter around the product makes what this check of `scenario` looks at.
+    /// Whether an adapter around the product makes the subject of this check of `scenario`.
     pub fn is_adapters(&self, scenario: &str, check: &str) -> bool {
         let whole = format!("{scenario}/{check}");
         self.is_all_adapters(scenario) || self.adapter_made.contains(&whole)
     }
 
-    /// Whether an adapter around the product makes whatever `scenario` looks at.
+    /// Whether an adapter around the product makes the whole subject of `scenario`.
     pub fn is_all_adapters(&self, scenario: &str) -> bool {
         let area = scenario.split_once('.').map_or(scenario, |(area, _)| area);
         self.adapter_made.iter().any(|name| [area, scenario].contains(&name.as_str()))
     }
 
-    /// Says that its users make no rooms of this version.
+    /// The message that its users create no rooms of this version.
     pub fn creates_no(&self, room_version: &str) -> Message {
         message!("plan.version-not-created", vendor = self.title, version = room_version)
     }
 
-    /// What keeps it from being run in a container: a secret that nobody has brought, such as a licence.
+    /// Checks that it can run in a container: no secret, such as a licence, is missing.
     ///
     /// # Errors
-    /// That it is blocked, where it is.
+    /// Fails with the missing secret.
     pub fn is_not_blocked(&self) -> Result<(), Problem> {
         let missing = self.container.as_ref().and_then(ContainerSpec::missing_secret);
         missing.map_or(Ok(()), |variable| {
@@ -313,7 +314,7 @@ impl VendorShelf {
     /// The names of all vendors, sorted.
     ///
     /// # Errors
-    /// When a folder of the shelf cannot be read, or is a vendor's own.
+    /// Fails if a folder of the shelf cannot be read, or is itself a vendor's folder.
     pub fn names(&self) -> Result<Vec<String>, Problem> {
         let mut names = Vec::new();
         for folder in &self.folders {
@@ -339,8 +340,8 @@ impl VendorShelf {
     /// The vendor of that name.
     ///
     /// # Errors
-    /// When there is none (the nearest names are told), there are several, or its descriptor is malformed (file, line, what
-    /// was expected).
+    /// Fails if there is none (the problem names the nearest ones), if there are several, or if its descriptor is
+    /// malformed (the problem names file, line, and what was expected).
     pub fn load(&self, name: &str) -> Result<Vendor, Problem> {
         let folders = self.folders.iter().map(|folder| folder.join(name));
         let mut folders = folders.filter(|folder| is_plain(name) && folder.join(DESCRIPTOR).is_file());
@@ -359,7 +360,7 @@ impl VendorShelf {
             let text = message!("vendor.named-twice", name = name, one = one, other = other);
             return Err(Problem::configuration(text));
         }
-        // Scripts are run and folders are sent to the engine from wherever the harness was called.
+        // The harness may be called from any folder, so paths of scripts and folders must be absolute.
         let folder = folder.canonicalize().map_err(|error| unreadable(&folder, &error))?;
         let file = folder.join(DESCRIPTOR);
         let text = fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
@@ -374,8 +375,8 @@ impl VendorShelf {
     }
 }
 
-/// Up to three of `names` that somebody who wrote `name` may have meant, the nearest first: names that have what was
-/// written as a word of theirs, then names that are spelled alike or that hold it elsewhere.
+/// Up to three of `names` that the user may have meant with `name`, the nearest first. Names that contain `name` as a
+/// whole word come first, then names with a similar spelling or that contain it elsewhere.
 pub fn nearest(name: &str, names: &[String]) -> Vec<String> {
     let written = name.to_lowercase();
     let mut near: Vec<_> = names
@@ -393,7 +394,7 @@ pub fn nearest(name: &str, names: &[String]) -> Vec<String> {
     near.into_iter().take(3).map(|(.., known)| known.clone()).collect()
 }
 
-/// Names and versions become parts of paths, image tags and labels.
+/// Whether a name or version is plain. They become parts of paths, image tags and labels.
 fn is_plain(name: &str) -> bool {
     let first = name.chars().next();
     first.is_some_and(|c| c.is_ascii_alphanumeric())

@@ -1,6 +1,6 @@
-//! What the container deployer promises, watched on real containers.
+//! Trials of the container deployer's promises on real containers.
 //!
-//! Where no engine answers, the trials are ignored, and said to be; `SAMKLANG_REQUIRE_ENGINE=1` makes them fail.
+//! If no engine answers, the trials are ignored and reported as ignored. `SAMKLANG_REQUIRE_ENGINE=1` makes them fail.
 
 #![expect(clippy::unwrap_used, reason = "a trial that cannot go on has failed")]
 

@@ -1,5 +1,6 @@
-//! What a certificate is good for. The verifier itself is asked, also for what it usually keeps to itself: it tells the
-//! names when it is asked for one that no certificate has, and the validity when it is asked at the ends of time.
+//! Judges a certificate. The verifier itself is the source, also for facts that it does not usually report: it lists
+//! the names if it is asked for a name that no certificate has, and the validity if it is asked about a time in the far
+//! past or future.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,8 +19,8 @@ use samklang_verdict::message;
 
 use super::{ProbeFinding, ProbeMark, moment, said};
 
-/// Lets every certificate pass, so that all of it can be told; [`judge`] says what it is worth. What is said over such a
-/// connection holds no secret, and the signature of the handshake does have to be right.
+/// Accepts every certificate, so that all of its properties can be reported; [`judge`] says whether it is valid.
+/// Nothing secret is sent over such a connection, and the signature of the handshake is still checked.
 #[derive(Debug)]
 pub(super) struct Witness(pub(super) Arc<CryptoProvider>);
 
@@ -58,7 +59,7 @@ impl ServerCertVerifier for Witness {
     }
 }
 
-/// Whether the certificate at the head of `chain` is good for `host` at this moment, as `roots` see it.
+/// Whether the certificate at the head of `chain` is valid for `host` at this moment, according to `roots`.
 pub(super) fn judge(
     host: &str,
     chain: &[CertificateDer<'static>],
@@ -154,8 +155,8 @@ fn plain_name(presented: &str) -> Option<&str> {
     Some(inner.strip_suffix(')')?.trim_matches('"'))
 }
 
-/// From when and until when it is valid, in seconds since 1970. The validity of the certificate itself is looked at
-/// before anybody is asked who vouches for it.
+/// The start and the end of its validity, in seconds since 1970. The verifier checks the validity of the certificate
+/// itself before it checks the issuer.
 fn validity(
     leaf: &CertificateDer<'_>,
     roots: &RootCertStore,

@@ -1,4 +1,4 @@
-//! One connection, one question, one answer, each within its bound.
+//! One connection, one request, one response, each within its bound.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,13 +22,13 @@ use samklang_wire::{
     waiting::within,
 };
 
-/// The largest body that is taken in, in bytes. Key documents have a few hundred.
+/// The largest body that is read, in bytes. Key documents have a few hundred.
 const LARGEST: usize = 512 * 1024;
 
-/// Why there is no answer.
+/// The reason why there is no response.
 #[derive(Debug)]
 pub(super) struct ProbeFailure {
-    /// [`ProbeMark::Bad`] where the server said something that is wrong, [`ProbeMark::Unknown`] where it said nothing.
+    /// [`ProbeMark::Bad`] if the server sent something wrong, [`ProbeMark::Unknown`] if it sent nothing.
     pub(super) mark: ProbeMark,
     pub(super) why: String,
 }
@@ -43,11 +43,11 @@ impl ProbeFailure {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(super) struct ProbeResponse {
     pub(super) status: u16,
-    /// `Location`, where there is one.
+    /// The `Location` header, if there is one.
     pub(super) location: Option<String>,
     pub(super) body: Bytes,
 }
@@ -71,7 +71,7 @@ impl<'a> Prober<'a> {
         Ok(Self { settings, provider, tls: TlsConnector::from(Arc::new(config)) })
     }
 
-    /// What the certificate is worth that was presented for `host`.
+    /// Judges the certificate that was presented for `host`.
     pub(super) fn judge_certificate(&self, host: &str, chain: &[CertificateDer<'static>]) -> ProbeFinding {
         certificate::judge(host, chain, &self.settings.roots, &self.provider)
     }
@@ -83,7 +83,7 @@ impl<'a> Prober<'a> {
             .await
             .map_err(|_| ProbeFailure::unknown(format!("no address within {bound:?}")))??;
         let mut trouble = ProbeFailure::unknown("the name has no address");
-        // Whoever has more addresses than that can be reached at one of these.
+        // A server with more addresses can be reached at one of these.
         for address in addresses.into_iter().take(4) {
             let connected = within(bound, self.connect_to(address, place)).await;
             match connected.unwrap_or_else(|_| {
@@ -123,8 +123,8 @@ impl<'a> Prober<'a> {
     }
 }
 
-/// What is no TLS, or TLS against its own rules, is the server's doing. A connection that ends may be anybody's, and two
-/// that find no cipher in common may both be right.
+/// The server is to blame if it does not speak TLS or breaks the rules of TLS. A connection that ends may be the fault
+/// of either side, and two sides without a common cipher may both be right.
 fn no_tls(address: SocketAddr, error: &io::Error) -> ProbeFailure {
     let why = format!("no TLS with {address}: {error}");
     let rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -140,7 +140,7 @@ fn no_tls(address: SocketAddr, error: &io::Error) -> ProbeFailure {
 
 fn drive(driver: http1::Connection<TokioIo<TlsStream<TcpStream>>, Full<Bytes>>) -> JoinHandle<()> {
     tokio::spawn(async move {
-        // Its errors reach the request that they concern.
+        // The request that an error concerns gets that error too.
         let _ = driver.await;
     })
 }
@@ -162,7 +162,7 @@ impl Drop for ProbeConnection {
 }
 
 impl ProbeConnection {
-    /// Asks for `path` with `host` in the header of that name.
+    /// Requests `path` with `host` in the `Host` header.
     pub(super) async fn get(mut self, host: &str, path: &str) -> Result<ProbeResponse, ProbeFailure> {
         let bound = self.bound;
         let request = Request::get(path)
@@ -183,7 +183,7 @@ impl ProbeConnection {
     }
 }
 
-/// What is no HTTP is the server's doing.
+/// The server is to blame if it does not speak HTTP.
 fn broken(error: &hyper::Error) -> ProbeFailure {
     let why = words(error);
     if error.is_parse() { ProbeFailure::bad(why) } else { ProbeFailure::unknown(why) }

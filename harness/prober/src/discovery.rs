@@ -1,4 +1,4 @@
-//! Where a server is found (server-server API, resolving server names; the steps are numbered as there).
+//! Finds the address of a server (server-server API, resolving server names; the numbers of the steps are the same).
 
 use std::{fmt, net::IpAddr};
 
@@ -15,20 +15,20 @@ use super::{
 };
 
 const WELL_KNOWN: &str = samklang_matrix::endpoints::WELL_KNOWN.template;
-/// The port of servers that name none.
+/// The port of a server whose name has no port.
 const PORT: u16 = 8448;
 /// At most this many redirects are followed.
 const MOST_REDIRECTS: usize = 5;
 /// At most this many service records are tried.
 const MOST_RECORDS: usize = 4;
 
-/// Where to connect, and as whom to address who answers.
+/// The address to connect to, and the names to use there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Destination {
     /// The host to connect to, without brackets.
     pub(super) dial: String,
     pub(super) port: u16,
-    /// The host that the certificate has to be for.
+    /// The host that the certificate has to be valid for.
     pub(super) certified_for: String,
     /// The `Host` header.
     pub(super) host: String,
@@ -44,7 +44,7 @@ impl Destination {
         Self { dial: record.target, port: record.port, ..Self::new(name, PORT, name) }
     }
 
-    /// `host:port` that is connected to.
+    /// The `host:port` of the connection.
     pub(super) fn dialled(&self) -> String {
         if self.dial.contains(':') {
             format!("[{}]:{}", self.dial, self.port)
@@ -60,7 +60,7 @@ impl fmt::Display for Destination {
     }
 }
 
-/// The places at which other servers look for `name`, in their order, and what was found on the way.
+/// The places at which other servers look for `name`, in their order, and the findings on the way.
 pub(super) async fn discover(name: &str, prober: &Prober<'_>) -> (Vec<Destination>, Vec<ProbeFinding>) {
     // Steps 1 and 2.
     if let Some(place) = stated(name) {
@@ -72,7 +72,7 @@ pub(super) async fn discover(name: &str, prober: &Prober<'_>) -> (Vec<Destinatio
     if let Some(place) = delegated.as_deref().and_then(stated) {
         return (vec![place], findings);
     }
-    // Steps 3.3 to 3.5, and 4 to 6 where nothing is delegated.
+    // Steps 3.3 to 3.5, or steps 4 to 6 if nothing is delegated.
     let name = delegated.as_deref().unwrap_or(name);
     let (records, found) = ask_service_records(name, prober).await;
     findings.push(found);
@@ -87,7 +87,7 @@ pub(super) async fn discover(name: &str, prober: &Prober<'_>) -> (Vec<Destinatio
     (places, findings)
 }
 
-/// Whether a text is a server name whose port, where it has one, is a port.
+/// Whether a text is a server name whose port, if any, is valid.
 pub(super) fn is_name_with_port(text: &str) -> bool {
     let port = match text.rfind([':', ']']) {
         Some(colon) if text[colon..].starts_with(':') => text[colon + 1..].parse::<u16>().is_ok(),
@@ -96,7 +96,7 @@ pub(super) fn is_name_with_port(text: &str) -> bool {
     port && is_server_name(text)
 }
 
-/// The place of a name that says it all: one with a port, or an address.
+/// The place of a name that needs no look-up: one with a port, or an address.
 fn stated(name: &str) -> Option<Destination> {
     let after_host = name.rfind(']').unwrap_or(0);
     if let Some(colon) = name[after_host..].find(':').map(|place| after_host + place) {
@@ -107,8 +107,8 @@ fn stated(name: &str) -> Option<Destination> {
     is_address.then(|| Destination::new(name, PORT, name))
 }
 
-/// The server name that `name` delegates to by its well-known file. What other servers have no use for, as a file that is
-/// not there, is no mistake by itself.
+/// The server name that `name` delegates to by its well-known file. A missing file, or one that other servers cannot
+/// use, is not wrong by itself.
 async fn ask_well_known(name: &str, prober: &Prober<'_>) -> (Option<String>, ProbeFinding) {
     let found = |mark, text| ProbeFinding::new("well-known", mark, text);
     let (reply, certificate) = match follow(name, prober).await {
@@ -138,7 +138,7 @@ async fn ask_well_known(name: &str, prober: &Prober<'_>) -> (Option<String>, Pro
     }
 }
 
-/// The answer of `name`, or of whom it redirects to, and what the worst certificate on the way is worth.
+/// The response of `name`, or of the place that it redirects to, and the worst finding about a certificate on the way.
 async fn follow(name: &str, prober: &Prober<'_>) -> Result<(ProbeResponse, ProbeFinding), ProbeFailure> {
     let (mut place, mut path) = (Destination::new(name, 443, name), WELL_KNOWN.to_owned());
     let mut worst: Option<ProbeFinding> = None;
@@ -175,7 +175,7 @@ fn redirected(from: &Destination, location: &str) -> Result<(Destination, String
     }
 }
 
-/// The service records of `name`; those of the old name where the new one has none.
+/// The service records of `name`, or those of the old name if the new one has none.
 async fn ask_service_records(name: &str, prober: &Prober<'_>) -> (Vec<ServiceRecord>, ProbeFinding) {
     let found = |mark, text| ProbeFinding::new("service-records", mark, text);
     for (service, mark) in [("_matrix-fed._tcp", ProbeMark::Good), ("_matrix._tcp", ProbeMark::Note)] {

@@ -1,7 +1,7 @@
-//! A server seen from outside, as any other server meets it: where it is found, its certificate, its keys, its version
+//! Examines a server from outside, as any other server meets it: its address, its certificate, its keys and its version
 //! (server-server API, resolving server names; TLS; publishing keys).
 //!
-//! Everything the server says is hostile: it is bounded in size and time here, and made plain before it is told.
+//! Everything that the server sends is hostile: it is bounded in size and time here, and escaped before it is shown.
 
 mod certificate;
 mod connection;
@@ -33,41 +33,41 @@ use self::{
 /// A key document should be valid for at least this long (SS-KEYS-007), in milliseconds.
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
-/// How a server is looked at.
+/// The settings of a probe.
 #[derive(Debug, Clone)]
 pub struct ProbeSettings {
-    /// Whom to believe that a certificate is right.
+    /// The authorities whose certificates are trusted.
     pub roots: RootCertStore,
-    /// Where to connect in place of what a host and port (`a.test:8448`) resolve to.
+    /// Addresses that replace those that a host and port (`a.test:8448`) resolve to.
     pub routes: BTreeMap<String, SocketAddr>,
-    /// Whom to ask for service records; the machine's own name server, when it is none.
+    /// The name server for service records, or `None` for the machine's own.
     pub name_server: Option<SocketAddr>,
-    /// The bound on each step: a connection with TLS, an answer, a look-up.
+    /// The bound on each step: a connection with TLS, a response, a look-up.
     pub bound: Duration,
 }
 
-/// What a look at one thing came to, the gravest last.
+/// The result of one check, in the order of gravity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProbeMark {
-    /// It is as it has to be.
+    /// It is right.
     Good,
-    /// Nothing is wrong, and it is worth knowing.
+    /// Nothing is wrong, but it is worth knowing.
     Note,
-    /// It could not be told: what was asked did not answer, or not within bounds.
+    /// The result is unknown: there was no response, or none within bounds.
     Unknown,
     /// The server does something wrong.
     Bad,
 }
 
-/// What one thing was found to be.
+/// The finding of one check.
 #[derive(Debug, Clone, Serialize)]
 pub struct ProbeFinding {
     /// `well-known`, `service-records`, `connection`, `certificate`, `keys` or `version`.
     pub check: &'static str,
-    /// How it is.
+    /// Its result.
     pub mark: ProbeMark,
-    /// In words.
+    /// The result in words.
     pub message: Message,
 }
 
@@ -77,10 +77,10 @@ impl ProbeFinding {
     }
 }
 
-/// The certificates in a file of PEM, or those that this machine trusts.
+/// The certificates in a PEM file, or those that this machine trusts.
 ///
 /// # Errors
-/// When the file cannot be read or holds none; when this machine trusts nobody.
+/// Fails if the file cannot be read or holds none, or if this machine trusts no authority.
 pub fn roots(file: Option<&Path>) -> Result<RootCertStore, Problem> {
     let mut roots = RootCertStore::empty();
     let Some(path) = file else {
@@ -98,31 +98,31 @@ pub fn roots(file: Option<&Path>) -> Result<RootCertStore, Problem> {
     if roots.is_empty() { Err(bad(&"it holds no certificate")) } else { Ok(roots) }
 }
 
-/// Where a server was found.
+/// The place at which a server was found.
 #[derive(Debug, Clone)]
 pub struct FoundServer {
-    /// Where it takes connections.
+    /// The address at which it accepts connections.
     pub address: SocketAddr,
-    /// The host that its certificate has to be for.
+    /// The host that its certificate has to be valid for.
     pub certified_for: String,
     /// The `Host` header by which it is addressed.
     pub host: String,
-    /// What it answers to be the version of, if it does.
+    /// The version in its response, if there is one.
     pub version: Option<String>,
 }
 
-/// Looks at the server of this name and tells in order what it finds.
+/// Probes the server of this name and returns the findings in order.
 ///
 /// # Errors
-/// When it is no server name.
+/// Fails if it is not a server name.
 pub async fn probe(server_name: &str, settings: &ProbeSettings) -> Result<Vec<ProbeFinding>, Problem> {
     look(server_name, settings).await.map(|(_, findings)| findings)
 }
 
-/// As [`probe`], and where the server was found, if it was.
+/// As [`probe`], together with the place of the server if it was found.
 ///
 /// # Errors
-/// When it is no server name.
+/// Fails if it is not a server name.
 pub async fn look(
     server_name: &str,
     settings: &ProbeSettings,
@@ -164,7 +164,7 @@ pub async fn look(
     Ok((Some(found), findings))
 }
 
-/// Connects to the first place that lets itself be connected to.
+/// Connects to the first place that accepts a connection.
 async fn reach<'a>(
     places: &'a [Destination],
     prober: &connection::Prober<'_>,
@@ -186,7 +186,7 @@ async fn reach<'a>(
     None
 }
 
-/// What a JSON answer with status 200 came to by `rule`; anything else is wrong.
+/// Judges a JSON response with status 200 by `rule`. Any other response is wrong.
 fn judge(
     check: &'static str,
     reply: Result<ProbeResponse, ProbeFailure>,
@@ -233,13 +233,13 @@ fn judge_version(body: &Value) -> (ProbeMark, Message) {
     }
 }
 
-/// A moment in seconds since 1970, as people read it.
+/// A moment in seconds since 1970, in a readable form.
 fn moment(seconds: u64) -> String {
     let moment = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     moment.map_or_else(|| format!("{seconds} s after 1970"), |moment| moment.to_string())
 }
 
-/// What a server said, in one short line that steers no terminal: invisible characters and line ends are escaped.
+/// A server's text in one short line that does not affect a terminal: invisible characters and line ends are escaped.
 pub fn said(text: impl fmt::Display) -> String {
     const MOST: usize = 300;
     let text = text.to_string();

@@ -12,7 +12,7 @@ use samklang_wire::waiting::within;
 
 use super::{ProbeSettings, connection::ProbeFailure};
 
-/// Where a service is offered.
+/// The place at which a service is offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ServiceRecord {
     priority: u16,
@@ -27,7 +27,7 @@ pub(super) async fn look_up(
     settings: &ProbeSettings,
 ) -> Result<Vec<ServiceRecord>, ProbeFailure> {
     let unknown = |error: &dyn std::fmt::Display| ProbeFailure::unknown(error.to_string());
-    // A name with a dot at its end is looked up as it stands, without the search domains of this machine.
+    // A name with a dot at its end is looked up unchanged, without the search domains of this machine.
     let asked = Name::from_ascii(format!("{name}.")).map_err(|error| unknown(&error))?;
     let resolver = resolver(settings).map_err(|error| unknown(&error))?;
     match within(settings.bound, resolver.srv_lookup(asked)).await {
@@ -53,7 +53,8 @@ pub(super) async fn look_up(
     }
 }
 
-/// Asks the name server in `settings`, or those of this machine, over UDP, and over TCP if the answer is too long for UDP.
+/// Queries the name server in `settings`, or those of this machine. It uses UDP, and TCP if the response is too long
+/// for UDP.
 fn resolver(settings: &ProbeSettings) -> Result<TokioResolver, ResolveError> {
     let mut builder = match settings.name_server {
         Some(server) => TokioResolver::builder_with_config(only(server), TokioConnectionProvider::default()),
@@ -69,7 +70,7 @@ fn only(server: SocketAddr) -> ResolverConfig {
     ResolverConfig::from_parts(None, vec![], servers)
 }
 
-/// What the name server said, if it answered that there is nothing, or that it cannot tell.
+/// The response code of the name server, if it answered that there are no records or that it cannot tell.
 fn response_code(error: &ResolveError) -> Option<ResponseCode> {
     match error.proto()?.kind() {
         ProtoErrorKind::NoRecordsFound { response_code, .. } => Some(*response_code),

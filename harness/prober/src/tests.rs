@@ -1,4 +1,4 @@
-//! What needs no server. `harness/samklang/tests/probe.rs` shows the program at servers, good and bad.
+//! Tests that need no server. `harness/samklang/tests/probe.rs` runs the program against servers, good and bad.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{certificate::judge, *};
 
-/// An authority, and a certificate of its for `name`, valid through these years.
+/// An authority, and a certificate that it signed for `name`, valid through these years.
 fn certified(name: &str, years: [i32; 2]) -> (Certificate, Certificate) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
@@ -45,7 +45,7 @@ fn judged(host: &str, leaf: &Certificate, root: &Certificate) -> (ProbeMark, Str
 }
 
 #[test]
-fn a_certificate_is_good_for_its_names_in_its_time_and_by_whom_is_trusted() {
+fn a_certificate_is_valid_for_its_names_in_its_time_and_from_a_trusted_issuer() {
     let (root, leaf) = certified("a.test", [2020, 4000]);
     let (stranger, _) = certified("b.test", [2020, 4000]);
     let years = "It names a.test and is valid from 2020-01-01T00:00:00Z until 4000-01-01T00:00:00Z.";
@@ -70,7 +70,7 @@ fn a_certificate_is_good_for_its_names_in_its_time_and_by_whom_is_trusted() {
 }
 
 #[test]
-fn a_certificate_may_be_for_an_address_and_no_bytes_are_too_odd() {
+fn a_certificate_may_be_for_an_address_and_odd_bytes_are_judged_bad() {
     let (root, leaf) = certified("127.0.0.1", [2020, 4000]);
     let (mark, text) = judged("127.0.0.1", &leaf, &root);
     assert!(mark == ProbeMark::Good && text.contains("It names 127.0.0.1 and"), "{text}");
@@ -80,7 +80,7 @@ fn a_certificate_may_be_for_an_address_and_no_bytes_are_too_odd() {
     }
 }
 
-/// Answers queries, one after the other, with this code and these records; before each answer comes a forged one.
+/// Answers queries, one after the other, with this code and these records. A forged response comes before each one.
 async fn name_server(code: ResponseCode, records: &'static [(u16, u16, &'static str, u16)]) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = socket.local_addr().unwrap();
@@ -105,7 +105,7 @@ async fn name_server(code: ResponseCode, records: &'static [(u16, u16, &'static 
     address
 }
 
-/// Has no room for its records in an answer over UDP, and gives them over TCP.
+/// A name server whose records do not fit into a UDP response. It sends them over TCP.
 async fn name_server_with_long_answers() -> SocketAddr {
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = tcp.local_addr().unwrap();
@@ -154,14 +154,14 @@ async fn service_records_come_in_their_order() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_long_for_udp_is_fetched_over_tcp() {
+async fn a_response_that_is_too_long_for_udp_is_fetched_over_tcp() {
     let settings = settings(name_server_with_long_answers().await);
     let found = service_records::look_up("_matrix-fed._tcp.a.test", &settings).await.unwrap();
     assert_eq!(found.iter().map(|record| record.port).collect::<Vec<_>>(), (1..=100).collect::<Vec<_>>());
 }
 
 #[tokio::test]
-async fn a_name_without_records_is_told_from_a_name_server_that_cannot_tell() {
+async fn a_name_without_records_differs_from_a_failing_name_server() {
     let none = settings(name_server(ResponseCode::NXDomain, &[]).await);
     assert_eq!(service_records::look_up("_matrix._tcp.a.test", &none).await.unwrap(), []);
     let failing = settings(name_server(ResponseCode::ServFail, &[]).await);
@@ -177,9 +177,9 @@ async fn a_name_without_records_is_told_from_a_name_server_that_cannot_tell() {
     );
 }
 
-/// Where others look, and whom they expect there: the target of a record does not have to have a certificate.
+/// The name decides which host the certificate has to be valid for; the target of a record does not matter.
 #[tokio::test]
-async fn records_say_where_and_the_name_says_who() {
+async fn records_give_the_address_and_the_name_gives_the_certificate_host() {
     let server = name_server(ResponseCode::NoError, &[(0, 0, "far.test.", 7)]).await;
     let mut settings = settings(server);
     let nobody = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
@@ -194,7 +194,7 @@ async fn records_say_where_and_the_name_says_who() {
 }
 
 #[tokio::test]
-async fn names_that_say_it_all_are_taken_at_their_word() {
+async fn names_with_a_port_or_an_address_need_no_look_up() {
     let settings = settings((Ipv4Addr::LOCALHOST, 9).into());
     let prober = connection::Prober::new(&settings).unwrap();
     for (name, dialled, certified_for) in [
@@ -218,7 +218,7 @@ async fn names_that_say_it_all_are_taken_at_their_word() {
 }
 
 #[test]
-fn what_a_server_says_fits_on_a_line_and_steers_no_terminal() {
+fn a_servers_text_fits_on_a_line_and_does_not_affect_a_terminal() {
     assert_eq!(said("a\u{1b}[31m\nb\u{202e}\"c\" åäö"), "a\\u{1b}[31m\\nb\\u{202e}\"c\" åäö");
     assert_eq!(said("x".repeat(1000)).chars().count(), 301);
     assert_eq!(moment(u64::MAX), format!("{} s after 1970", u64::MAX));

@@ -25,10 +25,10 @@ use rustls::{
 };
 use samklang_verdict::{Problem, message};
 
-/// Certificates are dated back by this much, for servers whose clock is behind.
+/// Certificates begin to be valid this long before now, for servers whose clock is behind.
 const DATED_BACK: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Certificates are good for this long from now: no run takes longer, and a leaked one is soon worth nothing.
+/// Certificates are valid for this long from now. No run takes longer, and a leaked certificate soon expires.
 const GOOD_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The size of an RSA authority's key.
@@ -37,14 +37,14 @@ const RSA_BITS: usize = 2048;
 /// Which kind of key the stage's authority signs with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthorityKey {
-    /// P-256: made in no time. Its private key is never handed out.
+    /// P-256: fast to make. The authority never gives its private key away.
     Ecdsa,
-    /// RSA with 2048 bits, for stages with an image that makes its own certificate from the authority's key, as
-    /// Complement's images do. Takes about a second to make: call from where blocking is allowed.
+    /// RSA with 2048 bits, for a stage with an image that makes its own certificate from the authority's key, as
+    /// Complement's images do. Making the key takes about a second: call this where blocking is allowed.
     Rsa,
 }
 
-/// Text that no log and no `Debug` shows.
+/// Text that no log and no `Debug` output shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -81,7 +81,7 @@ impl fmt::Debug for Leaf {
     }
 }
 
-/// The certificate authority of one stage. It lives and dies with the run.
+/// The certificate authority of one stage. It exists only during the run.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: Certificate,
@@ -106,7 +106,7 @@ impl Authority {
     /// Makes an authority with a fresh key.
     ///
     /// # Errors
-    /// When the machine gives no randomness.
+    /// Fails if the machine gives no randomness.
     pub fn new(key: AuthorityKey) -> Result<Self, Problem> {
         let (key, pkcs1) = match key {
             AuthorityKey::Ecdsa => (KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?, None),
@@ -129,26 +129,26 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), root, pkcs1, provider, issued: Mutex::default() })
     }
 
-    /// The root certificate, PEM: what every server of the stage is to trust.
+    /// The root certificate, PEM. Every server of the stage has to trust it.
     pub fn ca_pem(&self) -> String {
         self.root.pem()
     }
 
-    /// The root's private key, PKCS#1 PEM; only an [`AuthorityKey::Rsa`] authority gives it away.
+    /// The root's private key, PKCS#1 PEM. Only an [`AuthorityKey::Rsa`] authority gives it away.
     pub fn ca_key_pkcs1_pem(&self) -> Option<Secret> {
         self.pkcs1.clone()
     }
 
     /// The certificate for `host`, a server name without its port: a DNS name or an IP literal (brackets around IPv6
-    /// are accepted). The same host gets the same certificate again.
+    /// are accepted). A second call for the same host returns the same certificate.
     ///
     /// # Errors
-    /// When `host` is neither.
+    /// Fails if `host` is neither.
     pub fn issue(&self, host: &str) -> Result<Leaf, Problem> {
         self.issued(host).map(|issued| issued.leaf)
     }
 
-    /// The same certificate, as rustls presents it.
+    /// The same certificate, in the form that rustls presents.
     fn certified(&self, host: &str) -> Result<Arc<CertifiedKey>, Problem> {
         self.issued(host).map(|issued| issued.certified)
     }
@@ -166,7 +166,7 @@ impl Authority {
 
     fn make(&self, host: &str) -> Result<Issued, Problem> {
         let named = CertificateParams::new([host.to_owned()]).map_err(failed)?;
-        // A common name is bounded by 64 characters (RFC 5280, appendix A.1); the name that counts is the SAN.
+        // RFC 5280, appendix A.1, limits a common name to 64 characters. Clients check the SAN, not the common name.
         let mut params = dated(named, &host.chars().take(64).collect::<String>());
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -180,17 +180,17 @@ impl Authority {
         Ok(Issued { leaf, certified: Arc::new(certified) })
     }
 
-    /// A store that trusts this authority and nobody else.
+    /// A store that trusts this authority alone.
     ///
     /// # Errors
-    /// Never, unless rustls refuses our own root.
+    /// Fails only if rustls refuses this root.
     pub fn root_store(&self) -> Result<RootCertStore, Problem> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.der().clone()).map_err(failed)?;
         Ok(roots)
     }
 
-    /// How the harness connects to a server of the stage: it trusts this authority alone.
+    /// The TLS settings with which the harness connects to a server of the stage. They trust this authority alone.
     ///
     /// # Errors
     /// As [`Authority::root_store`].
@@ -198,10 +198,10 @@ impl Authority {
         trusting(self.root_store()?)
     }
 
-    /// How a listener of the harness presents itself: with what `resolver` chooses.
+    /// The TLS settings of a listener of the harness. It presents the certificates that `resolver` chooses.
     ///
     /// # Errors
-    /// Never, unless rustls refuses its own defaults.
+    /// Fails only if rustls refuses its own defaults.
     pub fn server_config(&self, resolver: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, Problem> {
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
@@ -213,10 +213,10 @@ impl Authority {
     }
 }
 
-/// How the harness connects to servers whose certificates `roots` vouch for.
+/// The TLS settings for connections to servers whose certificates are trusted by `roots`.
 ///
 /// # Errors
-/// Never, unless rustls refuses its own defaults.
+/// Fails only if rustls refuses its own defaults.
 pub fn trusting(roots: RootCertStore) -> Result<ClientConfig, Problem> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -227,7 +227,7 @@ pub fn trusting(roots: RootCertStore) -> Result<ClientConfig, Problem> {
     Ok(config)
 }
 
-/// Presents a certificate for each name of the stage, made when it is first asked for.
+/// Presents a certificate for each name of the stage. It makes the certificate at the first request.
 pub struct StageResolver {
     authority: Arc<Authority>,
     known: Box<dyn Fn(&str) -> bool + Send + Sync>,
@@ -242,8 +242,8 @@ impl fmt::Debug for StageResolver {
 }
 
 impl StageResolver {
-    /// Presents certificates for the hosts that are `known`. A client that names no host (RFC 6066, section 3, allows
-    /// no IP literal there) gets the certificate of `unnamed`, or is refused.
+    /// Presents certificates for the hosts that are `known`. A client may name no host (RFC 6066, section 3, allows no
+    /// IP literal there). It gets the certificate of `unnamed`, or is refused if there is none.
     pub fn new(
         authority: Arc<Authority>,
         known: impl Fn(&str) -> bool + Send + Sync + 'static,
@@ -252,7 +252,7 @@ impl StageResolver {
         Self { authority, known: Box::new(known), unnamed, certificate: None }
     }
 
-    /// Presents `certificate` in place of the authority's, where there is one.
+    /// Presents `certificate`, if given, in place of the authority's.
     #[must_use]
     pub fn presenting(self, certificate: Option<Arc<CertifiedKey>>) -> Self {
         Self { certificate, ..self }
@@ -262,7 +262,7 @@ impl StageResolver {
         self.certificate.clone().or_else(|| self.authority.certified(host).ok())
     }
 
-    /// What a client that names no host gets.
+    /// The certificate for a client that names no host.
     pub(crate) fn unnamed(&self) -> Option<Arc<CertifiedKey>> {
         self.certified(self.unnamed.as_deref()?)
     }
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leaf_is_good_for_its_name_its_week_and_its_authority_alone() {
+    fn a_certificate_is_valid_only_for_its_name_its_week_and_its_authority() {
         let [ours, theirs] = [(); 2].map(|()| Authority::new(AuthorityKey::Ecdsa).unwrap());
         let now = UnixTime::now();
         for (host, other) in [("a.test", "b.test"), ("127.0.0.1", "127.0.0.2"), ("[::1]", "127.0.0.1")] {
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_host_gets_the_same_certificate_and_a_bad_one_none() {
+    fn the_same_host_gets_the_same_certificate_and_an_invalid_host_gets_an_error() {
         let authority = Authority::new(AuthorityKey::Ecdsa).unwrap();
         assert_eq!(authority.issue("a.test").unwrap(), authority.issue("A.test").unwrap());
         assert_ne!(authority.issue("a.test").unwrap(), authority.issue("b.test").unwrap());
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_rsa_authority_gives_its_key_away_and_debug_shows_none() {
+    fn only_an_rsa_authority_gives_its_key_away_and_debug_output_shows_no_key() {
         let authority = Authority::new(AuthorityKey::Rsa).unwrap();
         let key = authority.ca_key_pkcs1_pem().unwrap();
         assert!(key.expose().starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));

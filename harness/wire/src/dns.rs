@@ -1,4 +1,4 @@
-//! Answers for the names of one run, and forwards nothing: a server that waits for the outside waits for nobody.
+//! A DNS responder for the names of one run. It forwards nothing, so that no server waits for a name server outside.
 
 use std::{
     collections::BTreeMap,
@@ -14,16 +14,16 @@ use hickory_proto::{
 use samklang_verdict::{Problem, message};
 use tokio::{net::UdpSocket, task::JoinHandle};
 
-/// The zone of every run (RFC 6761, section 6.2: never used outside).
+/// The zone of every run. RFC 6761, section 6.2, reserves it for tests.
 const ZONE: &str = ".test";
 
-/// How long an answer may be cached, in seconds: a server that is moved is found again soon.
+/// How long an answer may be cached, in seconds. It is short, so that a server that moves is soon found again.
 const TTL: u32 = 5;
 
-/// The largest query read; longer ones are cut and so malformed.
+/// The largest query that is read. A longer one is cut off and is then malformed.
 const LARGEST_QUERY: usize = 4_096;
 
-/// A responder on UDP for one stage.
+/// A DNS responder on UDP for one stage.
 #[derive(Debug)]
 pub struct DnsResponder {
     address: SocketAddr,
@@ -38,11 +38,11 @@ struct Zone {
 }
 
 impl DnsResponder {
-    /// Answers on `address`, with `gateway` for every name under `.test`.
+    /// Answers on `address`. Every name under `.test` has the address `gateway`.
     ///
     /// # Errors
-    /// When the port is taken or needs rights that this process has not; the stage then writes names into the servers'
-    /// hosts files.
+    /// Fails if the port is taken or if this process lacks the rights for it. The stage then writes names into the
+    /// servers' hosts files.
     pub async fn open(address: SocketAddr, gateway: Ipv4Addr) -> Result<Self, Problem> {
         let refused = |error: io::Error| match error.kind() {
             io::ErrorKind::PermissionDenied => {
@@ -58,7 +58,7 @@ impl DnsResponder {
         Ok(Self { address, zone, task })
     }
 
-    /// Where it answers.
+    /// The address on which it answers.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -71,7 +71,7 @@ impl DnsResponder {
     /// Stops answering and frees the port.
     pub async fn close(mut self) {
         self.task.abort();
-        // The only way to end is by that abort.
+        // The task ends only by that abort.
         let _ = (&mut self.task).await;
     }
 }
@@ -85,7 +85,7 @@ impl Drop for DnsResponder {
 async fn answer_all(socket: UdpSocket, zone: Arc<Zone>) {
     let mut buffer = [0; LARGEST_QUERY];
     loop {
-        // An error here tells of an earlier answer that did not arrive; the next query may.
+        // An error here is about an earlier answer that did not arrive. The next query may still arrive.
         let Ok((length, asker)) = socket.recv_from(&mut buffer).await else {
             tokio::task::yield_now().await;
             continue;
@@ -97,7 +97,7 @@ async fn answer_all(socket: UdpSocket, zone: Arc<Zone>) {
 }
 
 impl Zone {
-    /// The answer to one packet; none to what is no query.
+    /// The response to one packet, or `None` if the packet is not a query.
     fn answer(&self, packet: &[u8]) -> Option<Vec<u8>> {
         let query = Message::from_vec(packet).ok()?;
         if query.message_type() != MessageType::Query {
@@ -129,8 +129,9 @@ impl Zone {
         if own.is_none() && !name.ends_with(ZONE) {
             return ResponseCode::NXDomain;
         }
-        // Service records live under names of their own (`_matrix-fed._tcp.a.test`); a run has none of them. Other
-        // types do not exist at names that do: to say "no such name" there would deny the address as well (RFC 2308).
+        // Service records have names of their own (`_matrix-fed._tcp.a.test`), and a run has none of them. Other record
+        // types do not exist at names that do exist: the response "no such name" would deny the address as well (RFC
+        // 2308).
         if question.query_type() == RecordType::SRV || name.starts_with('_') {
             return ResponseCode::NXDomain;
         }
@@ -168,7 +169,7 @@ mod tests {
         let socket = UdpSocket::bind(ANY_PORT).await.unwrap();
         let mut query = Message::new();
         query.set_id(7).add_query(Query::query(Name::from_str(name).unwrap(), kind));
-        // What is malformed gets no answer and does not stop the responder.
+        // A malformed packet gets no response and does not stop the responder.
         for packet in [&b""[..], b"\x00", &[0xff; 600], &query.to_vec().unwrap()] {
             socket.send_to(packet, address).await.unwrap();
         }
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_of_the_run_have_addresses_and_nothing_else_has() {
+    async fn only_names_of_the_run_have_addresses() {
         let dns = DnsResponder::open(ANY_PORT, GATEWAY).await.unwrap();
         let own = Ipv4Addr::new(172, 24, 0, 9);
         dns.set("B.test", own);

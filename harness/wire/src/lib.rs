@@ -1,5 +1,5 @@
-//! The wire between the servers of a stage: names and certificates, the switchboard through which all federation traffic
-//! passes, the recorder that keeps it, and the module that waits.
+//! The wire between the servers of a stage: names and certificates, the switchboard that all federation traffic passes,
+//! the recorder that keeps the traffic, and the module that waits.
 
 pub mod certificates;
 pub mod dns;

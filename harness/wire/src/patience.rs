@@ -1,16 +1,16 @@
-//! How a server is dealt with that is not the run's own and wants fewer requests (client-server API, rate limiting): they
-//! wait as it says, and not for ever.
+//! The harness respects the rate limits of a server that is not part of the run (client-server API, rate limiting). It
+//! waits as long as the server asks, within bounds.
 
 use std::time::Duration;
 
-/// How often a request is made again that came too often.
+/// How often the harness repeats a request that was rate-limited.
 pub const AGAIN: usize = 5;
-/// How long is waited before that where the server does not say, and at least.
+/// The shortest wait before the repetition. It also applies if the server states no time.
 const SHORTEST: Duration = Duration::from_millis(500);
-/// How long is waited before that at most.
+/// The longest wait before the repetition.
 pub const LONGEST: Duration = Duration::from_secs(10);
 
-/// How long the server that answers so wants to be left alone; none where it says nothing of the kind. `header` is
+/// How long to wait after this response, or `None` if it is not about rate limits. `header` is the value of
 /// `Retry-After`.
 pub fn pause(status: u16, body: &[u8], header: Option<&str>) -> Option<Duration> {
     if status != 429 {
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_wants_fewer_requests_is_left_alone_as_long_as_it_says_within_bounds() {
+    fn the_pause_after_a_rate_limit_follows_the_server_within_bounds() {
         let seconds = |body: &str, header| pause(429, body.as_bytes(), header).map(|it| it.as_secs_f32());
         assert_eq!(seconds(r#"{"retry_after_ms":2500}"#, Some("7")), Some(2.5));
         assert_eq!(seconds("{}", Some("7")), Some(7.0));

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often a predicate that nothing announces is asked again: at first, and at least.
+/// The shortest and the longest pause between two polls of a predicate that nothing announces.
 const PERIODS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(500)];
-/// Who has waited long can wait a little longer: the time between two questions is this part of the time so far, so that
-/// servers are not kept busy with answering that there is nothing yet.
+/// A long wait polls less often: the pause is this part of the time waited so far, so that servers are not kept busy
+/// with empty responses.
 const PATIENCE: u32 = 16;
 
 /// The bound passed before the predicate held.
@@ -17,10 +17,10 @@ pub struct BoundPassed {
     pub bound: Duration,
 }
 
-/// Asks `probe` until it answers with something, for at most `bound`. The last question is asked at the bound.
+/// Polls `probe` until it returns a value, for at most `bound`. The last poll is at the bound.
 ///
 /// # Errors
-/// [`BoundPassed`] when it never did.
+/// [`BoundPassed`] if it never returned one.
 pub async fn until<T>(bound: Duration, mut probe: impl AsyncFnMut() -> Option<T>) -> Result<T, BoundPassed> {
     let start = Instant::now();
     loop {
@@ -36,18 +36,18 @@ pub async fn until<T>(bound: Duration, mut probe: impl AsyncFnMut() -> Option<T>
     }
 }
 
-/// The time between two questions after waiting for so long, or the little that is left.
+/// Pauses between two polls after waiting for so long, or for the little time that is left.
 async fn pause(waited: Duration, left: Duration) {
     let period = (waited / PATIENCE).clamp(PERIODS[0], PERIODS[1]);
     #[expect(clippy::disallowed_methods, reason = "this is the waiting module")]
     tokio::time::sleep(period.min(left)).await;
 }
 
-/// As [`until`], where the wait itself has to be [`Send`]: the compiler cannot prove that of a wait over an `async ||`
-/// (rust-lang/rust#100013), but can where the closure makes the future by itself.
+/// As [`until`], for a wait that has to be [`Send`]. The compiler cannot prove that of a wait over an `async ||`
+/// (rust-lang/rust#100013), but it can if the closure makes the future by itself.
 ///
 /// # Errors
-/// [`BoundPassed`] when it never did.
+/// [`BoundPassed`] if it never returned a value.
 pub async fn until_send<T, F: Future<Output = Option<T>>>(
     bound: Duration,
     mut probe: impl FnMut() -> F,
@@ -69,7 +69,7 @@ pub async fn until_send<T, F: Future<Output = Option<T>>>(
 /// Waits for `future`, for at most `bound`.
 ///
 /// # Errors
-/// [`BoundPassed`] when it did not end before.
+/// [`BoundPassed`] if it did not end before.
 pub async fn within<F: Future>(bound: Duration, future: F) -> Result<F::Output, BoundPassed> {
     tokio::time::timeout(bound, future).await.map_err(|_| {
         tracing::debug!(?bound, "what was waited for did not end");
@@ -77,16 +77,16 @@ pub async fn within<F: Future>(bound: Duration, future: F) -> Result<F::Output, 
     })
 }
 
-/// A runtime for work that waits for nothing outside it: on one thread, with a clock that goes on at once to the next bound
-/// or pause whenever everybody waits. A bound of thirty seconds costs no time there.
+/// A runtime for work that waits for nothing outside it. It has one thread, and when every task waits, its clock
+/// advances at once to the next bound or pause. So a bound of thirty seconds costs no time.
 ///
 /// # Errors
-/// When the system refuses what a runtime needs.
+/// Fails if the system refuses a resource that the runtime needs.
 pub fn runtime_of_its_own_time() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()
 }
 
-/// Keeps the network fault "delay" honest: lets `span` pass. For the switchboard alone.
+/// Lets `span` pass, for the network fault "delay". Only the switchboard uses it.
 pub async fn let_pass(span: Duration) {
     #[expect(clippy::disallowed_methods, reason = "this is the waiting module")]
     tokio::time::sleep(span).await;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_nobody_acts_a_bound_passes_at_once() {
+    fn a_bound_passes_at_once_if_every_task_waits() {
         let begun = std::time::Instant::now();
         let bound = Duration::from_secs(600);
         let runtime = runtime_of_its_own_time().unwrap();

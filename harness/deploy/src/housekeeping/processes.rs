@@ -1,4 +1,4 @@
-//! Processes found by the marks in their environment, and ended. Linux only: elsewhere none is found.
+//! Finds processes by the marks in their environment, and ends them. Linux only: elsewhere it finds none.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,10 +15,10 @@ use nix::{
 
 use samklang_wire::waiting;
 
-/// How long killed processes may take to be gone.
+/// The bound on the end of killed processes.
 const GONE: Duration = Duration::from_secs(5);
 
-/// A process's environment as it was started with.
+/// The environment that a process was started with.
 #[derive(Debug)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -34,7 +34,7 @@ impl Environment {
     }
 }
 
-/// What became of the processes that were to end.
+/// The result of killing processes.
 #[derive(Debug, Default)]
 pub struct Killed {
     /// How many are gone.
@@ -43,14 +43,14 @@ pub struct Killed {
     pub left: Vec<(i32, String)>,
 }
 
-/// Kills each process of this user whose environment `belongs`, with the group that it leads, until none is found.
+/// Kills each process of this user whose environment `belongs`, with the group that it leads, until it finds none.
 pub async fn kill_all(belongs: impl Fn(&Environment) -> bool) -> Killed {
     let mut seen = BTreeSet::<i32>::new();
-    // A process may have started another between the look and the kill, so it takes a look that finds none.
+    // A process may have started another between the look and the kill, so it repeats until a look finds none.
     let ended = waiting::until_send(GONE, || {
         let found = find(&belongs);
         for pid in &found {
-            // Either may be gone already, which is as good.
+            // Either may be gone already, which is just as good.
             if group_of(*pid) == Some(*pid) {
                 let _ = killpg(Pid::from_raw(*pid), Signal::SIGKILL);
             }
@@ -71,12 +71,12 @@ pub fn list(processes: &[(i32, String)]) -> String {
     processes.iter().map(|(pid, line)| format!("{pid} ({line})")).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a process that is no zombie is in the group.
+/// Whether the group has a process that is not a zombie.
 pub(crate) fn group_lives(group: Pid) -> bool {
     all().any(|pid| group_of(pid) == Some(group.as_raw()) && state_of(pid).is_some_and(|state| state != 'Z'))
 }
 
-/// Processor time that the group's processes, and what they have waited for, have used so far.
+/// Processor time that the group's processes, and the children they reaped, have used so far.
 pub(crate) fn cpu_of(group: Pid) -> Option<Duration> {
     // Fields 14 to 17 of the file: user and system time of the process and of the children it has reaped.
     const TIMES: std::ops::Range<usize> = 11..15;
@@ -111,7 +111,7 @@ fn environment(pid: i32) -> Option<Environment> {
     Some(Environment(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
 }
 
-/// The fields of `/proc/<pid>/stat` after the command's name, which may hold anything.
+/// The fields of `/proc/<pid>/stat` after the command's name. The name may contain any character.
 fn fields(pid: i32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;

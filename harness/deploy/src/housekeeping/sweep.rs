@@ -1,4 +1,4 @@
-//! Removes what dead runs left behind, and nothing else.
+//! Removes the things that dead runs left behind, and nothing else.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::engine::{Engine, Labelled};
 
-/// What a sweep removed.
+/// The things that a sweep removed.
 #[derive(Debug, Default)]
 pub struct SweepReport {
-    /// The dead runs that something was found of.
+    /// The dead runs of which it found something.
     pub runs: BTreeSet<String>,
     /// How many containers were removed.
     pub containers: usize,
@@ -29,7 +29,7 @@ pub struct SweepReport {
     pub processes: usize,
     /// How many folders of runs were removed.
     pub folders: usize,
-    /// What could not be removed, and why.
+    /// The problems of the things that could not be removed.
     pub left: Vec<Problem>,
 }
 
@@ -40,11 +40,11 @@ impl SweepReport {
     }
 }
 
-/// Removes what dead runs of this owner left behind: containers, networks and volumes where there is an engine, processes, and
-/// folders. What belongs to a run that lives, to another owner or to nobody stays.
+/// Removes the things that dead runs of this owner left behind: containers, networks and volumes if there is an engine,
+/// processes, and folders. Things of a run that lives, of another owner, or without an owner stay.
 ///
 /// # Errors
-/// When the state root cannot be looked through. What cannot be removed stands in the report instead.
+/// Fails if the state root cannot be looked through. The report lists things that could not be removed.
 pub async fn sweep(root: &StateRoot, engine: Option<&Engine>) -> Result<SweepReport, Problem> {
     let mut sweep = Sweep { root, held: BTreeMap::new(), report: SweepReport::default() };
     sweep.hold_dead_folders().await?;
@@ -77,7 +77,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Asked only about runs whose things were seen before: a run that is just beginning has none yet.
+    /// Whether the run is dead. Callers have already seen things of the run: a run that is just beginning has none yet.
     fn is_dead(&mut self, run: &str) -> bool {
         if self.held.contains_key(run) {
             return true;
@@ -94,7 +94,7 @@ impl Sweep<'_> {
         true
     }
 
-    /// Those of dead runs of ours.
+    /// The things in `found` that belong to dead runs of this owner.
     fn dead_of(&mut self, found: Vec<Labelled>) -> Vec<Labelled> {
         let mut dead = Vec::new();
         for one in found {
@@ -150,7 +150,8 @@ impl Sweep<'_> {
         }
     }
 
-    /// Last, and with the locks still held: as long as a run's folder is there, its run is known.
+    /// Removes the folders of dead runs. This comes last, and the locks are still held: a run is known as long as its
+    /// folder is there.
     fn folders(&mut self) {
         for run in self.held.keys() {
             let folder = self.root.runs().join(run);

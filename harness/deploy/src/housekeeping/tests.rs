@@ -2,7 +2,7 @@ use std::process::{Command, Stdio};
 
 use super::*;
 
-/// A state root of its own, gone at the end of the test.
+/// A state root of its own, removed at the end of the test.
 struct Scratch(StateRoot);
 
 impl Scratch {
@@ -11,7 +11,7 @@ impl Scratch {
         Self(StateRoot::at(&path).unwrap())
     }
 
-    /// A run whose harness was killed: everything is there but the lock's holder.
+    /// A run whose harness was killed: everything is there except the holder of the lock.
     async fn dead_run(&self) -> RunMark {
         let run = RunFolder::create(&self.0).await.unwrap();
         fs::write(run.path().join("server.db"), "data").unwrap();
@@ -69,7 +69,7 @@ async fn owners_differ_by_state_root_and_stay_the_same() {
 }
 
 #[tokio::test]
-async fn a_sweep_removes_a_dead_runs_things_and_nothing_else() {
+async fn a_sweep_removes_only_the_things_of_dead_runs() {
     let scratch = Scratch::new();
     let living = RunFolder::create(&scratch.0).await.unwrap();
     let dead = scratch.dead_run().await;
@@ -81,7 +81,7 @@ async fn a_sweep_removes_a_dead_runs_things_and_nothing_else() {
     let mut of_living = Sleeper::with(&living.mark().marks());
     let mut of_other = Sleeper::with(&[(RUN_MARK, dead.id()), (OWNER_MARK, "0123456789abcdef")]);
     let mut of_nobody = Sleeper::with(&[(OWNER_MARK, owner)]);
-    // A run whose folder is gone already is as dead.
+    // A run whose folder is already gone is dead too.
     let mut of_gone = Sleeper::with(&[(RUN_MARK, "20200101T000000-abcd"), (OWNER_MARK, owner)]);
 
     let report = sweep(&scratch.0, None).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_sweep_removes_a_dead_runs_things_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_label_is_no_path() {
+async fn a_label_that_is_not_a_run_id_is_never_used_as_a_path() {
     let scratch = Scratch::new();
     for odd in ["../runs", "..", "", "20200101T000000-../x", "x"] {
         assert!(!is_run_id(odd), "{odd}");
@@ -107,7 +107,7 @@ async fn a_label_is_no_path() {
 }
 
 #[tokio::test]
-async fn a_state_root_that_cannot_be_written_is_told_with_its_path() {
+async fn a_state_root_that_cannot_be_written_is_reported_with_its_path() {
     let problem = StateRoot::at(Path::new("/proc/samklang")).unwrap_err();
     assert!(problem.to_string().contains("/proc/samklang"), "{problem}");
 }

@@ -73,7 +73,7 @@ fn cast(version: &str) -> Cast {
     }
 }
 
-/// Asks a server that may not listen yet.
+/// Sends a request to a server that may not listen yet.
 async fn ask(address: SocketAddr, question: &str) -> String {
     let answer = waiting::until(Duration::from_secs(10), async || {
         let mut stream = std::net::TcpStream::connect(address).ok()?;
@@ -86,7 +86,7 @@ async fn ask(address: SocketAddr, question: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_server_runs_on_loopback_with_a_reduced_environment_and_ends_when_told() {
+async fn a_server_runs_on_loopback_with_a_reduced_environment_and_ends_on_request() {
     let scratch = Scratch::new().await;
     let server = scratch.started("1.0.0", None).await;
     assert_eq!(ask(server.federation(), "value SERVER_NAME").await, "127.0.0.1:1");
@@ -105,7 +105,7 @@ async fn a_server_runs_on_loopback_with_a_reduced_environment_and_ends_when_told
 }
 
 #[tokio::test]
-async fn a_server_that_ignores_being_told_is_killed_in_bounded_time() {
+async fn a_server_that_does_not_end_on_request_is_killed_in_bounded_time() {
     let scratch = Scratch::new().await;
     let server = scratch.started("5.0.0", None).await;
     ask(server.client(), "user").await;
@@ -129,14 +129,14 @@ async fn another_version_takes_over_files_ports_and_log() {
     newer.stop().await.unwrap();
     let log = fs::read_to_string(newer.log().unwrap()).unwrap();
     assert!(log.contains("pebble 1.0.0") && log.contains("pebble 1.1.0"), "{log}");
-    // One that has a storage of its own finds nothing of theirs.
+    // A server with a storage of its own finds no data of the others.
     let other = scratch.started("1.1.0", None).await;
     assert!(ask(other.client(), "keep word").await.starts_with("none"));
     scratch.close().await;
 }
 
 #[tokio::test]
-async fn a_server_that_ends_at_start_says_so_and_leaves_its_log() {
+async fn a_server_that_ends_at_start_has_an_exit_status_and_a_log() {
     let scratch = Scratch::new().await;
     let server = scratch.started("3.0.0", None).await;
     let bound = Duration::from_secs(10);
@@ -148,7 +148,7 @@ async fn a_server_that_ends_at_start_says_so_and_leaves_its_log() {
 }
 
 #[tokio::test]
-async fn what_left_the_servers_group_is_ended_with_the_run() {
+async fn a_process_that_left_its_servers_group_is_killed_with_the_run() {
     let scratch = Scratch::new().await;
     let server = scratch.started("1.0.0", None).await;
     let stray = ask(server.client(), "stray").await;
@@ -161,7 +161,7 @@ async fn what_left_the_servers_group_is_ended_with_the_run() {
 }
 
 #[tokio::test]
-async fn a_claimed_port_is_the_servers() {
+async fn a_server_listens_on_the_port_claimed_for_it() {
     let scratch = Scratch::new().await;
     let port = scratch.deployer.claim_port().unwrap().unwrap();
     assert!(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err());
@@ -175,7 +175,7 @@ async fn a_claimed_port_is_the_servers() {
 }
 
 #[tokio::test]
-async fn an_installation_that_fails_shows_its_last_lines() {
+async fn a_failed_installation_reports_its_last_lines() {
     let scratch = Scratch::new().await;
     let heard = Mutex::new(Vec::new());
     let progress = |line: &str| heard.lock().unwrap().push(line.to_owned());

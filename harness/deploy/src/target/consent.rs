@@ -1,4 +1,4 @@
-//! The file by which somebody answers for a server that peers may meet which tell lies.
+//! The file in which a person takes responsibility for a server that lying peers may meet.
 
 use std::path::Path;
 
@@ -10,16 +10,16 @@ use serde::Deserialize;
 struct Consent {
     /// The server's name.
     server: String,
-    /// Who answers for it.
+    /// The person who takes responsibility.
     by: String,
-    /// The last day on which it holds, `YYYY-MM-DD`.
+    /// The last day on which the consent is valid, `YYYY-MM-DD`.
     until: String,
 }
 
-/// Who consents to hostile peers at `server_name` and until when, in words.
+/// The person who consents to hostile peers at `server_name`, and the last day, in words.
 ///
 /// # Errors
-/// When the file cannot be read, is of another shape, names another server, or has expired on the day `today`.
+/// Fails if the file cannot be read, has another shape, names another server, or has expired on the day `today`.
 pub(super) fn read(path: &Path, server_name: &str, today: &str) -> Result<String, Problem> {
     let bad = |error: &dyn std::fmt::Display| {
         Problem::configuration(message!("target.bad-consent", path = path.display(), error = error))
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consent_names_the_server_who_answers_for_it_and_a_day_that_has_not_passed() {
+    fn a_consent_names_the_server_a_person_and_a_day_that_has_not_passed() {
         assert_eq!(read_text(&consent("a.test", "Åsa", "2026-11-25")).unwrap(), "Åsa, until 2026-11-25");
         for (text, key) in [
             (consent("b.test", "Åsa", "2026-12-31"), "target.consent-for-another"),

@@ -1,5 +1,5 @@
-//! Finds a server that runs already: its client API, whose its users are, where other servers meet it, and what may be
-//! done to it. Each step is bounded, and nothing is changed there.
+//! Finds a server that already runs: its client API, the owners of its tokens, its address for other servers, and
+//! whether peers may lie to it. Each step is bounded, and no step changes the server.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -18,34 +18,34 @@ use samklang_wire::{
     waiting::within,
 };
 
-/// Which server is meant, and how it and the run are to meet.
+/// The server to find, and the way it and the run reach one another.
 #[derive(Debug)]
 pub struct TargetRequest {
     /// The address of its client API, `https://matrix.example`.
     pub url: String,
-    /// The file with a token for each of its users.
+    /// The file with an access token for each of its users.
     pub token_file: PathBuf,
-    /// The server name that it has to have; its users' own, when none is said.
+    /// The server name that it must have, or `None` for the server name of its users.
     pub server_name: Option<String>,
-    /// Where the run's own servers are to listen.
+    /// The address at which the run's own servers listen.
     pub listen: Option<SocketAddr>,
-    /// What their names end with, `peers.example` or `peers.example:8449`.
+    /// The ending of their names, `peers.example` or `peers.example:8449`.
     pub name: Option<String>,
-    /// What they present: certificate and key, PEM.
+    /// The certificate and key that they present, PEM.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// The file by which somebody consents to hostile peers.
+    /// The file in which a person consents to hostile peers.
     pub consent: Option<PathBuf>,
-    /// How the server is looked for, and whom to believe.
+    /// The settings for finding the server, with the trusted authorities.
     pub settings: ProbeSettings,
-    /// `YYYY-MM-DD`.
+    /// Today's date, `YYYY-MM-DD`.
     pub today: String,
 }
 
 /// Finds the server.
 ///
 /// # Errors
-/// [`Class::Configuration`](samklang_verdict::Class::Configuration), when a file does not hold what it has to, or the
-/// server is not there, is not trusted, or is not the one whose users the tokens are.
+/// [`Class::Configuration`](samklang_verdict::Class::Configuration) if a file has wrong content, or if the server is
+/// missing, is not trusted, or is not the server whose users own the tokens.
 pub async fn find(ask: TargetRequest) -> Result<Target, Problem> {
     let lines = tokens::read(&ask.token_file)?;
     let (base, host, port) = address(&ask.url)?;
@@ -95,14 +95,14 @@ fn address(text: &str) -> Result<(String, String, u16), Problem> {
     Ok((text.trim_end_matches('/').to_owned(), host, port))
 }
 
-/// The user behind each token, with the token's line.
+/// The user of each token, with the token's line.
 async fn whose(
     ask: &TargetRequest,
     base: &str,
     lines: Vec<tokens::TokenLine>,
 ) -> Result<Vec<(String, Secret, usize)>, Problem> {
     let secrets: Vec<_> = lines.iter().map(|line| (String::new(), line.token.clone())).collect();
-    // What is asked before the run begins is no part of its record.
+    // Requests before the run begins do not belong to its record.
     let api = client_api(base, Party::Harness, Recorder::new(), &ask.settings, &secrets)?;
     let mut users: Vec<(String, Secret, usize)> = Vec::new();
     for tokens::TokenLine { number, user: said, token } in lines {
@@ -152,7 +152,7 @@ async fn whose(
     Ok(users)
 }
 
-/// The server whose users these are.
+/// The server of these users.
 fn common_name(users: &[(String, Secret, usize)], wanted: Option<&str>) -> Result<String, Problem> {
     let server_of = |user: &str| {
         let (localpart, server) = user.split_once(':')?;
@@ -171,7 +171,7 @@ fn common_name(users: &[(String, Secret, usize)], wanted: Option<&str>) -> Resul
     }
 }
 
-/// Why other servers do not meet it, or should not.
+/// The reason why other servers cannot reach it, or should not.
 fn not_met(server_name: &str, findings: &[ProbeFinding]) -> Problem {
     let says = |finding: &&ProbeFinding| ["connection", "certificate", "keys"].contains(&finding.check);
     let worst = findings.iter().filter(says).max_by_key(|finding| finding.mark);
@@ -185,7 +185,7 @@ fn not_met(server_name: &str, findings: &[ProbeFinding]) -> Problem {
     })
 }
 
-/// A server elsewhere does not find what stands on this machine's loopback.
+/// Fails if a server elsewhere would have to find listeners on this machine's loopback.
 fn reachable(doors: &Doors, is_here: bool, server_name: &str) -> Result<(), Problem> {
     let right = match doors.naming {
         Naming::Loopback => is_here,
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_api_is_named_by_its_origin() {
+    fn the_address_of_a_client_api_is_its_origin() {
         let plain = |url: &str| address(url).ok();
         let https = ("https://a.test".to_owned(), "a.test".to_owned(), 443);
         assert_eq!(plain("https://a.test/"), Some(https.clone()));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn all_tokens_are_of_one_server() {
+    fn all_tokens_must_belong_to_users_of_one_server() {
         let user = |id: &str| (id.to_owned(), Secret::new("t"), 1);
         let two = [user("@a:a.test:8448"), user("@b:a.test:8448")];
         assert_eq!(common_name(&two, None).unwrap(), "a.test:8448");
@@ -241,19 +241,19 @@ mod tests {
     }
 
     #[test]
-    fn who_is_elsewhere_has_to_be_shown_a_way_back() {
+    fn a_server_elsewhere_needs_doors_that_it_can_reach() {
         let doors = |naming| Doors { naming, certificate: None, mark: "x".into() };
         let zone =
             || Naming::Zone { listen: "0.0.0.0:8448".parse().unwrap(), zone: "p.example".into(), port: 8448 };
         assert!(reachable(&doors(Naming::Loopback), true, "a").is_ok());
         assert!(reachable(&doors(zone()), true, "a").is_ok());
         assert!(reachable(&doors(Naming::Loopback), false, "a").is_err());
-        // What the stage's own authority signs nobody trusts elsewhere.
+        // Servers elsewhere do not trust certificates of the stage's own authority.
         assert!(reachable(&doors(zone()), false, "a").is_err());
     }
 
     #[test]
-    fn loopback_is_what_is_nowhere_else() {
+    fn only_loopback_addresses_count_as_loopback() {
         let all = |addresses: &[&str]| {
             all_loopback(&addresses.iter().map(|address| address.parse().unwrap()).collect::<Vec<_>>())
         };

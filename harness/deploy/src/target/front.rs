@@ -1,4 +1,4 @@
-//! Where the names of the stage stand for a server that is not the run's own, and what is presented there.
+//! The doors at which a server that is not part of the run finds the names of the stage, and their certificate.
 
 use std::{fmt, net::SocketAddr, path::Path, sync::Arc};
 
@@ -14,10 +14,10 @@ use samklang_verdict::{Problem, message};
 use super::{TargetRequest, tokens::private_text};
 use samklang_wire::switchboard::{Doors, Naming};
 
-/// The doors that `ask` describes; on loopback, when it describes none.
+/// The doors that `ask` describes, or doors on loopback if it describes none.
 ///
 /// # Errors
-/// When listener and name are not both there, the name is none, or the certificate is not good for what it has to be.
+/// Fails if only one of listener and name is given, the name is invalid, or the certificate is not valid for its names.
 pub(super) fn doors(ask: &TargetRequest) -> Result<Doors, Problem> {
     let naming = match (ask.listen, &ask.name) {
         (None, None) => Naming::Loopback,
@@ -32,7 +32,7 @@ pub(super) fn doors(ask: &TargetRequest) -> Result<Doors, Problem> {
     Ok(Doors { naming, certificate, mark })
 }
 
-/// `peers.example` or `peers.example:8449`; the listener's own port, when none is said.
+/// The naming for `peers.example` or `peers.example:8449`. Without a port, the listener's own port applies.
 fn zone(listen: SocketAddr, name: &str) -> Result<Naming, Problem> {
     let bad = || Problem::configuration(message!("target.bad-name", name = name));
     let (zone, port) = match name.split_once(':') {
@@ -49,7 +49,7 @@ fn zone(listen: SocketAddr, name: &str) -> Result<Naming, Problem> {
     Ok(Naming::Zone { listen, zone: zone.to_ascii_lowercase(), port })
 }
 
-/// The certificate in two files of PEM, if it is good for the names that are made so.
+/// The certificate from two PEM files, if it is valid for the names that `naming` makes.
 fn certified(certificate: &Path, key: &Path, naming: &Naming) -> Result<CertifiedKey, Problem> {
     let bad = |error: &dyn fmt::Display| {
         Problem::configuration(message!(
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn names_end_with_a_domain_and_say_a_port() {
+    fn names_end_with_a_domain_and_include_a_port() {
         assert_eq!(zone_of("Peers.example"), Some(("peers.example".to_owned(), 8449)));
         assert_eq!(zone_of("peers.example:443"), Some(("peers.example".to_owned(), 443)));
         for bad in ["", "127.0.0.1", "[::1]", "a b", "peers.example:0", "peers.example:x", ".example"] {

@@ -1,5 +1,5 @@
-//! A server that runs already and is not the run's own. Nothing is brought up: it is found, it proves who it is, and the
-//! names of the stage are put where it finds them.
+//! A server that already runs and is not part of the run. It is not started: the harness finds it, checks its identity,
+//! and opens doors at which it finds the names of the stage.
 
 mod consent;
 mod finding;
@@ -23,18 +23,18 @@ use samklang_wire::{
     switchboard::{Doors, Ground, TargetAddress},
 };
 
-/// A server that runs already, as it was found.
+/// A server that already runs, as the harness found it.
 #[derive(Debug)]
 pub struct Target {
     terms: TargetTerms,
-    /// `https://matrix.example`, where its client API is.
+    /// The address of its client API, `https://matrix.example`.
     base: String,
-    /// Its users by id, and the token of each.
+    /// Its users by ID, each with an access token.
     users: Vec<(String, Secret)>,
     found: FoundServer,
     settings: ProbeSettings,
     doors: Doors,
-    /// Who answers for it that lying peers may meet it, in words.
+    /// The person who consents that lying peers may meet it, in words.
     consent: Option<String>,
 }
 
@@ -44,44 +44,45 @@ impl Target {
         &self.terms.server_name
     }
 
-    /// On which terms it takes part.
+    /// The terms on which it takes part.
     pub fn terms(&self) -> &TargetTerms {
         &self.terms
     }
 
-    /// What it answers to be the version of.
+    /// The version that it reports.
     pub fn version(&self) -> Option<&str> {
         self.found.version.as_deref()
     }
 
-    /// How many users a play may have there.
+    /// The number of its users that a play may have.
     pub fn users(&self) -> usize {
         self.users.len()
     }
 
-    /// Who has consented to hostile peers, and until when; none where nobody had to, or nobody has.
+    /// The person who consented to hostile peers, and the last day. `None` if there is no consent, or if none was
+    /// necessary.
     pub fn consent(&self) -> Option<&str> {
         self.consent.as_deref()
     }
 
-    /// Its users, to be lent to plays.
+    /// Its users, for use in plays.
     pub fn accounts(&self) -> Vec<TargetAccount> {
         let users = self.users.iter().cloned();
         users.map(|(user_id, token)| TargetAccount::new(user_id, token)).collect()
     }
 
-    /// A client of its client API, which it plays in this role.
+    /// A client of its client API for this role.
     ///
     /// # Errors
-    /// When the HTTP library refuses its set-up.
+    /// Fails if the HTTP library refuses the set-up.
     pub fn client_api(&self, role: Role, recorder: Recorder) -> Result<ApiClient, Problem> {
         client_api(&self.base, Party::Server { role }, recorder, &self.settings, &self.users)
     }
 
-    /// Where its federation API is, and as whom to address it.
+    /// The address of its federation API, and the names to use there.
     ///
     /// # Errors
-    /// When it was found at what is no name.
+    /// Fails if the name at which it was found is invalid.
     pub fn place(&self) -> Result<TargetAddress, Problem> {
         let FoundServer { address, certified_for, host, .. } = &self.found;
         let bad = |error: &dyn fmt::Display| {
@@ -96,7 +97,7 @@ impl Target {
     }
 }
 
-/// The client API at `base`, whose answers are relieved of the users' tokens.
+/// A client of the client API at `base` that removes the users' tokens from the responses.
 fn client_api(
     base: &str,
     to: Party,
@@ -109,7 +110,7 @@ fn client_api(
         .map_err(|error| Problem::harness(message!("stage.no-client", error = error)))
 }
 
-/// Deploys nothing: role A is played by a server that runs already, all others inside this program.
+/// Deploys nothing: a server that already runs plays role A, and servers inside this program play all others.
 #[derive(Debug)]
 pub struct TargetDeployer {
     target: Target,
@@ -153,7 +154,7 @@ impl Deployer for TargetDeployer {
     }
 }
 
-/// A server that is not the run's own, as something that runs. It is never stopped.
+/// A server that is not part of the run, as a running server. It is never stopped.
 pub struct Standing;
 
 #[async_trait]
@@ -163,7 +164,7 @@ impl Running for Standing {
     }
 }
 
-/// Whether all of these are on this machine's loopback, and there is one.
+/// Whether there is at least one address and all are on this machine's loopback.
 fn all_loopback(addresses: &[SocketAddr]) -> bool {
     !addresses.is_empty() && addresses.iter().all(|address| address.ip().to_canonical().is_loopback())
 }

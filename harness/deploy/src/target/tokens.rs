@@ -1,4 +1,4 @@
-//! The file of access tokens. What it holds is shown nowhere.
+//! The file of access tokens. Its content is never shown.
 
 use std::{
     fs,
@@ -11,9 +11,9 @@ use samklang_verdict::{Problem, message};
 
 use samklang_wire::certificates::Secret;
 
-/// A file of tokens is not larger, in bytes.
+/// The largest file of tokens, in bytes.
 const LARGEST: u64 = 64 * 1024;
-/// So many users are enough for every scenario.
+/// The largest number of users. Every scenario manages with fewer.
 const MOST: usize = 50;
 
 /// A line of the file.
@@ -21,15 +21,16 @@ const MOST: usize = 50;
 pub(super) struct TokenLine {
     /// Counted from 1.
     pub(super) number: usize,
-    /// Whose the token is said to be.
+    /// The user of the token, according to the file.
     pub(super) user: Option<String>,
     pub(super) token: Secret,
 }
 
-/// Reads the tokens: one a line, after the user's id or alone; lines that are empty or begin with `#` say nothing.
+/// Reads the tokens. Each line has one token, either alone or after the user's ID. Empty lines and lines that begin
+/// with `#` are skipped.
 ///
 /// # Errors
-/// When the file cannot be read, others than its owner can read it, or it does not hold two tokens or more.
+/// Fails if the file cannot be read, if others than its owner can read it, or if it does not hold two tokens or more.
 pub(super) fn read(path: &Path) -> Result<Vec<TokenLine>, Problem> {
     let text = private_text(path)?;
     let bad = |line: usize, wanted: &str| {
@@ -66,10 +67,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<TokenLine>, Problem> {
     Ok(lines)
 }
 
-/// The text of a file that nobody but its owner can read.
+/// The text of a file that only its owner can read.
 ///
 /// # Errors
-/// When it cannot be read, is too long, or others can read it.
+/// Fails if it cannot be read, is too long, or if others can read it.
 pub(super) fn private_text(path: &Path) -> Result<String, Problem> {
     let unreadable = |error: &dyn std::fmt::Display| {
         Problem::configuration(message!("target.unreadable", path = path.display(), error = error))
@@ -99,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    /// A file that goes with the test.
+    /// A file that is removed at the end of the test.
     struct File(PathBuf);
 
     impl File {
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_token_with_its_user_or_alone() {
+    fn a_line_holds_a_token_with_or_without_its_user() {
         let lines = of("# accounts for tests\nsecret-1\n\n @bob:a.test\tsecret-2 \n").unwrap();
         let told: Vec<_> = lines.iter().map(|line| (line.number, line.user.as_deref())).collect();
         assert_eq!(told, [(2, None), (4, Some("@bob:a.test"))]);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_line_and_without_the_token() {
+    fn a_wrong_line_is_reported_without_its_token() {
         for (text, key) in [
             ("", "target.number-of-tokens"),
             ("secret-1\n", "target.number-of-tokens"),

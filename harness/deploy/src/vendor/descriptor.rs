@@ -1,4 +1,4 @@
-//! A vendor's descriptor as it is written, and what has to hold before it becomes a [`Vendor`].
+//! A vendor's descriptor as it is written, and the conditions for making a [`Vendor`] of it.
 
 use std::{
     fmt,
@@ -18,7 +18,7 @@ use super::{
     Vendor, is_plain, nearest,
 };
 
-/// Capabilities that a vendor may ask for: none of them opens a way off the run's network or into the machine.
+/// Capabilities that a vendor may request. None of them opens a way out of the run's network or into the machine.
 const CAPABILITIES: [&str; 12] = [
     "AUDIT_WRITE",
     "CHOWN",
@@ -108,7 +108,7 @@ struct ReadySection {
     seconds: Spanned<u32>,
 }
 
-/// The file under test, for telling where in it something is wrong.
+/// The file under check, for reporting where in it something is wrong.
 struct Source<'a> {
     text: &'a str,
     file: PathBuf,
@@ -134,7 +134,7 @@ impl Source<'_> {
         let relative = Path::new(name.get_ref());
         let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
         let path = folder.join(relative);
-        // A link could still lead out, so the answer of the file system counts.
+        // A link could still lead out of the folder, so the resolved path counts.
         let real = path.canonicalize().ok().filter(|real| real.starts_with(folder) && real.is_file());
         match real {
             Some(_) if inside => Ok(path),
@@ -152,7 +152,7 @@ impl Descriptor {
         })
     }
 
-    /// The vendor of that name, when everything in its descriptor holds.
+    /// The vendor of that name, if everything in its descriptor is valid.
     pub(super) fn check(
         self,
         text: &str,
@@ -235,7 +235,7 @@ impl Descriptor {
 impl BesideSection {
     fn checked(self, source: &Source<'_>) -> Result<BesideSpec, Problem> {
         let (image, memory) = (&self.image, &self.memory_mb);
-        // Which one runs must not hang on the day.
+        // The image must not depend on the day of the run.
         let tagged = image.get_ref().rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
         let shaped = tagged && !image.get_ref().contains(char::is_whitespace);
         source.hold(shaped, image.span(), message!("vendor.expected.tagged-image"))?;

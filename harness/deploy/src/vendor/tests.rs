@@ -28,7 +28,7 @@ start = "start"
 seconds = 5
 "#;
 
-/// A shelf of its own, gone at the end of the test.
+/// A shelf of its own, removed at the end of the test.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -58,7 +58,7 @@ impl Drop for Scratch {
     }
 }
 
-/// What a reader is told about the good descriptor with `from` replaced by `to`.
+/// The problem's text for the good descriptor with `from` replaced by `to`.
 fn told(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from} is not in the descriptor");
     let problem = Scratch::with(&GOOD.replacen(from, to, 1)).load().unwrap_err();
@@ -82,7 +82,7 @@ fn a_good_descriptor_is_read_in_full() {
 }
 
 #[test]
-fn what_is_handed_to_a_server_and_what_runs_beside_it_is_read() {
+fn the_secrets_of_a_server_and_the_containers_beside_it_are_read() {
     let more = "secrets = [\"PATH\", \"SAMKLANG_NO_SUCH_LICENCE\"]\nstorage = \"/var/lib/fake\"\nmemory_mb =";
     let beside =
         "\n[[container.beside]]\nimage = \"mongo:8.0\"\ncommand = [\"mongod\"]\nmemory_mb = 64\n\n[ready]";
@@ -101,7 +101,7 @@ fn what_is_handed_to_a_server_and_what_runs_beside_it_is_read() {
 }
 
 #[test]
-fn an_image_alone_is_a_vendor_that_declares_what_is_obligatory() {
+fn an_image_alone_is_a_vendor_with_the_obligatory_declarations() {
     let vendor = Vendor::of_image("acme/complement-homeserver:2.4.0").unwrap();
     assert_eq!(
         (vendor.title.as_str(), vendor.client_api),
@@ -115,7 +115,7 @@ fn an_image_alone_is_a_vendor_that_declares_what_is_obligatory() {
 }
 
 #[test]
-fn what_an_adapter_makes_is_named_by_area_scenario_or_check() {
+fn an_area_a_scenario_or_a_check_may_be_declared_as_adapter_made() {
     let with = GOOD.replace("features =", "adapter_made = [\"one\", \"two.a\", \"three.a/b\"]\nfeatures =");
     let vendor = Scratch::with(&with).load().unwrap();
     for (scenario, check) in [("one.a", "flow"), ("two.a", "b"), ("three.a", "b")] {
@@ -129,7 +129,7 @@ fn what_an_adapter_makes_is_named_by_area_scenario_or_check() {
 }
 
 #[test]
-fn a_malformed_descriptor_is_told_with_file_line_and_what_was_expected() {
+fn a_malformed_descriptor_is_reported_with_file_line_and_expectation() {
     for (from, to, line, expected) in [
         ("name = \"fake\"", "name = \"other\"", 2, "the name of its folder, \"fake\""),
         ("memory_mb = 128", "memory_mb = \"128\"", 15, "u32"),
@@ -185,13 +185,13 @@ fn an_unknown_vendor_is_answered_with_the_nearest_names() {
     let scratch = Scratch::with(GOOD);
     let text = scratch.shelf().load("fkae").unwrap_err().to_string();
     assert!(text.contains("fkae") && text.contains("fake"), "{text}");
-    // A name is no path, even where the path leads to a vendor.
+    // A name is never used as a path, even if the path leads to a vendor.
     assert!(scratch.shelf().load("../x/fake").is_err());
     assert!(scratch.shelf().load("").is_err());
 }
 
 #[test]
-fn a_name_that_has_the_word_is_nearer_than_one_that_is_spelled_alike() {
+fn a_name_with_the_word_is_nearer_than_one_with_a_similar_spelling() {
     let names = ["events.uninvited", "privacy.invited-asks", "rooms.invite-accepted", "wire.invites"];
     let names = names.map(str::to_owned);
     assert_eq!(nearest("invite", &names)[..2], ["rooms.invite-accepted", "wire.invites"]);
@@ -201,7 +201,7 @@ fn a_name_that_has_the_word_is_nearer_than_one_that_is_spelled_alike() {
 }
 
 #[test]
-fn a_version_has_the_vendors_shape_or_is_refused() {
+fn a_version_of_another_form_is_refused() {
     let vendor = Scratch::with(GOOD).load().unwrap();
     assert_eq!(Vendor::parse_spec("fake@1.140.0rc1"), ("fake", Some("1.140.0rc1")));
     assert_eq!(Vendor::parse_spec("fake"), ("fake", None));
@@ -214,7 +214,7 @@ fn a_version_has_the_vendors_shape_or_is_refused() {
 }
 
 #[test]
-fn a_missing_section_says_which_deployer_cannot_run_it() {
+fn a_missing_section_is_reported_by_name() {
     let without = GOOD.replace("[process]\ninstall = \"install\"\nstart = \"start\"\n", "");
     let text = Scratch::with(&without).load().unwrap().process().unwrap_err().to_string();
     assert!(text.contains("[process]"), "{text}");

@@ -1,4 +1,4 @@
-//! A run of its own for each trial, and ways to ask the fixture's server.
+//! A run of its own for each trial, and helpers that send requests to the fixture's server.
 
 use std::{
     cell::RefCell,
@@ -38,18 +38,18 @@ pub(crate) struct Bench {
 }
 
 thread_local! {
-    /// The state roots of the trial that plays on this thread.
+    /// The state roots of the trial that runs on this thread.
     static ROOTS: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A state root that nobody else uses, so an owner that nobody else is.
+/// A state root for one trial, and so an owner that no other trial has.
 pub(crate) fn new_root() -> PathBuf {
     let root = std::env::temp_dir().join(format!("samklang-home-{:016x}", fastrand::u64(..)));
     ROOTS.with_borrow_mut(|roots| roots.push(root.clone()));
     root
 }
 
-/// Takes away what a trial that failed left behind.
+/// Removes the things that a failed trial left behind.
 pub(crate) fn tidy() {
     for path in ROOTS.take().into_iter().filter(|path| path.exists()) {
         block_on(async {
@@ -105,7 +105,7 @@ impl Bench {
         self.deployer.start(start).await
     }
 
-    /// Ends the run and holds the deployer to it that nothing is left, on the engine or on disk.
+    /// Ends the run and checks that the deployer left nothing on the engine or on disk.
     pub(crate) async fn close(self) {
         self.deployer.clear().await.unwrap();
         let path = self.run.path().to_owned();
@@ -134,7 +134,7 @@ pub(crate) fn cast_as(vendor: &str, role: Role, version: &str) -> Cast {
     }
 }
 
-/// Asks a server that may not listen yet.
+/// Sends a request to a server that may not listen yet.
 pub(crate) async fn ask(address: SocketAddr, question: &str) -> String {
     let answer = waiting::until(Duration::from_secs(15), async || {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;

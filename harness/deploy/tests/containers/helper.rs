@@ -1,4 +1,4 @@
-//! Parts that have to be played by a process of its own: one that is killed, one with another environment.
+//! Parts that need a process of their own: one that is killed, one with another environment.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -12,11 +12,11 @@ use samklang_verdict::{Problem, Role};
 
 use crate::bench::{Bench, block_on};
 
-/// Names the part in the environment.
+/// The environment variable that names the part.
 pub(crate) const PART: &str = "SAMKLANG_TEST_PART";
 const ROOT: &str = "SAMKLANG_TEST_ROOT";
 
-/// A process of this same program that plays a part and tells a line at a time.
+/// A process of this same program that plays a part and reports line by line.
 pub(crate) struct Helper {
     pub(crate) child: Child,
     lines: BufReader<ChildStdout>,
@@ -74,7 +74,7 @@ pub(crate) fn play(part: &str) -> ExitCode {
         println!("{}", bench.run.mark().id());
         wait();
         if part == "use" {
-            // At the same time, since each of them waits for an engine that says nothing.
+            // These run at the same time, since each of them waits for an engine that does not answer.
             let begun = Instant::now();
             tokio::join!(
                 async { tell("ended", begun, &server.ended().await.map(drop)) },
@@ -90,7 +90,7 @@ pub(crate) fn play(part: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A line: what was tried, how long it took in whole seconds, and the problem's class and text.
+/// A line with the call, its duration in whole seconds, and the problem's class and text.
 fn tell(what: &str, begun: Instant, result: &Result<(), Problem>) {
     let seconds = begun.elapsed().as_secs();
     match result {

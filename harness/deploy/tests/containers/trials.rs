@@ -1,4 +1,4 @@
-//! The trials. Each makes a run of its own and holds it to leaving nothing behind.
+//! The trials. Each makes a run of its own and checks that the run leaves nothing behind.
 
 use std::{
     fs,
@@ -113,7 +113,8 @@ async fn no_way_off() {
     let ours = listener.local_addr().unwrap();
     assert_eq!(ask(server.client(), &format!("reach {ours}")).await, "connected");
 
-    // Another address of this machine: another run's gateway, where somebody listens; and the machine's own, if any.
+    // Other addresses of this machine: the gateway of another run, where a listener is open, and the machine's own, if
+    // any.
     let other = Bench::new(false).await;
     let neighbour = TcpListener::bind((other.gateway, 0)).unwrap().local_addr().unwrap();
     let _open = TcpListener::bind(neighbour).unwrap();
@@ -134,7 +135,7 @@ async fn no_way_off() {
 async fn direct() {
     let bench = Bench::new(false).await;
     let [a, b] = [bench.start(Role::A, "1.0.0").await.unwrap(), bench.start(Role::B, "1.0.0").await.unwrap()];
-    // Every name leads to the switchboard's place, and there is no way round it.
+    // Every name leads to the switchboard's address, and no traffic can bypass it.
     assert_eq!(ask(a.client(), "resolve b.test").await, bench.gateway.to_string());
     assert_eq!(ask(a.client(), "resolve mallory.test").await, bench.gateway.to_string());
     ask(b.client(), "user").await;
@@ -157,7 +158,7 @@ async fn bounded() {
     for line in ["CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"] {
         assert!(status.contains(line), "{line} is not in {status}");
     }
-    // The second place is that of machines with the older control groups.
+    // Machines with the older control groups have the second path.
     for (new, old, expected) in [
         ("memory.max", "memory/memory.limit_in_bytes", (96 << 20).to_string()),
         ("pids.max", "pids/pids.max", "40".to_owned()),
@@ -223,7 +224,7 @@ async fn cached() {
 async fn unknown_image() {
     let bench = Bench::new(false).await;
     let mut cast = cast(Role::A, "1.0.0");
-    // A registry at which nobody answers, and at once.
+    // A registry where nothing answers, so that the failure is immediate.
     cast.image = Some("127.0.0.1:1/nobody/has-this:1".to_owned());
     let problem = bench.deployer.prepare(&cast, &|_| {}).await.unwrap_err();
     assert!(problem.to_string().contains("127.0.0.1:1/nobody/has-this:1"), "{problem}");
@@ -237,7 +238,7 @@ async fn killed_harness() {
     let mut foreign = Helper::new("hold", &others, &[]);
     let run = killed.line();
     for line in [&run, &living.line(), &foreign.line()] {
-        // An id; anything else is a helper that says why it could not begin.
+        // The line is an ID. Any other line is the helper's reason why it could not begin.
         assert_eq!(line.len(), "20261124T034512-k3f9".len(), "{line}");
     }
     killed.kill();
@@ -249,7 +250,7 @@ async fn killed_harness() {
     assert_eq!(report.left, []);
     assert_eq!(report.runs.iter().collect::<Vec<_>>(), [&run]);
     assert_eq!((report.containers, report.networks, report.folders), (1, 1, 1));
-    // The living run still finds all of its own, and says in `close` that nothing else is left.
+    // The living run still finds all its things, and its `close` reports that nothing else is left.
     living.nudge();
     living.nudge();
     assert_eq!(living.line(), "closed");
@@ -275,7 +276,7 @@ async fn silent_engine() {
     fs::remove_dir_all(root).unwrap();
 }
 
-/// An engine's socket in front of the real one, which can fall silent.
+/// A socket in front of the engine's real one. It can stop answering.
 fn proxy(socket: &std::path::Path, silent: &Arc<AtomicBool>) {
     let listener = UnixListener::bind(socket).unwrap();
     let engine = Engine::address_by_environment();
@@ -299,7 +300,7 @@ fn pass_on(mut from: UnixStream, mut to: UnixStream, silent: &AtomicBool) {
     loop {
         match from.read(&mut buffer) {
             Ok(0) => break,
-            // What is said after that is swallowed, as by an engine that hangs.
+            // After that, all data is swallowed, as by an engine that hangs.
             Ok(_) if silent.load(Ordering::SeqCst) => {}
             Ok(length) if to.write_all(&buffer[..length]).is_ok() => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -330,7 +331,7 @@ async fn dying_engine() {
     calls.sort();
     assert_eq!(calls, ["clear", "ended", "start", "stop"]);
     helper.kill();
-    // The next run, with the engine back, finds it all.
+    // The next run finds everything once the engine is back.
     let engine = Engine::connect().await.unwrap();
     let report = sweep(&StateRoot::at(&root).unwrap(), Some(&engine)).await.unwrap();
     assert_eq!((report.containers, report.networks, report.folders), (1, 1, 1), "{report:?}");

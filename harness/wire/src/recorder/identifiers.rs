@@ -1,4 +1,4 @@
-//! Which Matrix identifiers an exchange mentions.
+//! Finds the Matrix identifiers that an exchange mentions.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use super::redaction::{next_quote, string_end, unquote};
 /// At most this many identifiers of one exchange are indexed.
 const MOST: usize = 10_000;
 
-/// The longest identifier there is, in bytes (Matrix specification, appendices, "Common Namespace Format").
+/// The maximum length of an identifier, in bytes (Matrix specification, appendices, "Common Namespace Format").
 const LONGEST: usize = 255;
 
-/// Every text in `exchange`'s path, query and JSON bodies that looks like a room id, user id, event id, alias or
-/// content URI, and the bare media id of a download; and the peers at its ends by their names.
+/// Every text in the path, the query and the JSON bodies of `exchange` that looks like a room ID, user ID, event ID,
+/// alias or content URI. Also the bare media ID of a download, and the names of the peers at both ends.
 pub(super) fn mentioned(exchange: &Exchange) -> BTreeSet<String> {
     let ends = [&exchange.from, &exchange.to].into_iter().filter_map(|party| match party {
         Party::Peer { name } => Some(name.clone()),
@@ -45,7 +45,7 @@ fn in_path(path: &str, found: &mut BTreeSet<String>) {
             found.insert(text.into_owned());
         }
     }
-    // Downloads carry a media id without its `mxc://`: over federation alone, in the client API after the server.
+    // A download names a media ID without `mxc://`: alone over federation, after the server name in the client API.
     let segments: Vec<_> = path.split('/').collect();
     let Some(media) = segments.iter().position(|segment| *segment == "media") else { return };
     let after = segments[media..].iter().position(|segment| matches!(*segment, "download" | "thumbnail"));
@@ -60,8 +60,8 @@ fn in_path(path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Walks the strings of the text, keys and values alike, without parsing it: no depth can exhaust the stack, and what
-/// a server sent as broken JSON is found as well.
+/// Searches the strings of the text, both keys and values, without parsing it. So no depth exhausts the stack, and
+/// identifiers in malformed JSON are found as well.
 fn in_json(body: &[u8], found: &mut BTreeSet<String>) {
     if !matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) {
         return;

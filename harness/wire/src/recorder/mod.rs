@@ -1,4 +1,5 @@
-//! Keeps every exchange of a stage, finds them by what they mention, and wakes who waits for one.
+//! Keeps every exchange of a stage, finds exchanges by the identifiers that they mention, and wakes callers that wait
+//! for one.
 
 mod identifiers;
 mod redaction;
@@ -43,7 +44,7 @@ struct Kept {
 pub struct Begun {
     /// The exchange's id.
     pub id: ExchangeId,
-    /// When, in microseconds since the stage came up.
+    /// The time when it began, in microseconds since the stage came up.
     pub at_us: u64,
     start: Instant,
 }
@@ -73,7 +74,7 @@ impl Recorder {
         self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a request begins now. Ids follow the order of these calls.
+    /// Records that a request begins now. IDs follow the order of these calls.
     pub fn begin(&self) -> Begun {
         let mut kept = self.kept();
         kept.begun += 1;
@@ -81,7 +82,7 @@ impl Recorder {
         Begun { id: ExchangeId(kept.begun), at_us: micros(start.duration_since(self.shared.start)), start }
     }
 
-    /// Keeps a finished exchange, whose id came from [`Recorder::begin`]. Its secrets must have been taken out.
+    /// Keeps a finished exchange. Its ID came from [`Recorder::begin`], and its secrets must already be removed.
     pub fn finish(&self, exchange: Exchange) {
         let mentions = identifiers::mentioned(&exchange);
         let exchange = Arc::new(exchange);
@@ -96,7 +97,7 @@ impl Recorder {
         self.shared.finished.send_replace(count);
     }
 
-    /// The id that the next request will get: exchanges from here on are later than now.
+    /// The ID that the next request will get. An exchange with this ID or a higher one begins after this call.
     pub fn mark(&self) -> ExchangeId {
         ExchangeId(self.kept().begun + 1)
     }
@@ -127,7 +128,7 @@ impl Recorder {
         let kept = self.kept();
         let mut ids = BTreeSet::new();
         for identifier in identifiers {
-            // Federation downloads name media by the bare id.
+            // A federation download names media by the bare ID.
             let bare =
                 identifier.strip_prefix("mxc://").and_then(|rest| rest.split_once('/')).map(|(_, id)| id);
             for key in [Some(identifier.as_str()), bare].into_iter().flatten() {
@@ -137,8 +138,8 @@ impl Recorder {
         ids.into_iter().filter_map(|id| kept.by_id.get(id).cloned()).collect()
     }
 
-    /// The first exchange to finish, among those with ids of `from` and later, for which `wanted` holds. Looks at
-    /// finished ones first, then waits for at most `bound`.
+    /// The first exchange to finish with an ID of at least `from` for which `wanted` holds. It looks at finished
+    /// exchanges first, then waits for at most `bound`.
     pub async fn await_exchange(
         &self,
         bound: Duration,
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn exchanges_are_found_by_what_they_mention_in_the_order_they_began() {
+    fn exchanges_are_found_by_identifiers_in_the_order_they_began() {
         let recorder = Recorder::new();
         let [first, second, third] = [(); 3].map(|()| recorder.begin());
         recorder.finish(exchange(third, "/media/download/m1", ""));

@@ -1,11 +1,11 @@
-//! Secrets are taken out of what is recorded, and nothing else is: the rest stays byte for byte.
+//! Removes secrets from what is recorded. Everything else stays byte for byte.
 
 use std::borrow::Cow;
 
-/// What stands in a secret's place.
+/// The text that replaces a secret.
 pub const REDACTED: &str = "<redacted>";
 
-/// Members whose values are secrets, in any body.
+/// JSON members whose values are secrets, in any body.
 const SECRET: [&str; 9] = [
     "access_token",
     "authToken",
@@ -18,8 +18,8 @@ const SECRET: [&str; 9] = [
     "registration_shared_secret",
 ];
 
-/// The headers as they may be recorded: bearer tokens and cookies hidden. An `X-Matrix` authorisation is evidence and
-/// no secret: it is good for one request alone.
+/// The headers as they may be recorded, without bearer tokens and cookies. An `X-Matrix` authorisation is evidence and
+/// not a secret: it is valid for one request only.
 pub fn redact_headers(headers: &[(String, String)]) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.clone(), redact_header(name, value).into_owned())).collect()
 }
@@ -32,7 +32,7 @@ fn redact_header<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
             if scheme.eq_ignore_ascii_case("x-matrix") {
                 value.into()
             } else if scheme.len() == value.len() {
-                // No scheme at all: the whole value may be the token.
+                // The value has no scheme: the whole value may be the token.
                 REDACTED.into()
             } else {
                 format!("{scheme} {REDACTED}").into()
@@ -42,7 +42,7 @@ fn redact_header<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// Path and query as they may be recorded: the value of `access_token` hidden.
+/// Path and query as they may be recorded, without the value of `access_token`.
 pub fn redact_path(path: &str) -> Cow<'_, str> {
     let Some((path_only, query)) = path.split_once('?') else { return path.into() };
     let is_secret = |pair: &str| {
@@ -60,10 +60,10 @@ pub fn redact_path(path: &str) -> Cow<'_, str> {
 }
 
 /// A client-API body as it may be recorded: the values of secret members, at any depth, become `"<redacted>"`. `path`
-/// says where it went, since a `token` is a secret at `/login`, `/register` and `/openid` and a position in a time line
-/// elsewhere.
+/// is the path of the request. A `token` is a secret at `/login`, `/register` and `/openid`; elsewhere it is a position
+/// in a timeline.
 ///
-/// Works on the text, so that invalid JSON and JSON of any depth lose their secrets too.
+/// It works on the text, so that it also removes the secrets from invalid JSON and from JSON of any depth.
 pub fn redact_json_body<'a>(path: &str, body: &'a [u8]) -> Cow<'a, [u8]> {
     let path = path.split('?').next().unwrap_or_default();
     let token_too = path.split('/').any(|segment| matches!(segment, "login" | "register" | "openid"));
@@ -97,7 +97,7 @@ pub(super) fn next_quote(body: &[u8], at: usize) -> Option<usize> {
     body.get(at..)?.iter().position(|byte| *byte == b'"').map(|found| at + found)
 }
 
-/// The index after the string that begins with the quote at `start`; the end of the body where it never ends.
+/// The index after the string that begins with the quote at `start`, or the end of the body if the string does not end.
 pub(super) fn string_end(body: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = body.get(at) {
@@ -110,7 +110,7 @@ pub(super) fn string_end(body: &[u8], start: usize) -> usize {
     body.len()
 }
 
-/// The text of a quoted string; empty where it is none.
+/// The text of a quoted string, or nothing if it is not a string.
 pub(super) fn unquote(quoted: &[u8]) -> Cow<'_, str> {
     let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
     if inner.contains(&b'\\') {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_lose_tokens_and_keep_signatures() {
+    fn redaction_of_headers_removes_tokens_and_keeps_signatures() {
         let headers = [
             ("authorization", "Bearer syt_secret", "Bearer <redacted>"),
             ("Authorization", "syt_secret", "<redacted>"),
@@ -180,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn paths_lose_the_access_token_alone() {
+    fn redaction_of_paths_removes_only_the_access_token() {
         assert_eq!(redact_path("/x?a=%21r&access_token=s&b"), "/x?a=%21r&access_token=<redacted>&b");
         assert_eq!(redact_path("/x?access%5Ftoken=s"), "/x?access%5Ftoken=<redacted>");
         assert_eq!(redact_path("/access_token=1?user=%2B"), "/access_token=1?user=%2B");
     }
 
     #[test]
-    fn bodies_lose_secrets_at_any_depth_and_keep_the_rest_byte_for_byte() {
+    fn redaction_of_bodies_removes_secrets_at_any_depth_and_keeps_the_rest() {
         assert_eq!(
             redacted("/login", r#"{ "user" : "a", "x":[{"password" : {"a":["]",1]} }], "token":"t" }"#),
             r#"{ "user" : "a", "x":[{"password" : "<redacted>" }], "token":"<redacted>" }"#
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_and_deep_bodies_lose_secrets_too() {
+    fn redaction_also_removes_secrets_from_malformed_and_deep_bodies() {
         assert_eq!(redacted("/x", r#"{"password":"never ends"#), r#"{"password":"<redacted>""#);
         assert_eq!(redacted("/x", r#"{"password""#), r#"{"password""#);
         assert_eq!(redacted("/x", r#"{"password":[[["#), r#"{"password":"<redacted>""#);

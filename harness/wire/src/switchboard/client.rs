@@ -1,5 +1,5 @@
-//! Requests of the harness itself, of its peers and of servers within the process, which go through the switchboard like
-//! any server's.
+//! Requests of the harness itself, of its peers and of servers inside the process. They pass the switchboard like the
+//! requests of any server.
 
 use std::{
     collections::BTreeMap,
@@ -25,27 +25,27 @@ use super::{
 };
 use crate::certificates::{Authority, Secret};
 
-/// Tells the door which caller within the harness sends a request. The door removes it.
+/// Tells the door which caller within the harness sends a request. The door removes this header.
 pub(super) const TOKEN: HeaderName = HeaderName::from_static("x-samklang-caller");
-/// Tells such a caller the id of the exchange.
+/// Tells such a caller the ID of the exchange.
 pub(super) const EXCHANGE: HeaderName = HeaderName::from_static("x-samklang-exchange");
-/// Tells such a caller that the door answers because the server did not, and why.
+/// Tells such a caller that the server sent no response and the door answers in its place. The value is the reason.
 pub(super) const BROKEN: HeaderName = HeaderName::from_static("x-samklang-broken");
 
-/// Where servers are found.
+/// Gives the address of a server name.
 type Addresses = dyn Fn(&str) -> Option<SocketAddr> + Send + Sync;
 
-/// A client of the federation API that trusts the stage's authority alone, follows no redirect, uses no proxy and
-/// bounds every answer. It sends what it is given byte for byte, so that a scenario can send what is wrong.
+/// A client of the federation API. It trusts the stage's authority alone, follows no redirect, uses no proxy and bounds
+/// every response. It sends its input byte for byte, so that a scenario can send an invalid request.
 pub struct FederationClient {
     way: ClientRoute,
 }
 
-/// How requests travel.
+/// The way that requests travel.
 enum ClientRoute {
     /// Over connections, to the door or to the servers themselves.
     Wire(Box<Wired>),
-    /// Without any.
+    /// Inside the process, without connections.
     Inside(Inside),
 }
 
@@ -68,8 +68,8 @@ impl fmt::Debug for FederationClient {
 }
 
 impl FederationClient {
-    /// A client for a stage without a switchboard: `addresses` says where each server name is found. Names that are
-    /// addresses themselves need no entry.
+    /// A client for a stage without a switchboard. `addresses` holds the address of each server name. A name that is an
+    /// address itself needs no entry.
     ///
     /// # Errors
     /// As [`Authority::client_config`].
@@ -120,7 +120,7 @@ impl Wired {
         let mut whole = pool.send(request).await.map_err(|broken| NoResponse::new(broken.why))?;
 
         let text = |value: HeaderValue| value.to_str().map(str::to_owned).ok();
-        // Only the door may say these; without it, they are a server's headers like others.
+        // Only the door may set these headers. Without a door they are ordinary headers of a server.
         let mut said = |name| self.token.as_ref().and(whole.parts.headers.remove(name)).and_then(text);
         let exchange = said(EXCHANGE).and_then(|id| id.parse().ok()).map(ExchangeId);
         if let Some(why) = said(BROKEN) {
@@ -133,7 +133,8 @@ impl Wired {
 
 #[async_trait]
 impl Transport for FederationClient {
-    /// A `Host` among `headers` takes the place of the right one. What cannot be sent as it stands is not sent at all.
+    /// A `Host` among `headers` replaces the right one. If a request cannot be sent exactly as given, it is not sent at
+    /// all.
     async fn request(
         &self,
         method: &str,
@@ -151,7 +152,8 @@ impl Transport for FederationClient {
         }
         let request =
             request.body(body).map_err(|error| NoResponse::new(format!("no such request: {error}")))?;
-        // `http::Uri` drops what follows a `#`; to send less than was asked for would be a lie.
+        // `http::Uri` drops everything after a `#`. The client refuses such a path, because it would send something
+        // else.
         let sent = request.uri().to_string();
         if sent != target {
             return Err(NoResponse::new(format!("no such request: {target} cannot be sent as it stands")));
@@ -169,7 +171,7 @@ impl Transport for FederationClient {
     }
 }
 
-/// How the harness's own requests travel. They are never sent twice: what a scenario sends once arrives once.
+/// The connection options for the harness's own requests. Such a request is never sent twice.
 pub(super) fn road(
     tls: ClientConfig,
     tasks: Arc<Tasks>,

@@ -1,4 +1,4 @@
-//! The names of a stage: who stands behind each, and who is asking.
+//! The names of a stage: which server answers for each name, and which party sent a request.
 
 use std::{
     collections::BTreeMap,
@@ -11,21 +11,21 @@ use samklang_verdict::{Party, Problem, message};
 use super::{PeerService, pool::Pool, tasks::lock};
 use crate::certificates::host_of;
 
-/// Who answers for a name.
+/// The party that answers for a name.
 #[derive(Clone)]
 pub(super) struct Route {
     pub(super) party: Party,
     pub(super) service: Service,
-    /// The address that its own requests come from, where that tells it from the others.
+    /// The source address of its own requests, if this distinguishes it from the other servers.
     pub(super) source: Option<IpAddr>,
 }
 
-/// How a request gets there.
+/// How a request reaches it.
 #[derive(Clone)]
 pub(super) enum Service {
-    /// To a server of its own, by TLS.
+    /// It is a server with its own TLS listener.
     Server(Arc<Pool>),
-    /// To one within the process.
+    /// It is a server inside the process.
     Within(Arc<dyn PeerService>),
 }
 
@@ -33,20 +33,20 @@ pub(super) enum Service {
 #[derive(Default)]
 pub(super) struct NameDirectory {
     names: Mutex<BTreeMap<String, Option<Route>>>,
-    /// Callers within the harness, by the token that their requests carry.
+    /// Callers inside the harness, by the token that their requests carry.
     callers: Mutex<BTreeMap<String, Party>>,
 }
 
-/// What a request tells about its sender.
+/// The facts about a request that help to find its sender.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traits<'a> {
-    /// Where its connection comes from.
+    /// The address that its connection comes from.
     pub(super) remote: SocketAddr,
     /// The server name it is sent to.
     pub(super) to: &'a str,
     /// The `origin` of its `X-Matrix` authorisation.
     pub(super) origin: Option<&'a str>,
-    /// Who sent an earlier request on the same connection: a connection belongs to one process.
+    /// The sender of an earlier request on the same connection: a connection belongs to one process.
     pub(super) before: Option<&'a Party>,
 }
 
@@ -70,19 +70,19 @@ impl NameDirectory {
         }
     }
 
-    /// Has nobody answer for any name any longer.
+    /// Removes the routes of all names.
     pub(super) fn empty(&self) {
         for route in lock(&self.names).values_mut() {
             *route = None;
         }
     }
 
-    /// Whether `name` is of this stage.
+    /// Whether `name` belongs to this stage.
     pub(super) fn knows(&self, name: &str) -> bool {
         lock(&self.names).contains_key(&name.to_ascii_lowercase())
     }
 
-    /// The name of this stage that `asked` stands for: itself, or its host where names have no port.
+    /// The name of this stage that `asked` means: the same name, or its host if the names have no port.
     pub(super) fn named(&self, asked: &str) -> Option<String> {
         let names = lock(&self.names);
         let host = host_of(asked).to_ascii_lowercase();
@@ -102,12 +102,12 @@ impl NameDirectory {
         lock(&self.callers).get(token).cloned()
     }
 
-    /// Who sent a request that carries no token: a server only where that is certain.
+    /// The sender of a request that carries no token. The result is a server only if that is certain.
     ///
-    /// The sender's address decides where servers have addresses of their own. On loopback they have not: there the
-    /// name that a request is signed for counts (its signature is judged elsewhere), then what came before on the same
-    /// connection. An unsigned request without either, such as the first one for keys, is attributed when one server
-    /// alone can have sent it.
+    /// The sender's address decides if servers have addresses of their own. On loopback they have none. There the name
+    /// that signed the request counts (its signature is checked elsewhere), then the sender of an earlier request on
+    /// the same connection. An unsigned request without either, such as the first request for keys, is attributed if
+    /// only one server can have sent it.
     pub(super) fn sender(&self, traits: Traits<'_>) -> Party {
         let Traits { remote, to, origin, before } = traits;
         let names = lock(&self.names);
@@ -119,7 +119,7 @@ impl NameDirectory {
         match (origin, before) {
             (Some(origin), _) => match names.get(origin) {
                 Some(Some(route)) if route.source.is_none() => route.party.clone(),
-                // It claims to be a server that has another address, or one that is not up.
+                // The request claims to come from a server that has another address or is not up.
                 Some(_) => stranger(&remote.ip()),
                 None => stranger(&origin),
             },
@@ -138,8 +138,8 @@ impl NameDirectory {
     }
 }
 
-/// The `origin` of an `X-Matrix` authorisation (server-server API, "Request Authentication"); read leniently, since this
-/// only says who claims to ask.
+/// The `origin` of an `X-Matrix` authorisation (server-server API, "Request Authentication"). It is read leniently,
+/// since it only says which server claims to send the request.
 pub(super) fn origin_of(authorization: &str) -> Option<&str> {
     let (scheme, params) = authorization.trim_start().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("x-matrix") {

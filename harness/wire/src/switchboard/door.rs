@@ -30,23 +30,23 @@ use crate::{
 /// The largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 128 * 1024;
 
-/// After an accept that failed, for want of file descriptors as a rule, the next one waits this long.
+/// The pause after a failed accept. Usually the process has run out of file descriptors.
 const BREATH: Duration = Duration::from_millis(20);
 
-/// What the transcript has in place of a method where no request came about.
+/// The transcript has this word in place of a method if no request arrived.
 const NO_METHOD: &str = "TLS";
 
-/// For whom a listener answers.
+/// The names for which a listener answers.
 #[derive(Debug, Clone)]
 pub(super) enum ServedNames {
     /// This name alone.
     One(String),
-    /// All names of the stage. The TLS handshake tells which host is meant; the port is part of the names where it is said.
+    /// All names of the stage. The TLS handshake says which host is meant; names include the port if there is one here.
     All { port: Option<u16> },
 }
 
 impl ServedNames {
-    /// The name that is meant by a connection whose handshake asks for `host`; empty where it tells none.
+    /// The name meant by a connection whose handshake asks for `host`, or the empty string if that is unknown.
     fn meant(&self, host: Option<&str>) -> String {
         match (self, host) {
             (Self::One(name), _) => name.clone(),
@@ -57,7 +57,8 @@ impl ServedNames {
     }
 }
 
-/// Opens the door at `listener`. It presents `certificate`, or such as the stage's authority makes for each name.
+/// Opens the door at `listener`. It presents `certificate`, if given, or certificates of the stage's authority for each
+/// name.
 pub(super) fn open(
     shared: &Arc<Shared>,
     listener: TcpListener,
@@ -85,7 +86,8 @@ async fn listen(shared: Arc<Shared>, listener: TcpListener, config: Arc<ServerCo
     loop {
         match listener.accept().await {
             Ok((tcp, remote)) => {
-                // Asked for only now: a name that nobody calls takes none. Never closed while a listener lives.
+                // The permit is requested only now, so that a name without connections uses none. The semaphore stays
+                // open while a listener lives.
                 let Ok(permit) = Arc::clone(&shared.connections).acquire_owned().await else { return };
                 let connection = serve(Arc::clone(&shared), tcp, remote, Arc::clone(&config), behind.clone());
                 shared.tasks.spawn(async move {
@@ -105,10 +107,10 @@ async fn serve(
     config: Arc<ServerConfig>,
     behind: ServedNames,
 ) {
-    // Best effort: without it, small answers are slower and no less right.
+    // Best effort: without it, small responses are slower but still correct.
     let _ = tcp.set_nodelay(true);
     let hello = within(shared.settings.connecting, LazyConfigAcceptor::new(Acceptor::default(), tcp)).await;
-    // Who does not even say hello (a probe of the port) is nobody to record.
+    // A client that does not even start a handshake (a probe of the port) is not recorded.
     let Ok(Ok(start)) = hello else { return };
     let asked = start.client_hello().server_name().map(str::to_ascii_lowercase);
     let name = behind.meant(asked.as_deref());
@@ -136,7 +138,8 @@ async fn serve(
         let (shared, line) = (Arc::clone(&shared), Arc::clone(&line));
         service_fn(move |request| handle(Arc::clone(&shared), Arc::clone(&line), request))
     };
-    // Scenarios leave their peers behind; servers that kept connections to them open would fill the door.
+    // Scenarios end and leave their peers behind. If servers kept connections to these peers open, they would fill the
+    // door.
     let of_peer = matches!(party_of(&shared, &line.name), Party::Peer { .. });
     let served = http1::Builder::new()
         .keep_alive(!of_peer)
@@ -157,7 +160,7 @@ async fn serve(
     }
 }
 
-/// Records what was no request. `line` is its request line, if it had any.
+/// Records a connection that carried no valid request. `line` is the request line, if there was any.
 fn record_failure(shared: &Shared, remote: SocketAddr, to: Party, line: &str, why: String) {
     let (method, path) = line.split_once(' ').unwrap_or((NO_METHOD, ""));
     let from = stranger(&remote.ip());

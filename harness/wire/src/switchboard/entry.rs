@@ -1,4 +1,4 @@
-//! An exchange while it happens. However it ends, it is recorded.
+//! The record of an exchange while it happens. However the exchange ends, it is recorded.
 
 use bytes::Bytes;
 use http::{HeaderMap, response};
@@ -6,7 +6,8 @@ use samklang_verdict::{Body, Exchange, Party, Wire};
 
 use crate::recorder::{Begun, Recorder, redact_headers, redact_path};
 
-/// An exchange that has begun. Dropping it records it: hyper drops what answers a request whose sender has gone.
+/// The record of an exchange that has begun. Dropping it records the exchange: hyper drops the handler of a request
+/// whose sender has gone.
 #[derive(Debug)]
 pub(super) struct RecordEntry {
     recorder: Recorder,
@@ -46,7 +47,7 @@ impl RecordEntry {
         Self { recorder: recorder.clone(), begun, complete: false, exchange }
     }
 
-    /// The same request once more.
+    /// A record for a repetition of the same request.
     pub(super) fn again(&self) -> Self {
         let begun = self.recorder.begin();
         let mut exchange = self.exchange.clone();
@@ -57,7 +58,7 @@ impl RecordEntry {
         Self { recorder: self.recorder.clone(), begun, complete: false, exchange }
     }
 
-    /// Notes an answer, or as much of it as came.
+    /// Adds a response, or the part of it that arrived.
     pub(super) fn answered(&mut self, parts: &response::Parts, body: &Bytes) {
         self.exchange.status = Some(parts.status.as_u16());
         self.exchange.response_headers = listed(&parts.headers);
@@ -65,7 +66,7 @@ impl RecordEntry {
         self.exchange.took_us = self.begun.took_us();
     }
 
-    /// Nothing more will come.
+    /// Marks the exchange as complete.
     pub(super) fn complete(&mut self) {
         self.complete = true;
     }
@@ -92,7 +93,7 @@ impl Drop for RecordEntry {
     }
 }
 
-/// Headers as they are recorded.
+/// Headers in the form in which they are recorded.
 pub(super) fn listed(headers: &HeaderMap) -> Vec<(String, String)> {
     let listed: Vec<_> = headers
         .iter()

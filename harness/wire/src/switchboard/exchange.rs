@@ -1,4 +1,4 @@
-//! The way of one request through the switchboard, whether it came to the door or from within the process.
+//! The path of one request through the switchboard, both from the door and from inside the process.
 
 use std::panic::AssertUnwindSafe;
 
@@ -23,7 +23,7 @@ use crate::{
     waiting::{let_pass, within},
 };
 
-/// A request that is here as a whole, and the name that it was brought to.
+/// A request that has arrived in full, and the name that it was sent to.
 pub(super) struct ReceivedRequest<'a> {
     pub(super) name: &'a str,
     pub(super) parts: request::Parts,
@@ -32,19 +32,19 @@ pub(super) struct ReceivedRequest<'a> {
     pub(super) body: Bytes,
 }
 
-/// What the asker gets.
+/// The response that the sender of the request gets.
 pub(super) enum ExchangeOutcome {
-    /// The answer of whoever was asked.
+    /// The response of the server that got the request.
     Answer(Response<Bytes>),
     /// The switchboard's own answer.
     Own(StatusCode, String),
-    /// Whoever was asked did not answer; the asker is told by this status, the transcript by these words.
+    /// The server sent no response. The sender gets this status; the transcript gets these words.
     Nothing(StatusCode, String),
-    /// A reset connection, and why if it is no fault that was asked for.
+    /// A reset connection. If no network fault caused it, this is the reason.
     Reset(Option<String>),
 }
 
-/// Waits for what is said, for as long as an exchange may take.
+/// Waits for the outcome, for as long as an exchange may take.
 pub(super) async fn in_time(
     shared: &Shared,
     saying: impl Future<Output = ExchangeOutcome>,
@@ -55,7 +55,7 @@ pub(super) async fn in_time(
     })
 }
 
-/// Completes the record of an exchange by what was said. `None`: the connection is to be reset.
+/// Completes the record of an exchange with its outcome. `None` means that the connection is to be reset.
 pub(super) fn conclude(said: ExchangeOutcome, entry: &mut RecordEntry) -> Option<Response<Bytes>> {
     let answer = match said {
         ExchangeOutcome::Answer(answer) => Some(answer),
@@ -82,7 +82,7 @@ pub(super) fn conclude(said: ExchangeOutcome, entry: &mut RecordEntry) -> Option
     answer
 }
 
-/// Has a request answered, under the faults that are in force.
+/// Passes a request on for its response. The faults in force apply.
 pub(super) async fn converse(
     shared: &Shared,
     brought: ReceivedRequest<'_>,
@@ -139,7 +139,7 @@ pub(super) async fn converse(
     }
 }
 
-/// Passes a request on again while whoever is asked wants fewer of them. Each attempt is on record.
+/// Passes a request on, and repeats it while the server rate-limits it. Each attempt is recorded.
 async fn patiently(route: &Route, request: &Request<Bytes>, entry: &mut RecordEntry) -> ExchangeOutcome {
     let mut said = pass_on(route, request.clone(), entry).await;
     for _ in 0..AGAIN {
@@ -155,8 +155,8 @@ async fn patiently(route: &Route, request: &Request<Bytes>, entry: &mut RecordEn
     said
 }
 
-/// Whether the request may pass: it must be meant for the name that its connection was made to, and name a path that
-/// can be passed on as it stands.
+/// Checks whether the request may pass. Its `Host` must be the name that its connection was made to, and its path must
+/// be one that can be passed on unchanged.
 fn check(
     shared: &Shared,
     name: &str,
@@ -182,7 +182,7 @@ fn check(
     Ok(())
 }
 
-/// Has the request answered by whoever stands behind the name.
+/// Passes the request to the server or peer behind the name.
 async fn pass_on(route: &Route, mut request: Request<Bytes>, entry: &mut RecordEntry) -> ExchangeOutcome {
     let is_head = request.method() == Method::HEAD;
     let (mut parts, body) = match &route.service {
@@ -219,14 +219,15 @@ async fn pass_on(route: &Route, mut request: Request<Bytes>, entry: &mut RecordE
     ExchangeOutcome::Answer(Response::from_parts(parts, body))
 }
 
-/// The request as it goes on: what concerned the connection removed, everything else as it came.
+/// The request as it is passed on: without the headers of its connection, and otherwise unchanged.
 fn onward(mut parts: request::Parts, body: Bytes) -> Request<Bytes> {
     parts.uri = parts.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
     parts.version = Version::HTTP_11;
     remove_hop_by_hop(&mut parts.headers);
-    // The body is here already: the promise to wait for it concerned the door.
+    // The body is already here, so `Expect` concerned only the door.
     parts.headers.remove(header::EXPECT);
-    // A compressed answer could not be judged; no server has to compress, and the asker's own wish stands recorded.
+    // A compressed response could not be judged. No server has to compress, and the record keeps the sender's own
+    // header.
     parts.headers.remove(header::ACCEPT_ENCODING);
     keep_true_length(&mut parts.headers, body.len());
     Request::from_parts(parts, body)
@@ -250,7 +251,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// A length that is not the body's own is removed; hyper then states the right one.
+/// Removes a content length that differs from the body's length. hyper then adds the right one.
 fn keep_true_length(headers: &mut HeaderMap, length: usize) {
     let mut stated = headers.get_all(header::CONTENT_LENGTH).iter();
     let is_true = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.parse() == Ok(length));
@@ -268,8 +269,7 @@ fn host(parts: &request::Parts) -> Option<String> {
     hosts.next().is_none().then_some(host)
 }
 
-/// Whether `host` names the server `name`, for which the port may be left out (server-server API, "Resolving server
-/// names").
+/// Whether `host` names the server `name`. The port may be left out (server-server API, "Resolving server names").
 fn is_host_of(host: &str, name: &str, port: u16) -> bool {
     let with_port = format!("{name}:{port}");
     host.eq_ignore_ascii_case(name) || host.eq_ignore_ascii_case(&with_port)
@@ -287,14 +287,14 @@ pub(super) fn stranger(name: &impl ToString) -> Party {
     Party::Stranger { name: name.to_string() }
 }
 
-/// The answer of a server that has taken a transaction (server-server API, transactions).
+/// The response of a server that has accepted a transaction (server-server API, transactions).
 fn taken() -> Response<Bytes> {
     let mut answer = Response::new(Bytes::from_static(br#"{"pdus":{}}"#));
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
 }
 
-/// An answer in the form of a Matrix error, for servers that read it.
+/// A response in the form of a Matrix error, for servers that read it.
 fn own_answer(status: StatusCode, why: &str) -> Response<Bytes> {
     let body =
         serde_json::json!({ "errcode": "M_UNKNOWN", "error": format!("Samklang's switchboard: {why}") });

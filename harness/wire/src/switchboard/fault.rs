@@ -17,9 +17,9 @@ use super::tasks::lock;
 /// A request as a fault sees it, before it is passed on.
 #[derive(Debug, Clone, Copy)]
 pub struct RoutedRequest<'a> {
-    /// Who asks.
+    /// The sender.
     pub from: &'a Party,
-    /// Who is asked.
+    /// The receiver.
     pub to: &'a Party,
     /// The method.
     pub method: &'a str,
@@ -29,24 +29,25 @@ pub struct RoutedRequest<'a> {
     pub body: &'a [u8],
 }
 
-/// What happens to a request.
+/// The effect on a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// The connection is reset; the request reaches nobody.
+    /// The connection is reset, and the request is not delivered.
     Cut,
     /// The request is held back for this long, then passed on.
     Delay(Duration),
-    /// The request reaches nobody; the asker gets this status.
+    /// The request is not delivered, and its sender gets this status.
     Refuse(http::StatusCode),
-    /// The transaction reaches nobody; the asker is told that it was taken, as by a server that loses what it has
-    /// acknowledged. Where a cut only delays, since askers try again, this makes a gap that the asked has to fill.
+    /// The transaction is not delivered, but its sender gets the response that it was accepted, as from a server that
+    /// loses what it has acknowledged. A cut only delays, since senders try again; this makes a gap that the receiver
+    /// has to fill.
     Lose,
-    /// The request is passed on twice; the asker gets the first answer.
+    /// The request is passed on twice, and its sender gets the first response.
     Duplicate,
 }
 
 impl fmt::Display for Effect {
-    /// As the transcript says it.
+    /// The words of the transcript for it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cut => f.write_str("connection reset"),
@@ -60,13 +61,13 @@ impl fmt::Display for Effect {
 
 /// A network fault between two parties.
 pub struct NetworkFault {
-    /// Who asks; none for anybody.
+    /// The sender, or `None` for any sender.
     pub from: Option<Party>,
-    /// Who is asked; none for anybody.
+    /// The receiver, or `None` for any receiver.
     pub to: Option<Party>,
-    /// Which of their requests.
+    /// The condition that a request between them meets.
     pub when: Box<dyn Fn(&RoutedRequest<'_>) -> bool + Send + Sync>,
-    /// What happens to those.
+    /// The effect on those requests.
     pub effect: Effect,
 }
 
@@ -136,7 +137,7 @@ impl NetworkFaults {
         NetworkFaultGuard { key, counted, faults: Arc::clone(self) }
     }
 
-    /// What happens to this request: the oldest fault that concerns it decides.
+    /// The effect on this request. If several faults match, the oldest decides.
     pub(super) fn hit(&self, asked: &RoutedRequest<'_>) -> Option<Effect> {
         let in_force: Vec<_> = lock(&self.in_force).values().cloned().collect();
         let counted = in_force.into_iter().find(|counted| counted.fault.hits(asked))?;

@@ -1,4 +1,5 @@
-//! The way from within the process to the switchboard where nothing listens: no connection, and else as by the door.
+//! The path from inside the process to the switchboard if nothing listens. There is no connection; all else is as at
+//! the door.
 
 use std::sync::Arc;
 
@@ -13,14 +14,14 @@ use super::{
     exchange::{ExchangeOutcome, ReceivedRequest, conclude, converse, in_time, party_of, stranger},
 };
 
-/// A way to every name of the stage, for one party.
+/// A path to every name of the stage, for one party.
 pub(super) struct Inside {
     pub(super) shared: Arc<Shared>,
     pub(super) party: Party,
 }
 
 impl Inside {
-    /// Has `request`, whose URI is path and query, answered by whoever is called `server_name`.
+    /// Sends `request`, whose URI is path and query, to the server or peer called `server_name`.
     pub(super) async fn send(
         &self,
         server_name: &str,
@@ -28,7 +29,7 @@ impl Inside {
     ) -> Result<ServerResponse, NoResponse> {
         let (mut parts, body) = request.into_parts();
         if !body.is_empty() {
-            // As the HTTP library adds it on a connection.
+            // The HTTP library adds this header on a connection.
             parts.headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(body.len()));
         }
         let target = parts.uri.to_string();
@@ -64,7 +65,7 @@ impl Inside {
         Ok(ServerResponse { status: parts.status.as_u16(), headers: listed(&parts.headers), body, exchange })
     }
 
-    /// Asks whoever is called `name`, a name of this stage.
+    /// Sends a request to `name`, a name of this stage.
     async fn ask(
         &self,
         name: &str,

@@ -26,14 +26,14 @@ use super::{
 #[derive(Debug)]
 pub(super) struct DoorConnection {
     pub(super) remote: SocketAddr,
-    /// The name it was made to, by its TLS handshake or by the listener that took it.
+    /// The name that it was made to, from its TLS handshake or from the listener that accepted it.
     pub(super) name: String,
     pub(super) heard: Arc<ConnectionNotes>,
-    /// Who sent the last signed request on it.
+    /// The sender of the last signed request on it.
     pub(super) sender: Mutex<Option<Party>>,
 }
 
-/// The connection is to be reset.
+/// The error for a connection that is to be reset.
 #[derive(Debug)]
 pub(super) struct Reset;
 
@@ -87,7 +87,7 @@ pub(super) async fn handle(
     Ok(answer.map(Full::new))
 }
 
-/// The whole body of a request, and why there is none.
+/// The whole body of a request, or the reason why it is missing.
 async fn take_in(
     shared: &Shared,
     line: &DoorConnection,
@@ -107,7 +107,7 @@ async fn take_in(
     }
 }
 
-/// Method and target as they stood on the wire, where the tap heard them; else the target as parsed.
+/// Method and target as they stood on the wire, if the tap read them. Otherwise the target as parsed.
 fn target(line: &DoorConnection, parts: &request::Parts) -> String {
     let parsed = parts.uri.to_string();
     match line.heard.take_line() {

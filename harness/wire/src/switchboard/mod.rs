@@ -1,10 +1,10 @@
-//! The one TLS door through which all federation traffic of a stage passes: it terminates TLS with the stage's own
-//! certificates, records each request with its answer, applies network faults, and routes by name to the real server
-//! or to one within the process. Where all of them are within the process nothing listens, and all else is the same.
+//! The one TLS door that all federation traffic of a stage passes. It terminates TLS with the stage's own certificates,
+//! records each request with its response, applies network faults, and routes by name to the real server or to one
+//! inside the process. If all servers are inside the process, nothing listens, and all else is the same.
 //!
-//! What passes is hostile: bodies, heads, times and connections are bounded, and what exceeds a bound breaks off on
-//! both sides and is recorded as broken. What is within them is passed on as it came, but for the headers that
-//! concern one connection only.
+//! All traffic is hostile: bodies, heads, times and connections are bounded. An exchange that exceeds a bound is cut
+//! off on both sides and recorded as broken. Other traffic is passed on unchanged, except for the headers that concern
+//! one connection only.
 
 mod client;
 mod directory;
@@ -55,12 +55,12 @@ use self::{
 };
 use crate::{certificates::Authority, recorder::Recorder};
 
-/// The most connections that the door serves at a time. A peer keeps one to each server that it meets, and each server
-/// one to it, and a run has hundreds of peers.
+/// The maximum number of connections that the door serves at a time. Each peer and each server that it meets keep a
+/// connection to one another, and a run has hundreds of peers.
 const CONNECTIONS: usize = 4_000;
 
-/// How many connections the door may serve: each takes two file descriptors, of which a third is left for all else. The
-/// process asks for as many as it may have.
+/// How many connections the door may serve. Each takes two file descriptors, and a third of all descriptors is left for
+/// other uses. The process asks for as many as it may have.
 fn connections() -> usize {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1_024, 1_024));
     let wanted = hard.min(3 * CONNECTIONS as u64);
@@ -69,7 +69,7 @@ fn connections() -> usize {
     usize::try_from(files / 3).unwrap_or(CONNECTIONS).min(CONNECTIONS)
 }
 
-/// A homeserver within the process.
+/// A homeserver inside the process.
 #[async_trait]
 pub trait PeerService: Send + Sync {
     /// Answers a request. Its URI is path and query as sent; its extensions hold the [`ExchangeId`] under which it is
@@ -79,7 +79,7 @@ pub trait PeerService: Send + Sync {
     async fn answer(&self, request: Request<Bytes>) -> Response<Bytes>;
 }
 
-/// Where a server that is not the run's own is found.
+/// The address and name of a server that is not part of the run.
 #[derive(Clone)]
 pub struct TargetAddress {
     /// Where its TLS listener is.
@@ -88,34 +88,35 @@ pub struct TargetAddress {
     pub name: ServerName<'static>,
     /// The `Host` header by which it is addressed (server-server API, resolving server names).
     pub host: HeaderValue,
-    /// Whom to believe that the certificate is right.
+    /// The TLS settings that decide whether its certificate is trusted.
     pub tls: ClientConfig,
 }
 
-/// Who stands behind a name.
+/// The server or peer behind a name.
 #[derive(Clone)]
 pub enum Upstream {
     /// A server of the constellation.
     Server {
         /// Its role.
         role: Role,
-        /// Where its own TLS listener is. Its certificate must be of the stage's authority, for its name.
+        /// The address of its own TLS listener. Its certificate must be signed by the stage's authority, for its name.
         address: SocketAddr,
-        /// The address its own requests come from, where that tells it from the others.
+        /// The source address of its own requests, if this distinguishes it from the other servers.
         source: Option<IpAddr>,
     },
-    /// A server that runs already and is not the run's own.
+    /// A server that already runs and is not part of the run.
     Target {
         /// Its role.
         role: Role,
-        /// Where its TLS listener is, and as whom to address it.
+        /// The address of its TLS listener and the names to use there.
         place: Box<TargetAddress>,
     },
-    /// A server of the constellation within the process. Its own requests go by a client of [`Switchboard::client`].
+    /// A server of the constellation inside the process. Its own requests go through a client of
+    /// [`Switchboard::client`].
     Embedded {
         /// Its role.
         role: Role,
-        /// What answers.
+        /// The service that answers.
         service: Arc<dyn PeerService>,
     },
     /// A peer.
@@ -138,12 +139,12 @@ impl fmt::Debug for Upstream {
 pub struct SwitchboardSettings {
     /// The port that all names of a container network share (server-server API, "Resolving server names").
     pub port: u16,
-    /// The port that servers ask for `.well-known` (server-server API, "Resolving server names", step 3). Where it
-    /// cannot be listened on, a server's look-up is refused instead of answered, and it goes on.
+    /// The port at which servers request `.well-known` (server-server API, "Resolving server names", step 3). If the
+    /// door cannot listen there, the connection is refused instead of answered, and the server goes on.
     pub https_port: u16,
-    /// The largest body of a request or of an answer, in bytes.
+    /// The largest body of a request or of a response, in bytes.
     pub body: usize,
-    /// The bound on an exchange, from the request's head to the answer's end.
+    /// The bound on an exchange, from the request's head to the response's end.
     pub exchange: Duration,
     /// The bound on making a connection, TLS included.
     pub connecting: Duration,
@@ -169,7 +170,7 @@ pub struct Switchboard {
     upstream: ConnectionOptions,
 }
 
-/// What every connection needs.
+/// The data that every connection needs.
 struct Shared {
     directory: NameDirectory,
     recorder: Recorder,
@@ -193,7 +194,7 @@ impl Switchboard {
     /// Opens the door on `ground`.
     ///
     /// # Errors
-    /// When its port is taken or cannot be listened on.
+    /// Fails if its port is taken or the door cannot listen there.
     pub async fn open(
         ground: Ground,
         authority: Arc<Authority>,
@@ -202,7 +203,7 @@ impl Switchboard {
         Self::open_with(ground, authority, recorder, SwitchboardSettings::default()).await
     }
 
-    /// Opens the door with bounds of one's own.
+    /// Opens the door with the bounds in `settings`.
     ///
     /// # Errors
     /// As [`Switchboard::open`].
@@ -244,17 +245,18 @@ impl Switchboard {
         Ok(Self { shared, ground, door, upstream })
     }
 
-    /// Where all names of a container network or of a zone are answered; none on loopback, where each has its own, and in
-    /// memory.
+    /// The address of the one listener for all names of a container network or of a zone. `None` on loopback, where
+    /// each name has a listener of its own, and in memory.
     pub fn door(&self) -> Option<SocketAddr> {
         self.door
     }
 
-    /// Makes a server name of this stage: `<label>.test` on a container network and in memory, `127.0.0.1:<port>` on
-    /// loopback, whose port is listened on from now, and around a server what [`Naming`] says. Requests to it are answered with 502 until something is connected to it.
+    /// Makes a server name of this stage. It is `<label>.test` on a container network and in memory. On loopback it is
+    /// `127.0.0.1:<port>`, and the door listens on that port from now on. Around a server, [`Naming`] decides. Requests
+    /// to the name get 502 until something is connected to it.
     ///
     /// # Errors
-    /// When `label` is no DNS label or is taken, or no port is to be had.
+    /// Fails if `label` is not a DNS label or is taken, or if no port is free.
     pub async fn reserve(&self, label: &str) -> Result<String, Problem> {
         let is_label = (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -279,16 +281,15 @@ impl Switchboard {
         Ok(name)
     }
 
-    /// Takes in a server name that exists already. Requests to it are answered with 502 until something is connected to
-    /// it.
+    /// Adds a server name that exists already. Requests to it get 502 until something is connected to it.
     ///
     /// # Errors
-    /// When the stage has it already.
+    /// Fails if the stage has the name already.
     pub fn adopt(&self, name: &str) -> Result<(), Problem> {
         self.shared.directory.reserve(name)
     }
 
-    /// What is unlike in any other run, where servers remember the runs before.
+    /// The mark that differs in each run, for servers that remember earlier runs.
     pub fn mark(&self) -> Option<&str> {
         match &self.ground {
             Ground::Around(doors) => Some(&doors.mark),
@@ -296,10 +297,10 @@ impl Switchboard {
         }
     }
 
-    /// Has `upstream` answer for `name`, in place of whoever did before.
+    /// Lets `upstream` answer for `name`, in place of any earlier one.
     ///
     /// # Errors
-    /// When `name` was not reserved.
+    /// Fails if `name` was not reserved.
     pub fn connect(&self, name: &str, upstream: Upstream) -> Result<(), Problem> {
         let route = match upstream {
             Upstream::Server { role, address, source } => {
@@ -328,20 +329,20 @@ impl Switchboard {
         self.shared.directory.set(name, Some(route))
     }
 
-    /// Has nobody answer for `name` any longer: as after [`Switchboard::reserve`].
+    /// Disconnects `name`: requests to it get 502, as after [`Switchboard::reserve`].
     ///
     /// # Errors
-    /// When `name` was not reserved.
+    /// Fails if `name` was not reserved.
     pub fn disconnect(&self, name: &str) -> Result<(), Problem> {
         self.shared.directory.set(name, None)
     }
 
-    /// Puts a network fault in force until the guard is dropped. Of several that concern a request, the oldest decides.
+    /// Puts a network fault in force until the guard is dropped. If several faults match a request, the oldest decides.
     pub fn fault(&self, fault: NetworkFault) -> NetworkFaultGuard {
         self.shared.faults.add(fault)
     }
 
-    /// A client whose requests go through the switchboard and are recorded as `party`'s.
+    /// A client whose requests go through the switchboard and are recorded as those of `party`.
     pub fn client(&self, party: Party) -> FederationClient {
         if matches!(self.ground, Ground::Memory | Ground::Around(_)) {
             return FederationClient::inside(Inside { shared: Arc::clone(&self.shared), party });
@@ -349,14 +350,14 @@ impl Switchboard {
         let token: String = std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();
         self.shared.directory.admit(token.clone(), party);
         let door = self.door;
-        // On a container network every name is at the door, which refuses those that are not of the stage.
+        // On a container network every name leads to the door, which refuses names that are not of the stage.
         let addresses = move |name: &str| door.or_else(|| name.parse().ok());
         let road = ConnectionOptions { again: false, ..self.upstream.clone() };
         FederationClient::through(road, Box::new(addresses), token)
     }
 
-    /// Shuts the door: every listener and every connection is gone when this returns, and exchanges that were under way
-    /// are recorded as broken.
+    /// Shuts the door. When this returns, no listener and no connection is left, and exchanges that were under way are
+    /// recorded as broken.
     pub async fn close(&self) {
         self.shared.directory.empty();
         self.shared.tasks.close().await;
@@ -365,7 +366,7 @@ impl Switchboard {
 
 impl Drop for Switchboard {
     fn drop(&mut self) {
-        // Servers within the process hold clients of this switchboard, which hold it.
+        // Servers inside the process hold clients of this switchboard, and the switchboard holds the servers.
         self.shared.directory.empty();
         self.shared.tasks.abort();
     }

@@ -26,14 +26,14 @@ use crate::{
     waiting::{let_pass, within},
 };
 
-/// A connection that rested for longer is not used again: servers close theirs from five seconds on, and a request that
-/// crosses such a close on the wire is lost.
+/// A connection that was idle for longer is not used again. Some servers close idle connections after five seconds, and
+/// a request that crosses such a close on the wire is lost.
 const REST: Duration = Duration::from_secs(4);
 
-/// At most this many connections rest.
+/// At most this many idle connections are kept.
 const RESTING: usize = 8;
 
-/// The largest head of an answer, in bytes.
+/// The largest head of a response, in bytes.
 const LARGEST_HEAD: usize = 128 * 1024;
 
 /// How a pool connects.
@@ -45,8 +45,8 @@ pub(super) struct ConnectionOptions {
     pub(super) connecting: Duration,
     /// The largest body, in bytes.
     pub(super) body: usize,
-    /// Whether an idempotent request is sent again when a connection that had rested dies under it (RFC 9110, section
-    /// 9.2.2). So the door adds no failure of its own.
+    /// Whether an idempotent request is sent again if a connection that was idle breaks (RFC 9110, section 9.2.2). So
+    /// the door adds no failure of its own.
     pub(super) again: bool,
 }
 
@@ -62,19 +62,19 @@ pub(super) struct Pool {
 
 type Connection = SendRequest<Full<Bytes>>;
 
-/// A complete answer.
+/// A complete response.
 #[derive(Debug)]
 pub(super) struct WholeResponse {
     pub(super) parts: response::Parts,
     pub(super) body: Bytes,
 }
 
-/// No complete answer came.
+/// The response was not complete.
 #[derive(Debug)]
 pub(super) struct BrokenResponse {
-    /// In the words of the network.
+    /// The reason, in the words of the network.
     pub(super) why: String,
-    /// What came of it; only if its head came.
+    /// The part of the response that arrived, if its head arrived.
     pub(super) seen: Option<Box<WholeResponse>>,
 }
 
@@ -94,7 +94,7 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// Connections to `address`, whose certificate must be good for the host of `server_name`.
+    /// Connections to `address`. Its certificate must be valid for the host of `server_name`.
     pub(super) fn new(
         road: ConnectionOptions,
         server_name: &str,
@@ -105,27 +105,27 @@ impl Pool {
         Ok(Self::to(road, name, address))
     }
 
-    /// Connections to `address`, whose certificate must be good for `name`.
+    /// Connections to `address`. Its certificate must be valid for `name`.
     pub(super) fn to(road: ConnectionOptions, name: ServerName<'static>, address: SocketAddr) -> Self {
         Self { road, address, name, host: None, patient: false, resting: Arc::default() }
     }
 
-    /// Has every request say this as its `Host`, whatever it said.
+    /// Sets this `Host` header on every request.
     pub(super) fn addressed_as(self, host: HeaderValue) -> Self {
         Self { host: Some(host), ..self }
     }
 
-    /// Has requests wait where the server wants fewer.
+    /// Lets requests wait if the server rate-limits them.
     pub(super) fn with_patience(self) -> Self {
         Self { patient: true, ..self }
     }
 
-    /// Whether requests wait where the server wants fewer.
+    /// Whether requests wait if the server rate-limits them.
     pub(super) fn is_patient(&self) -> bool {
         self.patient
     }
 
-    /// Sends `request`, whose URI is the path alone, and takes in the answer.
+    /// Sends `request`, whose URI is the path alone, and reads the response.
     pub(super) async fn send(&self, mut request: Request<Bytes>) -> Result<WholeResponse, BrokenResponse> {
         if let Some(host) = &self.host {
             request.headers_mut().insert(header::HOST, host.clone());
@@ -176,7 +176,8 @@ impl Pool {
         }
     }
 
-    /// Closes what has rested for too long, once it has: it would not be used again, and takes a place at the door.
+    /// Closes connections once they have been idle for too long: they would not be used again, and each takes a place
+    /// at the door.
     fn close_rested(&self) {
         let resting = Arc::clone(&self.resting);
         self.road.tasks.spawn(async move {
@@ -187,7 +188,7 @@ impl Pool {
 
     async fn rested(&self) -> Option<Connection> {
         loop {
-            // The one that rested for the shortest time is the least likely to be closed.
+            // The connection with the shortest idle time is the least likely to be closed.
             let (mut connection, since) = lock(&self.resting).pop()?;
             if since.elapsed() < REST
                 && within(REST, connection.ready()).await.is_ok_and(|ready| ready.is_ok())
@@ -203,7 +204,7 @@ impl Pool {
             let tcp = TcpStream::connect(address)
                 .await
                 .map_err(|error| BrokenResponse::new(format!("no connection to {address}: {error}")))?;
-            // Best effort: without it, small requests are slower and no less right.
+            // Best effort: without it, small requests are slower but still correct.
             let _ = tcp.set_nodelay(true);
             let tls = self.road.tls.connect(self.name.clone(), tcp).await;
             let tls = tls.map_err(|error| BrokenResponse::new(format!("no TLS with {address}: {error}")))?;
@@ -214,7 +215,7 @@ impl Pool {
                 .await
                 .map_err(|error| BrokenResponse::new(words(&error)))?;
             self.road.tasks.spawn(async move {
-                // Its errors reach the request that they concern.
+                // The request that an error concerns gets that error too.
                 let _ = driver.await;
             });
             Ok(connection)
@@ -230,19 +231,19 @@ fn is_idempotent(method: &Method) -> bool {
     method.is_idempotent()
 }
 
-/// A body that could not be taken in whole.
+/// A body that could not be read in full.
 #[derive(Debug)]
 pub struct IncompleteBody {
     /// Why, in words.
     pub why: String,
-    /// What came of it.
+    /// The part that arrived.
     pub seen: Bytes,
 }
 
-/// Takes in a body of at most `most` bytes.
+/// Reads a body of at most `most` bytes.
 ///
 /// # Errors
-/// When it is longer, or does not come to its end.
+/// Fails if the body is longer or does not end.
 pub async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, IncompleteBody> {
     if body.size_hint().lower() > most as u64 {
         let why = format!(
@@ -260,7 +261,7 @@ pub async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, Incomplete
                 return Err(IncompleteBody { why, seen: whole.freeze() });
             }
             Ok(Ok(data)) => whole.extend_from_slice(&data),
-            // Trailers: Matrix knows none.
+            // Trailers: Matrix has none.
             Ok(Err(_)) => {}
             Err(error) => return Err(IncompleteBody { why: words(&error), seen: whole.freeze() }),
         }
@@ -271,7 +272,7 @@ pub async fn gather(mut body: Incoming, most: usize) -> Result<Bytes, Incomplete
 /// An error with its causes, in one line.
 pub fn words(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    // rustls ends some of its texts with a link to its manual, which no vendor's engineer is helped by.
+    // Some texts of rustls end with a link to its manual, which does not help a vendor's engineer.
     let plain = |error: &dyn std::error::Error| {
         error.to_string().split(": https://").next().unwrap_or_default().to_owned()
     };

@@ -1,4 +1,4 @@
-//! Listens to a connection for what the HTTP parser does not tell.
+//! Listens to a connection for facts that the HTTP parser does not report.
 
 use std::{
     io,
@@ -18,13 +18,13 @@ use tokio_rustls::server::TlsStream;
 
 use super::tasks::lock;
 
-/// At most this much of a request line is kept: longer ones are refused by the parser.
+/// At most this much of a request line is kept. The parser refuses longer ones.
 const LONGEST_LINE: usize = 66_000;
 
-/// What is known about a connection beside its requests.
+/// The facts about a connection beside its requests.
 #[derive(Debug)]
 pub(super) struct ConnectionNotes {
-    /// The request line as it arrives; none while a request is being handled.
+    /// The request line as it arrives, or `None` while a request is being handled.
     line: Mutex<Option<Vec<u8>>>,
     reset: AtomicBool,
 }
@@ -34,18 +34,18 @@ impl ConnectionNotes {
         Self { line: Mutex::new(Some(Vec::new())), reset: AtomicBool::new(false) }
     }
 
-    /// Has the connection end with a reset (RST) in place of an orderly close.
+    /// Makes the connection end with a reset (RST) in place of an orderly close.
     pub(super) fn reset(&self) {
         self.reset.store(true, Ordering::Relaxed);
     }
 
-    /// The bytes of the next read are a request line.
+    /// Says that the bytes of the next read are a request line.
     pub(super) fn expect_line(&self) {
         *lock(&self.line) = Some(Vec::new());
     }
 
-    /// The request line as it stood on the wire, split at its spaces: method and target. `http::Uri` drops what
-    /// follows a raw `#`; a server that forgets to encode an alias sends just that.
+    /// Method and target of the request line as it stood on the wire, split at its spaces. `http::Uri` drops everything
+    /// after a raw `#`, and a server that forgets to encode an alias sends exactly that.
     pub(super) fn take_line(&self) -> Option<(String, String)> {
         let line = lock(&self.line).take()?;
         let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -56,7 +56,7 @@ impl ConnectionNotes {
     }
 }
 
-/// A connection that is listened to.
+/// A connection that the tap listens to.
 pub(super) struct Tap {
     stream: TlsStream<TcpStream>,
     heard: Arc<ConnectionNotes>,
@@ -71,7 +71,7 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         if self.heard.reset.load(Ordering::Relaxed) {
-            // Where it fails the connection is closed in order, and a fault is milder than meant.
+            // If this fails, the connection is closed in order, and the fault is milder than meant.
             let _ = self.stream.get_ref().0.set_zero_linger();
         }
     }

@@ -1,4 +1,4 @@
-//! Background tasks that end with what they belong to.
+//! Background tasks that end with their owner.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +15,7 @@ impl Tasks {
         Self { set: Mutex::new(Some(JoinSet::new())) }
     }
 
-    /// Starts a task; after the end, does nothing.
+    /// Starts a task. After the end, it does nothing.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(set) = lock(&self.set).as_mut() {
             while set.try_join_next().is_some() {}
@@ -37,7 +37,7 @@ impl Tasks {
     }
 }
 
-/// Locks, whatever became of an earlier holder: what the switchboard guards is whole between two statements.
+/// Locks even if an earlier holder panicked: the data that the switchboard guards is consistent between two statements.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

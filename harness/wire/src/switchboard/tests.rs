@@ -1,4 +1,4 @@
-//! The door, tried with servers and clients that write bytes.
+//! Tests of the door with servers and clients that write bytes.
 
 mod around;
 mod hostile;

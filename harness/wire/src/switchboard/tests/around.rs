@@ -1,4 +1,5 @@
-//! Around a server that is not the run's own: it is found where it is, and finds the names of the stage at their doors.
+//! Tests around a server that is not part of the run: the stage finds it at its address, and it finds the names of the
+//! stage at their doors.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -29,7 +30,7 @@ use crate::{
 
 const A: Party = Party::Server { role: Role::A };
 
-/// Doors at which another authority's certificate for `host` is presented.
+/// Doors that present a certificate of another authority for `host`.
 fn doors(naming: Naming, theirs: &Authority, host: &str) -> Ground {
     let leaf = theirs.issue(host).unwrap();
     let chain = vec![CertificateDer::from_pem_slice(leaf.cert_pem.as_bytes()).unwrap()];
@@ -38,10 +39,10 @@ fn doors(naming: Naming, theirs: &Authority, host: &str) -> Ground {
     Ground::Around(Doors { naming, certificate: Some(Arc::new(certified)), mark: "k4".to_owned() })
 }
 
-/// A server under an authority of its own, called `matrix.test` and found as `fed.test:443`.
+/// A server with an authority of its own. It is called `matrix.test` and is found as `fed.test:443`.
 async fn adopted(stand: &Stand, theirs: &Arc<Authority>, reply: Reply) -> Server {
     let server = Server::start(theirs, "fed.test", reply).await;
-    let Upstream::Server { address, .. } = server.upstream(Role::A) else { panic!("a server") };
+    let Upstream::Server { address, .. } = server.upstream(Role::A) else { panic!("not a server") };
     let place = Box::new(TargetAddress {
         address,
         name: ServerName::try_from("fed.test").unwrap(),
@@ -54,7 +55,7 @@ async fn adopted(stand: &Stand, theirs: &Arc<Authority>, reply: Reply) -> Server
 }
 
 #[tokio::test]
-async fn below_a_domain_all_names_lead_to_one_door_and_say_its_port() {
+async fn below_a_domain_all_names_lead_to_one_door_and_include_its_port() {
     let theirs = Arc::new(Authority::new(AuthorityKey::Ecdsa).unwrap());
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     let naming = Naming::Zone { listen, zone: "peers.test".to_owned(), port: 8449 };
@@ -72,17 +73,17 @@ async fn below_a_domain_all_names_lead_to_one_door_and_say_its_port() {
         let signed = "\r\nAuthorization: X-Matrix origin=matrix.test,sig=x\r\n\r\n";
         tls.write_all(get(&name, "/x").replace("\r\n\r\n", signed).as_bytes()).await?;
         let mut answer = Vec::new();
-        within(LONG, tls.read_to_end(&mut answer)).await.expect("an end")?;
+        within(LONG, tls.read_to_end(&mut answer)).await.expect("the connection ends")?;
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
     };
     let answer = ask("mallory-17-k4.peers.test").await.unwrap();
     assert!(answer.contains(&format!("GET /x Some({A:?})")), "{answer}");
     let exchange = stand.exchange(1).await;
     assert_eq!((&exchange.from, &exchange.to), (&A, &Party::Peer { name: name.clone() }));
-    // Another run's name, which the certificate would be good for.
+    // The certificate would be valid for this name, but it belongs to another run.
     assert!(ask("mallory-17-k3.peers.test").await.is_err());
 
-    // Peers ask the server by its name, and it is addressed as it wants to be.
+    // Peers use the server's name, and their requests carry the `Host` that the server expects.
     let client = stand.switchboard.client(Party::Peer { name: name.clone() });
     let answer = client.request("GET", "matrix.test", "/v", &[], Bytes::new()).await.unwrap();
     let exchange = stand.exchange(answer.exchange.unwrap().0).await;
@@ -109,14 +110,14 @@ async fn on_loopback_each_name_has_a_door_of_its_own() {
         let mut tls = tls.connect(host, TcpStream::connect(name).await.unwrap()).await.unwrap();
         tls.write_all(get(name, "/keys").as_bytes()).await.unwrap();
         let mut answer = String::new();
-        within(LONG, tls.read_to_string(&mut answer)).await.expect("an end").unwrap();
-        // One server alone can have sent what is not signed.
+        within(LONG, tls.read_to_string(&mut answer)).await.expect("the connection ends").unwrap();
+        // Only one server can have sent the unsigned request.
         assert!(answer.contains(&format!("GET /keys Some({A:?})")), "{answer}");
     }
 }
 
 #[tokio::test]
-async fn a_server_that_wants_fewer_requests_is_asked_again_later() {
+async fn a_rate_limited_request_is_repeated_later() {
     const BUSY: &str = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 22\r\n\r\n{\"retry_after_ms\":600}";
     let theirs = Arc::new(Authority::new(AuthorityKey::Ecdsa).unwrap());
     let stand =
@@ -125,7 +126,7 @@ async fn a_server_that_wants_fewer_requests_is_asked_again_later() {
     let client = stand.switchboard.client(Party::Harness);
     let body = Bytes::from_static(b"{}");
     let answer = client.request("PUT", "matrix.test", "/v", &[], body).await.unwrap();
-    // Each attempt is on record, and the answer is the last one's.
+    // Each attempt is recorded, and the caller gets the last response.
     assert_eq!((answer.status, answer.exchange.unwrap().0), (200, 2));
     let [first, second] = [stand.exchange(1).await, stand.exchange(2).await];
     assert_eq!((first.status, second.status, &first.broken), (Some(429), Some(200), &None));

@@ -1,4 +1,4 @@
-//! What must not pass, and what is recorded of it.
+//! Tests of traffic that must not pass, and of its record.
 
 use samklang_reference::Transport as _;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{switchboard::Ground, waiting::within};
 
-/// A stage with low bounds, on which a server of `reply` plays A.
+/// A stage with low bounds. A server that answers with `reply` plays A.
 async fn small(host: &str, reply: Reply) -> (Stand, Server) {
     let (exchange, connecting) = (Duration::from_millis(300), Duration::from_secs(10));
     let settings = SwitchboardSettings { port: 0, https_port: 0, body: 10_000, exchange, connecting };
@@ -43,7 +43,7 @@ async fn a_request_for_another_name_is_misdirected() {
 }
 
 #[tokio::test]
-async fn a_path_that_the_parser_would_cut_is_refused_and_recorded_whole() {
+async fn a_path_that_the_parser_would_cut_is_refused_and_recorded_in_full() {
     let stand = Stand::network().await;
     let (a, server) = stand.server(Role::A, OK).await;
     let path = "/query/directory?room_alias=#sports:a.test";
@@ -75,7 +75,7 @@ async fn an_unknown_name_gets_no_certificate() {
 }
 
 #[tokio::test]
-async fn a_server_with_the_certificate_of_another_name_is_not_spoken_to() {
+async fn a_server_with_the_certificate_of_another_name_gets_no_request() {
     let (stand, server) = small("other.test", Reply::Once(OK)).await;
     let answer = stand.send("a.test", &get("a.test", "/x")).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("certificate"), "{answer}");
@@ -86,7 +86,7 @@ async fn a_server_with_the_certificate_of_another_name_is_not_spoken_to() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_cut_off_on_both_sides() {
+async fn an_endless_response_is_cut_off_on_both_sides() {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let (stand, _server) = small("a.test", Reply::Endless(head)).await;
     assert!(!stand.send("a.test", &get("a.test", "/x")).await.is_ok_and(|answer| !answer.is_empty()));
@@ -137,7 +137,7 @@ async fn silence_and_slow_bodies_end_at_the_bound() {
 }
 
 #[tokio::test]
-async fn answers_that_break_off_or_lie_about_their_length_are_recorded_as_broken() {
+async fn responses_that_break_off_or_have_a_wrong_length_are_recorded_as_broken() {
     for (reply, status, words) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", Some(200), "broke off"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n{", Some(200), "99999 bytes was announced"),
@@ -160,7 +160,7 @@ async fn answers_that_break_off_or_lie_about_their_length_are_recorded_as_broken
 }
 
 #[tokio::test]
-async fn a_server_that_closes_after_each_answer_is_connected_to_anew() {
+async fn the_door_connects_again_to_a_server_that_closes_after_each_response() {
     let (stand, server) = small("a.test", Reply::ThenClose(OK)).await;
     let client = stand.switchboard.client(Party::Harness);
     for _ in 0..20 {
@@ -170,7 +170,7 @@ async fn a_server_that_closes_after_each_answer_is_connected_to_anew() {
 }
 
 #[tokio::test]
-async fn an_asker_that_goes_away_leaves_its_exchange_behind() {
+async fn an_exchange_whose_sender_goes_away_is_recorded() {
     let settings = SwitchboardSettings { port: 0, https_port: 0, ..SwitchboardSettings::default() };
     let stand = Stand::on(Ground::Network { gateway: std::net::Ipv4Addr::LOCALHOST }, settings).await;
     let name = stand.switchboard.reserve("a").await.unwrap();

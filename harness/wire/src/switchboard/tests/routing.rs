@@ -1,4 +1,4 @@
-//! What passes the door as it should.
+//! Tests of traffic that passes the door as it should.
 
 use samklang_reference::Transport as _;
 use std::{sync::Arc, time::Duration};
@@ -19,7 +19,7 @@ const B: Party = Party::Server { role: Role::B };
 const NETWORK: Ground = Ground::Network { gateway: std::net::Ipv4Addr::LOCALHOST };
 
 #[tokio::test]
-async fn by_sni_and_byte_for_byte() {
+async fn requests_are_routed_by_sni_and_passed_on_byte_for_byte() {
     let stand = Stand::network().await;
     let (a, server_a) = stand.server(Role::A, OK).await;
     let (b, server_b) = stand.server(Role::B, OK).await;
@@ -52,13 +52,13 @@ async fn by_sni_and_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn by_listener_on_loopback_and_senders_by_what_they_sign() {
+async fn on_loopback_the_listener_names_the_receiver_and_the_signature_the_sender() {
     let stand = Stand::on(Ground::Loopback, SwitchboardSettings::default()).await;
     let (a, server_a) = stand.server(Role::A, OK).await;
     let (b, server_b) = stand.server(Role::B, OK).await;
     stand.send(&a, &get(&a, "/key")).await.unwrap();
     assert_eq!((server_a.requests().len(), server_b.requests().len()), (1, 0));
-    // With two servers, an unsigned request to A is from B.
+    // With two servers, an unsigned request to A comes from B.
     assert_eq!((&stand.exchange(1).await.from, &stand.exchange(1).await.to), (&B, &A));
 
     let signed = |origin: &str| {
@@ -70,7 +70,7 @@ async fn by_listener_on_loopback_and_senders_by_what_they_sign() {
     assert_eq!(stand.exchange(2).await.from, A);
     assert_eq!(stand.exchange(3).await.from, Party::Stranger { name: "evil.test".into() });
 
-    // While somebody may be coming up, and with three servers, it is not certain.
+    // The sender is uncertain while a server may still come up, and also with three servers.
     let c = stand.switchboard.reserve("c").await.unwrap();
     stand.send(&a, &get(&a, "/key")).await.unwrap();
     let stranger = Party::Stranger { name: "127.0.0.1".into() };
@@ -78,17 +78,17 @@ async fn by_listener_on_loopback_and_senders_by_what_they_sign() {
     stand.switchboard.connect(&c, server_b.upstream(Role::C)).unwrap();
     stand.send(&a, &get(&a, "/key")).await.unwrap();
     assert_eq!(stand.exchange(5).await.from, stranger);
-    // What a connection carried before tells whose it is.
+    // An earlier request on the same connection shows its sender.
     let pipelined = format!("{}{}", signed(&a).replace("Connection: close\r\n", ""), get(&b, "/key"));
     stand.send(&b, &pipelined).await.unwrap();
     assert_eq!((&*stand.exchange(7).await.path, &stand.exchange(7).await.from), ("/key", &A));
 }
 
 #[tokio::test]
-async fn senders_by_their_address_where_servers_have_one() {
+async fn senders_are_known_by_their_address_if_servers_have_one() {
     let stand = Stand::network().await;
     let (a, server) = stand.server(Role::A, OK).await;
-    let Upstream::Server { role, address, .. } = server.upstream(Role::A) else { panic!("a server") };
+    let Upstream::Server { role, address, .. } = server.upstream(Role::A) else { panic!("not a server") };
     let source = Some("127.0.0.1".parse().unwrap());
     stand.switchboard.connect(&a, Upstream::Server { role, address, source }).unwrap();
     let (b, _server) = stand.server(Role::B, OK).await;
@@ -98,7 +98,7 @@ async fn senders_by_their_address_where_servers_have_one() {
 }
 
 #[tokio::test]
-async fn peers_are_asked_and_the_harness_asks_as_any_server_does() {
+async fn requests_of_the_harness_and_to_peers_pass_like_those_of_any_server() {
     for ground in [NETWORK, Ground::Loopback, Ground::Memory] {
         let stand = Stand::on(
             ground,
@@ -137,7 +137,7 @@ async fn peers_are_asked_and_the_harness_asks_as_any_server_does() {
     }
 }
 
-/// A server within the process is one like all others to those who ask it and to those it asks.
+/// To the other servers, a server inside the process behaves like any server.
 #[tokio::test]
 async fn a_server_within_the_process_plays_a_role_on_every_ground() {
     for ground in [NETWORK, Ground::Loopback, Ground::Memory] {
@@ -166,7 +166,7 @@ async fn a_server_within_the_process_plays_a_role_on_every_ground() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_reached_from_within_the_process_is_on_record() {
+async fn failed_requests_from_inside_the_process_are_recorded() {
     let stand =
         Stand::on(Ground::Memory, SwitchboardSettings { body: 10, ..SwitchboardSettings::default() }).await;
     let (a, server) = stand.server(Role::A, OK).await;
@@ -191,7 +191,7 @@ async fn what_cannot_be_reached_from_within_the_process_is_on_record() {
 }
 
 #[tokio::test]
-async fn faults_hit_the_requests_they_mean_while_they_are_in_force() {
+async fn network_faults_apply_to_matching_requests_while_in_force() {
     for ground in [NETWORK, Ground::Memory] {
         faults_hit(
             Stand::on(
@@ -239,7 +239,7 @@ async fn faults_hit(stand: Stand) {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_a_problem_and_closing_leaves_nothing() {
+async fn a_taken_port_is_a_problem_and_closing_frees_the_port() {
     let stand = Stand::network().await;
     let (a, _server) = stand.server(Role::A, OK).await;
     let door = stand.switchboard.door().unwrap();

@@ -1,4 +1,4 @@
-//! What the tests stand on: a server and a client that send bytes as they are told, and a peer.
+//! Helpers of the tests: a server and a client that send given bytes, and a peer.
 
 use std::{
     io,
@@ -29,7 +29,7 @@ use crate::{
 pub(super) const LONG: Duration = Duration::from_secs(20);
 pub(super) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Odd-CASE: v\r\n\r\n{}";
 
-/// A stage with nothing on it.
+/// An empty stage.
 pub(super) struct Stand {
     pub(super) authority: Arc<Authority>,
     pub(super) recorder: Recorder,
@@ -63,12 +63,13 @@ impl Stand {
         (name, server)
     }
 
-    /// Sends `request` to `name` over a connection of its own, and returns what came before the connection ended.
+    /// Sends `request` to `name` over a connection of its own, and returns the bytes that arrived before the connection
+    /// ended.
     pub(super) async fn send(&self, name: &str, request: &str) -> io::Result<String> {
         let mut tls = self.connect(name).await?;
         tls.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
-        within(LONG, tls.read_to_end(&mut answer)).await.expect("an end")?;
+        within(LONG, tls.read_to_end(&mut answer)).await.expect("the connection ends")?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
@@ -81,11 +82,11 @@ impl Stand {
 
     /// The exchange with this id, once it is finished.
     pub(super) async fn exchange(&self, id: u64) -> Arc<Exchange> {
-        self.recorder.await_exchange(LONG, ExchangeId(id), |x| x.id.0 == id).await.expect("recorded")
+        self.recorder.await_exchange(LONG, ExchangeId(id), |x| x.id.0 == id).await.expect("a record")
     }
 }
 
-/// `GET path` for `host`, after whose answer the connection ends.
+/// `GET path` for `host`. The connection ends after the response.
 pub(super) fn get(host: &str, path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
 }
@@ -94,9 +95,9 @@ pub(super) fn get(host: &str, path: &str) -> String {
 pub(super) enum Reply {
     /// These bytes.
     Once(&'static str),
-    /// The first bytes to the first request, the others to all others.
+    /// The first bytes as response to the first request, the other bytes to all others.
     AtFirst(&'static str, &'static str),
-    /// These bytes, then the connection ends without a word.
+    /// These bytes, then the connection ends without a TLS close.
     ThenClose(&'static str),
     /// These bytes, then chunk after chunk.
     Endless(&'static str),
@@ -104,7 +105,7 @@ pub(super) enum Reply {
     Silence,
 }
 
-/// A TLS server that keeps what it is sent.
+/// A TLS server that keeps the requests that it gets.
 pub(super) struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
@@ -115,7 +116,7 @@ impl Server {
     pub(super) async fn start(authority: &Arc<Authority>, host: &str, reply: Reply) -> Self {
         let resolver = StageResolver::new(Arc::clone(authority), |_| false, Some(host.to_owned()));
         let by_name = StageResolver::new(Arc::clone(authority), |_| true, Some(host.to_owned()));
-        // Presents the certificate of `host` whatever it is asked for.
+        // It presents the certificate of `host` for every requested name.
         let wrong = host.starts_with("other");
         let resolver: Arc<dyn rustls::server::ResolvesServerCert> =
             if wrong { Arc::new(Always(resolver)) } else { Arc::new(by_name) };
@@ -146,7 +147,7 @@ impl Server {
     }
 }
 
-/// A resolver that takes every client for one that names no host.
+/// A resolver that treats every client as one that names no host.
 #[derive(Debug)]
 struct Always(StageResolver);
 
@@ -206,7 +207,7 @@ async fn answer(
     }
 }
 
-/// A peer that says what it was asked, and by whom.
+/// A peer whose response repeats the request and its sender.
 pub(super) struct Echo;
 
 #[async_trait]
