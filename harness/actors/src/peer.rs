@@ -1,5 +1,5 @@
 //! Peers as scenarios use them. A peer is a scripted homeserver inside the harness. It joins rooms, sends what the
-//! scenario says, and looks at what a server made of it.
+//! scenario says, and checks how a server treated it.
 
 mod hosting;
 

@@ -32,14 +32,14 @@ pub enum CallError {
     Refused(ApiRefusal),
     /// The response does not have the shape that the API defines.
     Malformed {
-        /// What is wrong with it.
+        /// The mismatch.
         what: String,
         /// The exchange.
         exchange: ExchangeId,
     },
     /// No complete response came: the connection broke, the time ran out, or the body was too large.
     Broken {
-        /// What happened.
+        /// The reason.
         what: String,
         /// The exchange.
         exchange: ExchangeId,

@@ -104,7 +104,7 @@ impl ScriptedPeer {
     /// peer.
     ///
     /// # Errors
-    /// Inconclusive when `host` does not answer at all; a harness problem when no room can be made.
+    /// Inconclusive when `host` does not answer at all; a harness problem when no room can be created.
     pub async fn found(&self, host: &Host, name: &str) -> Result<(user::Room, RoomCopy), Failure> {
         self.found_as(host, name, |creation| creation).await
     }

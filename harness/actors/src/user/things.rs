@@ -67,7 +67,7 @@ pub struct Room {
     pub version: String,
     /// Its name in messages for people.
     pub name: String,
-    /// The server names by which others can join it.
+    /// The server names through which other users can join it.
     pub via: Vec<String>,
     /// The act that created it.
     pub done: Done,
