@@ -16,12 +16,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// This server, for the scenario that has this ledger.
+    /// This server, for the scenario with this ledger.
     pub fn new(server: Arc<StageServer>, ledger: Arc<Ledger>) -> Self {
         Self { server, ledger }
     }
 
-    /// Makes a user there.
+    /// Registers a user at the server.
     ///
     /// # Errors
     /// When the server does not register the user.

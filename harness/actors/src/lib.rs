@@ -1,4 +1,4 @@
-//! Those who act on a stage as a scenario says: users at its servers, and scripted peers.
+//! The actors of a scenario on a stage: users at its servers, and scripted peers.
 
 pub mod host;
 pub mod peer;

@@ -1,5 +1,5 @@
-//! Peers as scenarios use them: homeservers of the harness's own that join rooms, send what the scenario says, and look
-//! at what a server made of it.
+//! Peers as scenarios use them. A peer is a scripted homeserver inside the harness. It joins rooms, sends what the
+//! scenario says, and checks how a server treated it.
 
 mod hosting;
 
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 pub use self::hosting::Invitation;
 use crate::host::Host;
 
-/// A homeserver of the harness's own. Clones are the same one.
+/// A scripted homeserver inside the harness. Clones are the same peer.
 #[derive(Clone)]
 pub struct ScriptedPeer {
     peer: Arc<Peer>,
@@ -28,23 +28,23 @@ pub struct ScriptedPeer {
     ledger: Arc<Ledger>,
 }
 
-/// What a server answered to a peer.
+/// A server's response to a peer.
 #[derive(Debug, Clone)]
 pub struct PeerResponse {
     /// The status.
     pub status: u16,
-    /// The body; null where it is no JSON.
+    /// The body; null if it is not JSON.
     pub body: Value,
     /// The body's bytes.
     pub bytes: Bytes,
-    /// Where it was seen.
+    /// The exchange, as an observation of the server.
     pub observation: Observation,
 }
 
-/// A room as a peer holds it, and the user of the peer's who is in it.
+/// A peer's copy of a room, and the peer's user in the room.
 #[derive(Clone)]
 pub struct RoomCopy {
-    /// Whose copy it is.
+    /// The peer that holds the copy.
     pub peer: ScriptedPeer,
     /// The room's id.
     pub room: String,
@@ -55,53 +55,53 @@ pub struct RoomCopy {
 /// An event that a peer made.
 #[derive(Debug)]
 pub struct Planted {
-    /// Its id.
+    /// The event id.
     pub id: String,
     /// The room it is in.
     pub room: String,
-    /// What it is, for people.
+    /// A description for people.
     pub what: String,
     built: WireEvent,
-    /// When it was brought to a server, on the scenario's clock, and where that shows.
+    /// The time of its first sending to a server, on the scenario's clock, and the exchange.
     taken: OnceLock<(u64, ExchangeId)>,
 }
 
-/// What goes out together (server-server API, transactions); honest in all that is not said.
+/// A transaction (server-server API, transactions). Its `None` fields are filled in honestly.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Transaction<'a> {
     /// The events (PDUs).
     pub events: &'a [&'a Planted],
-    /// The signals (EDUs).
+    /// The EDUs.
     pub signals: &'a [Value],
-    /// Its id; a fresh one, when none is said.
+    /// The transaction id; `None` for a fresh one.
     pub id: Option<&'a str>,
-    /// The origin in its body; the sending peer, when none is said.
+    /// The origin in the body; `None` for the sending peer.
     pub origin: Option<&'a str>,
 }
 
-/// What a server holds of an event.
+/// How much of an event a server holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeldContent {
-    /// Nothing.
+    /// The server does not hold the event.
     Nothing,
-    /// The event without what redaction removes.
+    /// The redacted event.
     Redacted,
-    /// All of it.
+    /// The whole event.
     Whole,
 }
 
 impl PeerResponse {
-    /// Whether the status is one of success.
+    /// Whether the status is 2xx.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// `errcode`; empty where there is none.
+    /// `errcode`; empty if the body has none.
     pub fn errcode(&self) -> &str {
         self.body["errcode"].as_str().unwrap_or_default()
     }
 
-    /// Status and `errcode` in words.
+    /// The status and the `errcode` in words.
     pub fn in_words(&self) -> String {
         format!("{} {}", self.status, self.errcode()).trim_end().to_owned()
     }
@@ -135,7 +135,7 @@ fn no_wire() -> Failure {
 }
 
 impl ScriptedPeer {
-    /// `peer`, which the scenario that has this ledger calls `label`.
+    /// `peer`, for the scenario with this ledger; `label` is its name in the scenario.
     pub fn new(peer: Arc<Peer>, label: &str, ledger: &Arc<Ledger>) -> Self {
         ledger.call_server(peer.name(), &format!("{label}.test"));
         Self { peer, label: label.to_owned(), ledger: Arc::clone(ledger) }
@@ -146,7 +146,7 @@ impl ScriptedPeer {
         self.peer.name()
     }
 
-    /// What the scenario calls it.
+    /// The peer's name in the scenario.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -156,7 +156,7 @@ impl ScriptedPeer {
         &self.peer
     }
 
-    /// The full id of a user of its own.
+    /// The full id of one of its users.
     pub fn user(&self, name: &str) -> String {
         let id = self.peer.user(&format!("{name}-{}", self.ledger.nonce));
         self.ledger.call(&id, &format!("@{name}:{}.test", self.label));
@@ -167,7 +167,7 @@ impl ScriptedPeer {
         Actor { name: self.label.clone(), role: host.role() }
     }
 
-    /// The failure that a refusal or a missing answer of `host` amounts to.
+    /// The failure of a scenario when `host` refuses or does not answer.
     pub fn failure(&self, host: &Host, verb: &'static str, obstacle: HandshakeError) -> Failure {
         let error = match obstacle {
             HandshakeError::NoResponse(error) => match error.exchange {
@@ -190,7 +190,7 @@ impl ScriptedPeer {
         }
     }
 
-    /// What came of a request, where anything did.
+    /// The response of a request; a failure if none came.
     fn answered(
         &self,
         host: &Host,
@@ -200,7 +200,7 @@ impl ScriptedPeer {
         self.reply(host, &answer)
     }
 
-    /// Admits what is wrong with the request that got this reply.
+    /// Admits that the request of this response was a lie.
     fn admitting(&self, reply: PeerResponse) -> PeerResponse {
         self.peer.admit(&reply.observation.exchange.to_string());
         reply
@@ -217,7 +217,7 @@ impl ScriptedPeer {
         })
     }
 
-    /// Asks `host`, signed in due form, whatever the answer.
+    /// Sends a correctly signed request to `host` and accepts any response.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
@@ -231,8 +231,8 @@ impl ScriptedPeer {
         self.answered(host, self.peer.ask(method, host.name(), target, body).await)
     }
 
-    /// Asks `host` with these `Authorization` headers, whatever they say and whatever the answer. What is wrong with the
-    /// request is admitted.
+    /// Sends a request to `host` with these `Authorization` headers and accepts any response. The request is admitted
+    /// as a lie.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
@@ -248,7 +248,7 @@ impl ScriptedPeer {
         Ok(self.admitting(self.answered(host, answer)?))
     }
 
-    /// Sends this very text as a body, whatever the answer. What is wrong with the request is admitted.
+    /// Sends this text as the body and accepts any response. The request is admitted as a lie.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
@@ -263,10 +263,10 @@ impl ScriptedPeer {
         Ok(self.admitting(self.answered(host, answer)?))
     }
 
-    /// Has its user join a room by way of `host`.
+    /// Joins a room through `host`, as the peer's user `name`.
     ///
     /// # Errors
-    /// When the server does not let the user in, or its answers do not make a room.
+    /// When the server refuses the join, or its responses do not make a room.
     pub async fn join(&self, host: &Host, room: &user::Room, name: &str) -> Result<RoomCopy, Failure> {
         let user = self.user(name);
         let (taken, reply) = self.change(host, "join", room, &user).await?;
@@ -279,7 +279,7 @@ impl ScriptedPeer {
         Ok(copy)
     }
 
-    /// Brings events to `host` in one transaction, which has to be taken as a whole.
+    /// Sends events to `host` in one transaction, which the server has to accept.
     ///
     /// # Errors
     /// When the transaction is refused.
@@ -287,7 +287,7 @@ impl ScriptedPeer {
         self.insist(host, &Transaction { events, ..Transaction::default() }).await
     }
 
-    /// As [`Self::transmit`], for what a server may refuse as a whole. What is wrong with the transaction is admitted.
+    /// As [`Self::transmit`], but the server may refuse the transaction. The transaction is admitted as a lie.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
@@ -295,7 +295,7 @@ impl ScriptedPeer {
         self.deliver(host, &Transaction { events, ..Transaction::default() }).await
     }
 
-    /// Sends a transaction, whatever the answer. What is wrong with it is admitted.
+    /// Sends a transaction and accepts any response. The transaction is admitted as a lie.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
@@ -304,7 +304,7 @@ impl ScriptedPeer {
         Ok(self.admitting(self.reply(host, &answer)?))
     }
 
-    /// Sends signals (EDUs) in one transaction, which has to be taken.
+    /// Sends EDUs in one transaction, which the server has to accept.
     ///
     /// # Errors
     /// When the transaction is refused.
@@ -312,7 +312,7 @@ impl ScriptedPeer {
         self.insist(host, &Transaction { signals: edus, ..Transaction::default() }).await
     }
 
-    /// Sends a transaction that has to be taken.
+    /// Sends a transaction that the server has to accept.
     async fn insist(&self, host: &Host, transaction: &Transaction<'_>) -> Result<PeerResponse, Failure> {
         let answer = self.send_transaction(host, transaction).await?;
         if answer.is_success() {
@@ -330,7 +330,7 @@ impl ScriptedPeer {
         let Transaction { events, signals, id, origin } = *transaction;
         let id = id.map_or_else(|| self.peer.transaction_id(), str::to_owned);
         let target = paths::send(&id);
-        // Events go out as they were written, which need not be canonical JSON.
+        // Events are sent as they were written, which may not be canonical JSON.
         let pdus: Vec<_> = events.iter().map(|event| event.built.text.as_str()).collect();
         let origin = origin.unwrap_or_else(|| self.name());
         let rest = json!({"origin": origin, "origin_server_ts": now_ms(), "edus": signals}).to_string();
@@ -341,16 +341,17 @@ impl ScriptedPeer {
         let answer = answer.map_err(|error| self.failure(host, "send", error.into()))?;
         let exchange = answer.exchange.ok_or_else(no_wire)?;
         for event in events {
-            // Sent again, it keeps its first time: what was sent later is later than that.
+            // An event that is sent again keeps its first time.
             let _ = event.taken.set((self.ledger.tick(), exchange));
         }
         Ok(answer)
     }
 
-    /// What `host` holds of an event, as `GET /event` gives it to this peer (server-server API, retrieving events).
+    /// How much `host` holds of an event, as `GET /event` returns it to this peer (server-server API, retrieving
+    /// events).
     ///
     /// # Errors
-    /// When the answer is neither the event nor a refusal.
+    /// When the response is neither the event nor a refusal.
     pub async fn held(&self, host: &Host, event: &Planted) -> Result<(HeldContent, Observation), Failure> {
         let target = paths::event(&event.id);
         let reply = self.ask(host, "GET", &target, None).await?;
@@ -394,7 +395,7 @@ impl RoomCopy {
         built.ok_or_else(|| Failure::Problem(none()))
     }
 
-    /// An honest event, which the copy holds from now on. `make` drafts it for the peer's user.
+    /// An honest event, drafted by `make` for the peer's user. The copy holds it from now on.
     ///
     /// # Errors
     /// A harness problem when the copy does not accept it.
@@ -422,7 +423,7 @@ impl RoomCopy {
         self.plant(body, |room, user| draft_message(room, user, body))
     }
 
-    /// An honest event that the copy does not hold: nothing that the peer makes later follows it.
+    /// An honest event that the copy does not hold: no later event of the peer has it as a prev event.
     ///
     /// # Errors
     /// As [`Self::plant`].
@@ -442,13 +443,13 @@ impl RoomCopy {
         }
     }
 
-    /// An honest message that follows an event which nobody has any more, as far as this peer knows: the state before it is
-    /// what others told the peer, the current one changed by `told`. The copy holds it from now on, and gives that state to
-    /// who asks for it.
+    /// An honest message whose prev event no server has, as far as this peer knows. The state before it is the current
+    /// state changed by `told`, as if other servers had sent it to the peer. The copy holds the message from now on and
+    /// returns that state to requests for it.
     ///
     /// ```text
     ///   … ◀─ (gone) ◀─ message
-    ///           └ the state from here on is hearsay
+    ///           └ other servers sent the state from here on
     /// ```
     ///
     /// # Errors
@@ -477,14 +478,14 @@ impl RoomCopy {
         }
     }
 
-    /// From now on the copy does not enforce a rule. What is planted against it has to be admitted.
+    /// Stops enforcing a rule in the copy. Events against the rule have to be admitted.
     pub fn forgive(&self, rule: Rule) {
         self.peer.peer.with_room(&self.room, |room| {
             *room = room.clone().with_fault(Some(RoomFault::SkipsRule(rule)));
         });
     }
 
-    /// An event that is not in due form, admitted as such; the copy does not hold it.
+    /// An event with an invalid format, hash or signature, admitted as a lie; the copy does not hold it.
     ///
     /// # Errors
     /// A harness problem when the peer has no copy.
@@ -497,10 +498,11 @@ impl RoomCopy {
         Ok(self.admitted(what, self.build(Some(tamper), make)?))
     }
 
-    /// An event in due form that one rule of the room forbids, admitted as such; the copy does not hold it.
+    /// A well-formed event that one rule of the room forbids, admitted as a lie; the copy does not hold it.
     ///
     /// # Errors
-    /// A harness problem when the copy does not reject it by that very rule: then it would test something else.
+    /// A harness problem when the copy does not reject the event by that rule, since the test would test something
+    /// else.
     pub fn defy(
         &self,
         what: &str,
@@ -510,11 +512,11 @@ impl RoomCopy {
         self.unwelcome(what, &EventOutcome::Rejected(rule), make)
     }
 
-    /// An event in due form that the rules allow at its place and the current state forbids by `rule`, admitted as such;
-    /// the copy does not hold it.
+    /// A well-formed event that the rules allow at its place and that the current state forbids by `rule`, admitted as
+    /// a lie; the copy does not hold it.
     ///
     /// # Errors
-    /// A harness problem when the copy does not soft-fail it by that very rule.
+    /// A harness problem when the copy does not soft-fail the event by that rule.
     pub fn belated(
         &self,
         what: &str,
@@ -546,10 +548,10 @@ impl RoomCopy {
         }
     }
 
-    /// Has the copy hold an event whatever it makes of it, so that others can build on it.
+    /// Adds an event to the copy, even if the copy rejects it, so that other events can build on it.
     ///
     /// # Errors
-    /// A harness problem when it is no event of the room.
+    /// A harness problem when the event does not belong to the room.
     pub fn keep(&self, event: &Planted) -> Result<(), Failure> {
         match self.peer.peer.with_room(&self.room, |room| room.add(event.json())) {
             Some(Ok(_)) => Ok(()),
@@ -566,13 +568,13 @@ impl RoomCopy {
         self.planted(what, built)
     }
 
-    /// The same room as another user of the same peer has it.
+    /// The same copy for another user of the same peer.
     pub fn as_user(&self, user: &str) -> Self {
         Self { user: user.to_owned(), ..self.clone() }
     }
 }
 
-/// A text message of `user`'s.
+/// A text message of `user`.
 pub fn draft_message<'a>(room: &'a RoomGraph, user: &str, body: &str) -> Draft<'a> {
     room.draft("m.room.message", user).content(json!({"msgtype": "m.text", "body": body}))
 }

@@ -1,5 +1,5 @@
-//! The driver for a server that is not the run's own: nobody is registered there. Its users are accounts that exist, each
-//! of which is lent to one play at a time and then taken out of the rooms that it came into.
+//! The driver for a server that does not belong to the run, where it cannot register users. It lends existing accounts,
+//! each to one play at a time. Afterwards the account leaves the rooms that it joined.
 
 use std::{
     collections::BTreeSet,
@@ -19,14 +19,14 @@ use super::{
 };
 use samklang_wire::{certificates::Secret, waiting};
 
-/// How long the users of the play before may take to go away.
+/// The time limit for the previous play's users to hand back their accounts.
 const HANDING_BACK: Duration = Duration::from_secs(20);
-/// How long a call may take that tidies up.
+/// The time limit of a call that tidies up.
 const TIDYING: Duration = Duration::from_secs(10);
 /// The fields of a profile that scenarios change.
 const FIELDS: [&str; 2] = ["displayname", "avatar_url"];
 
-/// A user who exists, and a token that is good for acting as that user.
+/// An existing user, and an access token of that user.
 #[derive(Debug)]
 pub struct TargetAccount {
     user_id: String,
@@ -36,15 +36,15 @@ pub struct TargetAccount {
 
 #[derive(Debug, Default)]
 struct AccountState {
-    /// Which play has it.
+    /// The play that has the account.
     play: Option<String>,
-    /// The rooms that it came into and has not been taken out of again.
+    /// The rooms that the account joined and has not left yet.
     rooms: BTreeSet<String>,
-    /// The profile as it was found; none before a play changes it.
+    /// The original profile; `None` before a play changes it.
     profile: Option<Value>,
 }
 
-/// An account that is lent. Dropping it hands it back.
+/// A lent account. Dropping it hands the account back.
 #[derive(Debug)]
 pub(super) struct Lease {
     account: Arc<TargetAccount>,
@@ -52,7 +52,7 @@ pub(super) struct Lease {
 }
 
 impl TargetAccount {
-    /// The account of this user.
+    /// The account of this user, with this access token.
     pub fn new(user_id: String, token: Secret) -> Self {
         Self { user_id, token, state: Mutex::default() }
     }
@@ -78,19 +78,20 @@ impl Drop for Lease {
     }
 }
 
-/// Lends accounts out as users.
+/// Lends accounts as users.
 pub struct AccountDriver {
     api: ApiClient,
     accounts: Vec<Arc<TargetAccount>>,
 }
 
 impl AccountDriver {
-    /// A driver of the client API behind `api` that has these accounts.
+    /// A driver of the client API behind `api` with these accounts.
     pub fn new(api: ApiClient, accounts: Vec<TargetAccount>) -> Self {
         Self { api, accounts: accounts.into_iter().map(Arc::new).collect() }
     }
 
-    /// An account that nobody has. None where one may be handed back, an error where this play has all of them.
+    /// Takes a free account. Returns `None` if another play may hand one back, and an error if this play has all of
+    /// them.
     fn free(&self, play: &str) -> Option<Result<Arc<TargetAccount>, CallError>> {
         let mut others = false;
         for account in &self.accounts {
@@ -118,7 +119,7 @@ impl AccountDriver {
         self.api.call_well(Party::Harness, request, bound).await
     }
 
-    /// Takes the account out of the rooms that the play before has left it in. What the server refuses stays as it is.
+    /// Makes the account leave the rooms of the previous play. Refusals of the server are ignored.
     async fn take_out(&self, account: &TargetAccount) {
         let rooms = std::mem::take(&mut account.state().rooms);
         for room in rooms {
@@ -139,7 +140,7 @@ impl AccountDriver {
 
     async fn profile(&self, account: &TargetAccount) -> Value {
         let path = endpoints::profile(&account.user_id);
-        // Who has none may be answered with 404.
+        // A server may answer 404 for a user without a profile.
         match self.ask(account, ("GET", &path), None, CALL_BOUND).await {
             Ok(reply) => reply.json().unwrap_or_default(),
             Err(_) => Value::Null,
@@ -150,7 +151,7 @@ impl AccountDriver {
 #[async_trait]
 impl Driver for AccountDriver {
     async fn register(&self, localpart: &str, name: &str) -> CallResult<Box<dyn Session>> {
-        // The localpart that would be registered ends with what is unlike in any other play.
+        // The localpart ends with the nonce of the play.
         let play = localpart.rsplit_once('-').map_or(localpart, |(_, nonce)| nonce);
         let free = waiting::until_send(HANDING_BACK, || std::future::ready(self.free(play))).await;
         let account = match free {

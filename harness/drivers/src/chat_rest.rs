@@ -1,10 +1,10 @@
-//! The driver for Rocket.Chat's REST API (<https://developer.rocket.chat/apidocs>), in which a federated room is a group
-//! and an event is a message. Events are told apart by what the product keeps of federation beside them: a room's
+//! The driver for Rocket.Chat's REST API (<https://developer.rocket.chat/apidocs>). There a federated room is a group
+//! and an event is a message. The driver recognises events by the ids of federation that the product stores: a room's
 //! `federation.mrid`, a message's `federation.eventId`, a reaction's `federationReactionEventIds`.
 //!
-//! Much has no verb here, and is not offered: `chat.update`, `chat.delete`, `groups.rename` and `groups.setTopic` are
-//! there, but nothing tells the id of the event that they make, so no scenario could follow it. Typing and receipts of
-//! single messages go over another protocol (DDP).
+//! Many verbs are not offered. `chat.update`, `chat.delete`, `groups.rename` and `groups.setTopic` exist, but no
+//! response tells the id of the resulting event, so a scenario could not follow it. Typing and receipts of single
+//! messages use another protocol (DDP).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,30 +24,31 @@ use super::{
 };
 use samklang_wire::waiting;
 
-/// The administrator whom the image makes at its first start, and who makes the users (docker/CONTRACT.md).
+/// The administrator, whom the image creates at its first start. The driver creates users as the administrator
+/// (docker/CONTRACT.md).
 const ADMIN: [&str; 2] = ["samklang", "complement"];
-/// How long what federation adds to a room or a message may take to be there.
+/// The time limit for federation to add its ids to a room or a message.
 const FEDERATED: Duration = Duration::from_secs(10);
-/// How many messages are asked for at a time.
+/// The number of messages in a page.
 const PAGE: u32 = 100;
-/// How often it is looked for news while a poll waits.
+/// The interval at which a poll looks for news.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Makes users by `users.create`.
+/// Registers users with `users.create`.
 pub struct ChatRestDriver {
     api: ApiClient,
     server_name: String,
     admin: tokio::sync::OnceCell<ApiCredentials>,
 }
 
-/// Who somebody is to the API: `X-User-Id` and `X-Auth-Token`.
+/// The credentials of an API user: `X-User-Id` and `X-Auth-Token`.
 #[derive(Debug, Clone)]
 struct ApiCredentials {
     user: String,
     secret: String,
 }
 
-/// A way to the API, for somebody.
+/// The API as one party uses it, with or without credentials.
 #[derive(Clone)]
 struct ApiSession {
     api: ApiClient,
@@ -56,7 +57,7 @@ struct ApiSession {
 }
 
 impl ChatRestDriver {
-    /// A driver of the API behind `api`, at the server whose users' ids end with `server_name`.
+    /// A driver of the API behind `api`; `server_name` is the server name in its users' ids.
     pub fn new(api: ApiClient, server_name: &str) -> Self {
         Self { api, server_name: server_name.to_owned(), admin: tokio::sync::OnceCell::new() }
     }
@@ -91,7 +92,7 @@ impl Driver for ChatRestDriver {
     }
 }
 
-/// An answer that says that it went well.
+/// A successful response.
 struct Told {
     body: Value,
     exchange: ExchangeId,
@@ -151,7 +152,8 @@ impl ApiSession {
     }
 }
 
-/// Well is what has a status of 2xx and does not say otherwise; the rest says `error` and, for some, `errorType`.
+/// A response is successful if its status is 2xx and its body does not deny it. Other bodies hold `error` and some hold
+/// `errorType`.
 fn told(reply: &ApiResponse) -> Result<Told, CallError> {
     let is_well = (200..300).contains(&reply.status);
     let body = if is_well { reply.json()? } else { reply.json().unwrap_or_default() };
@@ -162,7 +164,7 @@ fn told(reply: &ApiResponse) -> Result<Told, CallError> {
     }
     let text = |key: &str| body[key].as_str().unwrap_or_default().chars().take(500).collect::<String>();
     let error = if text("error").is_empty() { text("message") } else { text("error") };
-    // A refusal with status 200 is one all the same.
+    // A refusal may have the status 200.
     let status = if is_well { 400 } else { reply.status };
     Err(CallError::Refused(ApiRefusal {
         status,
@@ -172,18 +174,18 @@ fn told(reply: &ApiResponse) -> Result<Told, CallError> {
     }))
 }
 
-/// A user who is logged in at this API.
+/// A user who is logged in through this API.
 struct ChatRestSession {
     line: ApiSession,
     username: String,
     user_id: String,
     server_name: String,
-    /// The product's own ids of rooms, by their Matrix ids.
+    /// The product's room ids, by Matrix room id.
     rooms: Mutex<BTreeMap<String, String>>,
     seen: Mutex<PollState>,
 }
 
-/// What the user was shown so far.
+/// The entries that the user was shown so far.
 #[derive(Default)]
 struct PollState {
     things: BTreeSet<(String, String)>,
@@ -199,7 +201,7 @@ fn not_offered<T>(verb: &'static str) -> CallResult<T> {
 }
 
 impl ChatRestSession {
-    /// The Matrix id of a room of the product's, once federation has given it one.
+    /// The Matrix id of a room, once federation has given it one.
     async fn matrix_id(&self, rid: &str) -> CallResult<String> {
         let path = format!("rooms.info?roomId={}", segment(rid));
         let last = Mutex::new(None);
@@ -220,7 +222,7 @@ impl ChatRestSession {
         Ok(found)
     }
 
-    /// The product's own id of a room.
+    /// The product's id of a room.
     async fn rid(&self, room: &str) -> Result<String, CallError> {
         if let Some(rid) = lock(&self.rooms).get(room) {
             return Ok(rid.clone());
@@ -238,13 +240,13 @@ impl ChatRestSession {
         Err(CallError::Refused(ApiRefusal { status: 404, errcode, error, exchange: told.exchange }))
     }
 
-    /// The name by which the product knows a Matrix user: its own by the localpart, others by the whole id.
+    /// The product's name of a Matrix user: the localpart for its own users, the whole id for others.
     fn username<'a>(&self, user: &'a str) -> &'a str {
         let own = user.strip_suffix(&self.server_name).and_then(|rest| rest.strip_suffix(':'));
         own.and_then(|rest| rest.strip_prefix('@')).unwrap_or(user)
     }
 
-    /// The Matrix id of somebody whom the product calls so.
+    /// The Matrix id of a user with this name at the product.
     fn id_of(&self, username: &str) -> String {
         if username.starts_with('@') {
             username.to_owned()
@@ -253,7 +255,7 @@ impl ChatRestSession {
         }
     }
 
-    /// A message with what federation has added to it by then.
+    /// The event id of a message, once federation has added it.
     async fn message(
         &self,
         id: &str,
@@ -284,14 +286,14 @@ impl ChatRestSession {
         Ok((told, messages))
     }
 
-    /// A message as the event that it is, where federation knows it.
+    /// The event that a message stands for; `None` if federation does not know the message.
     fn event_of(&self, room: &str, message: &Value) -> Option<Value> {
         let sender = self.id_of(message["u"]["username"].as_str()?);
         let membership = match message["t"].as_str() {
             None => None,
             Some("uj" | "ult") => Some("join"),
             Some("ul") => Some("leave"),
-            // Other words of the product's own about the room are no events of Matrix.
+            // The product's other notices about the room are not Matrix events.
             Some(_) => return None,
         };
         if let Some(membership) = membership {
@@ -307,7 +309,7 @@ impl ChatRestSession {
         }))
     }
 
-    /// The message that an event is to the product, from the room's last messages.
+    /// Finds the message that stands for an event among the room's last messages.
     async fn message_of(&self, room: &str, event: &str) -> Result<(Told, Value), CallError> {
         let (told, messages) = self.page(room, 0, PAGE).await?;
         let found = messages.into_iter().find(|message| message["federation"]["eventId"] == *event);
@@ -323,13 +325,13 @@ impl ChatRestSession {
         }
     }
 
-    /// What there is that the user was not shown yet.
+    /// The entries that the user was not shown yet.
     async fn news(&self) -> Result<(Vec<SyncEntry>, ExchangeId), CallError> {
         let told = self.line.get("subscriptions.get").await?;
         let mut news = Vec::new();
         for subscription in told.list("update")? {
             let Some(rid) = subscription["rid"].as_str() else { continue };
-            // A room that federation does not know, such as the product's own general one, is none of Matrix's.
+            // A room without federation, such as the product's general room, is not a Matrix room.
             let known = lock(&self.rooms).iter().find(|(_, own)| *own == rid).map(|(id, _)| id.clone());
             let room = match known {
                 Some(room) => room,
@@ -349,7 +351,7 @@ impl ChatRestSession {
                 continue;
             }
             let (page, messages) = self.page(&room, 0, PAGE).await?;
-            // The newest comes first.
+            // The response lists the newest message first.
             for message in messages.iter().rev() {
                 if let (Some(id), Some(event)) = (message["_id"].as_str(), self.event_of(&room, message)) {
                     self.show(&mut news, SyncSection::Timeline, &room, id, event, page.exchange);
@@ -374,12 +376,12 @@ impl ChatRestSession {
     }
 }
 
-/// Whether a subscription is to a room that federation knows.
+/// Whether a subscription is to a federated room.
 fn is_federated(subscription: &Value) -> bool {
     subscription["federated"] == true || subscription["federation"].is_object()
 }
 
-/// What was wrong with the last answer; something there was, since it was asked.
+/// The error of the last attempt. There always is one, since at least one attempt was made.
 fn missing(last: &Mutex<Option<CallError>>, what: &str) -> CallError {
     let none = || CallError::Malformed { what: format!("no {what} came"), exchange: ExchangeId(0) };
     lock(last).take().unwrap_or_else(none)
@@ -392,7 +394,7 @@ impl Session for ChatRestSession {
     }
 
     async fn create_room(&self, room: &NewRoom) -> CallResult<String> {
-        // Names have to be unique at the product, so that the scenarios' own are none.
+        // Room names are unique at the product, so the driver makes up its own and cannot set the scenario's.
         let more = room.name.is_some() || room.topic.is_some() || room.history_visibility.is_some();
         if room.join_rule != JoinRule::Invite || more || room.power_levels.is_some() {
             return not_offered("create_room");

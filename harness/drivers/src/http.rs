@@ -1,5 +1,5 @@
-//! Requests to a server's client API: bounded, recorded, with secrets taken out of the record. They go over HTTP, or to a
-//! server inside this program.
+//! Requests to a server's client API. They are bounded in time and size and are recorded without secrets. They go over
+//! HTTP or to a server inside this program.
 
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -17,11 +17,11 @@ use samklang_wire::{
     waiting::let_pass,
 };
 
-/// No answer of a client API may be larger.
+/// The largest response of a client API.
 pub const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
-/// No answer that is read as JSON may be larger: read, it takes some thirty times its length in memory.
+/// The largest response that is parsed as JSON: parsed, it takes some thirty times its length in memory.
 pub const LARGEST_JSON: usize = 8 * 1024 * 1024;
-/// How long a call may take, a long poll's own waiting apart.
+/// The time limit of a call, apart from the wait of a long poll.
 pub const CALL_BOUND: Duration = Duration::from_secs(60);
 
 /// A client API at its address.
@@ -36,17 +36,17 @@ pub struct ApiClient {
     whereabouts: Whereabouts,
 }
 
-/// Where a server's API is to be found, for all who call it: a server may go and come back. Who calls while it is away
-/// waits.
+/// The current address of a server's API, shared by all its callers. A server may stop and come back; callers wait
+/// meanwhile.
 #[derive(Debug, Clone)]
 pub struct Whereabouts(watch::Sender<ApiPlace>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ApiPlace {
-    /// Where it has been from the beginning.
+    /// At its first address.
     Home,
     Away,
-    /// At another address than from the beginning.
+    /// At another address than its first.
     At(SocketAddr),
 }
 
@@ -57,17 +57,17 @@ impl Default for Whereabouts {
 }
 
 impl Whereabouts {
-    /// The server goes.
+    /// The server stops.
     pub fn leave(&self) {
         self.0.send_replace(ApiPlace::Away);
     }
 
-    /// The server is back: at `address`, or where it was from the beginning.
+    /// The server is back, at `address` or at its first address.
     pub fn come_back(&self, address: Option<SocketAddr>) {
         self.0.send_replace(address.map_or(ApiPlace::Home, ApiPlace::At));
     }
 
-    /// Waits until the server is there; its address, where that is not the one from the beginning.
+    /// Waits until the server is there; returns its address if it is not the first one.
     async fn found(&self) -> Option<SocketAddr> {
         let mut place = self.0.subscribe();
         match place.wait_for(|place| *place != ApiPlace::Away).await.as_deref() {
@@ -77,16 +77,16 @@ impl Whereabouts {
     }
 }
 
-/// How a server is dealt with that goes on running when the run has ended.
+/// How calls treat a server that goes on running after the run.
 #[derive(Debug, Clone, Default)]
 struct Manners {
-    /// Whether a call that comes too often is made again when the server says.
+    /// Whether a rate-limited call is repeated after the pause that the server names.
     patient: bool,
-    /// What is in no answer that is read or recorded, whatever the server echoes.
+    /// The secrets that are removed from every response before it is read or recorded, since a server may echo them.
     secrets: Arc<Vec<Secret>>,
 }
 
-/// How a request gets to the server.
+/// The way by which a request reaches the server.
 #[derive(Clone)]
 enum ApiRoute {
     Http(reqwest::Client),
@@ -96,11 +96,11 @@ enum ApiRoute {
 /// The client API of a server inside this program.
 #[async_trait]
 pub trait ClientService: Send + Sync {
-    /// Answers what a client asks. The request's URI is path and query.
+    /// Answers a client request. The request's URI holds only path and query.
     async fn client(&self, request: ::http::Request<Bytes>) -> ::http::Response<Bytes>;
 }
 
-/// A complete answer.
+/// A complete response.
 #[derive(Debug)]
 pub struct ApiResponse {
     /// The status.
@@ -109,20 +109,20 @@ pub struct ApiResponse {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
-    /// The exchange that shows it.
+    /// The exchange.
     pub exchange: ExchangeId,
 }
 
 impl ApiResponse {
-    /// A header's first value.
+    /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON. Nesting is bounded by the parser.
+    /// The body as JSON. The parser bounds the nesting.
     ///
     /// # Errors
-    /// When it is not JSON, or longer than [`LARGEST_JSON`].
+    /// When the body is not JSON, or is longer than [`LARGEST_JSON`].
     pub fn json(&self) -> Result<serde_json::Value, CallError> {
         let malformed = |what: String| CallError::Malformed { what, exchange: self.exchange };
         if self.body.len() > LARGEST_JSON {
@@ -137,16 +137,16 @@ impl ApiClient {
     /// A client of the API at `base` (`http://host:port`), which belongs to the server `to`.
     ///
     /// # Errors
-    /// When the HTTP library refuses its set-up.
+    /// When the HTTP library rejects its configuration.
     pub fn new(base: String, to: Party, recorder: Recorder) -> Result<Self, reqwest::Error> {
         Ok(Self::over(web_client(no_tls())?, base, to, recorder))
     }
 
-    /// A client of an API that belongs to somebody else: `tls` says whom to believe, and what it answers is relieved of
-    /// `secrets`. Where it wants fewer calls, they wait.
+    /// A client of an API that does not belong to the run: `tls` says which certificates it trusts, and `secrets` are
+    /// removed from the responses. A rate-limited call waits.
     ///
     /// # Errors
-    /// When the HTTP library refuses its set-up.
+    /// When the HTTP library rejects its configuration.
     pub fn elsewhere(
         base: String,
         to: Party,
@@ -163,7 +163,7 @@ impl ApiClient {
         Self { way: ApiRoute::Http(http), base, to, recorder, largest: LARGEST_ANSWER, manners, whereabouts }
     }
 
-    /// A client of the API of a server inside this program, which is called `name`.
+    /// A client of the API of a server inside this program; `name` is the server's name.
     pub fn inside(server: Arc<dyn ClientService>, name: &str, to: Party, recorder: Recorder) -> Self {
         let base = format!("http://{name}");
         let (manners, whereabouts) = Default::default();
@@ -178,20 +178,20 @@ impl ApiClient {
         }
     }
 
-    /// Where the server is, for whoever has it go and come back.
+    /// The shared address of the server, for the code that stops it and brings it back.
     pub fn whereabouts(&self) -> Whereabouts {
         self.whereabouts.clone()
     }
 
-    /// The API's address, as it was from the beginning.
+    /// The API's first address.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// A request with a JSON body or none, by the holder of `token` or by nobody.
+    /// A request with an optional JSON body and an optional access token.
     ///
     /// # Errors
-    /// [`CallError::Malformed`] when it cannot even be put together.
+    /// [`CallError::Malformed`] when the request cannot be built.
     pub fn json_request(
         &self,
         method: &str,
@@ -212,10 +212,10 @@ impl ApiClient {
             .map_err(|error| CallError::Malformed { what: error.to_string(), exchange: ExchangeId(0) })
     }
 
-    /// Sends `request` for `from` and records the exchange. The answer must be complete within `bound`.
+    /// Sends `request` for `from` and records the exchange. The response must be complete within `bound`.
     ///
     /// # Errors
-    /// [`CallError::Broken`] when no complete answer came.
+    /// [`CallError::Broken`] when no complete response came.
     pub async fn call(
         &self,
         from: Party,
@@ -351,10 +351,10 @@ impl ApiClient {
         Err(format!("the body is larger than {} MiB", self.largest / (1024 * 1024)))
     }
 
-    /// As [`Self::call`], and turns a status other than 2xx into a refusal.
+    /// As [`Self::call`], but a status other than 2xx is an error.
     ///
     /// # Errors
-    /// When there is no complete answer, or it is a refusal.
+    /// When there is no complete response, or the server refuses.
     pub async fn call_well(
         &self,
         from: Party,
@@ -376,20 +376,20 @@ impl ApiClient {
     }
 }
 
-/// The same place at another address.
+/// The same path at another address.
 fn moved(uri: &::http::Uri, address: SocketAddr) -> Result<::http::Uri, String> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     format!("http://{address}{path}").parse().map_err(|error| format!("{address}: {error}"))
 }
 
 impl Manners {
-    /// The text without secrets.
+    /// The text without the secrets.
     fn relieved(&self, text: Vec<u8>) -> Vec<u8> {
         self.secrets.iter().fold(text, |text, secret| without(text, secret.expose().as_bytes()))
     }
 }
 
-/// The text with [`REDACTED`](recorder::REDACTED) in every place of `secret`.
+/// The text with [`REDACTED`](recorder::REDACTED) in place of every `secret`.
 pub fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
     let mut kept = Vec::new();
     let mut rest = text.as_slice();
@@ -405,7 +405,7 @@ pub fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// How long the server that answers so wants the caller to wait.
+/// The pause that a rate-limit response asks for.
 fn has_to_wait(reply: &ApiResponse) -> Option<Duration> {
     patience::pause(reply.status, &reply.body, reply.header("retry-after"))
 }
@@ -420,13 +420,13 @@ fn web_client(tls: rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Err
         .build()
 }
 
-/// Headers in order; bytes that are no text are replaced.
+/// The headers in order; bytes that are not UTF-8 are replaced.
 fn listed(headers: &::http::HeaderMap) -> Vec<(String, String)> {
     let text = |value: &::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
-/// The client API is plain HTTP; the library still wants a TLS set-up, which trusts nobody.
+/// The client API is plain HTTP, but the library needs a TLS configuration; this one trusts no certificate.
 fn no_tls() -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     #[expect(clippy::expect_used, reason = "the provider's own defaults always fit each other")]
@@ -437,7 +437,7 @@ fn no_tls() -> rustls::ClientConfig {
         .with_no_client_auth()
 }
 
-/// An error with its causes in one line; the outermost alone seldom says what happened.
+/// An error with its causes in one line; the outermost error alone seldom says what happened.
 fn plain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

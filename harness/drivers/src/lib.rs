@@ -1,7 +1,7 @@
-//! Drivers: how a user acts at a server. One driver for each kind of API that vendors offer; the verbs are the same.
+//! Drivers: how a user acts at a server. There is one driver for each kind of client API; all have the same verbs.
 //!
-//! Identifiers are plain strings here, since a server may hand out anything. Every answer names the exchange that
-//! shows it, so that a verdict can rest on it.
+//! Ids are plain strings here, because a server may return anything. Every response names its exchange, so that a
+//! verdict can rest on it.
 
 pub mod accounts;
 pub mod chat_rest;
@@ -16,30 +16,30 @@ use async_trait::async_trait;
 use samklang_verdict::ExchangeId;
 use serde_json::Value;
 
-/// A server's answer, with the exchange that shows it.
+/// The result of a call, with the exchange that shows it.
 #[derive(Debug, Clone)]
 pub struct Answered<T> {
-    /// What was asked for.
+    /// The result.
     pub value: T,
     /// The exchange.
     pub exchange: ExchangeId,
 }
 
-/// Why a call did not succeed.
+/// The reason why a call failed.
 #[derive(Debug, Clone)]
 pub enum CallError {
-    /// The server said no in due form.
+    /// The server refused the call with a proper error.
     Refused(ApiRefusal),
-    /// The answer is not what the API promises.
+    /// The response does not have the shape that the API defines.
     Malformed {
-        /// What is wrong with it.
+        /// The mismatch.
         what: String,
         /// The exchange.
         exchange: ExchangeId,
     },
-    /// No complete answer came: the connection broke, the bound passed, the body was too large.
+    /// No complete response came: the connection broke, the time ran out, or the body was too large.
     Broken {
-        /// What happened.
+        /// The reason.
         what: String,
         /// The exchange.
         exchange: ExchangeId,
@@ -49,14 +49,14 @@ pub enum CallError {
         /// The verb.
         verb: &'static str,
     },
-    /// No user is left: nobody can be registered at the server, and it has only these.
+    /// The server has no free user: the driver cannot register users there, and the listed accounts are all in use.
     NoFurtherUser {
-        /// How many there are.
+        /// The number of accounts.
         users: usize,
     },
 }
 
-/// A refusal in due form.
+/// A proper error response.
 #[derive(Debug, Clone)]
 pub struct ApiRefusal {
     /// The HTTP status.
@@ -72,19 +72,19 @@ pub struct ApiRefusal {
 /// The answer to a call.
 pub type CallResult<T> = Result<Answered<T>, CallError>;
 
-/// Who may join a room.
+/// The join rule of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JoinRule {
-    /// Only who is invited.
+    /// Only invited users may join.
     Invite,
-    /// Anybody.
+    /// Any user may join.
     Public,
-    /// Who is invited, and others may knock.
+    /// Only invited users may join; other users may knock.
     Knock,
 }
 
 impl JoinRule {
-    /// As `m.room.join_rules` writes it.
+    /// The value in `m.room.join_rules`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Invite => "invite",
@@ -94,20 +94,20 @@ impl JoinRule {
     }
 }
 
-/// A room to be made.
+/// The room to create.
 #[derive(Debug, Clone)]
 pub struct NewRoom {
-    /// Its version, for instance `11`.
+    /// The room version, for instance `11`.
     pub version: String,
-    /// Who may join.
+    /// The join rule.
     pub join_rule: JoinRule,
-    /// `m.room.history_visibility`, where it is to be another than the preset's.
+    /// `m.room.history_visibility`, if it differs from the preset's.
     pub history_visibility: Option<String>,
     /// The room's name.
     pub name: Option<String>,
     /// The room's topic.
     pub topic: Option<String>,
-    /// Keys of `m.room.power_levels` that are to differ from the server's defaults.
+    /// The keys of `m.room.power_levels` that differ from the server's defaults.
     pub power_levels: Option<Value>,
 }
 
@@ -120,7 +120,7 @@ pub enum ReceiptKind {
     Private,
 }
 
-/// A file as a user gets it.
+/// A file as a user downloads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaFile {
     /// Its bytes.
@@ -134,97 +134,97 @@ pub struct MediaFile {
 /// A page of a room's history.
 #[derive(Debug, Clone)]
 pub struct HistoryPage {
-    /// Events, in the order of the walk.
+    /// The events, in the order in which the server returns them.
     pub events: Vec<Value>,
-    /// Where to go on; none at the end.
+    /// The token of the next page; `None` at the end.
     pub end: Option<String>,
 }
 
-/// Where in a sync something stood.
+/// The part of a sync response that held an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SyncSection {
     /// A room's timeline.
     Timeline,
     /// A room's state before the timeline.
     State,
-    /// What an invited user is shown of the room.
+    /// The stripped state of a room that the user is invited to.
     Invite,
-    /// What a knocking user is shown of the room.
+    /// The stripped state of a room that the user knocks on.
     Knock,
     /// Typing and receipts.
     Ephemeral,
     /// Presence.
     Presence,
-    /// What was sent to the device alone.
+    /// To-device messages.
     ToDevice,
-    /// Whose devices have changed, as one event that holds `changed` and `left`.
+    /// Device list updates, as one event that holds `changed` and `left`.
     DeviceLists,
 }
 
-/// Something that a sync showed.
+/// An entry of a sync response.
 #[derive(Debug, Clone)]
 pub struct SyncEntry {
-    /// Where it stood.
+    /// The part of the response that held it.
     pub place: SyncSection,
-    /// The room; none for presence and what concerns devices.
+    /// The room; `None` for presence, to-device messages and device lists.
     pub room: Option<String>,
-    /// The event as it stood there.
+    /// The event as the response holds it.
     pub event: Value,
     /// The exchange that shows it.
     pub exchange: ExchangeId,
 }
 
-/// One answer to a sync.
+/// One sync response.
 #[derive(Debug, Clone)]
 pub struct SyncBatch {
-    /// Where to go on.
+    /// The token for the next sync.
     pub next: String,
-    /// What it showed, in order.
+    /// The entries, in order.
     pub happenings: Vec<SyncEntry>,
 }
 
-/// Makes users at a server.
+/// Registers users at a server.
 #[async_trait]
 pub trait Driver: Send + Sync {
-    /// Makes a user with this localpart; `name` is what the scenario calls it.
+    /// Registers a user with this localpart; `name` is the user's name in the scenario.
     async fn register(&self, localpart: &str, name: &str) -> CallResult<Box<dyn Session>>;
-    /// Leaves the server as it was found, where it goes on running when the run has ended.
+    /// Undoes the changes to accounts of a server that goes on running after the run.
     async fn tidy(&self) {}
 }
 
-/// A user who is logged in. The verbs are those of the Matrix client-server API; a driver for another API maps them.
+/// A logged-in user. The verbs are those of the Matrix client-server API; a driver for another API maps them.
 #[async_trait]
 pub trait Session: Send + Sync {
-    /// The user's full id.
+    /// The full user id.
     fn user_id(&self) -> &str;
-    /// Makes a room; answers with its id.
+    /// Creates a room; returns its id.
     async fn create_room(&self, room: &NewRoom) -> CallResult<String>;
     /// Invites a user.
     async fn invite(&self, room: &str, user: &str) -> CallResult<()>;
-    /// Joins a room by way of the named servers.
+    /// Joins a room through the named servers.
     async fn join(&self, room: &str, via: &[String]) -> CallResult<()>;
-    /// Knocks on a room by way of the named servers.
+    /// Knocks on a room through the named servers.
     async fn knock(&self, room: &str, via: &[String]) -> CallResult<()>;
-    /// Leaves a room, or rejects its invite.
+    /// Leaves a room or rejects an invite to it.
     async fn leave(&self, room: &str) -> CallResult<()>;
-    /// Removes a user from a room, or takes the user's invite back.
+    /// Kicks a user from a room or withdraws the user's invite.
     async fn kick(&self, room: &str, user: &str, reason: Option<&str>) -> CallResult<()>;
     /// Bans a user.
     async fn ban(&self, room: &str, user: &str, reason: Option<&str>) -> CallResult<()>;
-    /// Lifts a ban.
+    /// Unbans a user.
     async fn unban(&self, room: &str, user: &str) -> CallResult<()>;
-    /// Sends an event that is no state; answers with its id.
+    /// Sends an event that is not a state event; returns its id.
     async fn send(&self, room: &str, kind: &str, content: &Value) -> CallResult<String>;
-    /// Sends a state event; answers with its id.
+    /// Sends a state event; returns its id.
     async fn set_state(&self, room: &str, kind: &str, state_key: &str, content: &Value)
     -> CallResult<String>;
-    /// Redacts an event; answers with the redaction's id.
+    /// Redacts an event; returns the redaction's id.
     async fn redact(&self, room: &str, event: &str, reason: Option<&str>) -> CallResult<String>;
-    /// Replaces a room by one of another version; answers with the new room's id.
+    /// Upgrades a room to another version; returns the new room's id.
     async fn upgrade(&self, room: &str, version: &str) -> CallResult<String>;
     /// Starts or stops typing.
     async fn typing(&self, room: &str, on: bool) -> CallResult<()>;
-    /// Says how far the user has read; `thread` is a thread's root or `main`.
+    /// Sends a receipt for an event; `thread` is a thread's root or `main`.
     async fn receipt(
         &self,
         room: &str,
@@ -238,33 +238,33 @@ pub trait Session: Send + Sync {
     async fn set_profile(&self, field: &str, value: &str) -> CallResult<()>;
     /// Reads a user's profile.
     async fn profile(&self, user: &str) -> CallResult<Value>;
-    /// Asks for a user's device keys and cross-signing keys; answers as the API does.
+    /// Queries a user's device keys and cross-signing keys; returns the response as it is.
     async fn device_keys(&self, _user: &str) -> CallResult<Value> {
         Err(CallError::NotOffered { verb: "device_keys" })
     }
-    /// Asks what the server says it can do; answers as the API does.
+    /// Queries the server's capabilities; returns the response as it is.
     async fn capabilities(&self) -> CallResult<Value> {
         Err(CallError::NotOffered { verb: "capabilities" })
     }
-    /// Asks the Matrix client API something for which there is no verb; `path` begins below `/_matrix/client`, and a null
-    /// body is none. Answers as the API does.
+    /// Sends a request for which there is no verb to the Matrix client API. `path` begins below `/_matrix/client`; a
+    /// null body means no body. Returns the response as it is.
     async fn ask_api(&self, _method: &str, _path: &str, _body: &Value) -> CallResult<Value> {
         Err(CallError::NotOffered { verb: "ask_api" })
     }
-    /// Logs the user in once more; answers with the id of the new device.
+    /// Logs the user in again; returns the id of the new device.
     async fn add_device(&self) -> CallResult<String> {
         Err(CallError::NotOffered { verb: "add_device" })
     }
-    /// Stores a file; answers with its `mxc://` address.
+    /// Uploads a file; returns its `mxc://` address.
     async fn upload(&self, file: &MediaFile) -> CallResult<String>;
-    /// Fetches a file by its `mxc://` address.
+    /// Downloads a file by its `mxc://` address.
     async fn download(&self, address: &str) -> CallResult<MediaFile>;
-    /// Reads a room's whole current state.
+    /// Reads the current state of a room.
     async fn state(&self, room: &str) -> CallResult<Vec<Value>>;
     /// Reads one event.
     async fn event(&self, room: &str, event: &str) -> CallResult<Value>;
-    /// Reads a room's history backwards, from its end or from where a page ended.
+    /// Reads a room's history backwards, from its end or from the end of a page.
     async fn history(&self, room: &str, from: Option<&str>, limit: u32) -> CallResult<HistoryPage>;
-    /// Waits for news since the batch `since`, for at most `wait_ms` on the server's side.
+    /// Syncs from the token `since`; the server may hold the request for at most `wait_ms`.
     async fn sync(&self, since: Option<&str>, wait_ms: u64) -> CallResult<SyncBatch>;
 }

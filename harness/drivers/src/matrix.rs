@@ -1,5 +1,5 @@
-//! The driver for vendors that offer the Matrix client-server API. ruma knows paths and request bodies; answers are
-//! read as raw JSON, since a typed answer would hide what a server adds or leaves out.
+//! The driver for vendors with the Matrix client-server API. ruma builds paths and request bodies; responses are read
+//! as raw JSON, since a typed response would hide what a server adds or leaves out.
 
 use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
@@ -28,7 +28,7 @@ use super::{
     matrix_sync,
 };
 
-/// Registers users by the user-interactive flow with `m.login.dummy`.
+/// Registers users with user-interactive authentication, stage `m.login.dummy`.
 pub struct MatrixDriver {
     api: ApiClient,
 }
@@ -40,15 +40,15 @@ impl MatrixDriver {
     }
 }
 
-/// A user who is logged in at a Matrix client API.
+/// A user who is logged in through the Matrix client API.
 pub(super) struct MatrixSession {
     pub(super) api: ApiClient,
     pub(super) me: Party,
     pub(super) user_id: String,
     pub(super) token: String,
-    /// The account that was there before, where the user is only lent.
+    /// The lent account; `None` for a user that this driver registered.
     pub(super) lent: Option<Lease>,
-    /// None where the user was not made here.
+    /// The password; `None` for a lent account.
     pub(super) password: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Driver for MatrixDriver {
             let request = self.api.json_request("POST", endpoints::REGISTER.template, None, Some(&body))?;
             self.api.call(me.clone(), request, CALL_BOUND).await
         };
-        // The first call is refused with the session that the second one has to name.
+        // The server refuses the first call and returns the session that the second call has to name.
         let mut reply = ask(None).await?;
         if reply.status == 401 {
             let session = reply.json()?["session"].clone();
@@ -85,7 +85,7 @@ impl Driver for MatrixDriver {
     }
 }
 
-/// A request that could not even be put together: an id that some server gave us is none.
+/// The error for a request that cannot be built: an id from a server is invalid.
 fn unsendable(error: &dyn std::fmt::Display) -> CallError {
     CallError::Malformed { what: error.to_string(), exchange: samklang_verdict::ExchangeId(0) }
 }
@@ -111,7 +111,7 @@ fn text_of(answer: &Value, key: &str, reply: &ApiResponse) -> Result<String, Cal
     })
 }
 
-/// An id as the server gave it, for a request that needs it well-formed.
+/// Parses an id from a server, for a request that needs a valid one.
 fn id<T>(text: &str) -> Result<T, CallError>
 where
     T: for<'a> TryFrom<&'a str>,
@@ -129,13 +129,13 @@ fn transaction() -> OwnedTransactionId {
     OwnedTransactionId::from(random)
 }
 
-/// How long a long poll's answer may take on top of the wait that was asked for.
+/// The time that a long poll's response may take on top of the requested wait.
 const POLL_GRACE: Duration = Duration::from_secs(30);
-/// How long a typing notification is asked to last: so long that no scenario takes its expiry for the user's stop.
+/// The timeout of a typing notification: so long that no scenario mistakes its expiry for the user's stop.
 const TYPING: Duration = Duration::from_secs(300);
 
 impl MatrixSession {
-    /// Notes a room that a lent user is to be taken out of again.
+    /// Notes a room that a lent user has to leave afterwards.
     fn was_in(&self, room: &str) {
         if let Some(lease) = &self.lent {
             lease.was_in(room);
@@ -356,7 +356,7 @@ impl Session for MatrixSession {
     }
 
     async fn profile(&self, user: &str) -> CallResult<Value> {
-        // Anybody may ask, so the endpoint takes no token in ruma; a server may want one all the same.
+        // ruma sends no token here, because the endpoint needs none. Some servers require it all the same.
         let user: OwnedUserId = id(user)?;
         let path = format!("{}{}", self.api.base(), endpoints::PROFILE.raw_path(&[user.as_str()]));
         let request = ::http::Request::get(path).header("authorization", format!("Bearer {}", self.token));
@@ -379,7 +379,7 @@ impl Session for MatrixSession {
     }
 
     async fn ask_api(&self, method: &str, path: &str, body: &Value) -> CallResult<Value> {
-        // What nobody knows how to undo is not done to an account that is only lent.
+        // A lent account only reads here: the driver could not undo other requests.
         if self.lent.is_some() && method != "GET" {
             return Err(CallError::NotOffered { verb: "ask_api" });
         }

@@ -1,12 +1,12 @@
-//! What a sync's answer shows, in the order in which it happened (client-server API, syncing).
+//! The entries of a sync response, in the order in which they happened (client-server API, syncing).
 
 use samklang_verdict::ExchangeId;
 use serde_json::Value;
 
 use super::{SyncEntry, SyncSection};
 
-/// Reads every event out of a sync's answer. Anything that is not of the API's shape is passed over: what matters to
-/// a scenario is then missing there, and the exchange shows why.
+/// Reads every event from a sync response. A part of another shape is skipped: the scenario then misses its events, and
+/// the exchange shows why.
 pub(super) fn happenings(answer: &Value, exchange: ExchangeId) -> Vec<SyncEntry> {
     const SECTIONS: [(&str, &str, SyncSection); 8] = [
         ("invite", "invite_state", SyncSection::Invite),
@@ -47,7 +47,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn each_part_of_an_answer_is_found_in_its_place() {
+    fn each_part_of_a_response_gives_entries_of_its_section() {
         let events = |name: &str| json!({"events": [{"type": name}]});
         let answer = json!({
             "rooms": {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_another_shape_shows_nothing_and_breaks_nothing() {
+    fn a_response_of_another_shape_gives_no_entries() {
         for answer in [json!([]), json!({"rooms": {"join": {"!j": {"timeline": {"events": 7}}}}}), json!("x")]
         {
             assert!(happenings(&answer, ExchangeId(1)).is_empty(), "{answer}");

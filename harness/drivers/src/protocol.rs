@@ -1,5 +1,5 @@
-//! The driver for vendors without the Matrix client-server API: the protocol of `docker/DRIVER.md`, in which every verb
-//! is one request with a JSON object for the arguments and one for the answer.
+//! The driver for vendors without the Matrix client-server API. It speaks the protocol of `docker/DRIVER.md`: every
+//! verb is one request with a JSON object of arguments and one response with a JSON object.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use super::{
     http::{ApiClient, ApiResponse, CALL_BOUND},
 };
 
-/// Where the verbs are.
+/// The path below which the verbs are.
 const ROOT: &str = "/samklang/driver/v1";
-/// `errcode` of a verb that a vendor does not offer; the status is 501.
+/// The `errcode` for a verb that a vendor does not offer; the status is 501.
 const NOT_OFFERED: &str = "NOT_OFFERED";
-/// How long a long poll's answer may take on top of the wait that was asked for.
+/// The time that a long poll's response may take on top of the requested wait.
 const POLL_GRACE: Duration = Duration::from_secs(30);
 
-/// Makes users by the verb `register`.
+/// Registers users with the verb `register`.
 pub struct ProtocolDriver {
     api: ApiClient,
 }
@@ -49,7 +49,7 @@ impl Driver for ProtocolDriver {
     }
 }
 
-/// A user who is logged in by this protocol.
+/// A user who is logged in through this protocol.
 struct ProtocolSession {
     api: ApiClient,
     me: Party,
@@ -57,7 +57,7 @@ struct ProtocolSession {
     token: Option<String>,
 }
 
-/// A verb's answer: a JSON object, in the reply that holds it.
+/// A verb's result: a JSON object, and the response that holds it.
 struct VerbResponse {
     object: Value,
     reply: ApiResponse,
@@ -89,7 +89,7 @@ impl VerbResponse {
         list.cloned().ok_or_else(|| self.malformed(format_args!("it has no list of objects under {key:?}")))
     }
 
-    /// A text that may be left out.
+    /// An optional text.
     fn optional(&self, key: &str) -> Option<String> {
         self.object[key].as_str().map(str::to_owned)
     }
@@ -140,7 +140,7 @@ impl ProtocolSession {
     }
 }
 
-/// An argument that is not given is left out.
+/// Removes the arguments that are null.
 fn without_nulls(arguments: Value) -> Value {
     match arguments {
         Value::Object(map) => map.into_iter().filter(|(_, value)| !value.is_null()).collect(),
@@ -306,7 +306,7 @@ impl Session for ProtocolSession {
         let answer = self.ask_within("sync", json!({"since": since, "wait_ms": wait_ms}), bound).await?;
         let next = answer.text("next")?;
         let exchange = answer.reply.exchange;
-        // As with the client-server API: what is not of the protocol's shape is passed over, and then missing.
+        // As with the client-server API, an entry of another shape is skipped. The scenario then misses it.
         let happening = |shown: Value| {
             let place = place(shown["place"].as_str()?)?;
             let event = shown.get("event").filter(|event| event.is_object())?.clone();

@@ -1,8 +1,8 @@
-//! What servers do that stand in for products in the drivers' tests.
+//! Helpers for the servers that stand in for products in the drivers' tests.
 
 use tokio::io::AsyncReadExt;
 
-/// All of the request that comes on a connection, head and body.
+/// Reads one whole request from a connection, head and body.
 pub(super) async fn whole_request(stream: &mut tokio::net::TcpStream) -> String {
     let mut request = Vec::new();
     loop {

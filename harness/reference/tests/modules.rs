@@ -1,4 +1,5 @@
-//! The modules of this crate depend on each other one way, and each fault acts where the table of faults says.
+//! Each module of this crate uses only the modules before it, and each fault is in the file that the table of faults
+//! names.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -10,7 +11,7 @@ use std::{
 
 use samklang_reference::Fault;
 
-/// The modules in the order of `lib.rs`: each may use those before it.
+/// The modules in the order of `lib.rs`: each may use only the modules before it.
 const ORDER: [&str; 22] = [
     "clock",
     "waiting",
@@ -49,14 +50,14 @@ fn below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The sources by their path below `src`.
+/// The sources, by path below `src`.
 fn sources() -> BTreeMap<String, String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let name = |path: &Path| path.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
     below(&src).iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The top modules that a source uses: after each `crate::`, or each name of the list in braces.
+/// The top-level modules that a source uses: the name after each `crate::`, or each name of the list in braces.
 fn used(text: &str) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for (at, mark) in text.match_indices("crate::") {
@@ -83,7 +84,7 @@ fn used(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn modules_depend_one_way() {
+fn a_module_uses_only_modules_before_it() {
     let place = |module: &str| ORDER.iter().position(|name| *name == module);
     let mut wrong = Vec::new();
     for (file, text) in sources().iter().filter(|(file, _)| *file != "lib.rs") {
@@ -95,9 +96,9 @@ fn modules_depend_one_way() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A fault that is a branch is named in the file that the table of faults names.
+/// The file that the table of faults names for a fault contains the fault's name, if the fault is a branch.
 #[test]
-fn each_fault_acts_where_the_table_says() {
+fn each_fault_is_in_the_file_that_the_table_names() {
     let sources = sources();
     let branches: Vec<_> =
         Fault::all().into_iter().filter_map(|fault| Some((fault, fault.branch()?))).collect();

@@ -1,4 +1,4 @@
-//! Peers among themselves: they answer each other, and hold the same room.
+//! Two peers: they answer each other's requests and hold the same room.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -12,7 +12,7 @@ use samklang_matrix::{
 use samklang_reference::{HandshakeError, Peer};
 use serde_json::{Value, json};
 
-/// An honest message of the peer's user, which its own copy holds, and the transaction that holds it.
+/// An honest message of the peer's user, which the peer's copy holds, and a transaction with it.
 fn say(peer: &Peer, room: &str, user: &str, body: &str) -> (String, Value) {
     peer.with_room(room, |copy| {
         let content = json!({"msgtype": "m.text", "body": body});
@@ -49,7 +49,7 @@ async fn two_peers_hold_the_same_room_in_every_version() {
 }
 
 #[tokio::test]
-async fn a_transaction_counts_once() {
+async fn a_repeated_transaction_gets_the_same_response() {
     let air = Air::default();
     let (host, guest, room) = air.two_in_a_room("11").await;
     let (_, transaction) = say(&host, &room, &host.user("alice"), "hej");

@@ -1,4 +1,4 @@
-//! Users at two servers: each is shown what the other does.
+//! Users at two servers: each user is shown the events of the other.
 
 mod common;
 
@@ -140,7 +140,7 @@ async fn to_device_messages_arrive_once_and_one_time_keys_are_returned_once() {
     let body = json!({"messages": {&bob.id: {"*": {"text": "sist"}}}});
     alice.put("v3/sendToDevice/org.example.note/other", body).await;
     bob.sees("to_device", |event| event["content"]["text"] == "sist").await;
-    // A message that the next sync acknowledged does not come again.
+    // A to-device message does not come again after the next sync has acknowledged it.
     bob.sync(0).await;
     bob.sync(0).await;
     let texts: Vec<_> = bob.shown("to_device").iter().map(|note| note["content"]["text"].clone()).collect();
@@ -167,7 +167,7 @@ async fn files_keep_their_names_and_types_on_the_other_server() {
     }
 }
 
-/// As the extended value of a header.
+/// A file name as the extended value of a header parameter.
 fn attribute(name: &str) -> String {
     segment(name).replace("%2E", ".")
 }
@@ -277,7 +277,7 @@ async fn history_follows_the_history_visibility() {
 }
 
 #[tokio::test]
-async fn a_user_who_left_gets_no_more_events_and_can_join_again() {
+async fn a_user_is_shown_no_events_sent_after_leaving_and_can_join_again() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let room = together(&alice, &bob, json!({"preset": "public_chat"})).await;
     bob.post(&path(&room, "leave"), json!({})).await;
@@ -344,7 +344,7 @@ async fn edits_and_threads_are_bundled_with_their_events() {
 }
 
 #[tokio::test]
-async fn aliases_directory_and_spaces_lead_to_rooms_of_other_servers() {
+async fn aliases_room_directory_and_spaces_show_rooms_of_other_servers() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let plan = json!({"preset": "public_chat", "visibility": "public", "room_alias_name": "torget", "name": "Torget"});
     let room = alice.room(plan).await;
@@ -370,7 +370,7 @@ async fn aliases_directory_and_spaces_lead_to_rooms_of_other_servers() {
 }
 
 #[tokio::test]
-async fn a_transaction_of_a_client_counts_once_and_its_device_is_shown_its_id() {
+async fn a_repeated_client_transaction_sends_one_event_and_shows_its_id_to_its_device() {
     let (alice, bob) = Air::default().alice_and_bob().await;
     let room = together(&alice, &bob, json!({})).await;
     let send = path(&room, "send/m.room.message/once");

@@ -1,5 +1,5 @@
-//! A stage is a running constellation: servers, their names, the switchboard between them, and the record of what they
-//! say.
+//! A stage is a running constellation: servers, their names, the switchboard between them, and the record of their
+//! exchanges.
 
 mod renewal;
 mod up;
@@ -30,20 +30,20 @@ use samklang_wire::{
     waiting,
 };
 
-/// How long servers that go on running may take to be left as they were found.
+/// The time limit for undoing the changes to servers that go on running after the run.
 const TIDYING: Duration = Duration::from_secs(60);
 
-/// A running constellation: servers, the switchboard between them, and the record of all they say.
+/// A running constellation: servers, the switchboard between them, and the record of their exchanges.
 pub struct Stage {
     servers: BTreeMap<Role, Arc<StageServer>>,
-    /// What the servers need that a newer version takes over from.
+    /// The renewals of the servers that a newer version replaces.
     renewals: BTreeMap<Role, Renewal>,
     recorder: Recorder,
     switchboard: Option<Switchboard>,
     federation: FederationClient,
-    /// Answers for the stage's names until the stage is gone.
+    /// Answers look-ups of the stage's names as long as the stage exists.
     _dns: Option<DnsResponder>,
-    /// How many names of peers were given out.
+    /// The number of peer names that were given out.
     names: AtomicU64,
     peers: Mutex<Vec<Arc<Peer>>>,
 }
@@ -54,30 +54,30 @@ pub struct StageServer {
     pub role: Role,
     /// Its server name.
     pub name: String,
-    /// What it was cast as.
+    /// The cast that it was started from.
     pub cast: Cast,
-    /// How users act there.
+    /// The driver for its users.
     pub driver: Arc<dyn Driver>,
-    /// What it answered about itself when the stage came up.
+    /// The identity that it returned when the stage came up.
     pub identity: ServerIdentity,
-    /// Whether it was handed the key of the stage's certificate authority.
+    /// Whether it got the key of the stage's certificate authority.
     pub holds_ca_key: bool,
-    /// What the deployer started.
+    /// The running server that the deployer started.
     pub running: Arc<dyn Running>,
 }
 
-/// What a server says of itself: proof of who is on the stage.
+/// A server's own answers about its identity. They prove which server runs on the stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerIdentity {
     /// `server.name` of `/_matrix/federation/v1/version`.
     pub name: Option<String>,
     /// `server.version` of `/_matrix/federation/v1/version`.
     pub version: Option<String>,
-    /// The keys of `/_matrix/key/v2/server`, by id, their document's signature verified.
+    /// The keys of `/_matrix/key/v2/server`, by id; the document's signature is verified.
     pub verify_keys: BTreeMap<String, String>,
 }
 
-/// Where the logs of the servers lie that were started, also of those that never became ready.
+/// The paths of the servers' logs, also of servers that never became ready.
 #[derive(Debug, Default)]
 pub struct Logs(Mutex<BTreeMap<Role, PathBuf>>);
 
@@ -109,10 +109,10 @@ impl PeerService for Answering {
 }
 
 impl Stage {
-    /// A stage whose servers are in this process already, without a switchboard.
+    /// A stage without a switchboard, whose servers already run in this process.
     ///
     /// # Errors
-    /// When no certificate authority can be made.
+    /// When no certificate authority can be created.
     pub fn embedded(servers: Vec<StageServer>, recorder: Recorder) -> Result<Self, Problem> {
         let authority = Authority::new(AuthorityKey::Ecdsa)?;
         let federation = FederationClient::direct(&authority, BTreeMap::new())?;
@@ -127,7 +127,7 @@ impl Stage {
         self.servers.get(&role).cloned()
     }
 
-    /// All servers, by role.
+    /// All servers, ordered by role.
     pub fn servers(&self) -> impl Iterator<Item = &Arc<StageServer>> {
         self.servers.values()
     }
@@ -142,20 +142,20 @@ impl Stage {
         self.switchboard.is_some()
     }
 
-    /// Asks servers over federation, unsigned, as the harness.
+    /// The harness's federation client; its requests are unsigned.
     pub fn federation(&self) -> &FederationClient {
         &self.federation
     }
 
-    /// Bends the network until the guard is dropped; `None` without the switchboard.
+    /// Injects a network fault until the guard is dropped; `None` without the switchboard.
     pub fn fault(&self, fault: NetworkFault) -> Option<NetworkFaultGuard> {
         self.switchboard.as_ref().map(|switchboard| switchboard.fault(fault))
     }
 
-    /// A homeserver of the harness's own, with a name that no other peer has; `None` without the switchboard.
+    /// Creates a peer with a unique name; `None` without the switchboard.
     ///
     /// # Errors
-    /// When no name or key can be made.
+    /// When no name or key can be created.
     pub async fn peer(&self, label: &str) -> Result<Option<Arc<Peer>>, Problem> {
         let Some(switchboard) = &self.switchboard else { return Ok(None) };
         let number = self.names.fetch_add(1, Ordering::Relaxed);
@@ -170,18 +170,18 @@ impl Stage {
         Ok(Some(peer))
     }
 
-    /// On which terms a server takes part that is not the run's own; none where all are.
+    /// The terms of a target, a server that does not belong to the run; `None` if the run started all servers.
     pub fn terms(&self) -> Option<&TargetTerms> {
         self.servers.values().find_map(|server| server.cast.target.as_ref())
     }
 
-    /// All peers that scenarios made so far.
+    /// All peers that scenarios have created so far.
     pub fn peers(&self) -> Vec<Arc<Peer>> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The first server that is not running any more, with how it ended; for the class of the problem, an engine that
-    /// does not answer is told from a server that has ended.
+    /// The problem of the first server that has ended, with how it ended. An engine that does not answer is a problem
+    /// of another class.
     pub async fn casualty(&self) -> Option<Problem> {
         for server in self.servers.values() {
             match server.running.ended().await {
@@ -203,15 +203,15 @@ impl Stage {
         None
     }
 
-    /// Shuts listeners and the servers inside this program; the deployer removes the others.
+    /// Shuts the listeners and the servers inside this program; the deployer removes the other servers.
     pub async fn down(&self) {
         tracing::info!("stage goes down");
         for server in self.servers.values() {
-            // Before the doors are shut, so that others hear of it.
+            // The listeners are still open, so that other servers get the users' leaves.
             let _ = waiting::within(TIDYING, server.driver.tidy()).await;
         }
         for server in self.servers.values().filter(|server| server.cast.vendor.is_embedded()) {
-            // Nothing of theirs can be left behind.
+            // These servers leave nothing behind, so an error does not matter.
             let _ = server.running.stop().await;
         }
         if let Some(switchboard) = &self.switchboard {

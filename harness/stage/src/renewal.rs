@@ -1,5 +1,5 @@
-//! A newer version takes over from a server in mid-run: the old one is stopped, and the new one comes up on what it has
-//! stored, under the same name, with the same keys, and for the users who are logged in there.
+//! A newer version replaces a server in mid-run. The old version stops, and the new one starts on its storage, with the
+//! same name, the same keys and the same logged-in users.
 
 use std::{
     path::PathBuf,
@@ -21,24 +21,24 @@ use samklang_deploy::{Cast, Deployer, Listening, Running, ServerStart, Storage, 
 use samklang_drivers::http::Whereabouts;
 use samklang_wire::switchboard::Upstream;
 
-/// What it takes to have a newer version take over from a server.
+/// The means to replace a server by a newer version.
 pub(super) struct Renewal {
     newer: Cast,
     means: Means,
     whereabouts: Option<Whereabouts>,
-    /// How other servers reach one inside this program, whichever version it is.
+    /// The route of other servers to a server inside this program; the same for both versions.
     upstream: Option<Upstream>,
     renewed: Mutex<Option<Renewed>>,
 }
 
-/// A newer version that has taken over, and what it answers about itself.
+/// A newer version that has replaced a server, and its identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewed {
-    /// The version that was asked for.
+    /// The requested version.
     pub version: String,
-    /// What it answered about itself when it was up.
+    /// The identity that it returned when it was up.
     pub identity: ServerIdentity,
-    /// The digest of the image it runs from; only for a container.
+    /// The digest of its image; only for a container.
     pub image: Option<String>,
 }
 
@@ -48,7 +48,7 @@ enum Means {
 }
 
 impl Renewal {
-    /// For a server that `deployer` has started, and which from now on is looked at through what is given back.
+    /// For a server that `deployer` has started. The returned `Running` stands for whichever version runs.
     pub(super) fn of_deployed(
         deployer: Arc<dyn Deployer>,
         start: ServerStart,
@@ -61,7 +61,7 @@ impl Renewal {
         (Self::by(newer, means), running)
     }
 
-    /// For a server inside this program, which from now on is reached through what is given back.
+    /// For a server inside this program. The returned server passes requests to whichever version runs.
     pub(super) fn of_embedded(cast: &Cast, server: Arc<dyn Embedded>) -> (Arc<dyn Embedded>, Self) {
         let newer = cast.newer().unwrap_or_else(|| cast.clone());
         let successive = Arc::new(Successive {
@@ -76,7 +76,7 @@ impl Renewal {
         Self { newer, means, whereabouts: None, upstream: None, renewed: Mutex::default() }
     }
 
-    /// Says where its users and other servers look for it.
+    /// Sets where its users and other servers find it.
     pub(super) fn called_at(self, whereabouts: Whereabouts, upstream: Upstream) -> Self {
         Self { whereabouts: Some(whereabouts), upstream: Some(upstream), ..self }
     }
@@ -101,10 +101,11 @@ impl Stage {
         renewal.ok_or_else(|| Problem::harness(message!("stage.no-successor", role = role)))
     }
 
-    /// Stops the server in this role, for a newer version to take over. Its users wait, and others find nobody there.
+    /// Stops the server in this role, so that a newer version can replace it. Meanwhile its users wait, and other
+    /// servers cannot reach it.
     ///
     /// # Errors
-    /// When no newer version takes over from it, or it cannot be stopped.
+    /// When no newer version is to replace it, or it cannot be stopped.
     pub async fn take_down(&self, role: Role) -> Result<(), Problem> {
         let renewal = self.renewal(role)?;
         renewal.go().await?;
@@ -114,10 +115,10 @@ impl Stage {
         }
     }
 
-    /// Brings the newer version up on what the server in this role has stored, which was taken down.
+    /// Starts the newer version on the storage of the stopped server in this role.
     ///
     /// # Errors
-    /// Of the subject's class where the newer version does not come up.
+    /// A problem of the subject's class when the newer version does not come up.
     pub async fn bring_up_newer(&self, role: Role) -> Result<Renewed, Problem> {
         let renewal = self.renewal(role)?;
         let (Some(server), Some(switchboard)) = (self.servers.get(&role), &self.switchboard) else {
@@ -151,7 +152,7 @@ impl Stage {
         Ok(renewed)
     }
 
-    /// The newer version that has taken over in this role, if one has.
+    /// The newer version that has replaced the server in this role, if one has.
     pub fn renewed(&self, role: Role) -> Option<Renewed> {
         lock(&self.renewals.get(&role)?.renewed).clone()
     }
@@ -161,16 +162,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One server after the other in the same role, as one that runs.
+/// The versions of a server in one role, as one running server.
 struct Succession {
     state: Mutex<Successor>,
 }
 
 struct Successor {
     now: Arc<dyn Running>,
-    /// It was stopped, and the next one is not there yet.
+    /// The old version was stopped, and the next one does not run yet.
     between: bool,
-    /// What those before it have used.
+    /// The CPU time of the earlier versions.
     spent: Option<Duration>,
 }
 
@@ -185,7 +186,7 @@ impl Succession {
 
     async fn go(&self) -> Result<(), Problem> {
         let now = self.now();
-        // Between two servers the end of the first is no accident.
+        // From here on, the end of the old version is not a failure.
         lock(&self.state).between = true;
         let used = now.cpu().await;
         now.stop().await?;
@@ -228,9 +229,9 @@ impl Running for Succession {
     }
 }
 
-/// One server after the other inside this program, as one.
+/// The versions of a server inside this program, as one server.
 struct Successive {
-    /// None between two of them.
+    /// `None` between two versions.
     current: watch::Sender<Option<Arc<dyn Embedded>>>,
     last: Mutex<Arc<dyn Embedded>>,
 }
@@ -252,7 +253,7 @@ impl Successive {
         Ok(())
     }
 
-    /// Has the server that is there answer, unless it goes before it has.
+    /// Passes a request to the current version, unless that version stops before it answers.
     async fn ask<F: Future<Output = Response<Bytes>>>(
         &self,
         ask: impl FnOnce(Arc<dyn Embedded>) -> F,
@@ -266,7 +267,7 @@ impl Successive {
     }
 }
 
-/// The answer of a door behind which nobody is.
+/// The response while no version runs.
 fn nobody() -> Response<Bytes> {
     let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = StatusCode::BAD_GATEWAY;

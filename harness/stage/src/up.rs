@@ -38,12 +38,12 @@ use samklang_wire::{
     waiting,
 };
 
-/// How many lines of a server's log are shown when it does not come up.
+/// The number of log lines shown for a server that does not come up.
 const LOG_LINES: usize = 25;
-/// How long one question to a server that is coming up may take.
+/// The time limit of one request to a server that is coming up.
 const READY_QUESTION: Duration = Duration::from_secs(5);
 
-/// Where a stage's names lead, before its servers run.
+/// The stage's names and their addresses, before its servers run.
 struct StageNames {
     switchboard: Option<Switchboard>,
     dns: Option<DnsResponder>,
@@ -51,7 +51,7 @@ struct StageNames {
     hosts: Vec<(String, Ipv4Addr)>,
 }
 
-/// A server that was started, and the ways to it.
+/// A started server and the ways to reach it.
 struct Started<'a> {
     cast: &'a Cast,
     name: String,
@@ -59,13 +59,13 @@ struct Started<'a> {
     running: Arc<dyn Running>,
     api: ApiClient,
     upstream: Upstream,
-    /// Its users, where nobody can be registered.
+    /// Its users, if the driver cannot register users there.
     accounts: Option<Vec<TargetAccount>>,
-    /// How a newer version takes over from it, where one does.
+    /// The means to replace it by a newer version, if one is to.
     renewal: Option<Renewal>,
 }
 
-/// What servers are started with.
+/// The values that every server is started with.
 struct Starting<'a> {
     deployer: &'a Arc<dyn Deployer>,
     authority: &'a Authority,
@@ -75,11 +75,11 @@ struct Starting<'a> {
 }
 
 impl Stage {
-    /// Brings `casts` up by `deployer`. What was made is removed by [`Deployer::clear`], also after an error.
+    /// Starts `casts` with `deployer`. [`Deployer::clear`] removes everything that was created, also after an error.
     ///
     /// # Errors
-    /// When the ground cannot be laid, or a server cannot be had, does not start or does not become ready; the detail
-    /// then holds the end of its log, and `logs` says where the whole of it lies.
+    /// When the ground cannot be laid, or a server cannot be obtained, does not start or does not become ready. The
+    /// detail then holds the end of its log, and `logs` holds the path of the whole log.
     pub async fn up(
         deployer: &Arc<dyn Deployer>,
         casts: &[Cast],
@@ -126,7 +126,7 @@ impl Stage {
     }
 }
 
-/// Has at hand what the servers run from that are not inside this program, each once; what takes over from others, too.
+/// Prepares the images of all servers outside this program, each once, and of the newer versions that replace them.
 async fn prepare(deployer: &dyn Deployer, casts: &[Cast], progress: &Progress<'_>) -> Result<(), Problem> {
     for (place, cast) in casts.iter().enumerate() {
         let same = |earlier: &Cast| {
@@ -187,7 +187,7 @@ impl Starting<'_> {
         Ok(Started { cast, name, holds_ca_key: false, running, api, upstream, accounts: None, renewal })
     }
 
-    /// To a server that runs already.
+    /// The route to a server that already runs.
     fn lead_to<'a>(&self, cast: &'a Cast, target: &Target) -> Result<Started<'a>, Problem> {
         let role = cast.role;
         let api = target.client_api(role, self.recorder.clone())?;
@@ -234,7 +234,7 @@ impl Starting<'_> {
     }
 }
 
-/// The way to a server with listeners of its own.
+/// The route to a server with listeners of its own.
 pub(super) fn upstream(role: Role, running: &dyn Listening) -> Upstream {
     Upstream::Server { role, address: running.federation(), source: running.source() }
 }
@@ -262,8 +262,8 @@ async fn name_all(
             };
             names.insert(role, (name, port));
         }
-        // The engine's own resolver knows the containers by name; what else servers look up, SRV records above all,
-        // has to be answered at once all the same.
+        // The engine's resolver knows the containers by name. Other look-ups of servers, above all SRV records, also
+        // need an answer at once.
         let dns = match ground {
             Ground::Network { gateway } => open_dns(gateway).await,
             Ground::Loopback | Ground::Memory | Ground::Around(_) => None,
@@ -284,12 +284,12 @@ async fn name_all(
     let Ground::Network { gateway } = ground else {
         return Ok(StageNames { switchboard: Some(switchboard), dns: None, names, hosts: vec![] });
     };
-    // Hosts entries serve where port 53 cannot be bound and where an engine's resolver asks nobody outside.
+    // Hosts entries help if port 53 cannot be bound, and if an engine's resolver asks no server outside.
     let hosts = names.values().map(|(name, _)| (name.clone(), gateway)).collect();
     Ok(StageNames { switchboard: Some(switchboard), dns: open_dns(gateway).await, names, hosts })
 }
 
-/// Where port 53 cannot be bound the stage goes on: names then stand in hosts files, and look-ups may take longer.
+/// If port 53 cannot be bound, the stage goes on: names then stand in hosts files, and look-ups may take longer.
 async fn open_dns(gateway: Ipv4Addr) -> Option<DnsResponder> {
     DnsResponder::open(SocketAddr::from((gateway, 53)), gateway).await.ok()
 }
@@ -313,7 +313,7 @@ async fn ready(
     Ok((server, renewal))
 }
 
-/// Waits until a server that was started answers.
+/// Waits until a started server is ready.
 pub(super) async fn is_up(
     cast: &Cast,
     name: &str,
@@ -327,7 +327,7 @@ pub(super) async fn is_up(
         match running.ended().await {
             Ok(None) => {}
             Ok(Some(how)) => {
-                // Only a server that was stopped has certainly said its last words; that it has ended stands already.
+                // Only a stopped server has certainly written its whole log. That it ended is known already.
                 let _ = running.stop().await;
                 let text =
                     message!("stage.ended-at-start", vendor = cast.vendor.title, role = cast.role, how = how);
@@ -368,8 +368,8 @@ pub(super) fn client_api(
         .map_err(|error| Problem::harness(message!("stage.no-client", error = error)))
 }
 
-/// Ready is who answers `/versions` with JSON that names versions; anything else may still be starting. The error says
-/// in a few words what came instead.
+/// A server is ready if it answers `/versions` with JSON that lists versions; otherwise it may still be starting. The
+/// error says in a few words what it answered.
 async fn is_ready(api: &ApiClient) -> Result<(), String> {
     let request = http::Request::get(format!("{}{}", api.base(), client::VERSIONS.template)).body(Vec::new());
     let request = request.map_err(|error| error.to_string())?;
@@ -389,7 +389,7 @@ async fn is_ready(api: &ApiClient) -> Result<(), String> {
     }
 }
 
-/// Without the Matrix client API, ready is who answers the federation API's `/version`.
+/// A server without the Matrix client API is ready if it answers `/version` of the federation API.
 async fn federates(name: &str, federation: &FederationClient) -> Result<(), String> {
     let path = VERSION.template;
     match federation.request("GET", name, path, &[], Bytes::new()).await {
@@ -399,7 +399,7 @@ async fn federates(name: &str, federation: &FederationClient) -> Result<(), Stri
     }
 }
 
-/// Reads what the server says of itself. What it does not say, or says wrongly, stays empty.
+/// Reads the server's identity. Missing or invalid values stay empty.
 pub(super) async fn identify(name: &str, federation: &FederationClient) -> ServerIdentity {
     let version = told(name, federation, VERSION.template).await.unwrap_or_default();
     let keys = told(name, federation, SERVER_KEYS.template).await.unwrap_or_default();
@@ -414,7 +414,7 @@ async fn told(name: &str, federation: &FederationClient, path: &str) -> Option<s
     (answer.status == 200).then(|| serde_json::from_slice(&answer.body).ok()).flatten()
 }
 
-/// The end of a server's log, for people.
+/// The last lines of a server's log, for people.
 pub(super) fn log_tail(running: &dyn Running) -> Vec<String> {
     let text = running.log().and_then(|log| std::fs::read(log).ok()).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

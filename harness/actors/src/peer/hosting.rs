@@ -1,4 +1,4 @@
-//! How peers come and go, and rooms that live at a peer, for users to come to.
+//! Invites, leaves and knocks of peers, and rooms that a peer creates for users to join.
 
 use crate::user::{self, Done, Failure};
 use samklang_matrix::{
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use super::{PeerResponse, Planted, RoomCopy, ScriptedPeer, now_ms};
 use crate::host::Host;
 
-/// What a room shows of itself to somebody who is invited.
+/// The state events that an invite shows of the room.
 const SHOWN: [&str; 4] = ["m.room.create", "m.room.join_rules", "m.room.name", "m.room.topic"];
 
-/// An invite as it is brought to the invited user's server (server-server API, inviting to a room): honest as it is made,
-/// and every part of it may be changed.
+/// An invite as the invited user's server gets it (server-server API, inviting to a room). It is honest at first; a
+/// scenario may change every part.
 #[derive(Debug, Clone)]
 pub struct Invitation {
     /// The room in the path.
@@ -25,12 +25,12 @@ pub struct Invitation {
     pub event_id: String,
     /// The body: `room_version`, `event`, `invite_room_state`.
     pub body: Value,
-    /// All of this as it was made.
+    /// The honest values of the three fields.
     honest: (String, String, Value),
 }
 
 impl RoomCopy {
-    /// An honest event that makes `user` a member in this way, which the copy holds from now on.
+    /// An honest membership event for `user`, which the copy holds from now on.
     ///
     /// # Errors
     /// As [`Self::plant`].
@@ -38,8 +38,8 @@ impl RoomCopy {
         self.plant(what, |room, sender| room.draft_member(sender, user, membership))
     }
 
-    /// What brings `event` to the invited user's server. It shows the room by complete events, as version 12 asks for and
-    /// those before allow.
+    /// The invite request for `event`. It shows the room's state by complete events: version 12 requires that and
+    /// earlier versions allow it.
     pub fn invitation(&self, event: &Planted) -> Invitation {
         let shown = self.peer.peer.with_room(&self.room, |room| {
             let places =
@@ -58,7 +58,7 @@ impl RoomCopy {
 }
 
 impl ScriptedPeer {
-    /// Brings an invite to `host`, whatever the answer. What was changed in it is admitted.
+    /// Sends an invite to `host` and accepts any response. A changed invite is admitted as a lie.
     ///
     /// # Errors
     /// Inconclusive when no complete answer comes.
@@ -70,7 +70,7 @@ impl ScriptedPeer {
         Ok(if is_honest { reply } else { self.admitting(reply) })
     }
 
-    /// Has `user`, its own, leave a room by way of `host`, as `make_leave` and `send_leave` have it.
+    /// Leaves a room through `host` with `make_leave` and `send_leave`, as the peer's `user`.
     ///
     /// # Errors
     /// When the server refuses a step.
@@ -78,7 +78,7 @@ impl ScriptedPeer {
         Ok(self.change(host, "leave", room, user).await?.1)
     }
 
-    /// Has `user`, its own, knock on a room by way of `host`.
+    /// Knocks on a room through `host`, as the peer's `user`.
     ///
     /// # Errors
     /// When the server refuses a step.
@@ -86,7 +86,7 @@ impl ScriptedPeer {
         Ok(self.change(host, "knock", room, user).await?.1)
     }
 
-    /// Changes the membership of its own `user` by way of `host`: what was taken, and the answer to it.
+    /// Changes the membership of the peer's `user` through `host`: returns the accepted membership and the response.
     pub(super) async fn change(
         &self,
         host: &Host,
@@ -100,15 +100,16 @@ impl ScriptedPeer {
         Ok((taken, reply))
     }
 
-    /// Founds a public room of the version that is played, as its user `name`. Users reach it by way of this peer.
+    /// Creates a public room of the scenario's room version, as the peer's user `name`. Users join it through this
+    /// peer.
     ///
     /// # Errors
-    /// Inconclusive when `host` does not answer at all; a harness problem when no room can be made.
+    /// Inconclusive when `host` does not answer at all; a harness problem when no room can be created.
     pub async fn found(&self, host: &Host, name: &str) -> Result<(user::Room, RoomCopy), Failure> {
         self.found_as(host, name, |creation| creation).await
     }
 
-    /// As [`Self::found`], for a room that `plan` changes.
+    /// As [`Self::found`], with a room that `plan` changes.
     ///
     /// # Errors
     /// As [`Self::found`].
@@ -119,7 +120,7 @@ impl ScriptedPeer {
         plan: impl FnOnce(RoomCreation) -> RoomCreation + Send,
     ) -> Result<(user::Room, RoomCopy), Failure> {
         let creator = self.user(name);
-        // Two rooms of one peer are told apart by their time: the clock never stands still.
+        // Two rooms of one peer differ in their time, so the time includes the clock's tick.
         let at = i64::try_from(now_ms().saturating_add(self.ledger.tick())).unwrap_or(i64::MAX);
         let version = self.ledger.room_version.clone();
         let problem =
@@ -129,8 +130,8 @@ impl ScriptedPeer {
         let id = room.id().to_owned();
         self.peer.hold(room);
         self.ledger.call(&id, &format!("!{name}s-room"));
-        // All that is done shows in an exchange. The room itself is made unseen; what comes first is that the peer has
-        // found the server it is made for.
+        // Every `Done` names an exchange. Creating the room makes no exchange, so the peer first asks the host for its
+        // keys.
         let greeting = self.ask(host, "GET", SERVER_KEYS.template, None).await?.observation;
         let done = Done {
             tick: self.ledger.tick(),

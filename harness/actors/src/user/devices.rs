@@ -1,19 +1,19 @@
-//! What users do with their devices and keys (client-server API, end-to-end encryption, send-to-device messaging), and what
-//! else has no verb in every product's API.
+//! Users' devices and keys (client-server API, end-to-end encryption, send-to-device messaging), and other calls that
+//! have no verb in every product's API.
 
 use samklang_matrix::{SigningKey, endpoints::client};
 use serde_json::{Value, json};
 
 use super::{Failure, Observed, User};
 
-/// The keys of a user and of the device that the user is logged in with.
+/// The keys of a user and of the user's device.
 #[derive(Debug)]
 pub struct UserKeys {
     device: SigningKey,
     signing: [SigningKey; 3],
 }
 
-/// The cross-signing keys, the master key first: it signs the others.
+/// The cross-signing keys. The master key is the first; it signs the others.
 const SIGNING: [(&str, &str); 3] =
     [("master_key", "master"), ("self_signing_key", "self_signing"), ("user_signing_key", "user_signing")];
 
@@ -23,7 +23,7 @@ impl UserKeys {
     /// # Errors
     /// Never in practice.
     pub fn generate() -> Result<Self, samklang_matrix::KeyDocumentError> {
-        // The id of a key of a user's is the key.
+        // The id of a cross-signing key is the public key itself.
         let named_by_itself = || {
             let seed: [u8; 32] = std::array::from_fn(|_| fastrand::u8(..));
             let public = SigningKey::from_seed(&seed, "x")?.public_base64();
@@ -63,7 +63,7 @@ impl UserKeys {
         }
     }
 
-    /// The cross-signing keys, the others signed by the master key (client-server API, cross-signing).
+    /// The cross-signing keys; the master key signs the others (client-server API, cross-signing).
     fn cross_signing(&self, user: &str) -> Value {
         let mut all = json!({});
         for ((name, usage), key) in SIGNING.iter().zip(&self.signing) {
@@ -81,19 +81,19 @@ impl UserKeys {
 }
 
 impl User {
-    /// Sends a request to the Matrix client API of the user's server, where no verb does.
+    /// Sends a request without a verb to the Matrix client API of the user's server.
     ///
     /// # Errors
-    /// When the server refuses; not applicable where the product has another API.
+    /// When the server refuses; not applicable if the product has another API.
     pub async fn asks(&self, method: &str, path: &str, body: &Value) -> Result<Observed, Failure> {
-        // Drivers take the path below the root of the API.
+        // Drivers expect the path below the root of the API.
         let path = path.strip_prefix(client::ROOT).unwrap_or(path);
         let call = self.session().ask_api(method, path, body).await;
         let (answer, done) = self.settle("ask_api", &[method, path], call)?;
         Ok(Observed::new(answer, done.observations))
     }
 
-    /// The id of the device that the user is logged in with.
+    /// The id of the user's device.
     ///
     /// # Errors
     /// As for [`User::asks`].
@@ -102,7 +102,7 @@ impl User {
         Ok(me.value["device_id"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Logs in once more, with a new device; answers with its id.
+    /// Logs in again with a new device; returns its id.
     ///
     /// # Errors
     /// As for [`User::asks`].
@@ -110,7 +110,7 @@ impl User {
         Ok(self.settle("add_device", &[], self.session().add_device().await)?.0)
     }
 
-    /// Publishes the keys of the device with this id, and `spares` one-time keys; answers with the device keys.
+    /// Publishes the keys of this device and `spares` one-time keys; returns the device keys.
     ///
     /// # Errors
     /// As for [`User::asks`].
@@ -128,7 +128,7 @@ impl User {
         Ok(told)
     }
 
-    /// Publishes cross-signing keys; answers with them, by name.
+    /// Publishes cross-signing keys; returns them by name.
     ///
     /// # Errors
     /// As for [`User::asks`].
@@ -138,7 +138,7 @@ impl User {
         Ok(told)
     }
 
-    /// Gives a device of the user's another name.
+    /// Renames a device of the user.
     ///
     /// # Errors
     /// As for [`User::asks`].
@@ -147,7 +147,7 @@ impl User {
         self.asks("PUT", &path, &json!({ "display_name": name })).await
     }
 
-    /// Claims a one-time key of another user's device; answers with the id of the key, if there was one.
+    /// Claims a one-time key of another user's device; returns the id of the key, if there was one.
     ///
     /// # Errors
     /// As for [`User::asks`].
@@ -160,7 +160,7 @@ impl User {
         }))
     }
 
-    /// Sends a message to all devices of another user.
+    /// Sends a to-device message to all devices of another user.
     ///
     /// # Errors
     /// As for [`User::asks`].

@@ -1,4 +1,4 @@
-//! Why a scenario could not go on. The runner makes verdicts of these, and finds out whose fault they are.
+//! The reasons why a scenario stops. The runner makes verdicts from them and finds the server to blame.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use samklang_drivers::{ApiRefusal, CallError};
 /// A user and the server where the user is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// What the scenario calls the user.
+    /// The user's name in the scenario.
     pub name: String,
     /// The server's role.
     pub role: Role,
 }
 
-/// Something that went otherwise than the scenario says.
+/// A scenario's step did not go as the scenario says.
 #[derive(Debug, Clone)]
 pub enum Failure {
     /// A call that had to succeed did not.
     Call {
-        /// Who called.
+        /// The caller.
         who: Actor,
         /// The verb.
         verb: &'static str,
-        /// What came of it.
+        /// The error.
         error: CallError,
         /// The ids it was about.
         about: Vec<String>,
     },
     /// A call that had to be refused was not.
     Accepted {
-        /// Who called.
+        /// The caller.
         who: Actor,
         /// The verb.
         verb: &'static str,
@@ -41,81 +41,81 @@ pub enum Failure {
     },
     /// A user did not see something within the bound.
     NotSeen {
-        /// Who looked.
+        /// The user.
         who: Actor,
-        /// What for.
+        /// A description of what the user did not see.
         what: String,
-        /// The server that it had to come from.
+        /// The role of the server that had to send it.
         origin: Option<Role>,
         /// The ids it was about.
         about: Vec<String>,
-        /// The exchange in which the looking user's server took it, where that is known beforehand.
+        /// The exchange in which the user's server accepted it, if that is known beforehand.
         taken: Option<ExchangeId>,
-        /// The signal that had to bring it, where it was not an event.
+        /// The EDU that had to carry it, if it is not an event.
         signal: Option<EduPattern>,
         /// The bound.
         bound: Duration,
-        /// What the user saw instead, the last few.
+        /// The last few things that the user saw instead.
         seen: Vec<String>,
         /// The exchange in which the user last looked.
         last: Option<ExchangeId>,
     },
-    /// A user saw what nobody was to see.
+    /// A user saw something that the user's server had to withhold.
     Seen {
-        /// Who saw it.
+        /// The user.
         who: Actor,
-        /// What.
+        /// A description of what the user saw.
         what: String,
         /// The exchange that shows it.
         exchange: ExchangeId,
-        /// The exchange in which the user's own server was given it, by somebody who is not judged.
+        /// The exchange in which a peer sent it to the user's server.
         taken: Option<ExchangeId>,
     },
-    /// Something is not as it has to be.
+    /// A server's behaviour is wrong.
     Wrong(Box<Wrong>),
-    /// It could not be judged, and no server is to blame.
+    /// The scenario cannot be judged, and no server is to blame.
     Inconclusive(Message),
-    /// It does not apply, as this predicate says.
+    /// The scenario does not apply, as this predicate says.
     NotApplicable(Message),
-    /// Configuration, engine, harness.
+    /// A problem of the configuration, the engine or the harness.
     Problem(Problem),
 }
 
-/// Something that is not as it has to be.
+/// A server's wrong behaviour.
 #[derive(Debug, Clone)]
 pub struct Wrong {
-    /// Why, stable for ever.
+    /// The reason code, which never changes.
     pub reason: ReasonCode,
-    /// The server that did it.
+    /// The role of the server to blame.
     pub by: Role,
-    /// What is wrong, for people.
+    /// A description for people.
     pub message: Message,
-    /// What should be.
+    /// The expected value.
     pub expected: Option<String>,
-    /// What is.
+    /// The actual value.
     pub actual: Option<String>,
-    /// Where it shows.
+    /// The exchanges that show it.
     pub evidence: Vec<ExchangeId>,
 }
 
-/// Something that was done at a server, which a pass may rest on.
+/// A completed act at a server, on which a pass may rest.
 #[derive(Debug, Clone)]
 pub struct Done {
-    /// The scenario's clock when it was done.
+    /// The scenario's clock at the act.
     pub tick: u64,
-    /// Who did it.
+    /// The actor.
     pub who: Actor,
     /// The verb.
     pub verb: &'static str,
     /// The exchange that shows it.
     pub exchange: ExchangeId,
-    /// What the server was seen to do.
+    /// The observations of the server.
     pub observations: Observations,
 }
 
-/// An answer that says who gave it and in which exchange.
+/// A result that names its act.
 pub trait HasDone {
-    /// What was done.
+    /// The act.
     fn done(&self) -> &Done;
 }
 
@@ -125,18 +125,18 @@ impl HasDone for Done {
     }
 }
 
-/// A refusal that a scenario wanted.
+/// A refusal that a scenario expects.
 #[derive(Debug, Clone)]
 pub struct Refused {
-    /// How the server said no.
+    /// The server's refusal.
     pub refusal: ApiRefusal,
-    /// What the server was seen to do.
+    /// The observations of the server.
     pub observations: Observations,
 }
 
-/// Turns a call round: it has to be refused.
+/// Inverts a call: the server has to refuse it.
 pub trait MustBeRefused {
-    /// The refusal, in due form: a status of 4xx and an `errcode`.
+    /// The refusal: a status of 4xx and an `errcode`.
     ///
     /// # Errors
     /// When the call succeeded, or failed in another way.
@@ -162,7 +162,7 @@ impl<T: HasDone> MustBeRefused for Result<T, Failure> {
 }
 
 impl Failure {
-    /// With what should be and what is, where it says that something is wrong.
+    /// Adds the expected and the actual value, if the failure is [`Self::Wrong`].
     #[must_use]
     pub fn showing(mut self, expected: impl std::fmt::Display, actual: impl std::fmt::Display) -> Self {
         if let Self::Wrong(wrong) = &mut self {

@@ -1,4 +1,4 @@
-//! What one scenario knows: the names of things, what it has been shown, and the order in which it acted.
+//! The ledger of one scenario: the names of ids, the observations, and the order of acts.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,19 +11,19 @@ use std::{
 
 use samklang_verdict::{ExchangeId, Observation, Role};
 
-/// How long things may take, as the profile states it.
+/// The time limits of the profile.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// From the moment a user acts until the other side's users see it.
+    /// The time from a user's act until users of the other server see it.
     pub delivery: Duration,
 }
 
-/// The notebook that a scenario's users share.
+/// The ledger that the users and peers of a scenario share.
 #[derive(Debug)]
 pub struct Ledger {
-    /// Makes the scenario's localparts unlike any other's on the same servers.
+    /// A text that makes the scenario's localparts unique on the servers.
     pub nonce: String,
-    /// The room version that is played.
+    /// The room version of the scenario.
     pub room_version: String,
     /// The profile's bounds.
     pub bounds: Bounds,
@@ -40,13 +40,13 @@ struct LedgerInner {
 }
 
 impl Ledger {
-    /// An empty notebook.
+    /// An empty ledger.
     pub fn new(nonce: String, room_version: String, bounds: Bounds) -> Self {
         Self { nonce, room_version, bounds, clock: AtomicU64::new(1), inner: Mutex::default() }
     }
 
     fn inner(&self) -> MutexGuard<'_, LedgerInner> {
-        // A panic elsewhere does not make the notes wrong.
+        // A panic elsewhere does not make the entries wrong.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,7 +55,7 @@ impl Ledger {
         self.clock.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Calls `id` by `name` in everything that is shown; a name already taken gets a number.
+    /// Names `id` in everything that is shown; a taken name gets a number.
     pub fn call(&self, id: &str, name: &str) {
         let mut inner = self.inner();
         if inner.names.contains_key(id) {
@@ -73,7 +73,7 @@ impl Ledger {
         inner.names.insert(id.to_owned(), free);
     }
 
-    /// Calls an event by what it is: `$hello` for a message that says hello, else `$` and its type.
+    /// Names an event after its content: `$hello` for a message that says hello, else `$` and its type.
     pub fn call_event(&self, id: &str, kind: &str, body: Option<&str>) {
         let words = |text: &str| {
             let slug: String = text
@@ -90,23 +90,24 @@ impl Ledger {
         self.call(id, &format!("${name}"));
     }
 
-    /// As [`Self::call`], for a peer: whatever it asks or is asked belongs to this scenario.
+    /// As [`Self::call`], for a peer: all its requests and all requests to it belong to this scenario.
     pub fn call_server(&self, server: &str, name: &str) {
         self.call(server, name);
         self.inner().peers.insert(server.to_owned());
     }
 
-    /// What `id` is called; itself, where it has no name.
+    /// The name of `id`; the id itself if it has no name.
     pub fn name_of(&self, id: &str) -> String {
         self.inner().names.get(id).cloned().unwrap_or_else(|| id.to_owned())
     }
 
-    /// Ids and what they are called.
+    /// All ids and their names.
     pub fn names(&self) -> BTreeMap<String, String> {
         self.inner().names.clone()
     }
 
-    /// Whose exchanges belong to this scenario: every id it knows, and its peers; not the servers, which all share.
+    /// The ids whose exchanges belong to this scenario: all named ids and the peers, but not the servers, which
+    /// scenarios share.
     pub fn own_ids(&self) -> BTreeSet<String> {
         let sigils = ['@', '!', '$', '#'];
         let inner = self.inner();
@@ -114,14 +115,14 @@ impl Ledger {
         ids.chain(&inner.peers).cloned().collect()
     }
 
-    /// Notes that `by` was seen to do something.
+    /// Notes an observation of the server in role `by`.
     pub fn observe(&self, by: Role, exchange: ExchangeId) -> Observation {
         let observation = Observation { by, exchange };
         self.inner().observations.push(observation.clone());
         observation
     }
 
-    /// Everything noted so far.
+    /// All observations so far.
     pub fn observations(&self) -> Vec<Observation> {
         self.inner().observations.clone()
     }
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn things_are_called_by_what_they_are_and_never_alike() {
+    fn names_describe_the_events_and_are_unique() {
         let ledger = Ledger::new("n1".into(), "11".into(), Bounds { delivery: Duration::from_secs(1) });
         ledger.call_event("$1", "m.room.message", Some("Hello, world! This is long"));
         ledger.call_event("$2", "m.room.message", Some("hello world this is other"));

@@ -1,4 +1,4 @@
-//! Users with verbs. A scenario is written in these; the driver beneath maps them to the vendor's API.
+//! Users with verbs. Scenarios are written with these; the driver maps them to the vendor's API.
 
 mod devices;
 mod failure;
@@ -26,7 +26,7 @@ use samklang_deploy::vendor::Vendor;
 use samklang_drivers::{CallError, CallResult, Session};
 use samklang_stage::StageServer;
 
-/// A person at a server.
+/// A user at a server.
 #[derive(Clone)]
 pub struct User {
     inner: Arc<UserInner>,
@@ -49,7 +49,7 @@ impl std::fmt::Debug for User {
 }
 
 impl User {
-    /// Makes a user at `server` whom the scenario calls `name`.
+    /// Registers a user at `server`; `name` is the user's name in the scenario.
     ///
     /// # Errors
     /// When the server does not register the user.
@@ -74,7 +74,7 @@ impl User {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// What the scenario calls the user.
+    /// The user's name in the scenario.
     pub fn name(&self) -> &str {
         &self.inner.name
     }
@@ -110,7 +110,7 @@ impl User {
         self.inner.view.get_or_init(|| UserView::open(Arc::clone(&self.inner.session)))
     }
 
-    /// Notes what came of a call.
+    /// Turns the result of a call into an act or a failure.
     fn settle<T>(
         &self,
         verb: &'static str,
@@ -132,11 +132,10 @@ impl User {
         Done { tick: self.ledger().tick(), who: self.who(), verb, exchange, observations }
     }
 
-    /// Waits until the user is shown what `pattern` describes, for at most the profile's bound.
+    /// Waits until the user is shown a match of `pattern`, for at most the profile's bound.
     ///
     /// # Errors
-    /// [`Failure::NotSeen`] when the bound passed before; [`Failure::Call`] when the server does not tell its user
-    /// anything at all.
+    /// [`Failure::NotSeen`] when the bound passes first; [`Failure::Call`] when the user's syncs fail.
     pub async fn sees(&self, pattern: impl Into<Pattern>) -> Result<Sighting, Failure> {
         let pattern = pattern.into();
         let bound = self.ledger().bounds.delivery;
@@ -186,11 +185,11 @@ impl User {
         }
     }
 
-    /// Claims that the user was never shown what `pattern` describes. Absence needs a `sentinel`: something that was
-    /// done later, by the same way, and that this user has seen.
+    /// Asserts that the user was never shown a match of `pattern`. Absence needs a `sentinel`: a later act, in the same
+    /// room if both have one, whose effect this user has seen.
     ///
     /// # Errors
-    /// [`Failure::Seen`] when it was shown; a harness problem when the sentinel does not prove anything.
+    /// [`Failure::Seen`] when the user was shown it; a harness problem when the sentinel does not prove anything.
     pub fn never_saw(&self, pattern: impl Into<Pattern>, sentinel: &Sighting) -> Result<Absence, Failure> {
         let pattern = pattern.into();
         let same_room = pattern.room.is_none() || sentinel.room.is_none() || pattern.room == sentinel.room;
@@ -212,15 +211,15 @@ impl User {
         }
     }
 
-    /// Everything matching `pattern` that the user was shown so far, in the order of the syncs.
+    /// All matches of `pattern` that the user was shown so far, in the order of the syncs.
     pub fn seen_so_far(&self, pattern: &Pattern) -> Vec<Value> {
         self.view().all(pattern).iter().map(|happening| happening.event.clone()).collect()
     }
 
-    /// Asks `probe` until it answers with something, for at most the profile's bound. `what` says what is waited for.
+    /// Repeats `probe` until it returns a value, for at most the profile's bound. `what` describes the value.
     ///
     /// # Errors
-    /// [`Failure::NotSeen`] when it never did; what `probe` fails with.
+    /// [`Failure::NotSeen`] when it never did, or the failure of `probe`.
     pub async fn eventually<T, F: Future<Output = Result<Option<T>, Failure>>>(
         &self,
         what: &str,
@@ -248,7 +247,7 @@ impl User {
         })
     }
 
-    /// Something about this user's server that is wrong.
+    /// The failure that this user's server behaves wrongly.
     pub fn wrong(&self, reason: &str, message: Message, evidence: &[Observation]) -> Failure {
         match samklang_verdict::ReasonCode::new(reason) {
             Ok(reason) => Failure::Wrong(Box::new(Wrong {
@@ -266,7 +265,7 @@ impl User {
         }
     }
 
-    /// A call whose success is not of the API's shape.
+    /// The failure that a successful response does not have the API's shape.
     fn malformed(&self, verb: &'static str, what: &str, done: &Done) -> Failure {
         let error = CallError::Malformed { what: what.to_owned(), exchange: done.exchange };
         Failure::Call { who: self.who(), verb, error, about: vec![] }

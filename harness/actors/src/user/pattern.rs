@@ -1,4 +1,4 @@
-//! What a user may look for.
+//! Patterns: descriptions of what a user may be shown.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use samklang_drivers::{SyncEntry, SyncSection};
 
 type Matches = Arc<dyn Fn(&SyncEntry) -> bool + Send + Sync>;
 
-/// The signal (EDU) by which something comes to another server, for the wire to tell whether it was sent.
+/// A description of the EDU that carries something to another server. The recorded traffic shows whether it was sent.
 #[derive(Clone)]
 pub struct EduPattern {
     /// `edu_type`.
@@ -25,35 +25,35 @@ impl std::fmt::Debug for EduPattern {
 }
 
 impl EduPattern {
-    /// A signal of this type whose `content` is as `is_it` says.
+    /// An EDU of this type whose `content` satisfies `is_it`.
     pub fn new(kind: &'static str, is_it: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
         Self { kind, is_it: Arc::new(is_it) }
     }
 
-    /// Whether an EDU is this signal.
+    /// Whether an EDU matches.
     pub fn is(&self, edu: &Value) -> bool {
         edu["edu_type"] == self.kind && (self.is_it)(&edu["content"])
     }
 }
 
-/// A description of something that a sync may show.
+/// A description of an entry that a sync may show.
 #[derive(Clone)]
 pub struct Pattern {
-    /// In words, for people.
+    /// The description in words, for people.
     pub what: String,
-    /// The server that it has to come from.
+    /// The role of the server that has to send it.
     pub origin: Option<Role>,
     /// The ids it is about.
     pub about: Vec<String>,
     /// The room it is in.
     pub room: Option<String>,
-    /// When it was done, on the scenario's clock; 0 when that is not known.
+    /// The time of the act, on the scenario's clock; 0 if it is not known.
     pub tick: u64,
-    /// The exchange in which the user's server took it, where that is known beforehand.
+    /// The exchange in which the user's server accepted it, if that is known beforehand.
     pub taken: Option<ExchangeId>,
-    /// The signal that brings it from another server, where it is not an event that does.
+    /// The EDU that carries it from another server, if it is not an event.
     pub signal: Option<EduPattern>,
-    /// How much of what the user was shown is passed over.
+    /// The number of shown entries that are skipped.
     from: usize,
     matches: Matches,
 }
@@ -73,7 +73,7 @@ impl Pattern {
         }
     }
 
-    /// The event with this id, as somebody other than a user sent it.
+    /// The event with this id, sent by a user or a peer.
     pub fn event_with_id(what: &str, room: &str, id: &str) -> Self {
         let wanted = id.to_owned();
         let mut pattern = Self::new(format!("{what} ({id})"), move |seen| {
@@ -85,7 +85,7 @@ impl Pattern {
         pattern
     }
 
-    /// Says when it was brought to the user's own server, and in which exchange.
+    /// Sets the time and the exchange in which a peer sent it to the user's server.
     #[must_use]
     pub fn taken_in(mut self, exchange: ExchangeId, tick: u64) -> Self {
         (self.taken, self.tick) = (Some(exchange), tick);
@@ -110,7 +110,7 @@ impl Pattern {
         self
     }
 
-    /// Says which act this would be the effect of; absence can only be claimed of such a pattern.
+    /// Sets the act that would cause the entry; absence can only be asserted of such a pattern.
     #[must_use]
     pub fn after(mut self, done: &Done) -> Self {
         self.tick = done.tick;
@@ -118,7 +118,7 @@ impl Pattern {
         self
     }
 
-    /// Narrows it down: the event must satisfy `also`, too; `what` says it in words.
+    /// Narrows the pattern: the event must also satisfy `also`, which `what` describes.
     #[must_use]
     pub fn and(mut self, what: &str, also: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
         self.what = format!("{} {what}", self.what);
@@ -127,7 +127,7 @@ impl Pattern {
         self
     }
 
-    /// Narrows it down to what came in a later sync than `earlier`: a second invite looks like the first.
+    /// Narrows the pattern to syncs after `earlier`: a second invite looks like the first.
     #[must_use]
     pub fn later_than(mut self, earlier: &Sighting) -> Self {
         let (inner, before) = (self.matches, earlier.observation.exchange);
@@ -135,14 +135,15 @@ impl Pattern {
         self
     }
 
-    /// Only what the same user was shown after `sighting`: for what has been so before, as nobody typing.
+    /// Narrows the pattern to entries after `sighting`, for a state that was the same before, such as that no user
+    /// types.
     #[must_use]
     pub fn following(mut self, sighting: &Sighting) -> Self {
         self.from = sighting.place + 1;
         self
     }
 
-    /// Whether it describes what the user was shown at this place in the order of everything.
+    /// Whether the entry at this place among all shown entries matches.
     pub(crate) fn matches(&self, place: usize, seen: &SyncEntry) -> bool {
         place >= self.from && (self.matches)(seen)
     }
@@ -166,8 +167,8 @@ fn is_state(kind: &str, state_key: &str, event: &Value) -> bool {
     event["type"] == *kind && event["state_key"] == *state_key
 }
 
-/// A member event of `user`'s in `room` with this membership, in the timeline or the state, or as a knocking user is
-/// shown it.
+/// A member event of `user` in `room` with this membership, in the timeline or the state, or in the stripped state of a
+/// knocking user.
 fn membership(room: &Room, user: &User, membership: &'static str) -> Pattern {
     let key = user.id().to_owned();
     let mut pattern =
@@ -181,7 +182,7 @@ fn membership(room: &Room, user: &User, membership: &'static str) -> Pattern {
     pattern
 }
 
-/// `user`'s invite to `room`, as the invited user is shown it.
+/// The invite of `user` to `room`, as the invited user is shown it.
 pub fn invite(room: &Room, user: &User) -> Pattern {
     let key = user.id().to_owned();
     let mut pattern = Pattern::new(format!("the invite of {} to {}", user.name(), room.name), move |seen| {
@@ -195,7 +196,7 @@ pub fn invite(room: &Room, user: &User) -> Pattern {
     pattern
 }
 
-/// What an invited or knocking user is shown of `room`'s state beside the own membership.
+/// An event of `room`'s stripped state, as an invited or knocking user is shown it.
 pub fn stripped(room: &Room, kind: &str) -> Pattern {
     let kind = kind.to_owned();
     let mut pattern = Pattern::new(format!("{kind} of {} from outside", room.name), move |seen| {
@@ -216,7 +217,7 @@ pub fn join(room: &Room, user: &User) -> Pattern {
     membership(room, user, "join").by(user.role())
 }
 
-/// `user` has left, was kicked, or the invite was rejected or taken back.
+/// `user` has left or was kicked, or the invite was rejected or withdrawn.
 pub fn leave(room: &Room, user: &User) -> Pattern {
     membership(room, user, "leave")
 }
@@ -250,7 +251,7 @@ pub fn state(room: &Room, kind: &str, state_key: &str) -> Pattern {
     .in_room(&room.id)
 }
 
-/// `users` and nobody else type in `room`.
+/// Exactly `users` type in `room`.
 pub fn typing(room: &Room, users: &[&User]) -> Pattern {
     let mut ids: Vec<_> = users.iter().map(|user| user.id().to_owned()).collect();
     ids.sort();
@@ -275,7 +276,7 @@ pub fn typing(room: &Room, users: &[&User]) -> Pattern {
     }))
 }
 
-/// A receipt (`m.read`, `m.read.private`) of `user`'s for `event`.
+/// A receipt (`m.read`, `m.read.private`) of `user` for `event`.
 pub fn receipt(event: &Sent, user: &User, kind: &'static str) -> Pattern {
     let (id, reader) = (event.id.clone(), user.id().to_owned());
     let (place, sent) = ((event.room.clone(), kind, user.id().to_owned()), json!(event.id));
@@ -295,7 +296,7 @@ pub fn receipt(event: &Sent, user: &User, kind: &'static str) -> Pattern {
     pattern
 }
 
-/// Anything that a sync shows in this place and that `is_it` holds for; `what` says it in words.
+/// Any entry of this section of a sync that satisfies `is_it`; `what` describes it.
 pub fn shown(
     what: &str,
     place: SyncSection,

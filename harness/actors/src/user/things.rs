@@ -1,4 +1,4 @@
-//! The things that users make and find.
+//! The things that users create and are shown.
 
 use samklang_verdict::{Observation, Observations, Problem, message};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::failure::{Done, Failure, HasDone, Refused};
 use samklang_drivers::JoinRule;
 
-/// What a room is to be like.
+/// The properties of a room to create.
 #[derive(Debug, Clone)]
 pub struct RoomPlan {
     pub(super) join_rule: JoinRule,
@@ -16,10 +16,10 @@ pub struct RoomPlan {
     pub(super) power_levels: Option<Value>,
 }
 
-/// Only who is invited may join.
+/// Only invited users may join.
 #[expect(non_upper_case_globals, reason = "reads as a word in scenarios: create_room(Private)")]
 pub const Private: RoomPlan = RoomPlan::with(JoinRule::Invite);
-/// Anybody may join.
+/// Any user may join.
 #[expect(non_upper_case_globals, reason = "reads as a word in scenarios: create_room(Public)")]
 pub const Public: RoomPlan = RoomPlan::with(JoinRule::Public);
 
@@ -50,7 +50,7 @@ impl RoomPlan {
         self
     }
 
-    /// With these keys of `m.room.power_levels`, the rest as the server sets them.
+    /// With these keys of `m.room.power_levels`; the server sets the rest.
     #[must_use]
     pub fn power_levels(mut self, levels: Value) -> Self {
         self.power_levels = Some(levels);
@@ -65,11 +65,11 @@ pub struct Room {
     pub id: String,
     /// Its version.
     pub version: String,
-    /// What it is called in messages for people.
+    /// Its name in messages for people.
     pub name: String,
-    /// The server names by which others can join it.
+    /// The server names through which other users can join it.
     pub via: Vec<String>,
-    /// How it was made.
+    /// The act that created it.
     pub done: Done,
 }
 
@@ -86,9 +86,9 @@ pub struct Sent {
     pub id: String,
     /// The room it is in.
     pub room: String,
-    /// Its type and beginning, for people.
+    /// A description for people.
     pub what: String,
-    /// How it was sent.
+    /// The act that sent it.
     pub done: Done,
 }
 
@@ -103,7 +103,7 @@ impl HasDone for Sent {
 pub struct Media {
     /// Its `mxc://` address.
     pub address: String,
-    /// How it was stored.
+    /// The act that stored it.
     pub done: Done,
 }
 
@@ -113,10 +113,10 @@ impl HasDone for Media {
     }
 }
 
-/// Something that a user was shown by a sync.
+/// An entry that a sync showed to a user.
 #[derive(Debug, Clone)]
 pub struct Sighting {
-    /// The event as it was shown.
+    /// The event as the user was shown it.
     pub event: Value,
     /// The room it is in.
     pub room: Option<String>,
@@ -126,45 +126,45 @@ pub struct Sighting {
     pub(super) observation: Observation,
 }
 
-/// Something that a user was never shown, as a later sighting proves.
+/// The proof, by a later sighting, that a user was never shown something.
 #[derive(Debug, Clone)]
 pub struct Absence {
     pub(super) observation: Observation,
 }
 
-/// A value together with what it was seen in: what an expectation is held against, and what a pass may rest on.
+/// A value with its observations. Expectations are compared with it, and a pass may rest on it.
 #[derive(Debug, Clone)]
 pub struct Observed {
     /// The value.
     pub value: Value,
-    /// Where it was seen.
+    /// The observations that show it.
     pub observations: Observations,
-    /// The same value as another server had put it on the wire, where that is known: whose fault a difference is.
+    /// The same value as another server sent it, if that is known. It tells which server to blame for a difference.
     pub sent: Option<Box<Observed>>,
 }
 
 impl Observed {
-    /// `value`, as seen in what `done` shows.
+    /// `value`, with the observations that show it.
     pub fn new(value: Value, observations: Observations) -> Self {
         Self { value, observations, sent: None }
     }
 
-    /// A value worked out from this one.
+    /// A value computed from this one.
     #[must_use]
     pub fn map(self, change: impl FnOnce(Value) -> Value) -> Self {
         Self { value: change(self.value), observations: self.observations, sent: None }
     }
 
-    /// Says how another server had put this value on the wire.
+    /// Adds the same value as another server sent it.
     #[must_use]
     pub fn as_sent(self, sent: Option<Self>) -> Self {
         Self { sent: sent.map(Box::new), ..self }
     }
 
-    /// As many as there are, each under its own name; at least one.
+    /// Several values, each under its name; at least one.
     ///
     /// # Errors
-    /// A harness problem where there is none: nothing would have been seen.
+    /// A harness problem if there is none, since there would be no observation.
     pub fn each(items: impl IntoIterator<Item = (String, Self)>) -> Result<Self, Failure> {
         let mut items = items.into_iter();
         let (name, first) =
@@ -175,12 +175,12 @@ impl Observed {
             value.insert(name, other.value);
             seen.extend(other.observations.all().iter().cloned());
         }
-        // `first` holds at least one.
+        // `first` has at least one observation.
         let observations = Observations::from_all(first.observations.all().iter().cloned().chain(seen));
         Ok(Self::new(Value::Object(value), observations.unwrap_or(first.observations)))
     }
 
-    /// The same value, seen in `also` as well.
+    /// The same value, with the observations of `also` added.
     #[must_use]
     pub fn with(self, also: impl Into<Observations>) -> Self {
         let (own, also) = (self.observations.clone(), also.into());
@@ -188,7 +188,7 @@ impl Observed {
         Self { observations: Observations::new(own.all()[0].clone(), rest), ..self }
     }
 
-    /// Several, each under its own name.
+    /// Several values, each under its name.
     pub fn together<const N: usize>(first: (&str, Self), rest: [(&str, Self); N]) -> Self {
         let all_sent = first.1.sent.is_some() && rest.iter().all(|(_, item)| item.sent.is_some());
         let sent_of = |(name, item): &(_, Self)| Some((*name, *item.sent.clone()?));
@@ -205,7 +205,7 @@ impl Observed {
             seen.extend(other.observations.all().iter().cloned());
         }
         let mut all = observations.all().iter().cloned().chain(seen);
-        // `observations` is never empty, so there is a first; `unwrap_or` keeps the type honest without a panic.
+        // `observations` is never empty, so there is a first one; the match avoids a panic.
         let observations = match all.next() {
             Some(first) => Observations::new(first, all),
             None => observations,
@@ -227,7 +227,7 @@ impl From<&Sighting> for Observed {
 }
 
 impl From<Refused> for Observed {
-    /// Status and `errcode`; the wording of `error` is the server's own.
+    /// Status and `errcode`; the text of `error` is the server's choice.
     fn from(refused: Refused) -> Self {
         let value = json!({"status": refused.refusal.status, "errcode": refused.refusal.errcode});
         Self::new(value, refused.observations)

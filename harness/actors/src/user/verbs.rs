@@ -1,4 +1,4 @@
-//! What users do.
+//! The verbs of users.
 
 use serde_json::{Map, Value, json};
 
@@ -9,21 +9,21 @@ use super::{
 };
 use samklang_drivers::{MediaFile, NewRoom, ReceiptKind};
 
-/// How much of a body is told to people.
+/// The number of characters of a body that messages for people show.
 const TOLD: usize = 40;
 
-/// Rooms and who is in them.
+/// Rooms and membership.
 impl User {
-    /// Makes a room of the version that is played.
+    /// Creates a room of the scenario's room version.
     ///
     /// # Errors
-    /// When the server refuses; not applicable where its users make no rooms of that version.
+    /// When the server refuses; not applicable if its users cannot create rooms of that version.
     pub async fn create_room(&self, plan: RoomPlan) -> Result<Room, Failure> {
         let version = self.ledger().room_version.clone();
         self.create_room_of(&version, plan).await
     }
 
-    /// Makes a room of another version than the one that is played.
+    /// Creates a room of another version.
     ///
     /// # Errors
     /// As [`Self::create_room`].
@@ -45,7 +45,7 @@ impl User {
         Ok(Room { name: "the room".into(), version, via: vec![self.server_name().to_owned()], id, done })
     }
 
-    /// Replaces a room by one of another version.
+    /// Upgrades a room to another version.
     ///
     /// # Errors
     /// When the server refuses.
@@ -66,7 +66,7 @@ impl User {
         Ok(self.settle("invite", &[&room.id, user.id()], call)?.1)
     }
 
-    /// Invites somebody who is no user of the constellation, by the full id.
+    /// Invites a user outside the constellation, by the full id.
     ///
     /// # Errors
     /// When the server refuses.
@@ -75,7 +75,7 @@ impl User {
         Ok(self.settle("invite", &[&room.id, user], call)?.1)
     }
 
-    /// Joins the room, by way of the server that made it.
+    /// Joins the room through the server that created it.
     ///
     /// # Errors
     /// When the server refuses.
@@ -84,7 +84,7 @@ impl User {
         Ok(self.settle("join", &[&room.id, self.id()], call)?.1)
     }
 
-    /// Knocks on the room, by way of the server that made it.
+    /// Knocks on the room through the server that created it.
     ///
     /// # Errors
     /// When the server refuses.
@@ -93,7 +93,7 @@ impl User {
         Ok(self.settle("knock", &[&room.id, self.id()], call)?.1)
     }
 
-    /// Leaves the room, or rejects its invite.
+    /// Leaves the room or rejects an invite to it.
     ///
     /// # Errors
     /// When the server refuses.
@@ -102,7 +102,7 @@ impl User {
         Ok(self.settle("leave", &[&room.id, self.id()], call)?.1)
     }
 
-    /// Removes `user` from the room, or takes the user's invite back.
+    /// Kicks `user` from the room or withdraws the user's invite.
     ///
     /// # Errors
     /// When the server refuses.
@@ -120,7 +120,7 @@ impl User {
         Ok(self.settle("ban", &[&room.id, user.id()], call)?.1)
     }
 
-    /// Lifts the ban of `user`.
+    /// Unbans `user`.
     ///
     /// # Errors
     /// When the server refuses.
@@ -130,7 +130,7 @@ impl User {
     }
 }
 
-/// What is said.
+/// Messages, events and state.
 impl User {
     /// Sends plain text.
     ///
@@ -140,7 +140,7 @@ impl User {
         self.send_content(room, "m.room.message", json!({"msgtype": "m.text", "body": body})).await
     }
 
-    /// Sends an event that is no state.
+    /// Sends an event that is not a state event.
     ///
     /// # Errors
     /// When the server refuses.
@@ -161,7 +161,7 @@ impl User {
         Sent { id, room: room.to_owned(), what, done }
     }
 
-    /// Replaces the text of an own message (client-server API, event replacements).
+    /// Replaces the text of the user's own message (client-server API, event replacements).
     ///
     /// # Errors
     /// When the server refuses.
@@ -185,7 +185,7 @@ impl User {
         self.send_to(&to.room, "m.room.message", content).await
     }
 
-    /// Continues the thread that begins with `root` (client-server API, threading).
+    /// Continues the thread with the root `root` (client-server API, threading).
     ///
     /// # Errors
     /// When the server refuses.
@@ -232,7 +232,7 @@ impl User {
         Ok(self.sent(id, &room.id, kind, &Value::Null, done))
     }
 
-    /// Names the room.
+    /// Sets the room's name.
     ///
     /// # Errors
     /// When the server refuses.
@@ -248,10 +248,10 @@ impl User {
         self.set_state(room, "m.room.topic", "", json!({ "topic": topic })).await
     }
 
-    /// Gives `user` a power level and leaves all others as they are.
+    /// Sets the power level of `user` and leaves all others as they are.
     ///
     /// # Errors
-    /// When the room's levels cannot be read or the server refuses.
+    /// When the user cannot read the power levels, or the server refuses.
     pub async fn set_power_level(&self, room: &Room, user: &User, level: i64) -> Result<Sent, Failure> {
         let mut levels = self.state_of(room, "m.room.power_levels", "").await?.value["content"].clone();
         levels["users"][user.id()] = json!(level);
@@ -259,7 +259,7 @@ impl User {
     }
 }
 
-/// What is signalled.
+/// Typing, receipts, presence, profiles, device keys and media.
 impl User {
     /// Starts or stops typing.
     ///
@@ -269,7 +269,7 @@ impl User {
         Ok(self.settle("typing", &[&room.id], self.session().typing(&room.id, on).await)?.1)
     }
 
-    /// Says that the user has read as far as `event`.
+    /// Sends a receipt for `event`.
     ///
     /// # Errors
     /// When the server refuses.
@@ -318,7 +318,7 @@ impl User {
         Ok(Observed::new(profile, done.observations))
     }
 
-    /// Asks for the device keys and cross-signing keys of the user with this id.
+    /// Queries the device keys and cross-signing keys of the user with this id.
     ///
     /// # Errors
     /// When the server refuses.
@@ -327,16 +327,16 @@ impl User {
         Ok(Observed::new(keys, done.observations))
     }
 
-    /// Asks what the server says it can do.
+    /// Queries the server's capabilities.
     ///
     /// # Errors
-    /// When the server refuses; not applicable where its API has no such question.
+    /// When the server refuses; not applicable if its API has no such request.
     pub async fn capabilities(&self) -> Result<Observed, Failure> {
         let (said, done) = self.settle("capabilities", &[], self.session().capabilities().await)?;
         Ok(Observed::new(said, done.observations))
     }
 
-    /// Fetches an event that somebody other than a user sent, as the user's server keeps it.
+    /// Reads an event by its id, as the user's server holds it.
     ///
     /// # Errors
     /// When the server refuses.
@@ -346,7 +346,7 @@ impl User {
         Ok(Observed::new(event, done.observations))
     }
 
-    /// Stores a file at the user's server.
+    /// Uploads a file to the user's server.
     ///
     /// # Errors
     /// When the server refuses.
@@ -359,7 +359,7 @@ impl User {
         Ok(Media { address, done })
     }
 
-    /// Fetches a file through the user's server.
+    /// Downloads a file through the user's server.
     ///
     /// # Errors
     /// When the server refuses.
@@ -369,9 +369,9 @@ impl User {
     }
 }
 
-/// What is read.
+/// Reading events, state and history.
 impl User {
-    /// One event, as the user's server keeps it.
+    /// Reads one event, as the user's server holds it.
     ///
     /// # Errors
     /// When the server refuses.
@@ -381,7 +381,7 @@ impl User {
         Ok(Observed::new(event, done.observations))
     }
 
-    /// The room's whole state, sorted by type and state key.
+    /// Reads the room's current state, sorted by type and state key.
     ///
     /// # Errors
     /// When the server refuses.
@@ -392,10 +392,10 @@ impl User {
         Ok(Observed::new(Value::Array(events), done.observations))
     }
 
-    /// One event of the room's state.
+    /// Reads one event of the room's current state.
     ///
     /// # Errors
-    /// When the server refuses, or has no such state.
+    /// When the server refuses, or there is no such state event.
     pub async fn state_of(&self, room: &Room, kind: &str, state_key: &str) -> Result<Observed, Failure> {
         let (events, done) = self.settle("state", &[&room.id], self.session().state(&room.id).await)?;
         let found =
@@ -408,7 +408,7 @@ impl User {
         }
     }
 
-    /// Who is in the room, and how: user id to membership, as `{"@alice:a.test": "join"}`.
+    /// Reads the memberships of the room: user id to membership, as `{"@alice:a.test": "join"}`.
     ///
     /// # Errors
     /// When the server refuses.
@@ -424,7 +424,7 @@ impl User {
         }))
     }
 
-    /// The room's history from its end backwards, at most `limit` events, oldest first, page after page.
+    /// Reads the room's history page by page from its end backwards: at most `limit` events, oldest first.
     ///
     /// # Errors
     /// When the server refuses.
@@ -436,7 +436,7 @@ impl User {
             let call = self.session().history(&room.id, from.as_deref(), PAGE).await;
             let (page, done) = self.settle("history", &[&room.id], call)?;
             events.extend(page.events);
-            // A server may hand out the same token again and again; that is an end, too.
+            // A server may return the same token again and again; the history ends there, too.
             let ended = page.end.is_none() || page.end == from || events.len() >= limit;
             from = page.end;
             if ended {

@@ -1,4 +1,4 @@
-//! What a user sees: one long poll after another, kept in order.
+//! The syncs of a user: one long poll after another, with the entries in order.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,13 +12,13 @@ use super::pattern::Pattern;
 use samklang_drivers::{CallError, Session, SyncEntry};
 use samklang_wire::waiting;
 
-/// How long a server is asked to hold a poll.
+/// The time for which a server is asked to hold a poll.
 const POLL_MS: u64 = 10_000;
-/// A poll that fails is tried again this often before the view gives up.
+/// The number of retries of a failing poll before the view gives up.
 const RETRIES: u32 = 20;
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
-/// The record of one user's syncs, kept by a task of its own.
+/// The record of one user's syncs. A task of its own keeps it.
 pub(super) struct UserView {
     shared: Arc<Shared>,
     changed: watch::Receiver<usize>,
@@ -44,7 +44,7 @@ impl Shared {
 }
 
 impl UserView {
-    /// Starts to look.
+    /// Starts to sync.
     pub(super) fn open(session: Arc<dyn Session>) -> Self {
         let shared = Arc::new(Shared::default());
         let (announce, changed) = watch::channel(0);
@@ -52,7 +52,7 @@ impl UserView {
         Self { shared, changed, task }
     }
 
-    /// The first match of `pattern` and its place in the order of everything, waiting for it for at most `bound`.
+    /// Waits for the first match of `pattern`, for at most `bound`; returns it and its place among all entries.
     pub(super) async fn wait_for(
         &self,
         pattern: &Pattern,
@@ -70,7 +70,7 @@ impl UserView {
                     }
                     looked = seen.happenings.len();
                 }
-                // The task has given up: nothing more will come.
+                // The task has given up: no more entries will come.
                 if changed.changed().await.is_err() {
                     return None;
                 }
@@ -79,12 +79,12 @@ impl UserView {
         waiting::within(bound, found).await.ok().flatten()
     }
 
-    /// A match among what was seen so far.
+    /// A match among the entries so far.
     pub(super) fn has_seen(&self, pattern: &Pattern) -> Option<Arc<SyncEntry>> {
         self.all(pattern).into_iter().next()
     }
 
-    /// All matches so far, in the order in which they were seen.
+    /// All matches among the entries so far, in their order.
     pub(super) fn all(&self, pattern: &Pattern) -> Vec<Arc<SyncEntry>> {
         let seen = self.shared.seen();
         let places = seen.happenings.iter().enumerate();
@@ -94,7 +94,7 @@ impl UserView {
             .collect()
     }
 
-    /// The last few things seen in `room`, in words, and the exchange of the last poll.
+    /// The last few entries of `room` in words, and the exchange of the last poll.
     pub(super) fn lately(&self, room: Option<&str>) -> (Vec<String>, Option<ExchangeId>) {
         const FEW: usize = 12;
         let seen = self.shared.seen();
@@ -120,7 +120,7 @@ impl UserView {
         (lines, seen.last)
     }
 
-    /// Why the user's last look failed, if it did: then nothing can be said about what the user was not shown.
+    /// The error of the last poll, if it failed: then the absence of an entry proves nothing.
     pub(super) fn trouble(&self) -> Option<CallError> {
         self.shared.seen().trouble.clone()
     }

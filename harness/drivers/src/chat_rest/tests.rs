@@ -7,14 +7,14 @@ use super::*;
 use crate::stand_in::whole_request;
 use samklang_wire::recorder::Recorder;
 
-/// What the stand-in answers: as the product's documentation says, or otherwise where a test says so.
+/// Responses that replace the documented ones: path, status and body.
 type Otherwise = &'static [(&'static str, u16, &'static str)];
 
-/// What it was asked.
+/// A stand-in for the product. It records the requests that it received.
 #[derive(Default)]
 struct StandIn {
     asked: Mutex<Vec<(String, Value, bool)>>,
-    /// How often a message was looked at: what federation adds is there the second time.
+    /// The number of times a message was read: the ids of federation are there the second time.
     looks: Mutex<u32>,
 }
 
@@ -134,7 +134,7 @@ fn plan() -> NewRoom {
 }
 
 #[tokio::test]
-async fn users_rooms_and_messages_go_by_what_federation_calls_them() {
+async fn users_rooms_and_messages_have_the_ids_of_federation() {
     let (alice, stand_in, _) = alice(&[]).await;
     assert_eq!(alice.user_id(), "@alice-1:a.test");
     assert_eq!(stand_in.asked("users.create")[0]["username"], "alice-1");
@@ -163,7 +163,7 @@ async fn users_rooms_and_messages_go_by_what_federation_calls_them() {
 }
 
 #[tokio::test]
-async fn an_invited_user_joins_or_rejects_by_the_invite() {
+async fn an_invited_user_joins_or_rejects_the_invite() {
     let (alice, stand_in, _) = alice(&[]).await;
     alice.join("!one:a.test", &[]).await.unwrap();
     alice.leave("!one:a.test").await.unwrap();
@@ -178,7 +178,7 @@ async fn an_invited_user_joins_or_rejects_by_the_invite() {
 }
 
 #[tokio::test]
-async fn each_thing_is_shown_once_and_in_its_order() {
+async fn each_entry_is_shown_once_and_in_order() {
     let (alice, ..) = alice(&[]).await;
     let first = alice.sync(None, 0).await.unwrap().value;
     let shown: Vec<_> =
@@ -201,7 +201,7 @@ async fn each_thing_is_shown_once_and_in_its_order() {
 }
 
 #[tokio::test]
-async fn what_the_product_does_not_tell_is_not_offered() {
+async fn verbs_without_an_event_id_are_not_offered() {
     let (alice, stand_in, _) = alice(&[]).await;
     let edit = json!({"msgtype": "m.text", "body": "* hej", "m.relates_to": {"rel_type": "m.replace", "event_id": "$hej"}});
     let (room, event) = ("!one:a.test", "$hej");
@@ -219,7 +219,7 @@ async fn what_the_product_does_not_tell_is_not_offered() {
 }
 
 #[tokio::test]
-async fn no_token_and_no_password_is_on_record() {
+async fn the_record_holds_no_token_and_no_password() {
     let (_, _, recorder) = alice(&[]).await;
     let recorded: Vec<_> = (1..20)
         .filter_map(|id| recorder.by_id(ExchangeId(id)))
@@ -233,7 +233,7 @@ async fn no_token_and_no_password_is_on_record() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_one_whatever_its_status() {
+async fn a_refusal_with_status_200_is_a_refusal() {
     const NO: &str = r#"{"success":false,"error":"no","errorType":"error-not-allowed"}"#;
     let answers: [(Otherwise, u16); 2] =
         [(&[("groups.create", 200, NO)], 400), (&[("groups.create", 403, NO)], 403)];
@@ -247,7 +247,7 @@ async fn a_refusal_is_one_whatever_its_status() {
 }
 
 #[tokio::test]
-async fn hostile_answers_are_malformed_and_nothing_worse() {
+async fn hostile_responses_are_malformed() {
     let answers: [&[(&'static str, u16, &'static str)]; 5] = [
         &[("groups.create", 200, "[]")],
         &[("groups.create", 200, r#"{"success":true,"group":{"_id":7}}"#)],
@@ -263,7 +263,7 @@ async fn hostile_answers_are_malformed_and_nothing_worse() {
         };
         assert!(matches!(came, Err(CallError::Malformed { .. })), "{otherwise:?}: {came:?}");
     }
-    // An id is one line of a header at most, and a room's id looks like one.
+    // A user id with a line break does not fit into a header.
     let (driver, ..) =
         driver(&[("login", 200, r#"{"status":"success","data":{"userId":"a\nb","authToken":"x"}}"#)]).await;
     assert!(matches!(driver.register("a", "a").await, Err(CallError::Malformed { .. })));

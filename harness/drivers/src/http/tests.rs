@@ -1,4 +1,4 @@
-//! Calls to a server that goes on running when the run has ended.
+//! Calls to a server that goes on running after the run, or that stops and comes back.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use samklang_verdict::Role;
 
 use super::*;
 
-/// Wants fewer calls this often, and then says what it was asked with.
+/// A server that rate-limits its first calls and then echoes the access token.
 struct Slow {
     refusals: usize,
     asked: AtomicUsize,
@@ -28,7 +28,7 @@ impl ClientService for Slow {
     }
 }
 
-/// The answer to one call, how often it was made, and how long it took.
+/// The result of one call, the number of requests, and the time that it took.
 async fn call(refusals: usize, patient: bool) -> (Result<ApiResponse, CallError>, usize, Duration) {
     let server = Arc::new(Slow { refusals, asked: AtomicUsize::new(0) });
     let to = Party::Server { role: Role::A };
@@ -42,7 +42,7 @@ async fn call(refusals: usize, patient: bool) -> (Result<ApiResponse, CallError>
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_calls_too_often_waits_and_not_for_ever() {
+async fn a_rate_limited_call_waits_a_bounded_number_of_times() {
     let (reply, asked, took) = call(3, true).await;
     assert_eq!((reply.unwrap().status, asked), (200, 4));
     assert_eq!(took.as_secs(), 3 * patience::LONGEST.as_secs());
@@ -54,7 +54,7 @@ async fn who_calls_too_often_waits_and_not_for_ever() {
 }
 
 #[tokio::test]
-async fn what_a_server_echoes_of_a_secret_is_not_read() {
+async fn an_echoed_secret_is_removed_from_the_response() {
     let body = call(0, true).await.0.unwrap().body;
     let text = String::from_utf8(body).unwrap();
     assert_eq!(text, r#"{"error":"Bearer <redacted>Bearer <redacted>"}"#);
@@ -63,7 +63,7 @@ async fn what_a_server_echoes_of_a_secret_is_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_calls_a_server_that_is_away_waits_until_it_is_back_at_its_new_address() {
+async fn a_call_waits_until_a_stopped_server_is_back_at_its_new_address() {
     let inside: Arc<dyn ClientService> = Arc::new(Slow { refusals: 0, asked: AtomicUsize::new(0) });
     let api = ApiClient::inside(inside, "a.test", Party::Server { role: Role::A }, Recorder::new());
     let request =

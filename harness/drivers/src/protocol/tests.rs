@@ -5,7 +5,7 @@ use super::*;
 use crate::{JoinRule, stand_in::whole_request};
 use samklang_wire::recorder::Recorder;
 
-/// A server that gives each request the answer which stands for its verb; every other verb is not offered.
+/// A server that answers each listed verb with the listed response; it does not offer other verbs.
 async fn server(answers: &'static [(&'static str, u16, &'static str)]) -> (ProtocolDriver, Recorder) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -49,7 +49,7 @@ fn plan() -> NewRoom {
 }
 
 #[tokio::test]
-async fn verbs_send_their_arguments_with_the_token_and_the_record_has_no_token() {
+async fn verbs_send_arguments_and_token_and_the_record_hides_the_token() {
     let (driver, recorder) = server(&[WELCOME, ("create_room", 200, r#"{"room_id":"!r:a.test"}"#)]).await;
     let alice = driver.register("a", "alice").await.unwrap().value;
     assert_eq!(alice.user_id(), "@a:a.test");
@@ -68,19 +68,19 @@ async fn verbs_send_their_arguments_with_the_token_and_the_record_has_no_token()
 }
 
 #[tokio::test]
-async fn a_verb_that_is_not_offered_is_neither_refused_nor_malformed() {
+async fn a_missing_verb_is_reported_as_not_offered() {
     let alice = alice(&[WELCOME, ("typing", 501, r#"{"errcode":"M_UNKNOWN"}"#)]).await;
     let knock = alice.knock("!r:a.test", &[]).await;
     assert!(matches!(knock, Err(CallError::NotOffered { verb: "knock" })), "{knock:?}");
     let keys = alice.device_keys("@b:b.test").await;
     assert!(matches!(keys, Err(CallError::NotOffered { verb: "device_keys" })), "{keys:?}");
-    // Another 501 does not have the form, and is what it says.
+    // A 501 without that `errcode` is an ordinary refusal.
     let typing = alice.typing("!r:a.test", true).await;
     assert!(matches!(&typing, Err(CallError::Refused(refusal)) if refusal.status == 501), "{typing:?}");
 }
 
 #[tokio::test]
-async fn a_refusal_keeps_its_code() {
+async fn a_refusal_keeps_its_errcode() {
     let alice = alice(&[WELCOME, ("invite", 403, r#"{"errcode":"M_FORBIDDEN","error":"no"}"#)]).await;
     let invite = alice.invite("!r:a.test", "@b:b.test").await;
     let Err(CallError::Refused(refusal)) = invite else { panic!("{invite:?}") };
@@ -91,7 +91,7 @@ async fn a_refusal_keeps_its_code() {
 }
 
 #[tokio::test]
-async fn hostile_answers_are_malformed_and_break_nothing() {
+async fn hostile_responses_are_malformed() {
     let alice = alice(&[
         WELCOME,
         ("send", 200, r#"{"event_id":7}"#),
@@ -121,7 +121,7 @@ async fn hostile_answers_are_malformed_and_break_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_without_a_name_or_a_token_that_breaks_a_header_gets_nowhere() {
+async fn a_missing_token_and_a_token_with_line_breaks_are_malformed() {
     let (driver, _) = server(&[("register", 200, r#"{"user_id":"@a:a.test"}"#)]).await;
     assert!(matches!(driver.register("a", "alice").await.err(), Some(CallError::Malformed { .. })));
     let alice = alice(&[("register", 200, r#"{"user_id":"@a:a.test","access_token":"a\r\nb"}"#)]).await;
@@ -129,7 +129,7 @@ async fn a_user_without_a_name_or_a_token_that_breaks_a_header_gets_nowhere() {
 }
 
 #[tokio::test]
-async fn a_sync_shows_what_has_its_form_and_passes_over_the_rest() {
+async fn a_sync_skips_entries_of_another_shape() {
     let alice = alice(&[
         WELCOME,
         (
@@ -157,7 +157,7 @@ async fn a_sync_shows_what_has_its_form_and_passes_over_the_rest() {
 }
 
 #[tokio::test]
-async fn the_published_description_names_exactly_the_verbs_that_are_asked_for() {
+async fn the_published_protocol_lists_exactly_the_verbs_of_the_driver() {
     let alice = alice(&[WELCOME]).await;
     let (room, user, event) = ("!r:a.test", "@b:b.test", "$e");
     let file = MediaFile { bytes: vec![1], content_type: None, name: None };

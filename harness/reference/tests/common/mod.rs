@@ -1,4 +1,4 @@
-//! A network inside the test, and users at the servers in it.
+//! A network inside the test, and users at its servers.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(dead_code, reason = "each test uses what it needs")]
@@ -17,10 +17,10 @@ use samklang_matrix::endpoints::encoded as segment;
 use samklang_reference::{Homeserver, NoResponse, Peer, ServerResponse, Transport};
 use serde_json::{Value, json};
 
-/// All room versions that are played.
+/// All supported room versions.
 pub(crate) const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
 
-/// How long an expected event may take.
+/// The time limit for an expected event.
 const BOUND: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
@@ -29,7 +29,7 @@ enum Server {
     Live(Weak<Homeserver>),
 }
 
-/// A network that passes requests on as they are.
+/// A network that passes requests on unchanged.
 #[derive(Clone, Default)]
 pub(crate) struct Air(Arc<Mutex<BTreeMap<String, Server>>>);
 
@@ -88,7 +88,7 @@ impl Air {
         server
     }
 
-    /// Two peers in a room that the first one created.
+    /// Two peers in a room that the first peer created.
     pub(crate) async fn two_in_a_room(&self, version: &str) -> (Arc<Peer>, Arc<Peer>, String) {
         let [host, guest] = ["host.test", "guest.test"].map(|name| self.peer(name));
         let room = RoomGraph::create(version, &host.user("alice"), host.key(), 1_700_000_000_000).unwrap();
@@ -98,14 +98,14 @@ impl Air {
         (host, guest, id)
     }
 
-    /// Alice at a server and Bob at another.
+    /// Alice and Bob at two servers.
     pub(crate) async fn alice_and_bob(&self) -> (User, User) {
         let [a, b] = ["a.test", "b.test"].map(|name| self.server(name));
         (User::new(&a, "alice").await, User::new(&b, "bob").await)
     }
 }
 
-/// A user who is logged in, and the events that the user was shown so far.
+/// A logged-in user, and the events that the user was shown so far.
 pub(crate) struct User {
     pub(crate) server: Arc<Homeserver>,
     pub(crate) id: String,
@@ -140,7 +140,7 @@ impl User {
         }
     }
 
-    /// Sends bytes; the path is below `/_matrix`.
+    /// Sends a request with bytes as its body; the path is below `/_matrix`.
     pub(crate) async fn raw(&self, method: &str, path: &str, kind: &str, body: Bytes) -> ServerResponse {
         let request = Request::builder().method(method).uri(format!("/_matrix/{path}"));
         let request = request.header("authorization", format!("Bearer {}", self.token));
@@ -173,7 +173,7 @@ impl User {
         self.call("PUT", path, body).await
     }
 
-    /// An id for a transaction.
+    /// A fresh transaction id.
     pub(crate) fn transaction(&self) -> String {
         let mut count = self.transactions.lock().unwrap();
         *count += 1;
@@ -206,8 +206,8 @@ impl User {
         self.put(&path, content).await["event_id"].as_str().unwrap().to_owned()
     }
 
-    /// Syncs until an event is shown in a place of the response: `join/timeline` for events of rooms, or `to_device` and the
-    /// like.
+    /// Syncs until the user is shown a matching event in this section of the response: `join/timeline` for events in
+    /// rooms, or `to_device` and the like.
     pub(crate) async fn sees(&self, place: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let found = async {
             loop {
@@ -226,13 +226,13 @@ impl User {
         self.sees("join/timeline", |event| event["event_id"] == id).await
     }
 
-    /// All events that were shown in a place so far.
+    /// All events that this section has shown so far.
     pub(crate) fn shown(&self, place: &str) -> Vec<Value> {
         let seen = self.seen.lock().unwrap();
         seen.iter().flat_map(|answer| events_at(answer, place)).collect()
     }
 
-    /// One sync, which may wait for this long; returns the response.
+    /// Syncs once; the server may hold the request for this long. Returns the response.
     pub(crate) async fn sync(&self, wait_ms: u32) -> Value {
         let since = self.since.lock().unwrap().clone();
         let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
