@@ -48,8 +48,8 @@ pub(crate) fn at_register(shape: &str) {
         "huge" | "endless" => {
             ended.0.assert(2, &["alice's register got no complete answer", "larger than 64 MiB"])
         }
-        "wide" => ended.0.assert(1, &["alice's register is not what the API promises", "longer than 8 MiB"]),
-        _ => ended.0.assert(1, &["alice's register is not what the API promises", "not JSON", "Fault of A"]),
+        "wide" => ended.0.assert(1, &["alice's register does not have the form that the API promises", "longer than 8 MiB"]),
+        _ => ended.0.assert(1, &["alice's register does not have the form that the API promises", "not JSON", "Fault of A"]),
     };
     assert_never_passed(&place, &ended);
 }
@@ -67,7 +67,7 @@ pub(crate) fn at_sync(shape: &str) {
         "wide" if ended.0.code == 2 => {
             ended.0.assert(2, &["A did not answer a single sync of alice's within 2 s"])
         }
-        _ => ended.0.assert(1, &["alice's sync is not what the API promises", "Fault of A"]),
+        _ => ended.0.assert(1, &["alice's sync does not have the form that the API promises", "Fault of A"]),
     };
     assert_never_passed(&place, &ended);
 }

@@ -148,6 +148,6 @@ pub(crate) fn process_ports_taken() {
     let taken: Vec<_> = (20_000..20_600).filter_map(take).collect();
     assert!(taken.len() > 400);
     let ended = place.run("well");
-    ended.assert(1, &["stage up after", "was not shown"]);
+    ended.assert(1, &["stage up after", "did not show"]);
     place.assert_nothing_left();
 }

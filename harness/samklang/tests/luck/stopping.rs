@@ -151,7 +151,7 @@ fn two_at_once(deploy: &str) {
     let started = ["out", "out2"].map(|output| place.start(command(&place, "well", deploy, output)));
     for playing in started {
         // Each run has played to its end, with the same verdict.
-        playing.ends().assert(1, &["1 to play", "was not shown invite", &only_the_flow_failed()]);
+        playing.ends().assert(1, &["1 to play", "did not show invite", &only_the_flow_failed()]);
     }
     assert!(place.path.join("out2/result.json").exists() && place.output().join("result.json").exists());
     place.assert_nothing_left();

@@ -16,8 +16,8 @@ pub(crate) fn malformed_descriptors() {
         ("title = \"Luckless\"", "titel = \"Luckless\"", "unknown field `titel`, expected one of"),
         ("title = \"Luckless\"\n", "", "missing field `title`"),
         ("pids = 100", "pids = ", "expected"),
-        ("dockerfile = \"Dockerfile\"", "dockerfile = \"Containerfile\"", "within the vendor's folder"),
-        ("install = \"install\"", "install = \"../../install\"", "within the vendor's folder"),
+        ("dockerfile = \"Dockerfile\"", "dockerfile = \"Containerfile\"", "in the vendor's folder"),
+        ("install = \"install\"", "install = \"../../install\"", "in the vendor's folder"),
         ("capabilities = []", "capabilities = [\"SYS_ADMIN\"]", "expected one of AUDIT_WRITE"),
         ("default_version = \"well\"", "default_version = \"1\"", "fits `versions.pattern`"),
     ];
