@@ -24,24 +24,24 @@ use crate::{
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "authentication.expired-keys",
-    title: "An expired key verifies events from before it expired, and no later events or requests.",
+    title: "The server accepts an expired key for events from before it expired, and not for later events or requests.",
     catalogue: &["FC-06"],
     requirements: &["SS-KEYS-017"],
     checks: &[
         CheckPlan::new(
             "within",
-            "The server accepts an event from before the known key expires, although no keys can be fetched.",
+            "The server accepts an event dated before its known signing key expires, although it can fetch no keys.",
         ),
         CheckPlan::new(
             "later",
-            "The server does not show an event from after the known key expires while no keys can be fetched.",
+            "The server does not show an event dated after its known signing key expires while it can fetch no keys.",
         ),
         CheckPlan::new(
             "recovers",
-            "The server accepts such an event once it can learn that the key is valid for longer.",
+            "Once it learns that the signing key is valid for longer, the server accepts an event from after the old expiry.",
         )
         .of(&["SS-KEYS-018"]),
-        CheckPlan::new("request", "The server refuses a request that is signed with an expired key.")
+        CheckPlan::new("request", "The server refuses a request that is signed with an expired key of the sending server.")
             .of(&["SS-KEYS-015"]),
     ],
     play: play!(expired_keys),

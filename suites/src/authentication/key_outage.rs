@@ -13,27 +13,27 @@ use crate::{peer_setup::PeerSetup, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "authentication.keys-out-of-reach",
-    title: "While a server's keys cannot be fetched, only the known ones count; afterwards new ones do too.",
+    title: "While another server's keys cannot be fetched, the server accepts its known keys only; afterwards new ones too.",
     catalogue: &["FC-06"],
     requirements: &["SS-KEYS-018"],
     checks: &[
         CheckPlan::new(
             "known-key",
-            "While no keys can be fetched, the server accepts an event signed with a known key.",
+            "While no keys can be fetched, the server accepts an event signed with a signing key that it has fetched before.",
         ),
         CheckPlan::new(
             "new-key-event",
-            "While no keys can be fetched, the server does not show an event signed with an unknown key.",
+            "While no keys can be fetched, the server does not show an event signed with an unknown signing key.",
         )
         .of(&["SS-PDU-020"]),
         CheckPlan::new(
             "new-key-request",
-            "While no keys can be fetched, the server refuses a request signed with an unknown key.",
+            "While no keys can be fetched, the server refuses a request signed with an unknown signing key.",
         )
         .of(&["SS-AUTH-004"]),
         CheckPlan::new(
             "recovers",
-            "Once the keys can be fetched again, the server accepts an event signed with the new key.",
+            "Once the sending server's keys can be fetched again, the server accepts an event signed with its new signing key.",
         )
         .of(&["SS-KEYS-018"]),
     ],

@@ -5,10 +5,13 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "authentication.known-bad-keys",
-    title: "The server does not sign with a key whose private half is public knowledge.",
+    title: "The server does not publish a signing key whose private half is public knowledge.",
     catalogue: &["SH-22"],
     versions: Versions::Only(&["11"]),
-    checks: &[CheckPlan::new("not-in-use", "No key in the server's verify_keys is known to be compromised.")],
+    checks: &[CheckPlan::new(
+        "not-in-use",
+        "No signing key in the server's verify_keys is known to be compromised.",
+    )],
     play: play!(known_bad_keys),
     ..Scenario::PEER
 }];

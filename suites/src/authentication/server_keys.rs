@@ -17,10 +17,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "complete",
-                "The key document names the server and has keys, signatures and valid_until_ts.",
+                "The server's key document contains its server name, keys, signatures and valid_until_ts.",
             )
             .of(&["SS-KEYS-001", "SS-KEYS-002"]),
-            CheckPlan::new("key-ids", "Every ID in verify_keys has the form algorithm:version.")
+            CheckPlan::new("key-ids", "Every signing key ID in verify_keys has the form algorithm:version.")
                 .of(&["SS-KEYS-003"]),
             CheckPlan::new("encoding", "Every Ed25519 key in verify_keys is unpadded base64 of 32 bytes.")
                 .of(&["SS-KEYS-004"]),
@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 .of(&["SS-KEYS-005"]),
             CheckPlan::new(
                 "old-keys",
-                "Every entry of old_verify_keys has a key and the time at which it expired.",
+                "Every entry of old_verify_keys contains a key and the time at which it expired.",
             )
             .of(&["SS-KEYS-008"]),
         ],
@@ -37,15 +37,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "authentication.good-key-manners",
-        title: "Every key signs the key document, and the document is valid for at least an hour.",
+        title: "Every key in verify_keys signs the key document, and the document is valid for at least one hour.",
         catalogue: &["FC-04"],
         requirements: &["SS-KEYS-006"],
         weight: Weight::Should,
         versions: Versions::Only(&["11"]),
         checks: &[
-            CheckPlan::new("all-sign", "Every key in verify_keys has a signature on the key document.")
+            CheckPlan::new("all-sign", "The key document contains a signature by every key in verify_keys.")
                 .of(&["SS-KEYS-006"]),
-            CheckPlan::new("valid-long-enough", "The key document is valid for at least one more hour.")
+            CheckPlan::new("valid-long-enough", "The server's key document is valid for at least one more hour.")
                 .of(&["SS-KEYS-007"]),
         ],
         play: play!(recommended_key_document),
@@ -53,26 +53,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "authentication.forged-keys",
-        title: "The server does not use keys from a key document that is forged.",
+        title: "The server does not accept requests signed with keys from a forged key document.",
         catalogue: &["FC-08"],
         requirements: &["SS-KEYS-009"],
         versions: Versions::Only(&["11"]),
         checks: &[
             CheckPlan::new(
                 "not-self-signed",
-                "The server uses no keys from a key document that none of its own keys has signed.",
+                "The server accepts no keys of another server from a key document that none of those keys has signed.",
             )
             .of(&["SS-KEYS-009"]),
-            CheckPlan::new("unsigned", "The server uses no keys from a key document without a signature.")
+            CheckPlan::new("unsigned", "The server accepts no keys of another server from a key document without a signature.")
                 .of(&["SS-KEYS-009"]),
             CheckPlan::new(
                 "altered",
-                "The server uses no keys from a key document that was changed after it was signed.",
+                "The server accepts no keys of another server from a key document that was changed after signing.",
             )
             .of(&["SS-KEYS-009"]),
             CheckPlan::new(
                 "other-name",
-                "The server uses no keys from a key document that names another server.",
+                "The server accepts no keys from a key document that contains a different server name.",
             )
             .of(&["SS-KEYS-010"]),
         ],

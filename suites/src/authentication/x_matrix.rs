@@ -8,7 +8,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "authentication.forgeries",
-        title: "The server refuses a request that its origin did not sign, as sent, for this server.",
+        title: "The server accepts a request only if its origin signed it, as sent, for this server.",
         catalogue: &["FC-08"],
         requirements: &["SS-AUTH-003"],
         versions: Versions::Only(&["11"]),
@@ -22,7 +22,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-AUTH-003"]),
             CheckPlan::new(
                 "unknown-key",
-                "The server refuses a request whose credentials name a key that does not exist.",
+                "The server refuses a request whose Authorization header names a signing key that does not exist.",
             )
             .of(&["SS-AUTH-003", "SS-AUTH-020"]),
             CheckPlan::new(
@@ -44,17 +44,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-AUTH-010"]),
             CheckPlan::new(
                 "replayed",
-                "The server refuses a request that is signed for another server and names no destination.",
+                "The server refuses a request signed for another server whose Authorization header names no destination.",
             )
             .of(&["SS-AUTH-011"]),
             CheckPlan::new(
                 "no-server-name",
-                "The server refuses a request whose origin is not a valid server name.",
+                "The server refuses a request whose Authorization header names an origin that is not a valid server name.",
             )
             .of(&["SS-AUTH-033"]),
             CheckPlan::new(
                 "no-signature",
-                "The server refuses a request whose credentials have no signature.",
+                "The server refuses a request whose Authorization header contains no signature.",
             )
             .of(&["SS-AUTH-003"]),
             CheckPlan::new(
@@ -68,17 +68,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "authentication.other-destination",
-        title: "The server answers 401 to a request whose header names another destination.",
+        title: "The server answers 401 to a request whose Authorization header names another destination.",
         catalogue: &["FC-07", "FC-08"],
         requirements: &["SS-AUTH-018"],
         versions: Versions::Only(&["11"]),
-        checks: &[CheckPlan::new("refused", "A request whose header names another destination gets 401.")],
+        checks: &[CheckPlan::new("refused", "The server answers a request with another destination in its Authorization header with status 401.")],
         play: play!(other_destination),
         ..Scenario::PEER
     },
     Scenario {
         id: "authentication.changed-body",
-        title: "The server refuses a body that was changed after signing, and accepts the same JSON written differently.",
+        title: "The server refuses a request body that was changed after signing, and accepts the same JSON written differently.",
         catalogue: &["FC-08", "FC-09"],
         requirements: &["SS-AUTH-008"],
         versions: Versions::Only(&["11"]),
@@ -92,7 +92,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-AUTH-005"]),
             CheckPlan::new(
                 "rewritten",
-                "The server accepts the signed body with other white space, key order and escapes.",
+                "The server accepts a signed request whose body is sent with other white space, key order and escapes.",
             )
             .of(&["SS-AUTH-014"]),
         ],
@@ -101,19 +101,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "authentication.ways-to-write-it",
-        title: "The server accepts credentials in every notation that the specification allows.",
+        title: "The server accepts an X-Matrix header in every notation that the specification allows.",
         catalogue: &["FC-07"],
         requirements: &["SS-AUTH-022"],
         versions: Versions::Only(&["11"]),
         checks: &[
-            CheckPlan::new("reversed", "The server accepts the parameters in another order.")
+            CheckPlan::new("reversed", "The server accepts an X-Matrix header whose parameters are in another order.")
                 .of(&["SS-AUTH-022"]),
-            CheckPlan::new("upper-case", "The server accepts parameter names in upper case.")
+            CheckPlan::new("upper-case", "The server accepts an X-Matrix header whose parameter names are in upper case.")
                 .of(&["SS-AUTH-021"]),
-            CheckPlan::new("spaced", "The server accepts white space around commas.").of(&["SS-AUTH-023"]),
-            CheckPlan::new("escaped", "The server accepts backslash escapes in quoted values.")
+            CheckPlan::new("spaced", "The server accepts an X-Matrix header with white space around commas.").of(&["SS-AUTH-023"]),
+            CheckPlan::new("escaped", "The server accepts an X-Matrix header with backslash escapes in quoted values.")
                 .of(&["SS-AUTH-024"]),
-            CheckPlan::new("unknown-parameter", "The server ignores an unknown parameter.")
+            CheckPlan::new("unknown-parameter", "The server ignores an unknown parameter in an X-Matrix header.")
                 .of(&["SS-AUTH-027"]),
             CheckPlan::new("raw-path", "The server accepts a request whose query is not percent-encoded.")
                 .of(&["SS-AUTH-007"]),
@@ -123,17 +123,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "authentication.older-ways",
-        title: "The server accepts credentials as older servers write them.",
+        title: "The server accepts an X-Matrix header in the form that older servers send.",
         catalogue: &["FC-07"],
         requirements: &["SS-AUTH-017"],
         weight: Weight::Should,
         versions: Versions::Only(&["11"]),
         checks: &[
-            CheckPlan::new("no-destination", "The server accepts credentials without a destination.")
+            CheckPlan::new("no-destination", "The server accepts an X-Matrix header without a destination.")
                 .of(&["SS-AUTH-017"]),
             CheckPlan::new(
                 "unquoted",
-                "The server accepts values without quotes, even if they contain colons.",
+                "The server accepts an X-Matrix header with values without quotes, even if they contain colons.",
             )
             .of(&["SS-AUTH-026"]),
         ],

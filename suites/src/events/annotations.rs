@@ -35,19 +35,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "powerless",
-                "A redaction by a user of another server without the redact level leaves the message as it is.",
+                "The server does not apply a redaction by another server's user without the redact level.",
             ),
-            CheckPlan::new("not-shown", "The server does not show a redaction that its sender may not make."),
+            CheckPlan::new("not-shown", "The server does not show a redaction whose sender lacks the power level for it."),
             CheckPlan::new("own", "The server applies a user's redaction of their own message.")
                 .of(&["SS-REDACT-016"]),
             CheckPlan::new(
                 "same-server",
-                "The server applies a redaction by another user of the sender's server.",
+                "The server applies a redaction by another user of the message sender's server.",
             )
             .of(&["SS-REDACT-016"]),
             CheckPlan::new(
                 "given-redacted",
-                "The server gives other servers the redacted message without its content.",
+                "The server returns a redacted message to other servers without its content.",
             )
             .of(&["SS-REDACT-024"]),
         ],
@@ -56,17 +56,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.early-redaction",
-        title: "The server applies a redaction that arrives before its target, if the target allows it.",
+        title: "The server applies a redaction that arrives before the message, if its sender may redact that message.",
         catalogue: &["SH-08"],
         requirements: &["SS-REDACT-018"],
         checks: &[
             CheckPlan::new(
                 "own",
-                "The server applies an early redaction when the redacting user's message arrives.",
+                "The server applies a user's redaction of their own message, even if it arrives before the message.",
             ),
             CheckPlan::new(
                 "powerless",
-                "The server ignores an early redaction of a message by a user of another server.",
+                "The server ignores a redaction of another server's user's message that arrives before the message.",
             )
             .of(&["SS-REDACT-017", "SS-REDACT-018"]),
         ],

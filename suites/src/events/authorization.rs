@@ -9,7 +9,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.beyond-ones-power",
-        title: "A moderator on another server can do what a moderator may do, and nothing more.",
+        title: "A moderator on another server can do only what their power level allows.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &checks(&BY_MODERATOR),
@@ -18,7 +18,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.without-power",
-        title: "A member without power can send messages, and cannot change what needs a power level.",
+        title: "A member with power level 0 can send messages, and cannot change what needs a higher level.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &checks(&WITHOUT_POWER),
@@ -27,7 +27,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.second-create",
-        title: "A room cannot get a second create event.",
+        title: "The server rejects a second create event in a room.",
         catalogue: &["SH-09", "SH-13"],
         requirements: &["SS-EAUTH-001"],
         // From version 12 on a create event names no room, so a second one is just another room's.
@@ -38,7 +38,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.from-outside",
-        title: "A user who is not in the room cannot act in it, even if their server is in it.",
+        title: "A user who is not in the room cannot send events to it, even if their server is in it.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &checks(&FROM_OUTSIDE),
@@ -47,7 +47,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.uninvited",
-        title: "An uninvited user cannot enter an invite-only room, even if their server is in it.",
+        title: "An uninvited user cannot join or knock on an invite-only room, even if their server is in it.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &checks(&UNINVITED),
@@ -205,7 +205,7 @@ const BY_MODERATOR: [ForbiddenEvent; 17] = [
     },
     ForbiddenEvent {
         check: "join-of-another",
-        title: "A user cannot send a join for another user.",
+        title: "The server rejects a join whose sender is not the joining user.",
         requirements: &["SS-EAUTH-032"],
         rule: Rule::JoinOfAnother,
         what: "join of Eve by Mallory",

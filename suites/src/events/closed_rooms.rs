@@ -8,7 +8,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.kept-out",
-        title: "The server rejects unbans, knocks and invites that the rules do not allow.",
+        title: "The server rejects unbans, knocks and invites that the authorisation rules forbid.",
         catalogue: &["SH-09"],
         requirements: &["SS-PDU-022", "SS-PDU-033"],
         checks: &checks(&KEPT_OUT),
@@ -38,7 +38,7 @@ const KEPT_OUT: [ForbiddenEvent; 4] = [
     },
     ForbiddenEvent {
         check: "knock-of-banned",
-        title: "A banned user cannot knock.",
+        title: "A banned user cannot knock on the room.",
         requirements: &["SS-EAUTH-060"],
         rule: Rule::KnockMembership,
         what: "knock of the banned Eve",
@@ -46,7 +46,7 @@ const KEPT_OUT: [ForbiddenEvent; 4] = [
     },
     ForbiddenEvent {
         check: "knock-for-another",
-        title: "A user cannot knock for another user.",
+        title: "The server rejects a knock whose sender is not the knocking user.",
         requirements: &["SS-EAUTH-059"],
         rule: Rule::KnockOfAnother,
         what: "knock by Mallory for his rival",

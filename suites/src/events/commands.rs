@@ -4,7 +4,7 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.commands-are-text",
-    title: "The server treats a remote user's message that looks like a command as plain text.",
+    title: "The server treats a message of another server's user that looks like a command as plain text.",
     catalogue: &["SH-26"],
     checks: &[
         CheckPlan::new(

@@ -11,7 +11,7 @@ use crate::{peer_setup::AfterLie, prelude::*};
 
 /// Every scenario of malformed events has this check.
 pub(super) const GOES_ON: CheckPlan =
-    CheckPlan::new("still-sends", "Afterwards the server still sends its users' events.");
+    CheckPlan::new("still-sends", "After malformed events the server still sends its own users' events.");
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {

@@ -8,28 +8,34 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.odd-text",
-    title: "The server shows later events and goes on sending, whatever text an event contains.",
+    title: "After an event with unusual JSON or text, the server still shows and sends events.",
     catalogue: &["SH-14"],
     requirements: &["SS-TXN-009"],
     checks: &[
         CheckPlan::new(
             "nul",
-            "The server shows the message after an event with NUL characters in its content and type.",
+            "The server shows a message that is sent later than an event with NUL characters in its content and type.",
         ),
         CheckPlan::new(
             "nesting",
-            "The server shows the message after an event with content that is nested 100 levels deep.",
+            "The server shows a message that is sent later than an event with content nested 100 levels deep.",
         ),
         CheckPlan::new(
             "surrogate",
-            "The server shows the message after an event with half a surrogate pair.",
+            "The server shows a message that is sent later than an event with a lone surrogate.",
         ),
-        CheckPlan::new("twice", "The server shows the message after an event with a duplicate key."),
+        CheckPlan::new(
+            "twice",
+            "The server shows a message that is sent later than an event with a duplicate key.",
+        ),
         CheckPlan::new(
             "exponent",
-            "The server shows the message after an event with a number in exponent notation.",
+            "The server shows a message that is sent later than an event with a number in exponent notation.",
         ),
-        CheckPlan::new("minus-zero", "The server shows the message after an event with a negative zero."),
+        CheckPlan::new(
+            "minus-zero",
+            "The server shows a message that is sent later than an event with a negative zero.",
+        ),
         GOES_ON,
     ],
     play: play!(odd_text),

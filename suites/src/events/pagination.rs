@@ -7,7 +7,7 @@ use crate::{peer_setup::PeerSetup, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.page-of-rejected",
-    title: "A long run of rejected events does not cut off the history before it.",
+    title: "110 rejected events in a row do not cut off the history before them.",
     weight: Weight::Should,
     catalogue: &["SH-24"],
     requirements: &["SS-BACKFILL-008"],
@@ -17,7 +17,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new(
             "older-shown",
-            "A user who pages back is shown the message from before 110 rejected events.",
+            "A user who pages back is shown the message that precedes 110 rejected events.",
         )
         .of(&["SS-BACKFILL-008"]),
         CheckPlan::new("rejected-hidden", "A user who pages back is shown none of the rejected events.")

@@ -8,28 +8,28 @@ use crate::{peer_setup::peer_joins, prelude::*};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.wrong-authority",
-        title: "The server rejects an event with the wrong auth events.",
+        title: "The server rejects an event that lists wrong auth events.",
         catalogue: &["SH-10"],
         requirements: &["SS-PDU-022"],
         checks: &[
             CheckPlan::new(
                 "duplicate",
-                "The server rejects an event with two auth events of the same type and state key.",
+                "The server rejects an event that lists two auth events of the same type and state key.",
             )
             .of(&["SS-EAUTH-005"]),
             CheckPlan::new(
                 "outside-selection",
-                "The server rejects an event with an auth event outside the selection for its type.",
+                "The server rejects an event that lists an auth event outside the selection for its type.",
             )
             .of(&["SS-EAUTH-006"]),
             CheckPlan::new(
                 "rejected",
-                "The server rejects an event that has a rejected event as an auth event.",
+                "The server rejects an event that lists a rejected event as an auth event.",
             )
             .of(&["SS-EAUTH-007"]),
             CheckPlan::new(
                 "other-room",
-                "The server rejects an event that has an event of another room as an auth event.",
+                "The server rejects an event that lists an event of another room as an auth event.",
             )
             .of(&["SS-EAUTH-009"]),
         ],
@@ -38,53 +38,59 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.create-not-cited",
-        title: "Before version 12 the server rejects an event whose auth events lack the create event.",
+        title: "Before room version 12 the server rejects an event that does not list the create event as an auth event.",
         catalogue: &["SH-10"],
         requirements: &["SS-EAUTH-008"],
         versions: Versions::Only(&["10", "11"]),
         checks: &[CheckPlan::new(
             "ignored",
-            "The server rejects an event whose auth events lack the create event.",
+            "The server rejects an event that does not list the create event as an auth event.",
         )],
         play: play!(create_not_an_auth_event),
         ..Scenario::PEER
     },
     Scenario {
         id: "events.create-cited",
-        title: "In version 12 the server rejects an event that has the create event as an auth event.",
+        title: "In room version 12 the server rejects an event that lists the create event as an auth event.",
         catalogue: &["SH-10", "SH-13"],
         requirements: &["SS-EAUTH-016"],
         versions: Versions::Only(&["12"]),
         checks: &[CheckPlan::new(
             "ignored",
-            "The server rejects an event that has the create event as an auth event.",
+            "The server rejects an event that lists the create event as an auth event.",
         )],
         play: play!(create_as_auth_event),
         ..Scenario::PEER
     },
     Scenario {
         id: "events.after-a-rejected-one",
-        title: "A rejected state event does not change the state, and the server accepts an event after it.",
+        title: "A rejected state event does not change the room's state, and the server accepts later events.",
         catalogue: &["SH-11"],
         requirements: &["SS-PDU-036"],
         checks: &[
-            CheckPlan::new("rejected", "The server rejects a topic that its sender has no power to set.")
-                .of(&["SS-PDU-033", "SS-PDU-034"]),
-            CheckPlan::new("state-after", "The state after the rejected event does not hold that event.")
-                .of(&["SS-PDU-036"]),
+            CheckPlan::new(
+                "rejected",
+                "The server rejects a topic event whose sender lacks the power level for it.",
+            )
+            .of(&["SS-PDU-033", "SS-PDU-034"]),
+            CheckPlan::new(
+                "state-after",
+                "`state_ids` does not list the rejected event in the state of a later event.",
+            )
+            .of(&["SS-PDU-036"]),
         ],
         play: play!(after_a_rejected_event),
         ..Scenario::PEER
     },
     Scenario {
         id: "events.gap-filled",
-        title: "The server fetches missing events when an event arrives that needs them.",
+        title: "The server fetches missing events when it receives an event that has them as prev events.",
         weight: Weight::Should,
         catalogue: &["FC-16"],
         requirements: &["SS-MISSING-012"],
         checks: &[CheckPlan::new(
             "in-order",
-            "The room's history holds the missing and the new events, in the order of their prev events.",
+            "The room's history contains the missing and the new events, in the order of their prev events.",
         )],
         play: play!(gap_filled),
         ..Scenario::PEER

@@ -5,7 +5,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.forged-signatures",
-        title: "The server drops an event with a bad signature, and accepts an honest event after it.",
+        title: "The server drops an event with a bad signature, and accepts later honest events.",
         catalogue: &["SH-03"],
         requirements: &["SS-PDU-020"],
         checks: &[
@@ -19,12 +19,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
             CheckPlan::new(
                 "unknown-key",
-                "The server drops an event whose signature names a key that does not exist.",
+                "The server drops an event whose signature names a signing key that does not exist.",
             ),
             CheckPlan::new("altered", "The server drops an event that was changed after it was signed."),
             CheckPlan::new(
                 "other-server",
-                "The server drops an event in the name of its own user that another server has signed.",
+                "The server drops an event of its own user that only another server has signed.",
             ),
         ],
         play: play!(forged_signatures),
@@ -42,7 +42,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             ),
             CheckPlan::new(
                 "hash",
-                "The server redacts an event whose content hash is the hash of an empty text.",
+                "The server redacts an event that contains the hash of an empty text as its content hash.",
             ),
         ],
         play: play!(changed_content),

@@ -10,7 +10,7 @@ use crate::{peer_setup::mallory_in_room, prelude::*};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.too-large",
-        title: "The server accepts an event of 65536 bytes, ignores a larger one and goes on sending events.",
+        title: "The server accepts an event of 65536 bytes, ignores a larger one and goes on sending its users' events.",
         catalogue: &["SH-14"],
         requirements: &["SS-LIMITS-001"],
         checks: &[
@@ -18,7 +18,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("one-more", "The server ignores an event of 65537 bytes."),
             CheckPlan::new(
                 "fewer-characters",
-                "The server ignores an event of 65537 bytes that has fewer than 65536 characters.",
+                "The server ignores an event of 65537 bytes that contains fewer than 65536 characters.",
             ),
             GOES_ON,
         ],
@@ -37,7 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 .of(&["SS-LIMITS-003"]),
             CheckPlan::new(
                 "type-bytes",
-                "The server ignores an event whose type has 256 bytes in fewer characters.",
+                "The server ignores an event whose type has 256 bytes but fewer characters.",
             )
             .of(&["SS-LIMITS-003"]),
             CheckPlan::new(
@@ -47,11 +47,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             CheckPlan::new("state-key", "The server ignores an event whose state_key has 256 bytes."),
             CheckPlan::new(
                 "state-key-bytes",
-                "The server ignores an event whose state_key has 256 bytes in fewer characters.",
+                "The server ignores an event whose state_key has 256 bytes but fewer characters.",
             ),
-            CheckPlan::new("longest-sender", "A user whose ID has exactly 255 bytes can join.")
-                .of(&["SS-LIMITS-004"]),
-            CheckPlan::new("sender", "A user whose ID has 256 bytes cannot join.").of(&["SS-LIMITS-004"]),
+            CheckPlan::new(
+                "longest-sender",
+                "The server accepts the join of another server's user whose user ID has exactly 255 bytes.",
+            )
+            .of(&["SS-LIMITS-004"]),
+            CheckPlan::new(
+                "sender",
+                "The server ignores the join of another server's user whose user ID has 256 bytes.",
+            )
+            .of(&["SS-LIMITS-004"]),
             GOES_ON,
         ],
         play: play!(too_long),

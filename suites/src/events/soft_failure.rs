@@ -7,7 +7,7 @@ use crate::{peer_setup::peer_joins, prelude::*};
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "events.banned-in-the-past",
-    title: "The server soft-fails an event that a banned user pretends to have sent before the ban.",
+    title: "The server soft-fails an event of a banned user that is placed before the ban in the room's graph.",
     catalogue: &["SH-09"],
     requirements: &["SS-PDU-024"],
     checks: &[

@@ -29,19 +29,19 @@ const EDGE: &str = "the edge of the gap";
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "events.no-state-reset",
-        title: "In version 12 a branch with older state does not replace the newer state.",
+        title: "In room version 12 a branch of the graph with older state does not replace the newer state.",
         catalogue: &["SH-12"],
         requirements: &["SS-STATE-026"],
         versions: Versions::Only(&["12"]),
         checks: &[
-            CheckPlan::new("join-rules", "The newer join rules stay in force, although their sender has left since.")
+            CheckPlan::new("join-rules", "Merging the fork keeps the newer join rules, although their sender has since left.")
                 .of(&["SS-STATE-024", "SS-STATE-026"]),
             CheckPlan::new(
                 "power-levels",
-                "The newer power levels stay in force, although their sender got the power from levels in between.",
+                "Merging the fork keeps the newer power levels, even if their sender got the power from levels in between.",
             )
             .of(&["SS-STATE-025", "SS-STATE-026"]),
-            CheckPlan::new("branch-counts", "A state event that only the other branch has becomes part of the room's state.")
+            CheckPlan::new("branch-counts", "A state event that exists on one branch of the fork only becomes part of the room's state.")
                 .of(&["SS-STATE-005"]),
         ],
         play: play!(no_state_reset),
@@ -49,16 +49,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "events.state-reset",
-        title: "In versions 10 and 11 state resolution decides between newer state and a branch with older state.",
+        title: "In room versions 10 and 11 state resolution decides between newer state and a branch with older state.",
         weight: Weight::May,
         catalogue: &["SH-12"],
         requirements: &["SS-MISSING-013"],
         versions: Versions::Only(&["10", "11"]),
         checks: &[
-            CheckPlan::new("join-rules", "The join rules in force are those that state resolution of this room version selects."),
+            CheckPlan::new("join-rules", "After the fork is merged, the join rules are those that this room version's state resolution selects."),
             CheckPlan::new(
                 "power-levels",
-                "The power levels in force are those that state resolution of this room version selects.",
+                "After the fork is merged, the power levels are those that this room version's state resolution selects.",
             ),
         ],
         play: play!(state_reset),

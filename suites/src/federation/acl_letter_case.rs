@@ -5,17 +5,17 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "federation.acl-letter-case",
-    title: "A server ACL matches server names without regard to letter case.",
+    title: "The server applies a room's server ACL to server names without regard to letter case.",
     catalogue: &["CF-12"],
     requirements: &["SS-ACL-007"],
     checks: &[
         CheckPlan::new(
             "denied",
-            "A user is not shown an event of a server that the ACL denies in capital letters.",
+            "A user is not shown an event of a server whose name the room's ACL denies in capital letters.",
         ),
         CheckPlan::new(
             "allowed",
-            "A user is shown an event of a server that the ACL allows in capital letters.",
+            "A user is shown an event of a server whose name the room's ACL allows in capital letters.",
         ),
     ],
     play: play!(letter_case),

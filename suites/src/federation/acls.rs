@@ -23,44 +23,44 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "event",
-                "A denied server's event is ignored, and its event for another room is accepted.",
+                "The server ignores a denied server's event only in the room whose ACL denies it.",
             )
             .of(&["SS-ACL-022", "SS-ACL-023"]),
             CheckPlan::new(
                 "make-join",
-                "The server answers a denied server's make_join with 403 M_FORBIDDEN.",
+                "The server answers a denied server's GET /make_join with 403 M_FORBIDDEN.",
             )
             .of(&["SS-ACL-010"]),
             CheckPlan::new(
                 "make-leave",
-                "The server answers a denied server's make_leave with 403 M_FORBIDDEN.",
+                "The server answers a denied server's GET /make_leave with 403 M_FORBIDDEN.",
             )
             .of(&["SS-ACL-011"]),
             CheckPlan::new(
                 "send-join",
-                "The server answers a denied server's send_join with 403 M_FORBIDDEN.",
+                "The server answers a denied server's PUT /send_join with 403 M_FORBIDDEN.",
             )
             .of(&["SS-ACL-012"]),
-            CheckPlan::new(
-                "state",
-                "The server answers a denied server's request for state with 403 M_FORBIDDEN.",
-            )
-            .of(&["SS-ACL-017"]),
+            CheckPlan::new("state", "The server answers a denied server's GET /state with 403 M_FORBIDDEN.")
+                .of(&["SS-ACL-017"]),
             CheckPlan::new(
                 "state-ids",
-                "The server answers a denied server's request for state_ids with 403 M_FORBIDDEN.",
+                "The server answers a denied server's GET /state_ids with 403 M_FORBIDDEN.",
             )
             .of(&["SS-ACL-018"]),
-            CheckPlan::new("backfill", "The server answers a denied server's backfill with 403 M_FORBIDDEN.")
-                .of(&["SS-ACL-019"]),
+            CheckPlan::new(
+                "backfill",
+                "The server answers a denied server's GET /backfill with 403 M_FORBIDDEN.",
+            )
+            .of(&["SS-ACL-019"]),
             CheckPlan::new(
                 "event-auth",
-                "The server answers a denied server's event_auth with 403 M_FORBIDDEN.",
+                "The server answers a denied server's GET /event_auth with 403 M_FORBIDDEN.",
             )
             .of(&["SS-ACL-020"]),
             CheckPlan::new(
                 "missing-events",
-                "The server answers a denied server's get_missing_events with 403 M_FORBIDDEN.",
+                "The server answers a denied server's POST /get_missing_events with 403 M_FORBIDDEN.",
             )
             .of(&["SS-ACL-021"]),
         ],
@@ -69,15 +69,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.denied-signals",
-        title: "The server ignores typing and receipts of a server that the room's ACL denies, but not for other rooms.",
+        title: "The server ignores typing and receipts of a denied server only in the room whose ACL denies it.",
         catalogue: &["CF-12"],
         requirements: &["SS-ACL-026"],
         needs: &[Need::Wire, Need::Feature("typing"), Need::Feature("receipts")],
         checks: &[
-            CheckPlan::new("typing", "A user is not shown the typing of a denied server's user.")
-                .of(&["SS-ACL-026"]),
-            CheckPlan::new("receipts", "A user is not shown the receipt of a denied server's user.")
-                .of(&["SS-ACL-027"]),
+            CheckPlan::new(
+                "typing",
+                "A user is not shown that a user of a server denied by the room's ACL is typing.",
+            )
+            .of(&["SS-ACL-026"]),
+            CheckPlan::new(
+                "receipts",
+                "A user is not shown the receipt of a user of a server denied by the room's ACL.",
+            )
+            .of(&["SS-ACL-027"]),
         ],
         play: play!(denied_signals),
         ..Scenario::PEER

@@ -16,14 +16,18 @@ use super::successful_request_about;
 use crate::{peer_setup::alice_in_mallorys_room, prelude::*};
 
 /// Each false template: its check and the check's title.
-const TYPE: (&str, &str) = ("type", "The server does not sign a template whose type is not m.room.member.");
-const SENDER: (&str, &str) = ("sender", "The server does not sign a template whose sender is another user.");
+const TYPE: (&str, &str) =
+    ("type", "The server does not sign a membership template whose type is not m.room.member.");
+const SENDER: (&str, &str) =
+    ("sender", "The server does not sign a membership template whose sender is another user.");
 const STATE_KEY: (&str, &str) =
-    ("state-key", "The server does not sign a template whose state_key is another user.");
+    ("state-key", "The server does not sign a membership template whose state_key is another user.");
 const MEMBERSHIP: (&str, &str) =
-    ("membership", "The server does not sign a template with another membership.");
-const ROOM: (&str, &str) = ("room", "The server does not sign a template for another room.");
-const VERSION: (&str, &str) = ("version", "The server does not sign a template for an unknown room version.");
+    ("membership", "The server does not sign a template with another membership than the one it requested.");
+const ROOM: (&str, &str) =
+    ("room", "The server does not sign a membership template for another room than the requested one.");
+const VERSION: (&str, &str) =
+    ("version", "The server does not sign a join template for an unknown room version.");
 
 const fn plan(check: (&'static str, &'static str), of: &'static [&'static str]) -> CheckPlan {
     CheckPlan::new(check.0, check.1).of(of)
@@ -32,7 +36,7 @@ const fn plan(check: (&'static str, &'static str), of: &'static [&'static str]) 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.join-traps",
-        title: "The joining server signs no event but its user's join, whatever template it receives.",
+        title: "The joining server signs only its user's join, whatever template make_join returns.",
         catalogue: &["SH-01"],
         requirements: &["SS-JOIN-012", "SS-JOIN-013", "SS-JOIN-014", "SS-JOIN-015"],
         checks: &[
@@ -48,7 +52,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.leave-traps",
-        title: "A server whose user rejects an invite signs no event but that leave, whatever template it receives.",
+        title: "The invited user's server signs only its user's leave, whatever template make_leave returns.",
         catalogue: &["SH-01"],
         requirements: &["SS-LEAVE-005", "SS-LEAVE-006", "SS-LEAVE-008"],
         checks: &[
@@ -63,7 +67,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.knock-traps",
-        title: "A server whose user knocks signs no event but that knock, whatever template it receives.",
+        title: "The knocking user's server signs only its user's knock, whatever template make_knock returns.",
         catalogue: &["SH-01"],
         requirements: &["SS-KNOCK-007", "SS-KNOCK-008"],
         checks: &[

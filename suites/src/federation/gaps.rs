@@ -11,30 +11,33 @@ const TOGETHER: &[Need] = &[Need::Wire, Need::WholeStage];
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.gap-filled",
-        title: "The server fetches missing events when a later event arrives, and keeps all messages in the host's order.",
+        title: "The joining server fetches missing events when a later event arrives, and keeps the sending order.",
         kind: ScenarioKind::NetworkFault,
         weight: Weight::Should,
         catalogue: &["FC-16"],
         requirements: &["SS-MISSING-012"],
         needs: TOGETHER,
         checks: &[
-            CheckPlan::new("fetched", "The guest fetches missing events from the host.")
+            CheckPlan::new("fetched", "The joining server fetches missing events from the resident server.")
                 .of(&["SS-MISSING-012"]),
-            CheckPlan::new("same-order", "Host and guest hold the same messages in the same order."),
+            CheckPlan::new(
+                "same-order",
+                "Both servers show the same messages in the same order after the gap is filled.",
+            ),
         ],
         play: play!(gap_filled),
         ..Scenario::PAIR
     },
     Scenario {
         id: "federation.cut-healed",
-        title: "Both servers hold all messages that were sent while the network was cut in one direction.",
+        title: "Both servers show all messages that were sent while the network was cut in one direction.",
         kind: ScenarioKind::NetworkFault,
         catalogue: &["FC-16"],
         requirements: &["SS-TXN-019"],
         needs: TOGETHER,
         checks: &[CheckPlan::new(
             "all-there",
-            "Host and guest hold all messages, and each side's in the order in which they were sent.",
+            "Both servers show all messages, and those of each server in the order in which they were sent.",
         )],
         play: play!(cut_healed),
         ..Scenario::PAIR

@@ -18,7 +18,10 @@ use crate::{peer_setup::alice_in_mallorys_room, prelude::*};
 /// The parts that these scenarios share: the one check is that the join fails.
 const INVALID_ROOM: Scenario = Scenario {
     catalogue: &["SH-02"],
-    checks: &[CheckPlan::new("join", "The user's join fails, although the resident server accepts it.")],
+    checks: &[CheckPlan::new(
+        "join",
+        "A join of an invalid room fails on the joining server, although the resident server accepts it.",
+    )],
     ..Scenario::PEER
 };
 
@@ -32,7 +35,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.rooms-in-anothers-name",
-        title: "A room is invalid if its room ID names another server than that of its creator.",
+        title: "A user cannot join a room whose room ID names another server than that of its creator.",
         requirements: &["SS-EAUTH-002"],
         versions: Versions::Only(&["10", "11"]),
         play: play!(with_foreign_room_id),
@@ -40,7 +43,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.rooms-with-odd-creators",
-        title: "A room is invalid if additional_creators holds something that is not a user ID.",
+        title: "A user cannot join a room whose additional_creators contains something that is not a user ID.",
         requirements: &["SS-EAUTH-014"],
         versions: Versions::Only(&["12"]),
         play: play!(with_invalid_creators),

@@ -6,31 +6,31 @@ use crate::{peer_answers::check_not_signed, prelude::*};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.invite-state-checked",
-        title: "In version 12 the server signs an invite only if invite_room_state proves which room it is for.",
+        title: "In room version 12 the server signs an invite only if invite_room_state contains that room's create event.",
         weight: Weight::Should,
         catalogue: &["FC-18"],
         versions: Versions::Only(&["12"]),
         checks: &[
             CheckPlan::new(
                 "no-create",
-                "The server does not sign an invite without the create event in invite_room_state.",
+                "The server does not sign an invite whose invite_room_state lacks the create event.",
             )
             .of(&["SS-INVITE-023"]),
             CheckPlan::new("no-state", "The server does not sign an invite without invite_room_state.")
                 .of(&["SS-INVITE-023"]),
             CheckPlan::new(
                 "other-room",
-                "The server does not sign an invite with the create event of another room.",
+                "The server does not sign an invite whose invite_room_state contains the create event of another room.",
             )
             .of(&["SS-INVITE-024"]),
             CheckPlan::new(
                 "stripped",
-                "The server does not sign an invite whose state has stripped events only.",
+                "The server does not sign an invite whose invite_room_state contains stripped events only.",
             )
             .of(&["SS-INVITE-025"]),
             CheckPlan::new(
                 "badly-signed",
-                "The server does not sign an invite whose create event is badly signed.",
+                "The server does not sign an invite whose invite_room_state contains a badly signed create event.",
             )
             .of(&["SS-INVITE-026"]),
         ],
@@ -39,25 +39,25 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.odd-invites",
-        title: "After an invite with malformed invite_room_state, the invited user still sees and sends messages.",
+        title: "After an invite with malformed invite_room_state, the invited user can still receive and send messages.",
         catalogue: &["SH-16"],
         requirements: &["SS-INVITE-013"],
         checks: &[
             CheckPlan::new(
                 "wrong-types",
-                "After an invite with state of wrong types, the user still sees and sends messages.",
+                "After an invite_room_state with values of wrong types, the invited user can still receive and send messages.",
             ),
             CheckPlan::new(
                 "not-events",
-                "After an invite whose state is no list of events, the user still sees and sends messages.",
+                "After an invite_room_state whose entries are not events, the invited user can still receive and send messages.",
             ),
             CheckPlan::new(
                 "no-list",
-                "After an invite whose state is not a list, the user still sees and sends messages.",
+                "After an invite_room_state that is not a list, the invited user can still receive and send messages.",
             ),
             CheckPlan::new(
                 "huge",
-                "After an invite with 3 MB of state, the user still sees and sends messages.",
+                "After an invite_room_state of 3 MB, the invited user can still receive and send messages.",
             ),
         ],
         play: play!(odd_invites),

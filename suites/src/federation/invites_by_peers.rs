@@ -15,13 +15,13 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.lying-invites",
-        title: "The server signs a peer's honest invite of its user, and no invalid event that is sent in its place.",
+        title: "The server signs another server's valid invite of its user, and no invalid event that is sent in its place.",
         catalogue: &["FC-12", "FC-13", "SH-01"],
         requirements: &["SS-INVITE-013"],
         checks: &[
             CheckPlan::new(
                 "stranger-key",
-                "The server neither signs nor shows an invite whose signature does not verify.",
+                "The server neither signs nor shows an invite whose signature is not by a published key.",
             )
             .of(&["SS-INVITE-016"]),
             CheckPlan::new(
@@ -31,22 +31,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-INVITE-016"]),
             CheckPlan::new(
                 "not-member",
-                "The server neither signs nor shows an event that is not m.room.member.",
+                "The server neither signs nor shows an event sent to PUT /invite that is not m.room.member.",
             )
             .of(&["SS-INVITE-017"]),
             CheckPlan::new(
                 "membership",
-                "The server neither signs nor shows a member event that is not an invite.",
+                "The server neither signs nor shows a member event sent to PUT /invite that is not an invite.",
             )
             .of(&["SS-INVITE-018"]),
             CheckPlan::new(
                 "foreign-sender",
-                "The server neither signs nor shows an invite whose sender is not of the inviting server.",
+                "The server neither signs nor shows an invite whose sender is not a user of the inviting server.",
             )
             .of(&["SS-INVITE-019"]),
             CheckPlan::new(
                 "foreign-user",
-                "The server neither signs nor shows an invite of another server's user.",
+                "The server neither signs nor shows an invite for a user of a third server.",
             )
             .of(&["SS-INVITE-020"]),
             CheckPlan::new(
@@ -60,38 +60,38 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.invite-refusals",
-        title: "The server refuses an invalid invite with the error code that the specification names.",
+        title: "The server answers an invalid invite in PUT /invite with the error code that the specification names.",
         weight: Weight::Should,
         catalogue: &["FC-13"],
         checks: &[
             CheckPlan::new(
                 "stranger-key",
-                "An invite with a bad signature is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+                "The server answers a badly signed invite in PUT /invite with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
             )
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "not-member",
-                "An event other than m.room.member is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+                "The server answers an event of another type in PUT /invite with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
             )
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "membership",
-                "A member event that is no invite is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+                "The server answers a non-invite member event in PUT /invite with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
             )
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "foreign-sender",
-                "An invite by a third server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+                "The server answers an invite by a third server's user in PUT /invite with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
             )
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "foreign-user",
-                "An invite of a third server's user is refused with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
+                "The server answers an invite of a third server's user in PUT /invite with 400 M_INVALID_PARAM or M_MISSING_PARAM.",
             )
             .of(&["SS-INVITE-021"]),
             CheckPlan::new(
                 "version",
-                "An unknown version is refused with 400 M_INCOMPATIBLE_ROOM_VERSION and room_version.",
+                "The server answers PUT /invite for an unknown version with 400 M_INCOMPATIBLE_ROOM_VERSION and room_version.",
             )
             .of(&["SS-INVITE-015"]),
         ],

@@ -7,24 +7,24 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "federation.invite-handshake",
-    title: "The inviting server sends an invite with the room version and state, and the invited user's server signs it.",
+    title: "The inviting server sends an invite with room version and state, and the invited user's server signs it.",
     catalogue: &["FC-12"],
     requirements: &["SS-INVITE-013"],
     needs: &[Need::Wire],
     checks: &[
         CheckPlan::new(
             "request",
-            "The invite request has room_version, the invite, and the create event as state.",
+            "The inviting server's PUT /invite contains room_version, the invite, and the create event as state.",
         )
         .of(&["SS-INVITE-004", "SS-INVITE-005"]),
         CheckPlan::new(
             "state-in-full",
-            "Every event in invite_room_state has the fields of the federation format.",
+            "Every event in the inviting server's invite_room_state contains the fields of the federation format.",
         )
         .of(&["SS-INVITE-006"]),
         CheckPlan::new(
             "answer",
-            "The invite response is the submitted event, signed by the invited user's server.",
+            "The invited user's server answers PUT /invite with the submitted event, signed by itself.",
         )
         .of(&["SS-INVITE-014"]),
     ],

@@ -8,18 +8,18 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.joiner-sees-all",
-        title: "A user who joins from another server is shown all members, and so is the server's next user who joins.",
+        title: "Every user who joins from the joining server is shown all members of the room.",
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-001", "SS-JOIN-027"],
         checks: &[
             CheckPlan::new(
                 "first-joiner",
-                "Host and guest list the same members after the guest's first user joined.",
+                "Both servers list the same members when a first user of the joining server has joined.",
             )
             .of(&["SS-JOIN-028", "SS-STATE-004"]),
             CheckPlan::new(
                 "second-joiner",
-                "Host and guest list the same members after the guest's second user joined.",
+                "Both servers list the same members when a second user of the joining server has joined.",
             )
             .of(&["SS-STATE-004"]),
         ],
@@ -28,26 +28,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.join-handshake",
-        title: "A join across servers uses make_join and send_join v2, and the response holds the events that prove its state.",
+        title: "A join uses make_join and send_join v2, and send_join returns all auth events of the state.",
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-001", "SS-JOIN-027"],
         needs: &[Need::Wire],
         checks: &[
             CheckPlan::new(
                 "template",
-                "make_join names the room version in ver, and the template is a join of the user.",
+                "The joining server's make_join lists the room version in ver, and the resident server returns a join template.",
             )
             .of(&["SS-JOIN-001", "SS-JOIN-002", "SS-JOIN-011"]),
-            CheckPlan::new("second-version", "The joining server submits the join to send_join v2.")
+            CheckPlan::new("second-version", "The joining server submits the join to PUT /send_join v2.")
                 .of(&["SS-JOIN-048"]),
             CheckPlan::new(
                 "auth-chain",
-                "The send_join response holds every auth event of the join and of its own events.",
+                "The resident server returns every auth event of the join and of the state in the send_join response.",
             )
             .of(&["SS-JOIN-029"]),
             CheckPlan::new(
                 "members",
-                "The send_join response lists every member, unless omission was requested and is stated.",
+                "The resident server's send_join response lists every member, unless it omits members as requested and says so.",
             )
             .of(&["SS-JOIN-038", "SS-JOIN-039"]),
         ],

@@ -15,15 +15,15 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.other-room-in-path",
-        title: "A member event that is submitted to another room's path has no effect.",
+        title: "The server does not apply a member event that is submitted under another room's ID in the path.",
         weight: Weight::Should,
         catalogue: &["SH-15"],
         checks: &[
-            CheckPlan::new("join", "A join that is submitted to another room's path has no effect.")
+            CheckPlan::new("join", "The server does not apply a join that is sent to PUT /send_join with another room's ID in the path.")
                 .of(&["SS-JOIN-036"]),
-            CheckPlan::new("leave", "A leave that is submitted to another room's path has no effect."),
-            CheckPlan::new("knock", "A knock that is submitted to another room's path has no effect."),
-            CheckPlan::new("invite", "An invite that is submitted to another room's path is not signed.")
+            CheckPlan::new("leave", "The server does not apply a leave that is sent to PUT /send_leave with another room's ID in the path."),
+            CheckPlan::new("knock", "The server does not apply a knock that is sent to PUT /send_knock with another room's ID in the path."),
+            CheckPlan::new("invite", "The server does not sign an invite that is sent to PUT /invite with another room's ID in the path.")
                 .of(&["SS-INVITE-022"]),
         ],
         play: play!(other_room),
@@ -31,13 +31,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.other-id-in-path",
-        title: "A member event that is submitted to another event ID's path has no effect.",
+        title: "The server does not apply a member event that is submitted under another event ID in the path.",
         weight: Weight::Should,
         catalogue: &["SH-15"],
         checks: &[
-            CheckPlan::new("join", "A join that is submitted to another event ID's path has no effect.")
+            CheckPlan::new("join", "The server does not apply a join that is sent to PUT /send_join with another event ID in the path.")
                 .of(&["SS-JOIN-036"]),
-            CheckPlan::new("invite", "An invite that is submitted to another event ID's path is not signed.")
+            CheckPlan::new("invite", "The server does not sign an invite that is sent to PUT /invite with another event ID in the path.")
                 .of(&["SS-INVITE-022"]),
         ],
         play: play!(other_id),

@@ -15,68 +15,68 @@ use crate::{peer_setup::alice_in_mallorys_room, prelude::*};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.poisoned-joins",
-        title: "The joining server accepts no invalid state event from the response to send_join.",
+        title: "The joining server accepts no invalid state event from a send_join response.",
         catalogue: &["SH-02"],
         requirements: &["SS-JOIN-043", "SS-JOIN-044"],
         checks: &[
             CheckPlan::new(
                 "unsigned",
-                "The server does not accept a state event that lacks the signature of its sender's server.",
+                "In a send_join response, the joining server does not accept a state event that its sender's server did not sign.",
             )
             .of(&["SS-JOIN-043"]),
             CheckPlan::new(
                 "stranger-key",
-                "The server does not accept a state event that is signed with an unpublished key.",
+                "In a send_join response, the joining server does not accept a state event signed with an unpublished key.",
             )
             .of(&["SS-JOIN-043"]),
             CheckPlan::new(
                 "other-server",
-                "The server does not accept another server's state event that only the peer has signed.",
+                "In a send_join response, the joining server accepts no third server's event that only the resident server signed.",
             )
             .of(&["SS-JOIN-043"]),
             CheckPlan::new(
                 "changed-content",
-                "The server does not accept content that does not match the event's content hash.",
+                "In a send_join response, the joining server does not accept content that does not match the content hash.",
             )
             .of(&["SS-JOIN-043"]),
             CheckPlan::new(
                 "no-power",
-                "The server does not accept a state event whose sender lacks the power level for it.",
+                "In a send_join response, the joining server accepts no state event whose sender lacks the power level for it.",
             )
             .of(&["SS-JOIN-044"]),
             CheckPlan::new(
                 "forged-authority",
-                "The server does not accept a state event that has a forged event as an auth event.",
+                "In a send_join response, the joining server accepts no state event that lists a forged event as an auth event.",
             )
             .of(&["SS-JOIN-043", "SS-JOIN-044"]),
-            CheckPlan::new("other-room", "The server does not accept a state event of another room.")
+            CheckPlan::new("other-room", "In a send_join response, the joining server does not accept a state event of another room.")
                 .of(&["SS-JOIN-044", "SS-EAUTH-009"]),
             CheckPlan::new(
                 "unsigned-not-named",
-                "`state_ids` does not list the event that lacks the signature of its sender's server.",
+                "The joining server's `state_ids` does not list the event without the signature of its sender's server.",
             )
             .of(&["SS-JOIN-044", "SS-EAUTH-009"]),
             CheckPlan::new(
                 "stranger-key-not-named",
-                "`state_ids` does not list the event that is signed with an unpublished key.",
+                "The joining server's `state_ids` does not list the event that is signed with an unpublished key.",
             )
             .of(&["SS-JOIN-044", "SS-EAUTH-009"]),
             CheckPlan::new(
                 "other-server-not-named",
-                "`state_ids` does not list the other server's event that only the peer has signed.",
+                "The joining server's `state_ids` does not list a third server's event that only the resident server signed.",
             )
             .of(&["SS-JOIN-044", "SS-EAUTH-009"]),
             CheckPlan::new(
                 "no-power-not-named",
-                "`state_ids` does not list the event whose sender lacks the power level for it.",
+                "The joining server's `state_ids` does not list the event whose sender lacks the power level for it.",
             )
             .of(&["SS-JOIN-044", "SS-EAUTH-009"]),
             CheckPlan::new(
                 "forged-authority-not-named",
-                "`state_ids` does not list the event that has a forged event as an auth event.",
+                "The joining server's `state_ids` does not list the event that lists a forged event as an auth event.",
             )
             .of(&["SS-JOIN-044", "SS-EAUTH-009"]),
-            CheckPlan::new("other-room-not-named", "`state_ids` does not list the event of another room.")
+            CheckPlan::new("other-room-not-named", "The joining server's `state_ids` does not list the event of another room.")
                 .of(&["SS-JOIN-044", "SS-EAUTH-009"]),
         ],
         play: play!(poisoned_joins),
@@ -88,7 +88,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["SH-02"],
         requirements: &["SS-JOIN-045"],
         checks: &[
-            CheckPlan::new("no-create", "The join fails if the response has no create event."),
+            CheckPlan::new("no-create", "A join fails on the joining server if the send_join response contains no create event."),
             CheckPlan::new(
                 "other-version",
                 "The join fails if the response's create event has another room version.",

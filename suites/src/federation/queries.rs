@@ -8,7 +8,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.questions",
-        title: "The server answers queries for its version, other servers' keys, aliases and OpenID tokens.",
+        title: "The server answers requests for its version, other servers' keys, aliases and OpenID user info.",
         catalogue: &["FC-17"],
         requirements: &["SS-AUTH-034"],
         versions: Versions::Newest,
@@ -17,37 +17,37 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 .of(&["SS-AUTH-034", "SS-VERSION-001"]),
             CheckPlan::new(
                 "notary",
-                "The server answers a key query with the other server's key document, signed by both.",
+                "The server answers a notary key query with the other server's key document, signed by both.",
             )
             .of(&["SS-KEYS-021", "SS-KEYS-022"]),
             CheckPlan::new(
                 "notary-fetches",
-                "The server answers a key query for a server with which it had no contact.",
+                "The server answers a notary key query for a server with which it had no contact.",
             )
             .of(&["SS-KEYS-021"]),
             CheckPlan::new(
                 "notary-for-many",
-                "The server answers a batch key query with the key document, signed by both.",
+                "The server answers a batch notary key query with the key document, signed by both.",
             )
             .of(&["SS-KEYS-022", "SS-KEYS-028"]),
             CheckPlan::new(
                 "alias",
-                "The server answers a query for its alias with the room ID and its own server name.",
+                "The server answers GET /query/directory for its alias with the room ID and its own server name.",
             )
             .of(&["SS-DIR-011"]),
             CheckPlan::new(
                 "unknown-alias",
-                "The server answers a query for an unknown alias with 404 M_NOT_FOUND.",
+                "The server answers GET /query/directory for an unknown alias with 404 M_NOT_FOUND.",
             )
             .of(&["SS-DIR-012"]),
             CheckPlan::new(
                 "openid",
-                "The server answers a query for an OpenID token with the user who requested it.",
+                "The server answers GET /openid/userinfo with the user who requested the token.",
             )
             .of(&["SS-OPENID-001", "SS-OPENID-003"]),
             CheckPlan::new(
                 "unknown-openid",
-                "The server answers a query for an unknown OpenID token with 401 M_UNKNOWN_TOKEN.",
+                "The server answers GET /openid/userinfo with an unknown token with 401 M_UNKNOWN_TOKEN.",
             )
             .of(&["SS-OPENID-002"]),
         ],
@@ -56,23 +56,23 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.public-rooms",
-        title: "The server lists its published rooms to other servers, and no unpublished ones.",
+        title: "The server lists only published rooms in its room directory for other servers.",
         catalogue: &["FC-17"],
         requirements: &["SS-DIR-001"],
         needs: &[Need::Wire, Need::Feature("public-rooms")],
         versions: Versions::Newest,
         checks: &[
-            CheckPlan::new("published", "The room directory lists a published room.").of(&["SS-DIR-001"]),
-            CheckPlan::new("unpublished", "The room directory does not list an unpublished room.")
+            CheckPlan::new("published", "The server's room directory lists a published room to another server.").of(&["SS-DIR-001"]),
+            CheckPlan::new("unpublished", "The server's room directory does not list an unpublished room to another server.")
                 .of(&["SS-DIR-005"]),
             CheckPlan::new(
                 "found",
-                "A search in the room directory finds the room whose name has the search term.",
+                "The server returns the room whose name contains the search term to a room directory search.",
             )
             .of(&["SS-DIR-009"]),
             CheckPlan::new(
                 "not-found",
-                "A search in the room directory does not find a room whose name lacks the search term.",
+                "The server does not return a room whose name lacks the search term to a room directory search.",
             )
             .of(&["SS-DIR-009"]),
         ],
@@ -81,7 +81,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.event-by-time",
-        title: "The server tells a server in the room which event is closest to a timestamp.",
+        title: "The server answers timestamp_to_event of a server in the room with the event closest to the timestamp.",
         catalogue: &["FC-17"],
         requirements: &["SS-TIMESTAMP-001"],
         needs: &[Need::Wire, Need::Feature("timestamp-to-event")],
@@ -89,12 +89,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "at",
-                "The server answers a request for an event's own timestamp with its event ID.",
+                "The server answers timestamp_to_event for an event's own timestamp with that event's ID.",
             )
             .of(&["SS-TIMESTAMP-001"]),
             CheckPlan::new(
                 "none-after",
-                "The server answers a request for a timestamp after the last event with 404 M_NOT_FOUND.",
+                "The server answers timestamp_to_event for a time later than the last event with 404 M_NOT_FOUND.",
             )
             .of(&["SS-TIMESTAMP-002"]),
         ],

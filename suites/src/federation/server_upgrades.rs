@@ -16,7 +16,7 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "federation.upgraded-in-mid-room",
-    title: "After an upgrade to a newer version the server still has its users' logins, rooms and undelivered events.",
+    title: "After a software upgrade the server keeps its users' logins, rooms and undelivered events.",
     kind: ScenarioKind::NetworkFault,
     catalogue: &["FC-16", "RS-03", "RS-10"],
     versions: Versions::Newest,
@@ -24,36 +24,36 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new(
             "version-changed",
-            "After the upgrade the server reports another version than before.",
+            "After its software upgrade the server reports another version than before.",
         )
         .of(&["SS-VERSION-001"]),
-        CheckPlan::new("same-key", "The server publishes the same signing keys as before the upgrade.")
+        CheckPlan::new("same-key", "After its software upgrade the server publishes the same signing keys as before.")
             .of(&["SS-KEYS-001"]),
         CheckPlan::new(
             "still-logged-in",
-            "A user who was logged in before the upgrade is still logged in after it.",
+            "A user who was logged in before the server's software upgrade is still logged in after it.",
         ),
         CheckPlan::new(
             "caught-up",
-            "A user is shown the messages that the other server sent during the upgrade.",
+            "A user is shown the messages that the other server sent during the server's software upgrade.",
         )
         .of(&["SS-TXN-008"]),
         CheckPlan::new(
             "queue-kept",
-            "The server delivers the message that the older version had not delivered.",
+            "After its software upgrade the server delivers the message that the older version had not delivered.",
         )
         .of(&["SS-TXN-019"]),
         CheckPlan::new(
             "state-kept",
-            "Users of both servers are shown the same room state as before the upgrade.",
+            "Users of both servers are shown the same room state as before the server's software upgrade.",
         ),
         CheckPlan::new(
             "history-kept",
-            "Users of both servers are shown the messages from before the upgrade, in the same order.",
+            "Users of both servers are shown the messages from before the software upgrade, in the same order.",
         ),
-        CheckPlan::new("fork-joined", "The server's next event has both ends of the fork as prev events.")
+        CheckPlan::new("fork-joined", "After its software upgrade the server's next event lists both branches of the fork as prev events.")
             .of(&["SS-PDU-032"]),
-        CheckPlan::new("nothing-sent-twice", "The server does not send an old message again as a new event."),
+        CheckPlan::new("nothing-sent-twice", "After its software upgrade the server does not send an old message as a new event."),
     ],
     play: play!(upgraded_in_mid_room),
     ..Scenario::PAIR

@@ -14,28 +14,28 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "federation.join-templates",
-        title: "The resident server gives a join template for a user who may join, and refuses all others.",
+        title: "The resident server returns a make_join template only for a user who may join.",
         catalogue: &["FC-10", "FC-13"],
         requirements: &["SS-JOIN-001"],
         checks: &[
             CheckPlan::new(
                 "several-versions",
-                "The server gives a join template if the room's version is one of several in ver.",
+                "The server answers make_join with a template if ver lists the room's version among several.",
             )
             .of(&["SS-JOIN-007", "SS-JOIN-002"]),
             CheckPlan::new(
                 "other-version",
-                "make_join without the room's version is refused with 400 M_INCOMPATIBLE_ROOM_VERSION.",
+                "The server refuses make_join without the room's version in ver with 400 M_INCOMPATIBLE_ROOM_VERSION.",
             )
             .of(&["SS-JOIN-004"]),
             CheckPlan::new(
                 "version-named",
-                "The refusal of make_join for an incompatible version names the room's version.",
+                "The server states the room's version when it refuses make_join for an incompatible version.",
             )
             .of(&["SS-JOIN-005"]),
             CheckPlan::new(
                 "no-version",
-                "The server reads a make_join without ver as support for version 1 only, and refuses it.",
+                "The server refuses make_join without ver, because that means support for room version 1 only.",
             )
             .of(&["SS-JOIN-006"]),
             CheckPlan::new(
@@ -61,11 +61,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.leave-templates",
-        title: "The resident server gives a leave template for an invited user, and refuses it for a user who was never in the room.",
+        title: "The resident server returns a make_leave template only for a user who may leave, such as an invited user.",
         catalogue: &["FC-12"],
         requirements: &["SS-LEAVE-001", "SS-LEAVE-011"],
         checks: &[
-            CheckPlan::new("invited", "The server gives a leave template for an invited user.")
+            CheckPlan::new("invited", "The server answers make_leave for an invited user with a leave template.")
                 .of(&["SS-LEAVE-001"]),
             CheckPlan::new(
                 "nothing-to-leave",
@@ -83,15 +83,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "federation.knock-templates",
-        title: "The resident server gives a knock template for a user who may knock, and refuses all others.",
+        title: "The resident server returns a make_knock template only for a user who may knock.",
         catalogue: &["FC-13"],
         requirements: &["SS-KNOCK-001", "SS-KNOCK-010"],
         checks: &[
-            CheckPlan::new("template", "The server gives a knock template for a user who may knock.")
+            CheckPlan::new("template", "The server answers make_knock for a user who may knock with a knock template.")
                 .of(&["SS-KNOCK-001"]),
             CheckPlan::new(
                 "other-version",
-                "make_knock without the room's version is refused with 400, naming the room's version.",
+                "The server refuses make_knock without the room's version in ver with 400, and states the room's version.",
             )
             .of(&["SS-KNOCK-002"]),
             CheckPlan::new(

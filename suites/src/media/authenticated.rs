@@ -7,18 +7,18 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "media.download-on-wire",
-        title: "A server fetches another server's file by a signed request to that server, which answers in two parts.",
+        title: "A server fetches another server's file by a signed request, and the other server answers in two parts.",
         catalogue: &["MD-02"],
         needs: &[Need::Wire, Need::Feature("authenticated-media")],
         checks: &[
             CheckPlan::new(
                 "asked-signed",
-                "The guest requests the file from the host by its media ID and signs the request.",
+                "The downloading user's server requests the file from the other server by its media ID and signs the request.",
             )
             .of(&["SS-MEDIA-016"]),
             CheckPlan::new(
                 "answered-in-parts",
-                "The host answers multipart/mixed with a JSON object and the file, or its location.",
+                "The uploading user's server answers with multipart/mixed: a JSON object, and the file or its location.",
             )
             .of(&["SS-MEDIA-001", "SS-MEDIA-002", "SS-MEDIA-003"]),
         ],
@@ -28,17 +28,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "media.only-signed",
-        title: "A server gives a file only to a server whose request has a valid signature.",
+        title: "The server returns a file only to a server whose request has a valid signature.",
         catalogue: &["MD-02"],
         requirements: &["SS-MEDIA-006"],
         needs: &[Need::Wire, Need::Feature("authenticated-media")],
         checks: &[
-            CheckPlan::new("signed", "The server answers a validly signed request with the file.")
+            CheckPlan::new("signed", "The server answers a validly signed media download request with the file.")
                 .of(&["SS-MEDIA-001"]),
-            CheckPlan::new("unsigned", "The server refuses a request without a signature."),
+            CheckPlan::new("unsigned", "The server refuses a media download request without a signature."),
             CheckPlan::new(
                 "badly-signed",
-                "The server refuses a request whose signature was made for another file.",
+                "The server refuses a media download request whose signature was made for another file.",
             )
             .of(&["SS-MEDIA-006", "SS-AUTH-009"]),
         ],

@@ -8,7 +8,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "media.file-names",
-        title: "File names with Swedish letters, spaces, quotes or two hundred characters arrive unchanged.",
+        title: "File names with Swedish letters, spaces, quotes or two hundred characters arrive at the other server unchanged.",
         catalogue: &["MD-08"],
         requirements: &["SS-MEDIA-024"],
         needs: &[Need::Feature("authenticated-media")],

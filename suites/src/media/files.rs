@@ -10,11 +10,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new(
             "bytes-to-guest",
-            "The guest's user downloads exactly the bytes that the host's user uploaded.",
+            "A user of the joining server downloads exactly the bytes that the resident server's user uploaded.",
         ),
         CheckPlan::new(
             "bytes-to-host",
-            "The host's user downloads exactly the bytes that the guest's user uploaded.",
+            "A user of the resident server downloads exactly the bytes that the joining server's user uploaded.",
         ),
         CheckPlan::new(
             "names-and-types",
@@ -23,7 +23,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
         .of(&["SS-MEDIA-024"]),
         CheckPlan::new(
             "announced",
-            "The messages that refer to the files arrive with their original content.",
+            "The messages that refer to the files arrive at the other server with their original content.",
         ),
     ],
     play: play!(files),

@@ -5,12 +5,15 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "messages.reactions",
-    title: "Both servers hold all users' reactions with their exact keys, and drop redacted ones.",
+    title: "Both servers return all users' reactions with their exact keys, and no redacted ones.",
     catalogue: &["MS-12"],
     checks: &[
-        CheckPlan::new("given", "Both servers hold the same reactions by the same users."),
-        CheckPlan::new("taken-back", "After two reactions are redacted, both servers hold the other ones."),
-        CheckPlan::new("redacted", "Neither server keeps any content of a redacted reaction.")
+        CheckPlan::new("given", "Both servers return the same reactions by the same users."),
+        CheckPlan::new(
+            "taken-back",
+            "After two reactions are redacted, both servers return only the others.",
+        ),
+        CheckPlan::new("redacted", "Neither server returns any content of a redacted reaction.")
             .of(&["SS-REDACT-014", "SS-REDACT-016"]),
     ],
     play: play!(reactions),

@@ -15,19 +15,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "to-guest",
-                "The guest's user is shown the host's event of unknown type with its original content.",
+                "A user of the joining server is shown the resident server's event of unknown type with its original content.",
             ),
             CheckPlan::new(
                 "to-host",
-                "The host's user is shown the guest's event of unknown type with its original content.",
+                "A user of the resident server is shown the joining server's event of unknown type with its original content.",
             ),
             CheckPlan::new(
                 "state",
-                "Host and guest hold the state event of unknown type under its state key.",
+                "Both servers return the state event of unknown type under its state key.",
             ),
             CheckPlan::new(
                 "redacted",
-                "Neither server keeps any content of a redacted event of unknown type.",
+                "Neither server returns any content of a redacted event of unknown type.",
             )
             .of(&["SS-REDACT-014"]),
         ],
@@ -36,22 +36,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.content-hash",
-        title: "Events whose content has special cases of canonical JSON have a correct content hash and arrive whole.",
+        title: "Events whose content has special cases of canonical JSON are hashed correctly and arrive unchanged.",
         catalogue: &["MS-01", "MS-18"],
         requirements: &["SS-CJSON-001", "SS-CJSON-002", "SS-CJSON-003", "SS-CJSON-006", "SS-CJSON-007"],
         versions: Versions::Newest,
         // A server that encodes such content wrongly also signs every transaction with it wrongly, and retries for ever.
         needs: &[Need::Wire, Need::LastOfAll],
         checks: &[
-            CheckPlan::new("of-host", "The content hash in the host's event matches the event."),
-            CheckPlan::new("of-guest", "The content hash in the guest's event matches the event."),
+            CheckPlan::new("of-host", "The resident server's event contains the correct content hash."),
+            CheckPlan::new("of-guest", "The joining server's event contains the correct content hash."),
             CheckPlan::new(
                 "whole-at-guest",
-                "The guest's user is shown the whole content of the host's event.",
+                "A user of the joining server is shown the whole content of the resident server's event.",
             ),
             CheckPlan::new(
                 "whole-at-host",
-                "The host's user is shown the whole content of the guest's event.",
+                "A user of the resident server is shown the whole content of the joining server's event.",
             ),
         ],
         play: play!(content_hash),

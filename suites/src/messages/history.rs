@@ -8,14 +8,17 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "messages.order",
-    title: "Both servers keep two hundred messages once each, in the order of sending and with the same timestamps.",
+    title: "Both servers return two hundred messages once each, in the order of sending and with the same timestamps.",
     catalogue: &["MS-03"],
     versions: Versions::Newest,
     checks: &[
-        CheckPlan::new("host-order", "The host's history holds every message once, in the order of sending."),
+        CheckPlan::new(
+            "host-order",
+            "The resident server's history contains every message once, in the order of sending.",
+        ),
         CheckPlan::new(
             "guest-order",
-            "The guest's history holds every message once, in the order of sending.",
+            "The joining server's history contains every message once, in the order of sending.",
         ),
         CheckPlan::new("same-times", "Both servers keep the same origin_server_ts for each message."),
         CheckPlan::new(

@@ -12,11 +12,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "to-guest",
-                "The guest's user is shown, and can fetch, exactly the text that the host's user wrote.",
+                "A user of the joining server is shown, and can fetch, exactly the text that the resident server's user sent.",
             ),
             CheckPlan::new(
                 "to-host",
-                "The host's user is shown, and can fetch, exactly the text that the guest's user wrote.",
+                "A user of the resident server is shown, and can fetch, exactly the text that the joining server's user sent.",
             ),
         ],
         play: play!(code_points),
@@ -30,11 +30,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "to-guest",
-                "The guest's user is shown each of the host's messages with its original content.",
+                "A user of the joining server is shown each message of the resident server with its original content.",
             ),
             CheckPlan::new(
                 "to-host",
-                "The host's user is shown each of the guest's messages with its original content.",
+                "A user of the resident server is shown each message of the joining server with its original content.",
             ),
         ],
         play: play!(msgtypes),

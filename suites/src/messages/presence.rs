@@ -11,11 +11,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new(
             "of-host",
-            "The guest's user is shown the presence and status message of the host's user.",
+            "A user of the joining server is shown the presence and status message of the resident server's user.",
         ),
         CheckPlan::new(
             "of-guest",
-            "The host's user is shown the presence and status message of the guest's user.",
+            "A user of the resident server is shown the presence and status message of the joining server's user.",
         ),
     ],
     play: play!(unavailable_and_offline),

@@ -10,7 +10,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-PROFILE-010"],
         checks: &[CheckPlan::new(
             "faces",
-            "Both servers hold the new display names and avatars of both users.",
+            "Both servers show the new display names and avatars of both users in the shared room.",
         )],
         play: play!(changed),
         versions: Versions::Newest,
@@ -18,18 +18,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.profile-in-new-room",
-        title: "Both servers show display names and avatars that were set before the room was created, there and in profiles.",
+        title: "Both servers show display names and avatars set before the room's creation, in the room and in profiles.",
         weight: Weight::Should,
         catalogue: &["MS-22"],
         checks: &[
             CheckPlan::new(
                 "faces",
-                "Both servers hold the display names and avatars that the users had set before.",
+                "Both servers show in the room the display names and avatars that the users had set before.",
             )
             .of(&["SS-PROFILE-011"]),
             CheckPlan::new(
                 "asked-for",
-                "Each server answers its user's request for the other server's user's profile.",
+                "Each server answers its user's request for the profile of the other server's user.",
             )
             .of(&["SS-PROFILE-009"]),
         ],

@@ -12,11 +12,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "of-guest",
-                "The host's user is shown the guest's receipt, with a timestamp and without a thread.",
+                "A user of the resident server is shown the joining server's user's receipt, with timestamp and without thread.",
             ),
             CheckPlan::new(
                 "of-host",
-                "The guest's user is shown the host's receipt, with a timestamp and without a thread.",
+                "A user of the joining server is shown the resident server's user's receipt, with timestamp and without thread.",
             ),
         ],
         play: play!(both_directions),
@@ -25,18 +25,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.receipts-threaded",
-        title: "The other server keeps receipts for a thread and for the main timeline apart.",
+        title: "The other server shows receipts for a thread and for the main timeline separately.",
         catalogue: &["MS-15"],
         requirements: &["SS-RECEIPT-006"],
         needs: &[Need::Feature("receipts"), Need::Feature("threads")],
         checks: &[
             CheckPlan::new(
                 "of-guest",
-                "The host's user is shown both of the guest's receipts, each with its thread.",
+                "A user of the resident server is shown both receipts of the joining server's user, each with its thread.",
             ),
             CheckPlan::new(
                 "of-host",
-                "The guest's user is shown both of the host's receipts, each with its thread.",
+                "A user of the joining server is shown both receipts of the resident server's user, each with its thread.",
             ),
         ],
         play: play!(threaded),
@@ -51,7 +51,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Feature("receipts")],
         checks: &[CheckPlan::new(
             "never-shown",
-            "The other server's user is not shown a private receipt, either as private or as public.",
+            "The other server's user is not shown a private read receipt, either as private or as public.",
         )],
         play: play!(private),
         versions: Versions::Newest,
@@ -59,21 +59,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.receipts-private-on-wire",
-        title: "A server never sends a private read receipt to another server.",
+        title: "The server never sends a private read receipt to another server.",
         catalogue: &["MS-15"],
         requirements: &["SS-RECEIPT-008"],
         needs: &[Need::Wire, Need::Feature("receipts")],
         checks: &[
-            CheckPlan::new("of-guest", "No m.receipt EDU of the guest holds its user's private receipt."),
-            CheckPlan::new("of-host", "No m.receipt EDU of the host holds its user's private receipt."),
+            CheckPlan::new("of-guest", "The joining server sends no m.receipt EDU that contains its user's private receipt."),
+            CheckPlan::new("of-host", "The resident server sends no m.receipt EDU that contains its user's private receipt."),
             CheckPlan::new(
                 "public-of-guest",
-                "The guest sends its user's public receipt in the specified form.",
+                "The joining server sends its user's public receipt in an m.receipt EDU of the specified form.",
             )
             .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"]),
             CheckPlan::new(
                 "public-of-host",
-                "The host sends its user's public receipt in the specified form.",
+                "The resident server sends its user's public receipt in an m.receipt EDU of the specified form.",
             )
             .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"]),
         ],

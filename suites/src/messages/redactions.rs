@@ -6,12 +6,18 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.redact-own",
-        title: "Neither server keeps the content of a message that its sender has redacted.",
+        title: "Neither server returns the content of a message that its sender has redacted.",
         catalogue: &["MS-08"],
         requirements: &["SS-REDACT-014", "SS-REDACT-016"],
         checks: &[
-            CheckPlan::new("of-host", "Neither server keeps any content of the host's redacted message."),
-            CheckPlan::new("of-guest", "Neither server keeps any content of the guest's redacted message."),
+            CheckPlan::new(
+                "of-host",
+                "Neither server returns any content of the resident server's redacted message.",
+            ),
+            CheckPlan::new(
+                "of-guest",
+                "Neither server returns any content of the joining server's redacted message.",
+            ),
         ],
         play: play!(redact_own),
         ..Scenario::PAIR
@@ -24,15 +30,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "by-host",
-                "The creator's redaction of the guest's message takes effect on both servers.",
+                "The creator's redaction of a message of the joining server's user takes effect on both servers.",
             ),
             CheckPlan::new(
                 "without-power",
-                "A redaction by a guest's user without the redact level does not change the host's message.",
+                "A redaction by the joining server's user without the redact level does not change the creator's message.",
             ),
             CheckPlan::new(
                 "by-guest",
-                "With the redact level, the same user's redaction takes effect on both servers.",
+                "A redaction by the joining server's user with the redact level takes effect on both servers.",
             ),
         ],
         play: play!(redact_as_moderator),
@@ -40,18 +46,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.redact-edits",
-        title: "A message and each of its edits can be redacted, and both servers drop the redacted content.",
+        title: "A message and each of its edits can be redacted, and both servers remove the redacted content.",
         catalogue: &["MS-08"],
         requirements: &["SS-REDACT-014", "SS-REDACT-016"],
         checks: &[
             CheckPlan::new(
                 "last-edit",
-                "After the last edit is redacted, both servers hold only the one before it with content.",
+                "After the last edit is redacted, both servers return content only of the edit before it.",
             ),
-            CheckPlan::new("original", "After the original is redacted, neither server keeps its content."),
+            CheckPlan::new(
+                "original",
+                "After the original message is redacted, neither server returns its content.",
+            ),
             CheckPlan::new(
                 "all",
-                "After the original and all edits are redacted, neither server keeps content of any.",
+                "After the message and all its edits are redacted, neither server returns content of any of them.",
             ),
         ],
         play: play!(redact_edits),
@@ -59,21 +68,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.redaction-on-wire",
-        title: "A redaction on the wire names its target at the top level up to version 10, and in the content from version \
-                11 on.",
+        title: "A redaction event contains redacts at the top level up to room version 10, and in the content from 11 on.",
         catalogue: &["MS-09"],
         requirements: &["SS-REDACT-020", "SS-REDACT-023"],
         needs: &[Need::Wire],
         checks: &[
-            CheckPlan::new("by-host", "The host's redaction names its target where the room version says."),
-            CheckPlan::new("by-guest", "The guest's redaction names its target where the room version says."),
+            CheckPlan::new(
+                "by-host",
+                "The resident server's redaction event contains redacts where the room version prescribes it.",
+            ),
+            CheckPlan::new(
+                "by-guest",
+                "The joining server's redaction event contains redacts where the room version prescribes it.",
+            ),
         ],
         play: play!(redaction_on_wire),
         ..Scenario::PAIR
     },
     Scenario {
         id: "messages.redaction-for-clients",
-        title: "A server shows clients a redaction's target at the top level and in the content, and the redaction with its target.",
+        title: "Both servers show clients a redaction's target at the top level and in the content, and the redaction with it.",
         weight: Weight::Should,
         catalogue: &["MS-09"],
         requirements: &["SS-REDACT-022"],

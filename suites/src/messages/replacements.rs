@@ -6,20 +6,20 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.edit",
-        title: "Both servers hold the same edits, in the same order, of a message that was answered and edited twice.",
+        title: "Both servers return the same edits, in the same order, of a message that was replied to and edited twice.",
         catalogue: &["MS-07"],
         checks: &[
             CheckPlan::new(
                 "of-host",
-                "Both servers hold the same edits of the host's message, in the order of sending.",
+                "Both servers return the same edits of the resident server's message, in the order of sending.",
             ),
             CheckPlan::new(
                 "of-guest",
-                "Both servers hold the same edits of the guest's message, in the order of sending.",
+                "Both servers return the same edits of the joining server's message, in the order of sending.",
             ),
             CheckPlan::new(
                 "original",
-                "Both servers keep the original message as it was sent, beside its edits.",
+                "Both servers return the original message as it was sent, in addition to its edits.",
             ),
         ],
         play: play!(edit),
@@ -28,17 +28,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.edit-bundled",
-        title: "Both servers bundle the sender's last edit with a message, and never another user's edit.",
+        title: "Both servers bundle only the sender's last edit with a message.",
         weight: Weight::Should,
         catalogue: &["MS-07"],
         checks: &[
+            CheckPlan::new("by-another", "Neither server bundles another user's edit with the message."),
+            CheckPlan::new("by-sender", "Both servers bundle the sender's last edit with the message."),
             CheckPlan::new(
-                "by-another",
-                "An edit by another user than the sender is not bundled with the message.",
+                "last-redacted",
+                "After the last edit is redacted, both servers bundle the previous edit with the message.",
             ),
-            CheckPlan::new("by-sender", "The sender's last edit is bundled with the message."),
-            CheckPlan::new("last-redacted", "After the last edit is redacted, the one before is bundled."),
-            CheckPlan::new("original-redacted", "After the message is redacted, no edit is bundled with it."),
+            CheckPlan::new(
+                "original-redacted",
+                "After the message is redacted, neither server bundles an edit with it.",
+            ),
         ],
         play: play!(edit_bundled),
         versions: Versions::Newest,

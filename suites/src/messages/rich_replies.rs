@@ -5,15 +5,24 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "messages.reply",
-    title: "A reply names its message by event ID, even if that message was edited or redacted before.",
+    title: "A reply refers to its message by event ID, even if that message was edited or redacted before.",
     catalogue: &["MS-10"],
     checks: &[
-        CheckPlan::new("to-plain", "The host's user is shown the guest's reply with its original content."),
-        CheckPlan::new("to-edited", "A reply to an edited message names the original message."),
-        CheckPlan::new("to-deleted", "A reply to a redacted message arrives and names the redacted message."),
+        CheckPlan::new(
+            "to-plain",
+            "A user of the resident server is shown the joining server's user's reply with its original content.",
+        ),
+        CheckPlan::new(
+            "to-edited",
+            "A reply to an edited message contains the event ID of the original message.",
+        ),
+        CheckPlan::new(
+            "to-deleted",
+            "A reply to a redacted message arrives and contains the event ID of the redacted message.",
+        ),
         CheckPlan::new(
             "deleted-target",
-            "Neither server holds content of the redacted message after the reply.",
+            "After the reply neither server returns content of the redacted message.",
         ),
     ],
     play: play!(reply),

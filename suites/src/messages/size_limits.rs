@@ -7,15 +7,15 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.long",
-        title: "A message of 60,000 bytes arrives whole; one of 96,000 bytes is refused and does not arrive, even cut.",
+        title: "A message of 60,000 bytes arrives whole; the sender's server refuses one of 96,000 bytes, and no part arrives.",
         catalogue: &["MS-06"],
         requirements: &["SS-LIMITS-007"],
         checks: &[
-            CheckPlan::new("whole", "The long message arrives at the other server whole."),
-            CheckPlan::new("refused", "The sender's server refuses the message that is too long."),
+            CheckPlan::new("whole", "A message of 60,000 bytes arrives at the other server whole."),
+            CheckPlan::new("refused", "The sender's server refuses a message that is too long."),
             CheckPlan::new(
                 "absent",
-                "The other server's user is shown no part of the message that is too long.",
+                "The other server's user is shown no part of a message that is too long.",
             ),
         ],
         play: play!(long),
@@ -23,16 +23,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.longest",
-        title: "An event just below 65536 bytes arrives whole, and one just above is refused to its sender.",
+        title: "An event just below 65536 bytes arrives whole; the sender's server refuses one just above.",
         catalogue: &["MS-06"],
         requirements: &["SS-LIMITS-007"],
         needs: &[Need::Wire],
         checks: &[
-            CheckPlan::new("whole", "The message just below the limit arrives at the other server whole."),
-            CheckPlan::new("refused", "The sender's server refuses the message that is too long."),
+            CheckPlan::new("whole", "A message just below 65536 bytes arrives at the other server whole."),
+            CheckPlan::new("refused", "The sender's server refuses a message that is too long."),
             CheckPlan::new(
                 "absent",
-                "The other server's user is shown no part of the message that is too long.",
+                "The other server's user is shown no part of a message that is too long.",
             ),
         ],
         play: play!(longest),

@@ -5,7 +5,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "messages.typing",
-        title: "A user is shown that the other server's user starts and stops typing.",
+        title: "A user is shown when the other server's user starts and stops typing.",
         catalogue: &["MS-14"],
         requirements: &["SS-TYPING-002", "SS-TYPING-005"],
         needs: &[Need::Feature("typing")],
@@ -15,18 +15,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "messages.typing-on-wire",
-        title: "A server sends the start and the end of typing to the other server in the specified form.",
+        title: "A server sends m.typing EDUs for the start and the end of typing in the specified form.",
         catalogue: &["MS-14"],
         requirements: &["SS-TYPING-001", "SS-TYPING-002"],
         needs: &[Need::Wire, Need::Feature("typing")],
         checks: &[
             CheckPlan::new(
                 "of-host",
-                "The host sends m.typing with user, room and typing true, and then with typing false.",
+                "The resident server sends an m.typing EDU with user, room and typing true, and later one with typing false.",
             ),
             CheckPlan::new(
                 "of-guest",
-                "The guest sends m.typing with user, room and typing true, and then with typing false.",
+                "The joining server sends an m.typing EDU with user, room and typing true, and later one with typing false.",
             ),
         ],
         play: play!(on_wire),

@@ -9,19 +9,19 @@ use crate::{
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "privacy.devices-held-for-others",
-    title: "A server does not give a third server the devices of another server's user that it has cached.",
+    title: "The server does not return the cached devices of another server's user to a third server.",
     catalogue: &["SH-23"],
     requirements: &["SS-DEVLIST-019"],
     needs: &[Need::Wire, Need::Feature("device-lists")],
     checks: &[
         CheckPlan::new(
             "devices",
-            "The server does not give a third server the devices of another server's user.",
+            "The server does not return the devices of another server's user to a request by a third server.",
         )
         .of(&["SS-DEVLIST-019"]),
         CheckPlan::new(
             "keys",
-            "The server does not give a third server the device keys of another server's user.",
+            "The server does not return the device keys of another server's user to a request by a third server.",
         )
         .of(&["SS-E2EE-004"]),
     ],

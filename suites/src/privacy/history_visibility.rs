@@ -9,19 +9,22 @@ use crate::prelude::*;
 const CHECKS: &[CheckPlan] = &[
     CheckPlan::new(
         "event",
-        "A request for an event returns no readable event that the requesting server may not see.",
+        "The server answers GET /event with no unredacted event that the requesting server may not see.",
     ),
-    CheckPlan::new("backfill", "backfill returns no readable event that the requesting server may not see."),
+    CheckPlan::new(
+        "backfill",
+        "The server answers GET /backfill with no unredacted event that the requesting server may not see.",
+    ),
     CheckPlan::new(
         "missing-events",
-        "get_missing_events returns no readable event that the requesting server may not see.",
+        "The server answers get_missing_events with no unredacted event that the requesting server may not see.",
     ),
 ];
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "privacy.history-from-join",
-        title: "With history visibility joined, a server does not get readable events from before its first user joined.",
+        title: "With history visibility joined, the server returns no unredacted events from before the other server's join.",
         weight: Weight::Should,
         catalogue: &["SH-18"],
         requirements: &["SS-HISTVIS-010"],
@@ -31,7 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "privacy.history-from-invite",
-        title: "With history visibility invited, a server does not get readable events from before its first user's invite.",
+        title: "With history visibility invited, the server returns no unredacted events from before the other server's invite.",
         weight: Weight::Should,
         catalogue: &["SH-18"],
         requirements: &["SS-HISTVIS-010"],

@@ -7,44 +7,44 @@ use crate::{peer_answers::check_refused_with, prelude::*};
 
 const STATE: CheckPlan = CheckPlan::new(
     "state",
-    "The server gives no unredacted state of the room to a server that is not in it.",
+    "The server answers GET /state of a server that is not in the room with no unredacted event.",
 )
 .of(&["SS-STATEQ-004"]);
 const STATE_IDS: CheckPlan = CheckPlan::new(
     "state-ids",
-    "The server answers state_ids for a server that is not in the room with 403 M_FORBIDDEN.",
+    "The server answers GET /state_ids of a server that is not in the room with 403 M_FORBIDDEN.",
 )
 .of(&["SS-STATEQ-006"]);
 const EVENT: CheckPlan = CheckPlan::new(
     "event",
-    "The server gives no unredacted event of the room to a server that is not in it.",
+    "The server answers GET /event of a server that is not in the room with no unredacted event.",
 )
 .of(&["SS-STATEQ-011"]);
 const EVENT_AUTH: CheckPlan = CheckPlan::new(
     "event-auth",
-    "The server gives no unredacted auth chain of the room to a server that is not in it.",
+    "The server answers GET /event_auth of a server that is not in the room with no unredacted event.",
 )
 .of(&["SS-STATEQ-015"]);
 const BACKFILL: CheckPlan = CheckPlan::new(
     "backfill",
-    "The server answers backfill with no unredacted event to a server that is not in the room.",
+    "The server answers GET /backfill of a server that is not in the room with no unredacted event.",
 )
 .of(&["SS-BACKFILL-006"]);
 const MISSING: CheckPlan = CheckPlan::new(
     "missing-events",
-    "The server gives no unredacted missing events to a server that is not in the room.",
+    "The server answers get_missing_events of a server that is not in the room with no unredacted event.",
 )
 .of(&["SS-MISSING-007"]);
 const HIERARCHY: CheckPlan = CheckPlan::new(
     "hierarchy",
-    "The server gives no room name or topic in hierarchy to a server that is not in the room.",
+    "The server answers GET /hierarchy of a server that is not in the room without the room's name or topic.",
 )
 .of(&["SS-SPACE-006"]);
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "privacy.stranger-asks",
-        title: "A server gives an invite-only room's events to servers in the room, and not to one that never was in it.",
+        title: "The server returns an invite-only room's events only to servers in the room, and not to one that never was in it.",
         catalogue: &["SH-17"],
         checks: &[STATE, STATE_IDS, EVENT, EVENT_AUTH, BACKFILL, MISSING, HIERARCHY],
         play: play!(stranger_asks),
@@ -52,7 +52,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "privacy.invited-asks",
-        title: "A server gives an invite-only room's events to servers in the room, and not to one whose user is only invited.",
+        title: "The server returns an invite-only room's events only to servers in the room, not to an invited user's server.",
         catalogue: &["SH-17"],
         // An invited user can join, so the invited user's server may have a summary.
         checks: &[STATE, STATE_IDS, EVENT, EVENT_AUTH, BACKFILL, MISSING],
@@ -61,7 +61,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "privacy.left-asks",
-        title: "A server gives an invite-only room's new events to servers in the room, and not to one that has left it.",
+        title: "The server returns an invite-only room's new events only to servers in the room, and not to one that has left it.",
         catalogue: &["SH-17"],
         checks: &[STATE, STATE_IDS, EVENT, EVENT_AUTH, BACKFILL, MISSING, HIERARCHY],
         play: play!(left_asks),

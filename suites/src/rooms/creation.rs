@@ -4,17 +4,17 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "rooms.version-as-asked",
-    title: "A server creates a room of the version that was asked for, and the other server shows the same version.",
+    title: "The server creates a room of the requested version, and the other server shows the same version.",
     catalogue: &["FC-10"],
     checks: &[
         CheckPlan::new(
             "create-event",
-            "Both servers hold a create event with the requested version and its creator.",
+            "Both servers show a create event with the requested version and its creator.",
         )
         .of(&["SS-ROOMV-005", "SS-ROOMV-006"]),
         CheckPlan::new(
             "named-after-its-creation",
-            "The room ID is made from the create event's ID from version 12 on, and not before.",
+            "The server makes the room ID from the create event's ID from room version 12 on, and not before.",
         )
         .of(&["SS-ROOMV-015"]),
     ],

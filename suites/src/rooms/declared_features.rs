@@ -14,54 +14,54 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.features-as-declared",
-        title: "A server has the features that its descriptor declares.",
+        title: "The server has the features that its descriptor declares.",
         catalogue: &["FC-10"],
         versions: Versions::Only(&["11"]),
         checks: &[
             CheckPlan::new(
                 "authenticated-media",
-                "The server answers another server's signed media download with success.",
+                "The server answers another server's signed media download request with success.",
             )
             .of(&["SS-MEDIA-001"]),
             CheckPlan::new(
                 "device-lists",
-                "The server answers another server's request for a local user's devices.",
+                "The server answers another server's request for a local user's devices with success.",
             )
             .of(&["SS-DEVLIST-008"]),
             CheckPlan::new(
                 "knock",
-                "The server gives another server a knock template for a room with the join rule knock.",
+                "The server answers make_knock for a room with the join rule knock with a template.",
             )
             .of(&["SS-KNOCK-001"]),
             CheckPlan::new(
                 "knock-restricted",
-                "The server gives a knock template for a knock_restricted room to a user it does not admit.",
+                "The server answers make_knock for a knock_restricted room with a template for a user who may not join.",
             )
             .of(&["SS-RESTR-016"]),
             CheckPlan::new("presence", "A local user is shown the presence of another server's user.")
                 .of(&["SS-PRESENCE-005"]),
             CheckPlan::new(
                 "public-rooms",
-                "The server answers another server's request for its room directory.",
+                "The server answers another server's request for its room directory with success.",
             )
             .of(&["SS-DIR-001"]),
             CheckPlan::new("receipts", "A local user is shown the receipt of another server's user.")
                 .of(&["SS-RECEIPT-007"]),
             CheckPlan::new(
                 "restricted-join",
-                "The server gives a join template for a restricted room to an allowed room's member.",
+                "The server answers make_join for a restricted room with a template for a member of the allowed room.",
             )
             .of(&["SS-RESTR-001"]),
             CheckPlan::new(
                 "room-summary",
-                "The server answers a local user's request for the summary of a public room.",
+                "The server answers a local user's request for the summary of a public room with success.",
             ),
             CheckPlan::new(
                 "spaces",
-                "The server answers another server's request for a space hierarchy with an object `room`.",
+                "The server answers another server's GET /hierarchy with an object `room`.",
             )
             .of(&["SS-SPACE-001"]),
-            CheckPlan::new("threads", "The server lists a room's threads to a local user."),
+            CheckPlan::new("threads", "The server answers a local user's request for a room's threads with success."),
             CheckPlan::new(
                 "timestamp-to-event",
                 "The server answers another server's timestamp_to_event request with an event ID.",
@@ -76,7 +76,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 .of(&["SS-TYPING-005"]),
             CheckPlan::new(
                 "uninvited-joins",
-                "The server gives a join template for a public room to a user who was not invited.",
+                "The server answers make_join for a public room with a template for a user who was not invited.",
             )
             .of(&["SS-JOIN-001"]),
         ],

@@ -10,7 +10,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.versions-as-declared",
-        title: "A server supports the room versions that its descriptor declares.",
+        title: "The server supports the room versions that its descriptor declares.",
         catalogue: &["FC-10"],
         versions: Versions::Only(&["11"]),
         needs: &[],
@@ -33,7 +33,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[],
         checks: &[CheckPlan::new(
             "declared",
-            "The server's capabilities list no undeclared room version that the suite plays.",
+            "The server's m.room_versions capability lists no undeclared room version that the suite plays.",
         )],
         play: play!(versions_beyond_declared),
         ..Scenario::PEER

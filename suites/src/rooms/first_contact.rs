@@ -16,7 +16,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-PROFILE-011"]),
             CheckPlan::new(
                 "looked-up",
-                "Each server answers its user's request for the other server's user's profile.",
+                "Each server answers its user's request for the profile of the other server's user.",
             )
             .of(&["SS-PROFILE-001", "SS-PROFILE-009"]),
         ],

@@ -5,21 +5,21 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.invite-accepted",
-        title: "A user of another server sees an invite to a private room, accepts it, and both servers list the same members.",
+        title: "The invited user sees an invite to a private room and accepts it, and both servers list the same members.",
         catalogue: &["FC-12", "RM-01"],
         requirements: &["SS-INVITE-013", "SS-JOIN-001", "SS-JOIN-027"],
         checks: &[
             CheckPlan::new(
                 "invite-shown",
-                "The invited user is shown the inviting user, the room's name and the room version.",
+                "The invited user's server shows its user the inviting user, the room's name and the room version.",
             )
             .of(&["SS-INVITE-036"]),
             CheckPlan::new(
                 "members-agree",
-                "Host and guest list the same members with the same memberships.",
+                "The inviting server and the invited user's server list the same members with the same memberships.",
             )
             .of(&["SS-STATE-004"]),
-            CheckPlan::new("power-levels-agree", "Host and guest hold the same power levels.")
+            CheckPlan::new("power-levels-agree", "The inviting server and the invited user's server show the same power levels.")
                 .of(&["SS-STATE-004"]),
         ],
         play: play!(invite_accepted),
@@ -27,13 +27,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.invite-rejected",
-        title: "The inviter sees that an invite was rejected, and the invited user needs a new invite to join.",
+        title: "The inviting user sees that an invite was rejected, and the invited user needs a new invite to join.",
         catalogue: &["FC-12", "RM-04"],
         requirements: &["SS-LEAVE-001", "SS-LEAVE-011"],
         checks: &[
             CheckPlan::new(
                 "rejection-shown",
-                "The inviter and the invited user are shown the same leave event.",
+                "The inviting user and the invited user are shown the same leave event of the invited user.",
             ),
             CheckPlan::new(
                 "closed-afterwards",
@@ -53,7 +53,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "vanished",
-                "The inviter and the invited user are shown the same leave event by the inviter.",
+                "The inviting user and the invited user are shown the same leave event, sent by the inviting user.",
             ),
             CheckPlan::new(
                 "closed-afterwards",

@@ -9,7 +9,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-001", "SS-EAUTH-036"],
         checks: &[
-            CheckPlan::new("members-agree", "Host and guest list the same members.").of(&["SS-STATE-004"])
+            CheckPlan::new("members-agree", "The resident server and the joining server list the same members.").of(&["SS-STATE-004"])
         ],
         play: play!(public_join),
         ..Scenario::PAIR
@@ -22,7 +22,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "uninvited-refused",
-                "The uninvited user's join is refused; an invited user of the same server can join.",
+                "An uninvited user of another server cannot join; an invited user of the same server can join.",
             )
             .of(&["SS-JOIN-009", "SS-EAUTH-034"]),
             CheckPlan::new(
@@ -35,17 +35,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.restricted-join",
-        title: "A restricted room can be joined by members of the allowed room, from every server, and by no other user.",
+        title: "Only members of the allowed room can join a restricted room, from the resident server and from another server.",
         catalogue: &["RM-10"],
         requirements: &["SS-RESTR-001"],
         needs: &[Need::Feature("restricted-join")],
         checks: &[
             CheckPlan::new(
                 "let-in",
-                "A member of the allowed room can join, from the room's own server and from another.",
+                "A member of the allowed room can join the restricted room, from the resident server and from another server.",
             )
             .of(&["SS-RESTR-001", "SS-RESTR-009"]),
-            CheckPlan::new("kept-out", "The join of a user who is not in the allowed room is refused.")
+            CheckPlan::new("kept-out", "A user who is not in the allowed room cannot join the restricted room.")
                 .of(&["SS-RESTR-002"]),
         ],
         play: play!(restricted_join),
@@ -59,7 +59,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         versions: Versions::Newest,
         checks: &[CheckPlan::new(
             "found",
-            "The guest answers its user's request for the host's alias with the room's ID.",
+            "The server answers its user's request for an alias of the other server with the room ID.",
         )],
         play: play!(found_by_alias),
         ..Scenario::PAIR

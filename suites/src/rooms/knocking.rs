@@ -8,19 +8,19 @@ const KNOCKABLE: RoomPlan = RoomPlan::with(JoinRule::Knock);
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.knock-answered",
-        title: "A user of another server knocks, is invited in answer, and joins.",
+        title: "A user of another server knocks on a room of the resident server, accepts the invite, and joins.",
         catalogue: &["RM-10"],
         requirements: &["SS-KNOCK-001", "SS-KNOCK-010"],
         needs: KNOCK,
         checks: &[
             CheckPlan::new(
                 "knock-shown",
-                "Both users are shown the same knock, and the knocking user also the room version.",
+                "The inviting user and the knocking user are shown the same knock, and the latter also the room version.",
             )
             .of(&["SS-KNOCK-021"]),
             CheckPlan::new(
                 "waits-for-invite",
-                "The knocking user cannot join before the invite, and can after it.",
+                "The knocking user cannot join before being invited, and can join afterwards.",
             )
             .of(&["SS-EAUTH-035"]),
         ],
@@ -35,7 +35,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: KNOCK,
         checks: &[CheckPlan::new(
             "refused-by-rule",
-            "A knock on an invite-only room is refused; one on a room with the rule knock is not.",
+            "A user of another server cannot knock on an invite-only room, and can on a room with the join rule knock.",
         )
         .of(&["SS-KNOCK-003", "SS-EAUTH-058"])],
         play: play!(knock_not_offered),

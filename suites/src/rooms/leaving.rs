@@ -5,16 +5,19 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.left-and-back",
-        title: "A user who left can be invited again, rejoins, and misses no message after that.",
+        title: "A user of another server who left can be invited again, rejoins, and misses no later message.",
         catalogue: &["RM-06"],
         requirements: &["SS-LEAVE-010", "SS-JOIN-001", "SS-TXN-019"],
         checks: &[
-            CheckPlan::new("members-while-away", "The host lists the user who left with membership leave."),
+            CheckPlan::new(
+                "members-while-away",
+                "The resident server lists the user of another server who left with membership leave.",
+            ),
             CheckPlan::new(
                 "no-gap",
-                "Host and guest hold the messages sent after the rejoin, in the same order.",
+                "Both servers show the messages sent after the rejoin, in the same order.",
             ),
-            CheckPlan::new("members-agree", "Host and guest list the same members after the rejoin.")
+            CheckPlan::new("members-agree", "Both servers list the same members after the rejoin.")
                 .of(&["SS-STATE-004"]),
         ],
         play: play!(left_and_back),
@@ -28,7 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Wire],
         checks: &[CheckPlan::new(
             "not-sent",
-            "The host sends no message to a guest that had no member in the room at that time.",
+            "The resident server sends no message to a server that had no member in the room at that time.",
         )
         .of(&["SS-TXN-021"])],
         play: play!(silence_after_leaving),

@@ -7,13 +7,13 @@ const REASON: &str = "Fel person, åtgärdat";
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.kick-by-host",
-        title: "A user of the guest whom the host's user kicks sees the reason, and can no longer send messages.",
+        title: "A user of another server whom the resident server's user kicks sees the reason, and can no longer send messages.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[
             CheckPlan::new(
                 "kick-shown",
-                "Both servers show the same kick: its sender, the kicked user and the reason.",
+                "Both servers show the same kick event: its sender, the kicked user and the reason.",
             ),
             CheckPlan::new(
                 "silenced",
@@ -26,13 +26,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.kick-by-guest",
-        title: "A user of the host whom a moderator at the guest kicks sees the reason, and can no longer send messages.",
+        title: "A user of the resident server whom a moderator on another server kicks sees the reason and can no longer send.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[
             CheckPlan::new(
                 "kick-shown",
-                "Both servers show the same kick: its sender, the kicked user and the reason.",
+                "Both servers show the same kick event: its sender, the kicked user and the reason.",
             ),
             CheckPlan::new(
                 "silenced",
@@ -45,17 +45,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.ban-by-host",
-        title: "A user of the guest whom the host's user bans from a public room cannot rejoin until the ban is lifted.",
+        title: "A user of another server whom the resident server's user bans from a public room cannot rejoin until unbanned.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019"],
         checks: &[
             CheckPlan::new(
                 "ban-shown",
-                "Both servers show the same ban: its sender, the banned user and the reason.",
+                "Both servers show the same ban event: its sender, the banned user and the reason.",
             ),
             CheckPlan::new(
                 "kept-out",
-                "The banned user's join is refused; after the ban is lifted, the same user can join.",
+                "The banned user cannot rejoin while banned; after the unban, the same user can join.",
             )
             .of(&["SS-EAUTH-033", "SS-JOIN-009"]),
         ],
@@ -64,17 +64,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.ban-by-guest",
-        title: "A user of the host whom a moderator at the guest bans cannot rejoin until the ban is lifted.",
+        title: "A user of the resident server whom a moderator on another server bans cannot rejoin until unbanned.",
         catalogue: &["RM-07"],
         requirements: &["SS-TXN-019"],
         checks: &[
             CheckPlan::new(
                 "ban-shown",
-                "Both servers show the same ban: its sender, the banned user and the reason.",
+                "Both servers show the same ban event: its sender, the banned user and the reason.",
             ),
             CheckPlan::new(
                 "kept-out",
-                "The banned user's join is refused; after the ban is lifted, the same user can join.",
+                "The banned user cannot rejoin while banned; after the unban, the same user can join.",
             )
             .of(&["SS-EAUTH-033"]),
         ],
@@ -88,7 +88,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-STATE-004"],
         checks: &[CheckPlan::new(
             "powerless",
-            "An ordinary user's kick and ban are refused; a moderator's kick of the same user is not.",
+            "A user without the power level cannot kick or ban another server's user; a moderator can kick that user.",
         )
         .of(&["SS-EAUTH-055", "SS-EAUTH-057"])],
         play: play!(kick_needs_power),

@@ -10,12 +10,12 @@ const LEVELS: &str = "m.room.power_levels";
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "rooms.promoted-by-host",
-        title: "A user of the guest can set the topic while the host's user grants the power level for it.",
+        title: "A user of another server can set the topic while the creator grants the power level for it.",
         catalogue: &["RM-08"],
         requirements: &["SS-STATE-004"],
         checks: &[CheckPlan::new(
             "while-promoted",
-            "The guest's user can set the topic while at level 50, and not before or after.",
+            "The other server's user can set the topic only while at level 50.",
         )
         .of(&["SS-EAUTH-064"])],
         play: play!(promoted_by_host),
@@ -23,12 +23,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.promoted-by-guest",
-        title: "A user of the host can set the topic while an administrator at the guest grants the power level for it.",
+        title: "The resident server's user can set the topic while an administrator on another server grants the power level.",
         catalogue: &["RM-08"],
         requirements: &["SS-STATE-004"],
         checks: &[CheckPlan::new(
             "while-promoted",
-            "The host's user can set the topic while at level 50, and not before or after.",
+            "The resident server's user can set the topic only while at level 50.",
         )
         .of(&["SS-EAUTH-064"])],
         play: play!(promoted_by_guest),
@@ -42,12 +42,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "not-above-own",
-                "At level 50 a user cannot grant anyone 51, and can grant another user 50.",
+                "A user at level 50 cannot grant any user level 51, and can grant another user level 50.",
             )
             .of(&["SS-EAUTH-077"]),
             CheckPlan::new(
                 "levels-agree",
-                "Both servers hold the power levels of the accepted changes only.",
+                "Both servers show the power levels of the accepted changes only.",
             ),
         ],
         play: play!(no_self_promotion),
@@ -55,19 +55,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.unusual-level-survives",
-        title: "An unusual power level (75) stays when a user of the other server changes a third user's level.",
+        title: "A power level of 75 stays when a user of the other server changes a third user's level.",
         catalogue: &["RM-08"],
         requirements: &["SS-STATE-004"],
         checks: &[CheckPlan::new(
             "levels-agree",
-            "Both servers hold the level 75 and the level that the other server's user set.",
+            "Both servers show the level 75 and the level that the other server's user set.",
         )],
         play: play!(unusual_level_survives),
         ..Scenario::PAIR
     },
     Scenario {
         id: "rooms.creators-above-levels",
-        title: "In version 12 both servers leave the creator out of the power levels, and the creator outranks them all.",
+        title: "In room version 12 both servers leave the creator out of the power levels, and the creator outranks them all.",
         catalogue: &["RM-08", "FC-18"],
         versions: Versions::Only(&["12"]),
         requirements: &["SS-EAUTH-017"],
@@ -76,7 +76,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 .of(&["SS-ROOMV-019"]),
             CheckPlan::new(
                 "never-listed",
-                "A power levels event that lists the creator is refused; one that does not is accepted.",
+                "The server refuses power levels that list the creator, and accepts those that do not.",
             )
             .of(&["SS-EAUTH-021"]),
             CheckPlan::new(
@@ -86,7 +86,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             .of(&["SS-EAUTH-018"]),
             CheckPlan::new(
                 "above-all",
-                "The creator can set a topic that needs level 1000; an administrator cannot.",
+                "Only the creator can set a topic that needs level 1000; an administrator cannot.",
             )
             .of(&["SS-EAUTH-017"]),
         ],

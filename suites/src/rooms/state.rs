@@ -10,7 +10,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[CheckPlan::new(
             "names-agree",
-            "After each change both servers hold the room name exactly as it was set.",
+            "Both servers show the room name exactly as it was set, at each change.",
         )],
         play: play!(names_either_way),
         versions: Versions::Newest,
@@ -23,7 +23,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[CheckPlan::new(
             "topics-agree",
-            "After each change both servers hold the topic exactly as it was set.",
+            "Both servers show the topic exactly as it was set, at each change.",
         )],
         play: play!(topics_either_way),
         versions: Versions::Newest,
@@ -36,7 +36,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-TXN-019", "SS-STATE-004"],
         checks: &[CheckPlan::new(
             "avatars-agree",
-            "After each change both servers hold the avatar's address.",
+            "Both servers show the room avatar's mxc URI exactly as it was set, at each change.",
         )],
         play: play!(avatars_either_way),
         versions: Versions::Newest,

@@ -12,7 +12,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-UPGRADE-003"],
         checks: &[CheckPlan::new(
             "point-to-each-other",
-            "On both servers the tombstone names the new room, and its create event the old one.",
+            "On both servers the tombstone contains the new room's ID, and the new create event the old room's ID.",
         )
         .of(&["SS-UPGRADE-002", "SS-UPGRADE-003"])],
         play: play!(upgraded),
@@ -20,14 +20,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.upgrade-keeps",
-        title: "A room upgrade copies the old room's settings to the new one, and restricts sending in the old room.",
+        title: "A room upgrade copies the old room's settings to the new room, and restricts sending in the old one.",
         weight: Weight::Should,
         catalogue: &["RM-12"],
         requirements: &["SS-UPGRADE-003"],
         checks: &[
             CheckPlan::new(
                 "carried-over",
-                "The new room keeps name, topic, join rule, history visibility and the moderator's level.",
+                "Both servers show the old room's name, topic, join rule, history visibility and moderator level in the new room.",
             )
             .of(&["SS-UPGRADE-004"]),
             CheckPlan::new(
@@ -41,12 +41,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.upgrade-needs-power",
-        title: "An ordinary user of the guest cannot upgrade the room; its creator can.",
+        title: "An ordinary user of another server cannot upgrade the room; its creator can.",
         catalogue: &["RM-12", "RM-08"],
         requirements: &["SS-UPGRADE-003"],
         checks: &[CheckPlan::new(
             "powerless",
-            "The upgrade by the guest's ordinary user is refused; the creator's is not.",
+            "The other server refuses its ordinary user's upgrade of the room; the creator can upgrade it.",
         )
         .of(&["SS-UPGRADE-001"])],
         play: play!(upgrade_needs_power),
@@ -54,12 +54,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "rooms.upgraded-by-guest",
-        title: "An administrator at the guest can upgrade the host's room, and the host's user joins the new room.",
+        title: "An administrator on another server can upgrade the room, and the resident server's user joins the new room.",
         catalogue: &["RM-12"],
         requirements: &["SS-UPGRADE-003"],
         checks: &[CheckPlan::new(
             "point-to-each-other",
-            "On both servers the tombstone names the new room, and its create event the old one.",
+            "On both servers the tombstone contains the new room's ID, and the new create event the old room's ID.",
         )
         .of(&["SS-UPGRADE-002", "SS-UPGRADE-003"])],
         play: play!(upgraded_by_guest),
@@ -75,12 +75,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "point-to-each-other",
-                "On both servers the tombstone names the new room, and its create event the old one.",
+                "On both servers the tombstone contains the new room's ID, and the new create event the old room's ID.",
             )
             .of(&["SS-UPGRADE-002", "SS-UPGRADE-003"]),
             CheckPlan::new(
                 "creator-not-listed",
-                "On neither server do the new room's power levels list its creator.",
+                "On neither server do the new room's power levels list the creator.",
             )
             .of(&["SS-ROOMV-019"]),
         ],

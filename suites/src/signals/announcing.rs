@@ -8,7 +8,7 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "signals.devices-told",
-    title: "The server announces its users' devices and keys and their changes, and delivers to-device messages.",
+    title: "The server sends EDUs for its users' changed devices and keys, and delivers to-device messages.",
     catalogue: &["EE-05", "EE-06", "EE-07"],
     requirements: &["SS-DEVLIST-001"],
     needs: &[Need::Wire, Need::Feature("device-lists"), Need::Feature("to-device")],
@@ -16,27 +16,27 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     checks: &[
         CheckPlan::new(
             "from-outside",
-            "A user who shares no room gets the device keys as they were published.",
+            "The server returns a user's device keys as published to another server's user who shares no room.",
         )
         .of(&["SS-E2EE-002", "SS-E2EE-011"]),
         CheckPlan::new(
             "signing-keys-from-outside",
-            "A user who shares no room gets the master key as it was published.",
+            "The server returns a user's master key as published to another server's user who shares no room.",
         )
         .of(&["SS-E2EE-011", "SS-XSIGN-006"]),
-        CheckPlan::new("added", "The server sends a device list update for a new device.")
+        CheckPlan::new("added", "The server sends an m.device_list_update EDU for a user's new device.")
             .of(&["SS-DEVLIST-001"]),
         CheckPlan::new(
             "renamed",
-            "The server sends a device list update each time a device gets another name.",
+            "The server sends an m.device_list_update EDU each time a device is renamed.",
         )
         .of(&["SS-DEVLIST-003"]),
         CheckPlan::new(
             "signing-keys",
-            "The server announces new cross-signing keys, and the master key arrives as it was published.",
+            "The server sends m.signing_key_update for new cross-signing keys, and returns the master key as published.",
         )
         .of(&["SS-XSIGN-001", "SS-XSIGN-005"]),
-        CheckPlan::new("no-key-twice", "The server hands out different one-time keys to two claims.")
+        CheckPlan::new("no-key-twice", "The server returns different one-time keys to two key claims.")
             .of(&["SS-E2EE-005"]),
         CheckPlan::new(
             "message",

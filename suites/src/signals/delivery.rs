@@ -17,11 +17,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "same",
-                "The server does not deliver a to-device message again that arrives in a second transaction.",
+                "The server delivers a to-device message only once if it arrives in a second transaction too.",
             ),
             CheckPlan::new(
                 "other",
-                "The server does not deliver another to-device message with a message_id that it has seen.",
+                "The server does not deliver another to-device message with a message_id that it has already received.",
             ),
         ],
         play: play!(to_device_once),
@@ -30,14 +30,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.unknown-type",
-        title: "The server ignores an EDU of an unknown type, and accepts what comes with it.",
+        title: "The server ignores an EDU of an unknown type, and accepts the rest of the transaction.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         requirements: &["SS-TXN-018"],
         needs: TO_DEVICE,
         checks: &[
-            CheckPlan::new("neighbours", "The server accepts the EDUs beside an EDU of an unknown type."),
-            CheckPlan::new("event", "The server accepts the event beside an EDU of an unknown type."),
+            CheckPlan::new(
+                "neighbours",
+                "The server accepts the other EDUs in the same transaction as an EDU of an unknown type.",
+            ),
+            CheckPlan::new(
+                "event",
+                "The server accepts an event in the same transaction as an EDU of an unknown type.",
+            ),
         ],
         play: play!(unknown_type),
         versions: Versions::Newest,
@@ -45,21 +51,39 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.malformed",
-        title: "Malformed EDUs do not keep out the honest EDUs that come with them and after them.",
+        title: "The server accepts honest EDUs in the same transaction as malformed EDUs and in later transactions.",
         // The specification does not say what happens to the rest of such a transaction.
         weight: Weight::Should,
         catalogue: &["SH-14"],
         needs: TO_DEVICE,
         checks: &[
-            CheckPlan::new("typing", "The server accepts the EDUs beside a malformed m.typing."),
-            CheckPlan::new("receipt", "The server accepts the EDUs beside a malformed m.receipt."),
-            CheckPlan::new("presence", "The server accepts the EDUs beside a malformed m.presence."),
-            CheckPlan::new("to-device", "The server accepts the EDUs beside a malformed m.direct_to_device."),
-            CheckPlan::new("devices", "The server accepts the EDUs beside a malformed m.device_list_update."),
-            CheckPlan::new("keys", "The server accepts the EDUs beside a malformed m.signing_key_update."),
+            CheckPlan::new(
+                "typing",
+                "The server accepts the other EDUs in the same transaction as a malformed m.typing.",
+            ),
+            CheckPlan::new(
+                "receipt",
+                "The server accepts the other EDUs in the same transaction as a malformed m.receipt.",
+            ),
+            CheckPlan::new(
+                "presence",
+                "The server accepts the other EDUs in the same transaction as a malformed m.presence.",
+            ),
+            CheckPlan::new(
+                "to-device",
+                "The server accepts the other EDUs in the same transaction as a malformed m.direct_to_device.",
+            ),
+            CheckPlan::new(
+                "devices",
+                "The server accepts the other EDUs in the same transaction as a malformed m.device_list_update.",
+            ),
+            CheckPlan::new(
+                "keys",
+                "The server accepts the other EDUs in the same transaction as a malformed m.signing_key_update.",
+            ),
             CheckPlan::new(
                 "goes-on",
-                "The server accepts EDUs and events that come after the malformed EDUs.",
+                "After malformed EDUs the server accepts the EDUs and events of later transactions.",
             ),
         ],
         play: play!(malformed),

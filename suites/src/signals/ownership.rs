@@ -7,7 +7,7 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "signals.typing-of-others",
-        title: "The server accepts typing only for users of the sending server.",
+        title: "The server accepts m.typing EDUs only for users of the sending server.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         requirements: &["SS-TYPING-003"],
@@ -19,7 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.typing-from-outside",
-        title: "The server ignores typing of a user who is not in the room.",
+        title: "The server ignores an m.typing EDU of a user who is not in the room.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         requirements: &["SS-TYPING-004"],
@@ -27,11 +27,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             CheckPlan::new(
                 "user-outside",
-                "The server ignores typing of a user who is not in the room, even if their server is in it.",
+                "The server ignores an m.typing EDU of a user who is not in the room, even if their server is in it.",
             ),
             CheckPlan::new(
                 "server-outside",
-                "The server ignores typing from a server that has no user in the room.",
+                "The server ignores an m.typing EDU from a server that has no user in the room.",
             ),
         ],
         play: play!(typing_from_outside_the_room),
@@ -40,7 +40,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.receipts-of-others",
-        title: "The server accepts receipts only for users of the sending server.",
+        title: "The server accepts m.receipt EDUs only for users of the sending server.",
         catalogue: &["SH-06"],
         requirements: &["SS-RECEIPT-005"],
         needs: &[Need::Wire, Need::Feature("receipts")],
@@ -51,7 +51,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "signals.presence-of-others",
-        title: "The server accepts presence only for users of the sending server.",
+        title: "The server accepts m.presence EDUs only for users of the sending server.",
         catalogue: &["SH-06"],
         requirements: &["SS-PRESENCE-004"],
         needs: &[Need::Wire, Need::Feature("presence")],
@@ -71,7 +71,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             OF_OWN,
             CheckPlan::new(
                 "of-oneself",
-                "The server ignores a to-device message in the name of the user whom it is for.",
+                "The server ignores another server's to-device message that names its own recipient as the sender.",
             ),
         ],
         play: play!(to_device_of_others),
@@ -80,10 +80,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-const OF_THIRD: CheckPlan =
-    CheckPlan::new("of-third", "The server ignores an EDU in the name of a third server's user.");
-const OF_OWN: CheckPlan =
-    CheckPlan::new("of-own", "The server ignores an EDU from another server in the name of its own user.");
+const OF_THIRD: CheckPlan = CheckPlan::new(
+    "of-third",
+    "The server ignores an EDU that the sending server sends in the name of a third server's user.",
+);
+const OF_OWN: CheckPlan = CheckPlan::new(
+    "of-own",
+    "The server ignores an EDU that another server sends in the name of the receiving server's own user.",
+);
 
 /// The users in whose name Mallory's server sends EDUs: one of Olof's server and one of Alice's, both in the room.
 struct Victims {

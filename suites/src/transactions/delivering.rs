@@ -14,29 +14,29 @@ use crate::{peer_setup::PeerSetup, prelude::*};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.passed-on",
-        title: "The resident server sends a join to the other servers in the room.",
+        title: "The resident server sends a join in a transaction to the other servers in the room.",
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-023"],
         checks: &[CheckPlan::new(
             "brought",
-            "The resident server sends the join to a server that is already in the room.",
+            "The resident server sends the join in a transaction to a server that is already in the room.",
         )],
         play: play!(join_passed_on),
         ..Scenario::PEER
     },
     Scenario {
         id: "transactions.kept-for-later",
-        title: "Messages sent while another server is down are delivered once it is up again.",
+        title: "The server sends messages to a server that was down once that server is up again.",
         catalogue: &["FC-16"],
         requirements: &["SS-TXN-019"],
         checks: &[
             CheckPlan::new(
                 "brought",
-                "The server sends a message again that it could not deliver while the other server was down.",
+                "The server sends a message again in a transaction if the receiving server was down before.",
             ),
             CheckPlan::new(
                 "in-portions",
-                "No transaction holds more than 50 PDUs, even if more have piled up.",
+                "The server sends at most 50 PDUs in a transaction, even if more are waiting for a server that was down.",
             )
             .of(&["SS-TXN-002"]),
         ],

@@ -15,7 +15,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         requirements: &["SS-TXN-008"],
         checks: &[CheckPlan::new(
             "all-kept",
-            "The room's history holds all 50 events of the transaction in order.",
+            "The server's room history contains all 50 events of the transaction in order.",
         )],
         play: play!(fifty_events),
         versions: Versions::Newest,
@@ -29,7 +29,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Need::Wire, Need::Feature("to-device")],
         checks: &[CheckPlan::new(
             "all-shown",
-            "All 100 to-device messages of the transaction reach the user.",
+            "The server delivers all 100 to-device messages of the transaction to the user.",
         )],
         play: play!(hundred_edus),
         versions: Versions::Newest,
@@ -41,7 +41,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         weight: Weight::Should,
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-013"],
-        checks: &[CheckPlan::new("not-all", "At most 50 of the 51 events get into the room's history.")],
+        checks: &[CheckPlan::new(
+            "not-all",
+            "The server shows at most 50 of the 51 events of a transaction in the room's history.",
+        )],
         play: play!(too_many_events),
         versions: Versions::Newest,
         ..Scenario::PEER
@@ -53,7 +56,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-014"],
         needs: &[Need::Wire, Need::Feature("to-device")],
-        checks: &[CheckPlan::new("not-all", "At most 100 of the 101 to-device messages reach the user.")],
+        checks: &[CheckPlan::new(
+            "not-all",
+            "The server delivers at most 100 of the 101 to-device messages of a transaction to the user.",
+        )],
         play: play!(too_many_edus),
         versions: Versions::Newest,
         ..Scenario::PEER

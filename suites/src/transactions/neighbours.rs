@@ -7,26 +7,35 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.broken-neighbour",
-        title: "An event that the server does not accept does not keep out the other events of its transaction.",
+        title: "The server accepts the other events of a transaction that contains an event it does not accept.",
         catalogue: &["FC-15"],
         requirements: &["SS-TXN-009"],
         checks: &[
-            CheckPlan::new("answer", "The server answers a transaction with 200 and an object pdus.")
-                .of(&["SS-TXN-008"]),
+            CheckPlan::new(
+                "answer",
+                "The server answers a transaction with status 200 and a JSON object pdus.",
+            )
+            .of(&["SS-TXN-008"]),
             CheckPlan::new(
                 "bad-signature",
-                "The server shows the events beside an event with a bad signature.",
+                "The server shows the other events in the same transaction as an event with a bad signature.",
             ),
-            CheckPlan::new("malformed", "The server shows the events beside a malformed event."),
+            CheckPlan::new(
+                "malformed",
+                "The server shows the other events in the same transaction as a malformed event.",
+            ),
             CheckPlan::new(
                 "unauthorised",
-                "The server shows the events beside an event that the authorisation rules forbid.",
+                "The server shows the other events in the same transaction as one that the authorisation rules forbid.",
             ),
-            CheckPlan::new("unknown-room", "The server shows the events beside an event of an unknown room.")
-                .of(&["SS-TXN-009", "SS-TXN-016"]),
+            CheckPlan::new(
+                "unknown-room",
+                "The server shows the other events in the same transaction as an event of an unknown room.",
+            )
+            .of(&["SS-TXN-009", "SS-TXN-016"]),
             CheckPlan::new(
                 "none-let-in",
-                "The server shows no event that has a bad signature, is malformed or is forbidden.",
+                "The server shows no event that is badly signed, malformed or forbidden.",
             ),
         ],
         play: play!(broken_event_between_honest_ones),
@@ -34,13 +43,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "transactions.results",
-        title: "The response to a transaction says which events were accepted and which were not.",
+        title: "The server's response to a transaction states which events were accepted and which were not.",
         weight: Weight::Should,
         catalogue: &["FC-15"],
         requirements: &["SS-TXN-010"],
         checks: &[
-            CheckPlan::new("accepted", "The result of an accepted event has no error."),
-            CheckPlan::new("dropped", "The result of a dropped event has an error message."),
+            CheckPlan::new(
+                "accepted",
+                "The server's response to a transaction contains no error for an accepted event.",
+            ),
+            CheckPlan::new(
+                "dropped",
+                "The server's response to a transaction contains an error message for a dropped event.",
+            ),
         ],
         play: play!(results),
         ..Scenario::PEER

@@ -10,33 +10,33 @@ use crate::{
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.gossip",
-        title: "The server accepts an event for its sender's signature, whichever server delivers it.",
+        title: "The server accepts an event that its sender's server signed, whichever server sends the transaction.",
         catalogue: &["FC-15"],
         requirements: &["SS-TXN-020"],
-        checks: &[CheckPlan::new("accepted", "The server shows an event that a third server delivers.")],
+        checks: &[CheckPlan::new("accepted", "The server shows an event that a third server sends in a transaction.")],
         play: play!(delivered_by_a_third_server),
         ..Scenario::PEER
     },
     Scenario {
         id: "transactions.false-origin",
-        title: "A transaction belongs to the server that signed the request, whatever origin its body names.",
+        title: "The server treats a transaction as one of the server that signed the request, whatever origin its body names.",
         catalogue: &["SH-05"],
         requirements: &["SS-AUTH-004"],
         needs: &[Need::Wire, Need::Feature("typing"), Need::Feature("to-device")],
         checks: &[
             CheckPlan::new(
                 "typing",
-                "The server ignores typing of a user of the server that only the body names.",
+                "The server ignores an m.typing EDU for a user of the server that only the transaction's body names.",
             )
             .of(&["SS-AUTH-004", "SS-TYPING-003"]),
             CheckPlan::new(
                 "to-device",
-                "The server ignores a to-device message from a user of the server that only the body names.",
+                "The server ignores a to-device message from a user of the server that only the transaction's body names.",
             )
             .of(&["SS-AUTH-004", "SS-TODEV-006"]),
             CheckPlan::new(
                 "id-still-free",
-                "The server that only the body names can still use the transaction ID itself.",
+                "The server accepts a transaction with the same transaction ID from the server that only the body named.",
             )
             .of(&["SS-AUTH-004", "SS-TXN-012"]),
         ],

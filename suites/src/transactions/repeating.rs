@@ -12,18 +12,18 @@ const TO_DEVICE: &[Need] = &[Need::Wire, Need::Feature("to-device")];
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "transactions.repeated",
-        title: "A transaction that arrives twice takes effect once.",
+        title: "The server applies a transaction that arrives twice only once.",
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-011"],
         needs: TO_DEVICE,
         checks: &[
             CheckPlan::new(
                 "event-once",
-                "The room's history holds the event of the repeated transaction once.",
+                "The server's room history contains the event of a repeated transaction once.",
             ),
             CheckPlan::new(
                 "signal-once",
-                "The to-device message of the repeated transaction is delivered once.",
+                "The server delivers the to-device message of a repeated transaction once.",
             ),
         ],
         play: play!(repeated),
@@ -32,17 +32,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "transactions.id-used-again",
-        title: "A second transaction with a used transaction ID and other content has no effect.",
+        title: "The server ignores a second transaction with a used transaction ID and other content.",
         // The specification does not cover a sender that breaks the retry rule.
         weight: Weight::Should,
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-011"],
         needs: TO_DEVICE,
         checks: &[
-            CheckPlan::new("event", "The server does not show the event of the second transaction."),
+            CheckPlan::new(
+                "event",
+                "The server does not show the event of a second transaction with the same transaction ID.",
+            ),
             CheckPlan::new(
                 "signal",
-                "The server does not deliver the to-device message of the second transaction.",
+                "The server does not deliver the to-device message of a second transaction with the same transaction ID.",
             ),
         ],
         play: play!(id_used_again),
@@ -51,10 +54,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "transactions.equal-ids",
-        title: "Two servers can use the same transaction ID.",
+        title: "The server accepts transactions with the same transaction ID from two servers.",
         catalogue: &["FC-14"],
         requirements: &["SS-TXN-012"],
-        checks: &[CheckPlan::new("both-taken", "The server shows the events of both transactions.")],
+        checks: &[CheckPlan::new(
+            "both-taken",
+            "The server shows the events of two servers' transactions with the same transaction ID.",
+        )],
         play: play!(equal_ids),
         versions: Versions::Newest,
         ..Scenario::PEER

@@ -12,15 +12,15 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.answers",
-        title: "Every successful response between servers is a JSON object with the right media type.",
+        title: "The server's successful responses to other servers are JSON objects with the media type application/json.",
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-HTTP-005"],
         checks: &[
-            CheckPlan::new("media-type", "Every successful response has the media type application/json.")
+            CheckPlan::new("media-type", "Every successful response of the server to another server has the media type application/json.")
                 .of(&["SS-HTTP-001"])
                 .for_responses("answer.no_media_type", media_type),
-            CheckPlan::new("object", "Every successful response is a JSON object.")
+            CheckPlan::new("object", "Every successful response of the server to another server is a JSON object.")
                 .of(&["SS-HTTP-005", "SS-HTTP-006"])
                 .for_responses("answer.no_object", object),
         ],
@@ -28,27 +28,27 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.errors",
-        title: "Every error response between servers has the standard form.",
+        title: "The server's error responses to other servers have the standard form.",
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-ERRORS-004"],
-        checks: &[CheckPlan::new("standard", "Every error response has an errcode and an error.")
+        checks: &[CheckPlan::new("standard", "Every error response of the server to another server contains errcode and error.")
             .of(&["SS-ERRORS-004"])
             .for_responses("answer.no_standard_error", standard)],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.error-style",
-        title: "Error responses use proper error codes and say when to try again.",
+        title: "The server's error responses contain proper error codes and, with status 429, when to try again.",
         weight: Weight::Should,
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-ERRORS-005"],
         checks: &[
-            CheckPlan::new("namespace", "Every errcode is in capitals and begins with a namespace.")
+            CheckPlan::new("namespace", "Every errcode in the server's error responses is in capitals and begins with a namespace.")
                 .of(&["SS-ERRORS-005"])
                 .for_responses("answer.odd_errcode", namespace),
-            CheckPlan::new("retry-after", "Every response with status 429 has a Retry-After header.")
+            CheckPlan::new("retry-after", "Every response of the server with status 429 contains a Retry-After header.")
                 .of(&["SS-ERRORS-009"])
                 .for_responses("answer.no_retry_after", retry_after),
         ],

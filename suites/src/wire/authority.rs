@@ -16,38 +16,38 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "wire.authority",
-    title: "The auth events of an event are those that the specification selects for it.",
+    title: "The server's events list the auth events that the specification selects for them.",
     catalogue: &["SH-10"],
     requirements: &["SS-PDU-025"],
     checks: &[
-        CheckPlan::new("nothing-else", "An event has no auth events outside the selection for its type.")
+        CheckPlan::new("nothing-else", "The server's events list no auth events outside the selection for their type.")
             .of(&["SS-PDU-025", "SS-PDU-026"])
             .for_both("pdu.cites_too_much", nothing_else),
-        CheckPlan::new("create", "A create event has no auth events.")
+        CheckPlan::new("create", "The server's create events list no auth events.")
             .of(&["SS-PDU-031"])
             .for_both("pdu.create_cites", create),
-        CheckPlan::new("no-create", "From version 12 on no event has the create event as an auth event.")
+        CheckPlan::new("no-create", "From room version 12 on the server's events do not list the create event as an auth event.")
             .of(&["SS-PDU-026"])
             .for_both("pdu.cites_create", no_create),
         CheckPlan::new(
             "complete",
-            "An event has the create event, the power levels and its sender's membership as auth events.",
+            "The server's events list the create event, the power levels and their sender's membership as auth events.",
         )
         .of(&["SS-PDU-025"])
         .for_requests("pdu.cites_too_little", complete),
-        CheckPlan::new("target", "A member event has the earlier member event of its user as an auth event.")
+        CheckPlan::new("target", "The server's member events list the earlier member event of the same user as an auth event.")
             .of(&["SS-PDU-027"])
             .for_requests("pdu.cites_too_little", of_target),
-        CheckPlan::new("join-rules", "A join, an invite and a knock have the join rules as an auth event.")
+        CheckPlan::new("join-rules", "The server's joins, invites and knocks list the join rules as an auth event.")
             .of(&["SS-PDU-028"])
             .for_requests("pdu.cites_too_little", join_rules),
         CheckPlan::new(
             "authoriser",
-            "A join that names an authorising user has that user's membership as an auth event.",
+            "A join that names an authorising user lists that user's member event as an auth event.",
         )
         .of(&["SS-PDU-030"])
         .for_both("pdu.cites_too_little", authoriser),
-        CheckPlan::new("allowed", "The auth events of an event allow it.")
+        CheckPlan::new("allowed", "The server's events are allowed by the auth events that they list.")
             .of(&["SS-PDU-025"])
             .for_both("pdu.not_allowed", allowed),
     ],

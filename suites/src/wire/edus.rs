@@ -16,24 +16,24 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.signals",
-        title: "EDUs are well formed and concern only users of the sending server.",
+        title: "The server sends well-formed EDUs, and only for its own users.",
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-TYPING-001"],
         checks: &[
-            CheckPlan::new("typing", "Every m.typing has room_id, user_id and typing.")
+            CheckPlan::new("typing", "Every m.typing EDU that the server sends contains room_id, user_id and typing.")
                 .of(&["SS-TYPING-001"])
                 .for_requests("edu.malformed", typing_form),
-            CheckPlan::new("receipts", "Every receipt names exactly one event and has a time.")
+            CheckPlan::new("receipts", "Every receipt that the server sends in an m.receipt EDU contains exactly one event ID and a timestamp.")
                 .of(&["SS-RECEIPT-001", "SS-RECEIPT-002"])
                 .for_requests("edu.malformed", receipts),
-            CheckPlan::new("presence", "Every presence update has user_id, presence and last_active_ago.")
+            CheckPlan::new("presence", "Every presence update that the server sends contains user_id, presence and last_active_ago.")
                 .of(&["SS-PRESENCE-002"])
                 .for_requests("edu.malformed", presence_form),
-            CheckPlan::new("own-users", "EDUs concern only users of the sending server.")
+            CheckPlan::new("own-users", "The server sends EDUs only for its own users.")
                 .of(&["SS-PRESENCE-003"])
                 .for_requests("edu.foreign_user", own_users),
-            CheckPlan::new("no-user-signing-key", "An m.signing_key_update never holds a user-signing key.")
+            CheckPlan::new("no-user-signing-key", "An m.signing_key_update EDU that the server sends never contains a user-signing key.")
                 .of(&["SS-XSIGN-003"])
                 .for_requests("edu.user_signing_key", no_user_signing_key),
         ],
@@ -41,14 +41,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.receipt-types",
-        title: "Servers send only public read receipts to other servers.",
+        title: "The server sends only public read receipts to other servers.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-RECEIPT-009"],
         checks: &[CheckPlan::new(
             "read",
-            "Every receipt that is sent to another server has the type m.read.",
+            "Every receipt that the server sends in an m.receipt EDU has the type m.read.",
         )
         .for_requests("edu.other_receipt", only_read)],
         ..Scenario::PASSIVE

@@ -55,7 +55,7 @@ macro_rules! response {
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.request-forms",
-        title: "Every request between servers has the query parameters and fields that its endpoint requires.",
+        title: "Every request that the server sends contains the query parameters and fields that its endpoint requires.",
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-HTTP-004"],
@@ -64,7 +64,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.answer-forms",
-        title: "Every response between servers has the fields of its endpoint, with the right types.",
+        title: "Every response that the server sends contains the fields of its endpoint, with the right types.",
         catalogue: &["FC-17"],
         versions: Versions::Newest,
         requirements: &["SS-HTTP-005"],
@@ -74,77 +74,101 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 const REQUESTS: &[CheckPlan] = &[
-    request!(BACKFILL, "A backfill request has v and limit."),
+    request!(BACKFILL, "A request to GET /backfill contains v and limit."),
     request!(
         GET_MISSING_EVENTS,
-        "A request for missing events has earliest_events and latest_events.",
+        "A request to POST /get_missing_events contains earliest_events and latest_events.",
         &["SS-MISSING-008"]
     ),
-    request!(STATE, "A request for the state names an event."),
-    request!(STATE_IDS, "A request for the state IDs names an event."),
-    request!(TIMESTAMP_TO_EVENT, "A request for an event by time has a time and a direction."),
+    request!(STATE, "A request to GET /state contains an event_id."),
+    request!(STATE_IDS, "A request to GET /state_ids contains an event_id."),
+    request!(TIMESTAMP_TO_EVENT, "A request to GET /timestamp_to_event contains ts and dir."),
     request!(
         INVITE,
-        "An invite request has the room version, the event and state of the room.",
+        "A request to PUT /invite contains the room version, the event and state of the room.",
         &["SS-INVITE-004"]
     ),
-    request!(SEND_JOIN, "A send_join request holds a member event."),
-    request!(MAKE_KNOCK, "A make_knock request names room versions in ver.", &["SS-KNOCK-009"]),
-    request!(SEND_KNOCK, "A send_knock request holds a member event."),
-    request!(SEND_LEAVE, "A send_leave request holds a member event."),
-    request!(KEY_QUERIES, "A batch query to a notary has server_keys."),
-    request!(OPENID, "A request for OpenID user info has an access token."),
-    request!(QUERY_DIRECTORY, "A directory query names a room alias."),
-    request!(QUERY_PROFILE, "A profile query names a user."),
-    request!(POLICY_SIGN, "A request to a policy server holds an event."),
-    request!(ON_BIND, "An onbind request has the third-party identifier, its user and the waiting invites."),
-    request!(EXCHANGE_THIRD_PARTY_INVITE, "A request to exchange a third-party invite holds an event."),
-    request!(SEND, "A transaction has origin, origin_server_ts and PDUs.", &["SS-TXN-001"]),
-    request!(USER_KEYS_CLAIM, "A key claim names users, devices and algorithms."),
-    request!(USER_KEYS_QUERY, "A key query names users and their devices."),
+    request!(SEND_JOIN, "A request to PUT /send_join contains a member event."),
+    request!(MAKE_KNOCK, "A request to GET /make_knock lists room versions in ver.", &["SS-KNOCK-009"]),
+    request!(SEND_KNOCK, "A request to PUT /send_knock contains a member event."),
+    request!(SEND_LEAVE, "A request to PUT /send_leave contains a member event."),
+    request!(KEY_QUERIES, "A batch key query to a notary contains server_keys."),
+    request!(OPENID, "A request to GET /openid/userinfo contains an access token."),
+    request!(QUERY_DIRECTORY, "A request to GET /query/directory contains a room alias."),
+    request!(QUERY_PROFILE, "A request to GET /query/profile contains a user ID."),
+    request!(POLICY_SIGN, "A request to a policy server for a signature contains an event."),
+    request!(
+        ON_BIND,
+        "A request to PUT /3pid/onbind contains the third-party identifier, its user and the waiting invites."
+    ),
+    request!(EXCHANGE_THIRD_PARTY_INVITE, "A request to PUT /exchange_third_party_invite contains an event."),
+    request!(SEND, "A transaction (PUT /send) contains origin, origin_server_ts and PDUs.", &["SS-TXN-001"]),
+    request!(USER_KEYS_CLAIM, "A request to POST /user/keys/claim contains users, devices and algorithms."),
+    request!(USER_KEYS_QUERY, "A request to POST /user/keys/query contains users and their devices."),
 ];
 
 const RESPONSES: &[CheckPlan] = &[
-    response!(BACKFILL, "A backfill response has the fields of a transaction.", &["SS-BACKFILL-003"]),
+    response!(
+        BACKFILL,
+        "A response to GET /backfill contains the fields of a transaction.",
+        &["SS-BACKFILL-003"]
+    ),
     response!(
         GET_MISSING_EVENTS,
-        "A response to a request for missing events holds a list of events.",
+        "A response to POST /get_missing_events contains a list of events.",
         &["SS-MISSING-006"]
     ),
-    response!(EVENT_AUTH, "An event_auth response holds the auth chain as a list of events."),
+    response!(EVENT_AUTH, "A response to GET /event_auth contains the auth chain as a list of events."),
+    response!(EVENT, "A response to GET /event contains the fields of a transaction.", &["SS-STATEQ-009"]),
+    response!(STATE, "A response to GET /state contains events and their auth chain."),
     response!(
-        EVENT,
-        "A response to a request for an event has the fields of a transaction.",
-        &["SS-STATEQ-009"]
+        STATE_IDS,
+        "A response to GET /state_ids contains the IDs of the state events and of their auth chain."
     ),
-    response!(STATE, "A state response holds events and their auth chain."),
-    response!(STATE_IDS, "A state_ids response holds the IDs of the state and of its auth chain."),
-    response!(TIMESTAMP_TO_EVENT, "A response to a request for an event by time has its ID and its time."),
-    response!(INVITE, "An invite response holds the event."),
-    response!(MAKE_JOIN, "A make_join response holds a template of a member event."),
-    response!(SEND_JOIN, "A send_join response holds the state and its auth chain."),
-    response!(MAKE_KNOCK, "A make_knock response holds a template of a member event."),
-    response!(SEND_KNOCK, "A send_knock response holds state of the room."),
-    response!(MAKE_LEAVE, "A make_leave response holds a template of a member event."),
-    response!(KEY_QUERY, "A notary answers a query for one server with key documents."),
-    response!(KEY_QUERIES, "A notary answers a batch query with key documents."),
-    response!(SERVER_KEYS, "A key document has the server's name, keys, validity and signatures."),
-    response!(OPENID, "A response with OpenID user info names the user."),
-    response!(PUBLIC_ROOMS, "A room directory response lists rooms with their members and access."),
+    response!(
+        TIMESTAMP_TO_EVENT,
+        "A response to GET /timestamp_to_event contains an event ID and its timestamp."
+    ),
+    response!(INVITE, "A response to PUT /invite contains the event."),
+    response!(MAKE_JOIN, "A response to GET /make_join contains a template of a member event."),
+    response!(SEND_JOIN, "A response to PUT /send_join contains the state and its auth chain."),
+    response!(MAKE_KNOCK, "A response to GET /make_knock contains a template of a member event."),
+    response!(SEND_KNOCK, "A response to PUT /send_knock contains state of the room."),
+    response!(MAKE_LEAVE, "A response to GET /make_leave contains a template of a member event."),
+    response!(KEY_QUERY, "A notary's response to a key query for one server contains key documents."),
+    response!(KEY_QUERIES, "A notary's response to a batch key query contains key documents."),
+    response!(SERVER_KEYS, "A key document contains the server's name, keys, validity and signatures."),
+    response!(OPENID, "A response to GET /openid/userinfo contains a user ID."),
+    response!(PUBLIC_ROOMS, "A response to GET /publicRooms lists rooms with their members and access."),
     response!(
         PUBLIC_ROOMS_SEARCH,
-        "A response to a room directory search lists rooms with their members and access."
+        "A response to POST /publicRooms lists rooms with their members and access."
     ),
-    response!(QUERY_DIRECTORY, "A directory response holds the room ID and servers in the room."),
-    response!(QUERY_PROFILE, "Display name and avatar in a profile response are strings."),
-    response!(HIERARCHY, "A hierarchy response holds the space and its children."),
-    response!(SEND, "A response to a transaction holds results by event ID.", &["SS-TXN-008"]),
-    response!(USER_DEVICES, "A user devices response holds the stream_id and each device with its keys."),
-    response!(USER_KEYS_CLAIM, "A key claim response holds one-time keys by user and device."),
+    response!(
+        QUERY_DIRECTORY,
+        "A response to GET /query/directory contains the room ID and servers in the room."
+    ),
+    response!(
+        QUERY_PROFILE,
+        "A response to GET /query/profile contains display name and avatar as strings, if it contains them."
+    ),
+    response!(HIERARCHY, "A response to GET /hierarchy contains the space and its children."),
+    response!(SEND, "A response to a transaction (PUT /send) contains results by event ID.", &["SS-TXN-008"]),
+    response!(
+        USER_DEVICES,
+        "A response to GET /user/devices contains the stream_id and each device with its keys."
+    ),
+    response!(
+        USER_KEYS_CLAIM,
+        "A response to POST /user/keys/claim contains one-time keys by user and device."
+    ),
     response!(
         USER_KEYS_QUERY,
-        "Device keys in a key query response have user, device, algorithms, keys and signatures."
+        "A response to POST /user/keys/query contains device keys with user, device, algorithms, keys and signatures."
     ),
-    response!(VERSION, "Name and version in a version response are strings."),
-    response!(WELL_KNOWN, "A well-known response names a server."),
+    response!(
+        VERSION,
+        "A response to GET /version contains name and version as strings, if it contains them."
+    ),
+    response!(WELL_KNOWN, "A response to GET /.well-known/matrix/server contains a server name."),
 ];

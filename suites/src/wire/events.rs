@@ -12,31 +12,31 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.own-events",
-        title: "A server's own events have the format of their room version, a content hash and a signature.",
+        title: "The server's own events have the format of their room version, a content hash and a signature.",
         catalogue: &["FC-09"],
         requirements: &["SS-PDU-043"],
         checks: &[
-            CheckPlan::new("format", "An event has the format of its room version and keeps to all limits.")
+            CheckPlan::new("format", "The server's events have the format of their room version and keep to all limits.")
                 .of(&["SS-PDU-007"])
                 .for_both("pdu.malformed", format),
-            CheckPlan::new("no-event-id", "An event has no event_id field.")
+            CheckPlan::new("no-event-id", "The server's events contain no event_id field.")
                 .of(&["SS-PDU-008"])
                 .for_both("pdu.event_id", no_event_id),
-            CheckPlan::new("signature", "An event has a valid signature of its sender's server.")
+            CheckPlan::new("signature", "The server's events contain a valid signature of their sender's server.")
                 .of(&["SS-PDU-044", "SS-KEYS-035"])
                 .for_both("pdu.bad_signature", signature),
-            CheckPlan::new("content-hash", "The content hash of an event matches its content.")
+            CheckPlan::new("content-hash", "The content hash in the server's events matches their content.")
                 .of(&["SS-PDU-043"])
                 .for_requests("pdu.bad_content_hash", content_hash),
-            CheckPlan::new("unpadded", "Hashes and signatures of an event are base64 without padding.")
+            CheckPlan::new("unpadded", "Hashes and signatures in the server's events are base64 without padding.")
                 .of(&["SS-CJSON-014"])
                 .for_both("pdu.padded", unpadded),
-            CheckPlan::new("key-ids", "Signatures of an event are filed by server name and key ID.")
+            CheckPlan::new("key-ids", "Signatures in the server's events are filed by server name and signing key ID.")
                 .of(&["SS-CJSON-017"])
                 .for_both("pdu.odd_key_id", key_ids),
             CheckPlan::new(
                 "depth",
-                "The depth of an event is one more than the greatest depth of its prev events.",
+                "The depth of the server's events is one more than the greatest depth of their prev events.",
             )
             .of(&["SS-PDU-015"])
             .for_requests("pdu.odd_depth", depth),
@@ -45,14 +45,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.given-events",
-        title: "An event that a server hands out on request can be verified.",
+        title: "An event that the server returns to a request by another server can be verified.",
         catalogue: &["FC-09"],
         requirements: &["SS-STATEQ-010"],
         checks: &[
-            CheckPlan::new("asked-for", "A request for an event is answered with the event of that ID.")
+            CheckPlan::new("asked-for", "The server answers GET /event with the event of the requested event ID.")
                 .of(&["SS-STATEQ-010", "SS-PDU-011"])
                 .for_responses("pdu.other_event", asked_for),
-            CheckPlan::new("verifiable", "An event in a response has valid signatures.")
+            CheckPlan::new("verifiable", "An event in a response of the server has valid signatures.")
                 .of(&["SS-STATEQ-010"])
                 .for_responses("pdu.bad_signature", verifiable),
         ],
@@ -60,12 +60,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.redactions",
-        title: "A redaction names its target in the place that the room version prescribes.",
+        title: "The server's redaction events contain redacts in the place that the room version prescribes.",
         catalogue: &["MS-09"],
         requirements: &["SS-REDACT-020"],
         checks: &[CheckPlan::new(
             "target",
-            "A redaction has redacts in its content from version 11 on, and at the top level before.",
+            "The server's redaction events contain redacts in the content from room version 11 on, at the top level before.",
         )
         .of(&["SS-REDACT-020", "SS-REDACT-023"])
         .for_requests("redaction.no_target", target)],

@@ -11,20 +11,20 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "wire.identifiers",
-    title: "The IDs that a server issues follow the grammar.",
+    title: "The IDs that the server issues follow the grammar.",
     catalogue: &["FC-09"],
     requirements: &["SS-IDENT-004"],
     checks: &[
-        CheckPlan::new("users", "The localpart of a user ID has only characters that the grammar allows.")
+        CheckPlan::new("users", "The localpart of a user ID that the server issues contains only characters that the grammar allows.")
             .of(&["SS-IDENT-004"])
             .for_both("id.odd_user", users),
         CheckPlan::new(
             "rooms",
-            "A room ID ends with the name of the creating server and has at most 255 bytes.",
+            "A room ID that the server issues before room version 12 ends with its server name and has at most 255 bytes.",
         )
         .of(&["SS-IDENT-008"])
         .for_both("id.odd_room", rooms),
-        CheckPlan::new("media", "A media ID has only letters, digits, underscores and hyphens.")
+        CheckPlan::new("media", "A media ID that the server issues contains only letters, digits, underscores and hyphens.")
             .of(&["SS-MEDIA-023"])
             .for_responses("id.odd_media", media),
     ],

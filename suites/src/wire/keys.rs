@@ -11,18 +11,24 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "wire.key-documents",
-    title: "The keys and signatures in a key document are well formed.",
+    title: "The keys and signatures in the server's key document are well formed.",
     catalogue: &["FC-04"],
     versions: Versions::Newest,
     requirements: &["SS-KEYS-003"],
     checks: &[
-        CheckPlan::new("ids", "Every key ID has the form algorithm:version.")
-            .of(&["SS-KEYS-003"])
-            .for_responses("keys.odd_id", ids),
-        CheckPlan::new("keys", "Every Ed25519 key is unpadded base64 of 32 bytes.")
-            .of(&["SS-KEYS-004", "SS-CJSON-014"])
-            .for_responses("keys.odd_key", keys),
-        CheckPlan::new("unpadded", "The signatures on a key document are base64 without padding.")
+        CheckPlan::new(
+            "ids",
+            "Every signing key ID in the server's key document has the form algorithm:version.",
+        )
+        .of(&["SS-KEYS-003"])
+        .for_responses("keys.odd_id", ids),
+        CheckPlan::new(
+            "keys",
+            "Every Ed25519 key in the server's key document is unpadded base64 of 32 bytes.",
+        )
+        .of(&["SS-KEYS-004", "SS-CJSON-014"])
+        .for_responses("keys.odd_key", keys),
+        CheckPlan::new("unpadded", "The signatures on the server's key document are base64 without padding.")
             .of(&["SS-CJSON-014"])
             .for_responses("keys.padded", unpadded),
     ],

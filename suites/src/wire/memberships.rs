@@ -12,16 +12,16 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.memberships",
-        title: "A join, leave, knock or invite is sent to its current endpoint, under the ID of its event.",
+        title: "The server sends a join, leave, knock or invite to its current endpoint, with the event's ID in the path.",
         catalogue: &["FC-10"],
         requirements: &["SS-JOIN-021"],
         checks: &[
-            CheckPlan::new("path", "The event in the request has the event ID in the path.")
+            CheckPlan::new("path", "The server sends a join, leave, knock or invite with the event's own ID in the path.")
                 .of(&["SS-JOIN-021", "SS-PDU-011"])
                 .for_requests("membership.other_id", path),
             CheckPlan::new(
                 "version-2",
-                "Joins, leaves and invites are sent to version 2 of their endpoints.",
+                "The server sends joins, leaves and invites to version 2 of send_join, send_leave and invite.",
             )
             .of(&["SS-JOIN-048"])
             .for_requests("membership.old_endpoint", version_2),
@@ -30,19 +30,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.invites",
-        title: "An invite comes with state of the room, and the invited user's server signs it.",
+        title: "The inviting server sends an invite with state of the room, and the invited user's server signs it.",
         catalogue: &["FC-12"],
         requirements: &["SS-INVITE-005"],
         checks: &[
-            CheckPlan::new("create", "The invite_room_state of an invite has the create event.")
+            CheckPlan::new("create", "The invite_room_state in the inviting server's PUT /invite contains the create event.")
                 .of(&["SS-INVITE-005"])
                 .for_requests("invite.no_create", has_create),
-            CheckPlan::new("complete", "The invite_room_state of an invite holds complete events.")
+            CheckPlan::new("complete", "The invite_room_state in the inviting server's PUT /invite contains complete events.")
                 .of(&["SS-INVITE-006"])
                 .for_requests("invite.stripped", holds_complete_events),
             CheckPlan::new(
                 "both-sign",
-                "An invite that is sent to the room has a signature of the invited user's server.",
+                "An invite that the server sends in a transaction contains a signature of the invited user's server.",
             )
             .of(&["SS-INVITE-007"])
             .for_requests("invite.one_signature", both_sign),
@@ -51,11 +51,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.profile-changes",
-        title: "A profile change does not repeat who authorised the join.",
+        title: "The server's profile changes do not repeat who authorised the join.",
         weight: Weight::Should,
         catalogue: &["RM-10"],
         requirements: &["SS-RESTR-019"],
-        checks: &[CheckPlan::new("no-authoriser", "A member event after a join names no authorising user.")
+        checks: &[CheckPlan::new("no-authoriser", "A join event that changes a joined user's profile contains no join_authorised_via_users_server.")
             .of(&["SS-RESTR-019"])
             .for_both("member.copied_authoriser", no_authoriser)],
         ..Scenario::PASSIVE

@@ -18,10 +18,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         versions: Versions::Newest,
         requirements: &["SS-AUTH-001"],
         checks: &[
-            CheckPlan::new("credentials", "Every request has X-Matrix credentials.")
+            CheckPlan::new("credentials", "Every request that the server sends contains an X-Matrix Authorization header.")
                 .of(&["SS-AUTH-001", "SS-AUTH-019"])
                 .for_requests("request.no_credentials", credentials),
-            CheckPlan::new("destination", "The credentials of a request name the destination.")
+            CheckPlan::new("destination", "The X-Matrix header of a request that the server sends contains the destination.")
                 .of(&["SS-AUTH-016"])
                 .for_requests("request.no_destination", destination),
             CheckPlan::new(
@@ -30,7 +30,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             )
             .of(&["SS-AUTH-005", "SS-AUTH-006", "SS-AUTH-012", "SS-AUTH-020", "SS-KEYS-035"])
             .for_requests("request.bad_signature", signature),
-            CheckPlan::new("quotes", "Values in the credentials that are not plain tokens are in quotes.")
+            CheckPlan::new("quotes", "Values in the server's X-Matrix headers that are not plain tokens are in quotes.")
                 .of(&["SS-AUTH-028"])
                 .for_requests("request.no_quotes", quotes),
         ],
@@ -38,24 +38,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.request-style",
-        title: "Requests are written in the form that every server can read.",
+        title: "The server sends requests in the form that every server can read.",
         weight: Weight::Should,
         catalogue: &["FC-07"],
         versions: Versions::Newest,
         requirements: &["SS-AUTH-029"],
         checks: &[
-            CheckPlan::new("names", "One space follows X-Matrix, and parameter names are in lower case.")
+            CheckPlan::new("names", "In the server's X-Matrix headers one space follows X-Matrix, and parameter names are in lower case.")
                 .of(&["SS-AUTH-029"])
                 .for_requests("request.odd_header", names),
             CheckPlan::new(
                 "plain",
-                "The credentials have no white space around commas and no backslashes in values.",
+                "The server's X-Matrix headers contain no white space around commas and no backslashes in values.",
             )
             .of(&["SS-AUTH-030"])
             .for_requests("request.odd_header", plain),
             CheckPlan::new(
                 "media-type",
-                "Every request with a JSON body has the media type application/json.",
+                "Every request of the server with a JSON body has the media type application/json.",
             )
             .of(&["SS-HTTP-002"])
             .for_requests("request.no_media_type", media_type),
@@ -64,22 +64,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.request-bodies",
-        title: "Every PUT and POST between servers has a JSON object as its body.",
+        title: "The server sends every PUT and POST request with a JSON object as its body.",
         versions: Versions::Newest,
         requirements: &["SS-HTTP-004"],
         catalogue: &["FC-09"],
-        checks: &[CheckPlan::new("object", "The body of a PUT or POST request is a JSON object.")
+        checks: &[CheckPlan::new("object", "The body of every PUT or POST request that the server sends is a JSON object.")
             .of(&["SS-HTTP-004", "SS-HTTP-006"])
             .for_requests("request.no_object", object)],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.names",
-        title: "Servers send requests only to servers that take part in the run.",
+        title: "The server sends requests only to servers that take part in the run.",
         catalogue: &["FC-01"],
         versions: Versions::Newest,
         requirements: &["SS-AUTH-015"],
-        checks: &[CheckPlan::new("of-the-run", "Every request goes to a server name of the run.")
+        checks: &[CheckPlan::new("of-the-run", "Every request of the server goes to a server name of the run.")
             .for_requests("request.to_a_stranger", of_the_run)],
         ..Scenario::PASSIVE
     },

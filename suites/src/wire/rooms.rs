@@ -12,28 +12,28 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.create-events",
-        title: "The create events that a server makes follow their room version.",
+        title: "The create events that the server makes follow their room version.",
         catalogue: &["RM-01"],
         requirements: &["SS-ROOMV-005"],
         checks: &[
-            CheckPlan::new("creator", "Up to version 10 a create event names its sender as the creator.")
+            CheckPlan::new("creator", "Up to room version 10 the server's create event contains its sender as the creator.")
                 .of(&["SS-ROOMV-005"])
                 .for_both("create.odd_creator", creator),
-            CheckPlan::new("no-creator", "From version 11 on a create event has no creator field.")
+            CheckPlan::new("no-creator", "From room version 11 on the server's create event contains no creator field.")
                 .of(&["SS-ROOMV-006"])
                 .for_both("create.creator", no_creator),
-            CheckPlan::new("no-room-id", "From version 12 on a create event has no room_id.")
+            CheckPlan::new("no-room-id", "From room version 12 on the server's create event contains no room_id.")
                 .of(&["SS-ROOMV-014"])
                 .for_both("create.room_id", no_room_id),
             CheckPlan::new(
                 "names-the-room",
-                "From version 12 on the room ID is the create event's ID with ! in place of $.",
+                "From room version 12 on the room ID is the create event's ID with ! in place of $.",
             )
             .of(&["SS-ROOMV-015"])
             .for_both("create.other_room", names_the_room),
             CheckPlan::new(
                 "predecessor",
-                "The create event of an upgraded room names the old room as its predecessor.",
+                "The create event of an upgraded room contains the old room's ID in its predecessor.",
             )
             .of(&["SS-UPGRADE-002"])
             .for_both("create.no_predecessor", predecessor),
@@ -42,19 +42,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.power-levels",
-        title: "The power levels that a server makes follow their room version.",
+        title: "The power levels that the server sets follow their room version.",
         catalogue: &["RM-01"],
         requirements: &["SS-ROOMV-011"],
         checks: &[
-            CheckPlan::new("integers", "Every power level is an integer.")
+            CheckPlan::new("integers", "Every power level that the server sets is an integer.")
                 .of(&["SS-ROOMV-011"])
                 .for_both("levels.no_integer", integers),
-            CheckPlan::new("no-creators", "From version 12 on the power levels do not list creators.")
+            CheckPlan::new("no-creators", "From room version 12 on the server's power levels do not list creators.")
                 .of(&["SS-ROOMV-019"])
                 .for_both("levels.creator", no_creators),
             CheckPlan::new(
                 "tombstone",
-                "From version 12 on a tombstone needs a higher power level than other state events.",
+                "From room version 12 on the server's power levels require more for a tombstone than for other state events.",
             )
             .of(&["SS-ROOMV-020"])
             .for_both("levels.tombstone", tombstone),
@@ -63,12 +63,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.first-events",
-        title: "A room begins with the create event, the creator's join and the power levels.",
+        title: "A room of the server begins with the create event, the creator's join and the power levels.",
         catalogue: &["RM-01"],
         requirements: &["SS-ROOMV-021"],
         checks: &[CheckPlan::new(
             "order",
-            "The create event is followed by the creator's join, and the join by the power levels.",
+            "The creator's join follows the server's create event, and the power levels follow the join.",
         )
         .of(&["SS-ROOMV-021"])
         .for_both("room.odd_beginning", order)],

@@ -13,18 +13,18 @@ use crate::prelude::*;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "wire.to-device",
-        title: "To-device messages are well formed.",
+        title: "The server sends well-formed to-device messages.",
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-TODEV-002"],
         checks: &[
             CheckPlan::new(
                 "form",
-                "Every m.direct_to_device has sender, type, message_id and messages by user and device.",
+                "Every m.direct_to_device EDU contains sender, type, message_id and messages by user and device.",
             )
             .of(&["SS-TODEV-002"])
             .for_requests("edu.malformed", to_device),
-            CheckPlan::new("id-length", "The message_id of a to-device message has at most 32 characters.")
+            CheckPlan::new("id-length", "The message_id of an m.direct_to_device EDU that the server sends has at most 32 characters.")
                 .of(&["SS-TODEV-003"])
                 .for_requests("edu.long_id", id_length),
         ],
@@ -32,18 +32,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.device-lists",
-        title: "Device list updates are well formed, so that other servers can keep up.",
+        title: "The server sends well-formed device list updates, so that other servers can keep up.",
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-DEVLIST-005"],
         checks: &[
-            CheckPlan::new("form", "Every device list update has user_id, device_id and stream_id.")
+            CheckPlan::new("form", "Every m.device_list_update EDU contains user_id, device_id and stream_id.")
                 .of(&["SS-DEVLIST-010"])
                 .for_requests("edu.malformed", devices),
-            CheckPlan::new("unique", "Updates for two devices of a user never have the same stream_id.")
+            CheckPlan::new("unique", "The server's device list updates for two devices of a user never contain the same stream_id.")
                 .of(&["SS-DEVLIST-005"])
                 .for_requests("devices.stream_id_twice", unique),
-            CheckPlan::new("unnamed", "The device_display_name in a device list update is never null.")
+            CheckPlan::new("unnamed", "The device_display_name in an m.device_list_update EDU is never null.")
                 .of(&["SS-DEVLIST-015"])
                 .for_requests("devices.empty_name", unnamed),
         ],
@@ -51,40 +51,40 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         id: "wire.device-list-chain",
-        title: "Device list updates of a user form a chain.",
+        title: "The server's device list updates of a user form a chain.",
         weight: Weight::Should,
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-DEVLIST-006"],
         checks: &[CheckPlan::new(
             "chained",
-            "Every device list update after a user's first has a non-empty prev_id.",
+            "Every m.device_list_update EDU later than a user's first contains a non-empty prev_id.",
         )
         .for_requests("devices.not_chained", chained)],
         ..Scenario::PASSIVE
     },
     Scenario {
         id: "wire.cross-signing",
-        title: "Cross-signing keys are well formed, and a user-signing key is never sent.",
+        title: "The server sends well-formed cross-signing keys, and never a user-signing key.",
         catalogue: &["SH-06"],
         versions: Versions::Newest,
         requirements: &["SS-XSIGN-002"],
         checks: &[
             CheckPlan::new(
                 "form",
-                "Every m.signing_key_update has only user_id, master_key and self_signing_key.",
+                "Every m.signing_key_update EDU contains only user_id, master_key and self_signing_key.",
             )
             .of(&["SS-XSIGN-002"])
             .for_requests("edu.malformed", signing_keys),
             CheckPlan::new(
                 "keys",
-                "A cross-signing key object has one key, and the key's ID ends with that key.",
+                "A cross-signing key object contains one key, and that key's ID ends with the key itself.",
             )
             .of(&["SS-XSIGN-009"])
             .for_both("keys.odd_cross_signing", cross_signing),
             CheckPlan::new(
                 "no-user-signing-key",
-                "No response about a user's devices or keys holds a user-signing key.",
+                "No response of the server about a user's devices or keys contains a user-signing key.",
             )
             .of(&["SS-XSIGN-003"])
             .for_responses("keys.user_signing_key", no_user_signing_key),

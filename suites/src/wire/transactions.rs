@@ -10,22 +10,22 @@ use crate::prelude::*;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     id: "wire.transactions",
-    title: "Transactions are complete and within their limits.",
+    title: "The server sends complete transactions within the size limits.",
     catalogue: &["FC-14"],
     requirements: &["SS-TXN-001"],
     checks: &[
-        CheckPlan::new("whole", "A transaction has origin, origin_server_ts and a list of PDUs.")
+        CheckPlan::new("whole", "Every transaction that the server sends contains origin, origin_server_ts and a list of PDUs.")
             .of(&["SS-TXN-001"])
             .for_requests("transaction.incomplete", whole),
-        CheckPlan::new("limits", "A transaction holds at most 50 PDUs and 100 EDUs.")
+        CheckPlan::new("limits", "Every transaction that the server sends contains at most 50 PDUs and 100 EDUs.")
             .of(&["SS-TXN-002"])
             .for_requests("transaction.too_large", limits),
-        CheckPlan::new("edus", "Every EDU has a type and a content.")
+        CheckPlan::new("edus", "Every EDU in a transaction that the server sends contains a type and a content.")
             .of(&["SS-TXN-017"])
             .for_requests("edu.malformed", edus),
         CheckPlan::new(
             "results",
-            "The response to a transaction has results only for the events of that transaction.",
+            "The server's response to a transaction contains results only for the events of that transaction.",
         )
         .of(&["SS-PDU-011", "SS-REDACT-001", "SS-REDACT-007"])
         .for_responses("transaction.other_id", results),

@@ -127,7 +127,7 @@ async fn answer(
 }
 
 /// The values of the parameters in an endpoint's path.
-fn values<'a>(endpoint: Endpoint, path: &'a [String]) -> Vec<&'a str> {
+fn values(endpoint: Endpoint, path: &[String]) -> Vec<&str> {
     let segments = endpoint.template.split('/').skip(1).zip(path);
     segments.filter(|(wanted, _)| wanted.starts_with('{')).map(|(_, value)| value.as_str()).collect()
 }

@@ -48,8 +48,14 @@ pub(crate) fn at_register(shape: &str) {
         "huge" | "endless" => {
             ended.0.assert(2, &["alice's register got no complete answer", "larger than 64 MiB"])
         }
-        "wide" => ended.0.assert(1, &["alice's register does not have the form that the API promises", "longer than 8 MiB"]),
-        _ => ended.0.assert(1, &["alice's register does not have the form that the API promises", "not JSON", "Fault of A"]),
+        "wide" => ended.0.assert(
+            1,
+            &["alice's register does not have the form that the API promises", "longer than 8 MiB"],
+        ),
+        _ => ended.0.assert(
+            1,
+            &["alice's register does not have the form that the API promises", "not JSON", "Fault of A"],
+        ),
     };
     assert_never_passed(&place, &ended);
 }

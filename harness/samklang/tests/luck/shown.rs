@@ -24,7 +24,8 @@ pub(crate) fn failed_play() {
     let (place, id) = failed();
     let scenario = "rooms.invite-rejected";
     let telling = format!("► {id} ");
-    let words = ["Fault of A", &telling, "POST /_matrix/client/v3/register", "◄ flow", "that are not JSON: <"];
+    let words =
+        ["Fault of A", &telling, "POST /_matrix/client/v3/register", "◄ flow", "that are not JSON: <"];
     for name in [scenario, FLOW, "rooms.invite-rejected::v11::host-a"] {
         place.samklang(&["show", name, "--run", "out"]).assert(0, &words);
     }

@@ -152,7 +152,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("wire.to-device/form", "11", |world, right| {
         edu(world, right, "m.direct_to_device", to_device(), |content| {
-            content["messages"][BOB]["D"] = json!([])
+            content["messages"][BOB]["D"] = json!([]);
         })
     }),
     ("wire.to-device/id-length", "11", |world, right| {

@@ -59,7 +59,7 @@ pub(super) const CASES: &[Case] = &[
     ("wire.authority/nothing-else", "11", |world, right| {
         let room = world.room();
         message_with_auth_events(world, &room, right, |auth_events| {
-            auth_events.push(id_of(&room, "m.room.history_visibility", ""))
+            auth_events.push(id_of(&room, "m.room.history_visibility", ""));
         })
     }),
     ("wire.authority/create", "11", |world, right| {
@@ -68,27 +68,27 @@ pub(super) const CASES: &[Case] = &[
     ("wire.authority/no-create", "12", |world, right| {
         let room = world.room();
         message_with_auth_events(world, &room, right, |auth_events| {
-            auth_events.push(id_of(&room, "m.room.create", ""))
+            auth_events.push(id_of(&room, "m.room.create", ""));
         })
     }),
     ("wire.authority/complete", "11", |world, right| {
         let room = world.room();
         message_with_auth_events(world, &room, right, |auth_events| {
-            remove(auth_events, &id_of(&room, "m.room.power_levels", ""))
+            remove(auth_events, &id_of(&room, "m.room.power_levels", ""));
         })
     }),
     ("wire.authority/target", "11", |world, right| {
         let room = world.room_with_bob();
         let kick = room.draft_member(ALICE, BOB, "leave").sign(&world.key).json;
         with_auth_events(world, &room, &kick, right, |auth_events| {
-            remove(auth_events, &id_of(&room, "m.room.member", BOB))
+            remove(auth_events, &id_of(&room, "m.room.member", BOB));
         })
     }),
     ("wire.authority/join-rules", "11", |world, right| {
         let room = world.room();
         let invite = room.draft_member(ALICE, BOB, "invite").sign(&world.key).json;
         with_auth_events(world, &room, &invite, right, |auth_events| {
-            remove(auth_events, &id_of(&room, "m.room.join_rules", ""))
+            remove(auth_events, &id_of(&room, "m.room.join_rules", ""));
         })
     }),
     ("wire.authority/authoriser", "11", |world, right| {
@@ -96,7 +96,7 @@ pub(super) const CASES: &[Case] = &[
         let content = json!({"membership": "join", "join_authorised_via_users_server": ALICE});
         let join = room.draft_member(BOB, BOB, "join").content(content).sign(&world.key).json;
         with_auth_events(world, &room, &join, right, |auth_events| {
-            remove(auth_events, &id_of(&room, "m.room.member", ALICE))
+            remove(auth_events, &id_of(&room, "m.room.member", ALICE));
         })
     }),
     ("wire.authority/allowed", "12", |world, right| {
