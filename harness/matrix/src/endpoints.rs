@@ -28,11 +28,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub use fields::{Field, FieldType, boolean, integer, object, objects, optional, string, strings, unfit};
 pub use server_server::*;
 
-/// What the paths of all Matrix APIs begin with.
+/// The beginning of the paths of all Matrix APIs.
 pub const ROOT: &str = "/_matrix/";
-/// What the paths of the server-server API begin with, but for those of keys, policy servers and delegation.
+/// The beginning of the paths of the server-server API, without those of keys, policy servers and delegation.
 pub const FEDERATION_ROOT: &str = "/_matrix/federation/";
-/// What the paths about server keys begin with.
+/// The beginning of the paths about server keys.
 pub const KEY_ROOT: &str = "/_matrix/key/v2/";
 
 /// An endpoint of an API. Two endpoints are equal if they have the same method and path.

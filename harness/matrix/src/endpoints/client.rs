@@ -3,7 +3,7 @@
 
 use super::{Endpoint, encoded_opaque};
 
-/// What the path of each of these endpoints begins with.
+/// The beginning of the path of each of these endpoints.
 pub const ROOT: &str = "/_matrix/client";
 
 /// Every endpoint in this table.

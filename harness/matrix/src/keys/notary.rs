@@ -16,7 +16,7 @@ pub fn notary_answer(documents: &[Value], notary: &str, key: &SigningKey) -> Val
     json!({ "server_keys": documents })
 }
 
-/// What is wrong with a notary's response or one of its entries.
+/// An error in a notary's response or in one of its entries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotaryError {
     /// The response has no list `server_keys`.
@@ -41,7 +41,7 @@ pub enum NotaryError {
 pub struct NotaryAnswer {
     /// The documents that their own servers and the notary have signed.
     pub documents: Vec<KeyDocument>,
-    /// What is wrong with the others.
+    /// The errors of the other entries.
     pub errors: Vec<NotaryError>,
 }
 

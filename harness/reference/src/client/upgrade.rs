@@ -31,7 +31,7 @@ const COPIED: [&str; 9] = [
     "m.room.avatar",
 ];
 
-/// What the new room needs of the old one.
+/// The parts of the old room that the new one needs.
 struct OldRoom {
     create: Value,
     state: Vec<(&'static str, Value)>,

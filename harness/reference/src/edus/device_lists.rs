@@ -155,7 +155,7 @@ fn update(copy: &mut DeviceListCopy, device: &str, content: &Value) {
     copy.devices.insert(device.to_owned(), Value::Object(entry));
 }
 
-/// What a faulty server does with an update of its own users' devices.
+/// The change that a faulty server makes to an update of its own users' devices.
 fn overwrite_own_device(home: &Homeserver, store: &mut Store, user: &str, device: &str, content: &Value) {
     if home.has(Fault::OwnDevicesOverwritten)
         && let Some(account) = store.users.account_mut(user)
@@ -184,7 +184,7 @@ pub(super) fn receive_signing_keys(home: &Homeserver, origin: &str, content: &Va
     store.note_device_change(user);
 }
 
-/// What a faulty server does with an update of its own users' cross-signing keys.
+/// The change that a faulty server makes to an update of its own users' cross-signing keys.
 fn overwrite_own_signing_keys(home: &Homeserver, store: &mut Store, user: &str, content: &Value) {
     if home.has(Fault::OwnSigningKeysOverwritten)
         && let Some(account) = store.users.account_mut(user)

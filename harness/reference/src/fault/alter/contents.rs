@@ -1,4 +1,4 @@
-//! What a server writes wrongly into events that users do not write: rooms as they are created, and profiles.
+//! Faults in the events that a server writes by itself: rooms as they are created, and profiles.
 
 use serde_json::{Value, json};
 
