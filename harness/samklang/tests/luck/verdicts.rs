@@ -29,7 +29,7 @@ fn run(place: &Workplace, records: &[(&str, &str, &str)]) -> ProgramEnd {
     };
     let file = place.root().join("docker/synapse/deviations.toml");
     fs::write(file, records.iter().map(record).collect::<String>()).unwrap();
-    place.start(place.play("synapse", &["--deploy", "process", "--no-proposals"])).ends()
+    place.start(place.play("synapse", &["--deploy", "process", "--no-proposals"])).ends_after_installation()
 }
 
 /// The same mismatch without a recorded deviation, and with deviations that cover it, have expired, name another reason,

@@ -22,6 +22,8 @@ use crate::{
 
 /// The bound of every run in these trials, even on a busy machine. A run that takes longer hangs.
 pub(crate) const BOUND: Duration = Duration::from_secs(90);
+/// How long the first installation of a server may take on a machine that is busy with other trials.
+const INSTALLATION_BOUND: Duration = Duration::from_secs(600);
 /// The arguments for one play of the scenario that the trials play.
 pub(crate) const PLAY: [&str; 6] = ["-s", "rooms.invite-rejected", "--room-version", "11", "--host", "a"];
 /// The number of checks of that scenario, with `flow`, which every scenario has.
@@ -244,12 +246,23 @@ impl RunningProgram {
 
     /// Waits for its end, and measures what it needed.
     #[track_caller]
-    pub(crate) fn ends_with_usage(mut self) -> (ProgramEnd, Usage) {
-        let status = until(BOUND, || {
+    pub(crate) fn ends_with_usage(self) -> (ProgramEnd, Usage) {
+        self.ends_with_usage_within(BOUND)
+    }
+
+    /// Waits for the end of a program that may have to install a server first.
+    #[track_caller]
+    pub(crate) fn ends_after_installation(self) -> ProgramEnd {
+        self.ends_with_usage_within(INSTALLATION_BOUND + BOUND).0
+    }
+
+    #[track_caller]
+    fn ends_with_usage_within(mut self, bound: Duration) -> (ProgramEnd, Usage) {
+        let status = until(bound, || {
             self.peak_mb = self.peak_mb.max(peak_mb(self.child.id()));
             self.child.try_wait().unwrap()
         });
-        let status = status.unwrap_or_else(|| panic!("no end within {BOUND:?}:\n{}", self.text()));
+        let status = status.unwrap_or_else(|| panic!("no end within {bound:?}:\n{}", self.text()));
         let usage = Usage { took: self.begun.elapsed(), peak_mb: self.peak_mb };
         let [stdout, stderr] = self.files.each_ref().map(|path| fs::read(path).unwrap());
         (ProgramEnd::of(&Output { status, stdout, stderr }), usage)
