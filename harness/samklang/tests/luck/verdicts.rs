@@ -39,7 +39,7 @@ pub(crate) fn a_changed_expectation() {
     let ended = run(&place, &[]);
     let words = [
         "1 of 3 checks failed",
-        "differs from the expectation",
+        "differs from the stored expectation",
         "expectation.differs",
         "SS-LEAVE-001",
         "Look at: x",
@@ -52,7 +52,9 @@ pub(crate) fn a_changed_expectation() {
             assert!(text.contains(word), "{word:?} is not in {name}:\n{}", ended.text);
         }
     }
-    assert!(html.contains("Inviter and invited user are shown the same rejection."));
+    assert!(html.contains(
+        "The inviting user and the invited user are shown the same leave event of the invited user."
+    ));
     place.assert_nothing_left();
 
     let covering = (CHECK, "expectation.differs", "2999-12-31");
