@@ -20,9 +20,10 @@ use crate::{
     engine,
 };
 
-/// The bound of every run in these trials, even on a busy machine. A run that takes longer hangs.
+/// The bound of every run in these trials, even on a busy machine, apart from an installation. A run that takes longer
+/// hangs.
 pub(crate) const BOUND: Duration = Duration::from_secs(90);
-/// How long the first installation of a server may take on a machine that is busy with other trials.
+/// How long an installation of a server may take: as long as the program itself waits for it.
 const INSTALLATION_BOUND: Duration = Duration::from_secs(600);
 /// The arguments for one play of the scenario that the trials play.
 pub(crate) const PLAY: [&str; 6] = ["-s", "rooms.invite-rejected", "--room-version", "11", "--host", "a"];
